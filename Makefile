@@ -1,0 +1,68 @@
+# Needs Python 3.11 or newer, nothing else: each target makes the virtual environment it runs in.
+# PYTHON names the interpreter to make them with: `make test PYTHON=python3.13`.
+
+PYTHON ?= python3
+
+# The program's own dependencies, for the demo; and everything a developer needs.
+RUN := .venv-run
+DEV := .venv
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: help demo test lint lock clean
+
+help:
+	@echo 'make demo   play a boot on this machine: no AWS, no RancherOS'
+	@echo 'make test   all tests, with coverage; as root and with Docker also those on real parts'
+	@echo 'make lint   formatting, rules, types'
+	@echo 'make lock   take the newest dependencies into the lock files'
+	@echo 'make clean  remove what the other targets made'
+
+demo: $(RUN)/made
+	@$(RUN)/bin/python -m rancheros_ec2_metadata demo
+
+test: $(DEV)/made
+	$(DEV)/bin/coverage erase
+	$(DEV)/bin/coverage run -m pytest $(PYTEST_ARGS)
+	$(DEV)/bin/coverage combine --quiet
+	$(DEV)/bin/coverage report
+
+lint: $(DEV)/made
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/mypy
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run; else echo 'no shellcheck here: .ci/run not looked at'; fi
+
+# Resolved for the Python of DEV: make that the oldest supported one, `make clean lock PYTHON=python3.11`.
+COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(DEV)/bin/pip-compile --quiet --upgrade \
+	--generate-hashes --allow-unsafe --strip-extras --no-emit-options
+REQUIREMENTS := $(DEV)/bin/python -c 'import sys, tomllib; \
+	p = tomllib.load(sys.stdin.buffer); groups = p["dependency-groups"]; \
+	print(*p["project"]["dependencies"], *(line for g in sys.argv[1:] for line in groups[g]), sep="\n")'
+
+lock: $(DEV)/made
+	$(REQUIREMENTS) <pyproject.toml | $(COMPILE) --output-file requirements.lock -
+	$(REQUIREMENTS) dev <pyproject.toml | $(COMPILE) --constraint requirements.lock \
+		--output-file requirements-dev.lock -
+
+clean:
+	rm -rf $(RUN) $(DEV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUN)/made: requirements.lock
+	@$(call venv,$(RUN))
+	$(RUN)/bin/python $(PIP_INSTALL) --requirement requirements.lock
+	@touch $@
+
+$(DEV)/made: requirements-dev.lock pyproject.toml
+	@$(call venv,$(DEV))
+	$(DEV)/bin/python $(PIP_INSTALL) --requirement requirements-dev.lock
+	$(DEV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Make the virtual environment $(1), or say what is missing.
+define venv
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo '$(PYTHON) must be Python 3.11 or newer: install it, or name one with PYTHON=…' >&2; exit 1; }; \
+$(PYTHON) -m venv $(1) || { \
+	echo '$(PYTHON) cannot make a virtual environment: on Debian and Ubuntu, apt-get install python3-venv' >&2; exit 1; }
+endef

@@ -1,0 +1,138 @@
+"""The way of the data at one boot: EC2 and the disk in, a plan, files out, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError, error, info
+from rancheros_ec2_metadata.plan import kept
+from rancheros_ec2_metadata.plan.mapping import NOTHING
+from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros import release as releases
+from rancheros_ec2_metadata.rancheros.disk import Disk, read_disk
+from rancheros_ec2_metadata.rancheros.release import Release
+from rancheros_ec2_metadata.rancheros.state import State
+from rancheros_ec2_metadata.writing import Writer, state_of
+
+if TYPE_CHECKING:
+    from rancheros_ec2_metadata.deadline import Limit
+    from rancheros_ec2_metadata.ec2.detect import Machine
+    from rancheros_ec2_metadata.ec2.findings import Findings
+    from rancheros_ec2_metadata.log import Log
+    from rancheros_ec2_metadata.plan.planning import Plan
+    from rancheros_ec2_metadata.rancheros.ros import Ros
+    from rancheros_ec2_metadata.rancheros.store import Store
+    from rancheros_ec2_metadata.settings import Settings
+
+
+class Ec2(Protocol):
+    """EC2, as a run asks it; see ec2.asking."""
+
+    def ask(self, *, kept: bool, so_far: Callable[[Findings], None]) -> Findings:
+        """Return what EC2 says."""
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Where a run touches the world.
+
+    Args:
+        log: the boot log.
+        now: the time of day, for the first line.
+        machine: what the firmware says.
+        ec2: is asked for metadata and tags.
+        store: writes files.
+        ros: reads back; None where it is not there.
+        deadline: until when anything may be waited for.
+    """
+
+    log: Log
+    now: datetime
+    machine: Machine
+    ec2: Ec2
+    store: Store
+    ros: Ros | None
+    deadline: Limit
+
+
+def boot(settings: Settings, edges: Edges) -> Plan | None:
+    """Run once: read EC2, write RancherOS's configuration, read it back; return the last plan.
+
+    The exit status is the log's.
+
+    Raises:
+        FilesError: there is nothing to write to.
+        DeadlineError: another run is in the way.
+    """
+    log, machine = edges.log, edges.machine
+    with edges.store.locked(edges.deadline):
+        disk = read_disk(settings.root)
+        release = _release(disk, edges)
+        log.line(_first_line(edges, release))
+        state = state_of(disk, log)
+        writer = Writer(settings.root, release, edges.store, log)
+
+        def write(findings: Findings) -> None:
+            answer = _answer(findings)
+            writer.write(lambda _: kept.after_requests(settings, state, machine, answer))
+
+        if state.holds_values():
+            writer.write(lambda state: kept.before_requests(settings, state, machine))
+        of_this_instance = state.holds_values() and kept.same_machine(state, machine) is True
+        findings = edges.ec2.ask(kept=of_this_instance, so_far=write)
+        if findings.on_ec2 is False:
+            writer.write(lambda _: (NOTHING, State()))
+        else:
+            write(findings)
+        writer.read_back(edges.ros, edges.deadline)
+    log.line(_last_line(log.status(), writer))
+    return writer.plan
+
+
+def _release(disk: Disk, edges: Edges) -> Release:
+    """Return the release that reads the files; where nothing tells, that is logged."""
+    release = releases.of(disk)
+    if not release.known and edges.ros is not None:
+        try:
+            release = releases.of(disk, edges.ros.version(edges.deadline))
+        except FilesError as unanswered:
+            edges.log.note(info(str(unanswered)))
+    if not release.known:
+        text = (
+            f"the release is not known: {paths.OS_CONFIG} does not tell; mount /usr/share/ros into"
+            " this container (/usr/share/ros:/usr/share/ros:ro)"
+        )
+        edges.log.note(error(ExitStatus.FILES, text))
+    return release
+
+
+def _answer(findings: Findings) -> kept.Answer:
+    return kept.Answer(
+        instance_id=findings.identity.instance_id if findings.identity else None,
+        pending_time=findings.pending_time,
+        metadata=findings.variables,
+        metadata_complete=findings.variables_complete,
+        tags=findings.tags,
+        unread_tags=tuple(findings.unread_tags),
+        tags_complete=findings.tags_complete,
+    )
+
+
+def _first_line(edges: Edges, release: Release) -> str:
+    return (
+        f"rancheros-ec2-metadata {__version__}, {edges.now:%Y-%m-%dT%H:%M:%SZ},"
+        f" {edges.machine.instance_id or 'instance not known yet'},"
+        f" {release.text or 'release not known'}"
+    )
+
+
+def _last_line(status: ExitStatus, writer: Writer) -> str:
+    plan = writer.plan
+    labels, variables = (len(plan.labels), len(plan.variables)) if plan else (0, 0)
+    outcome = (plan.state.status if plan else None) or "nothing"
+    wrote = ", ".join(path.rpartition("/")[2] for path in writer.written) or "no file"
+    return f"{outcome}: {labels} labels, {variables} variables; wrote {wrote}; exit {int(status)}"

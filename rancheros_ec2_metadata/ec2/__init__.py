@@ -1,0 +1,1 @@
+"""EC2: the metadata service and the API, read."""

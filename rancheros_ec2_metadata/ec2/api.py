@@ -1,0 +1,216 @@
+"""The EC2 API: all tags of this instance in one DescribeTags.
+
+The only module that imports boto3 and botocore, which takes longer than all the rest of a run:
+it is imported where the API is asked, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+import urllib3
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectionError,  # noqa: A004 - botocore's, and only it is raised here
+    HTTPClientError,
+    UnknownRegionError,
+)
+from botocore.httpsession import URLLib3Session
+from botocore.parsers import ResponseParserError
+from botocore.utils import get_environ_proxies
+
+from .api_errors import Asked
+from .transport import TooLongError, cause, read_capped
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest
+    from mypy_boto3_ec2 import EC2Client
+
+    from rancheros_ec2_metadata.settings import ApiSettings
+
+    from .instance import Identity
+    from .role import Credentials
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 5
+_PAGE_SIZE = 1000
+_MOST_PAGES = 10
+_BODY_BYTES = 4 * 1024 * 1024
+
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+
+
+class TagsApi:
+    """Asks the API for the tags of one instance.
+
+    Args:
+        identity: the instance; its region is known.
+        credentials: of the instance's role. None from the environment or a file is ever used.
+        settings: endpoint and certificates.
+        domain: asks the metadata service for the domain of AWS's services in this partition.
+        clock_ahead: seconds by which this machine's clock is ahead of AWS's, for the messages.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        credentials: Credentials,
+        settings: ApiSettings,
+        domain: Callable[[], str | None],
+        clock_ahead: float | None,
+    ) -> None:
+        self._identity = identity
+        self._credentials = credentials
+        self._settings = settings
+        self._domain = domain
+        self._clock_ahead = clock_ahead
+        self._client: EC2Client | None = None
+        self._status = 0
+
+    def ask(self) -> dict[str, str]:
+        """Return all tags of the instance.
+
+        Raises:
+            AttemptError: with what the API said, and what the operator can do.
+        """
+        try:
+            if self._client is None:
+                self._client = self._make_client()
+            return self._tags(self._client)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            raise self._asked().refused(code, self._status) from None
+        except (HTTPClientError, ConnectionError) as error:
+            why = f"{type(error).__name__}, {cause(error)}"
+            raise self._asked().unreachable(why) from None
+        except (TooLongError, ResponseParserError) as error:
+            raise self._asked().nonsense(self._status, type(error).__name__) from None
+        except (BotoCoreError, OSError, ValueError) as error:
+            raise self._asked().impossible(type(error).__name__) from None
+
+    def _make_client(self) -> EC2Client:
+        # At its debug level botocore logs what it signs, the session token in it.
+        logging.getLogger("botocore").setLevel(logging.INFO)
+        region = self._identity.region
+        core = botocore.session.Session(session_vars=_without_environment())
+        endpoint = self._settings.endpoint or self._endpoint_elsewhere(core)
+        config = Config(
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            # botocore refuses these together with an endpoint.
+            use_fips_endpoint=self._settings.fips and not endpoint,
+            use_dualstack_endpoint=self._settings.dualstack and not endpoint,
+        )
+        client: EC2Client = boto3.Session(
+            aws_access_key_id=self._credentials.access_key,
+            aws_secret_access_key=self._credentials.secret_key,
+            aws_session_token=self._credentials.token,
+            region_name=region,
+            botocore_session=core,
+        ).client("ec2", endpoint_url=endpoint, config=config)
+        send: Any = self._send  # the stubs do not know handlers that return something
+        client.meta.events.register("before-send.ec2", send)
+        return client
+
+    def _endpoint_elsewhere(self, core: botocore.session.Session) -> str | None:
+        """Return the endpoint in a partition that botocore does not know, else None."""
+        region, partition = self._identity.region, self._identity.partition
+        try:
+            known = core.get_partition_for_region(region or "")
+        except UnknownRegionError:
+            known = None
+        if partition is None or partition == known:
+            return None
+        domain = (self._domain() or "").strip()
+        return f"https://ec2.{region}.{domain}" if _DOMAIN.fullmatch(domain) else None
+
+    def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        """Send one of botocore's requests; botocore itself would read a body without end."""
+        options: dict[str, Any] = {  # the stubs do not know all that it takes
+            "verify": self._settings.ca_bundle or True,
+            "proxies": get_environ_proxies(request.url),
+            "timeout": (CONNECT_SECONDS, READ_SECONDS),
+        }
+        session = URLLib3Session(**options)
+        request.stream_output = True
+        try:
+            response = session.send(request)
+            self._status = response.status_code
+            body = _whole_body(request.url, response)
+        finally:
+            session.close()
+        headers: Any = response.headers
+        return AWSResponse(response.url, response.status_code, headers, _Read(body))
+
+    def _tags(self, client: EC2Client) -> dict[str, str]:
+        instance_id = self._identity.instance_id
+        pages = client.get_paginator("describe_tags").paginate(
+            Filters=[{"Name": "resource-id", "Values": [instance_id]}],
+            PaginationConfig={"PageSize": _PAGE_SIZE},
+        )
+        tags: dict[str, str] = {}
+        for page in islice(pages, _MOST_PAGES):
+            # An answer that is XML, but not this answer, would look like an instance without tags.
+            if "Tags" not in page:
+                raise ResponseParserError("no tagSet")
+            for tag in page["Tags"]:
+                if tag.get("ResourceId") == instance_id and tag.get("Key"):
+                    tags[tag["Key"]] = tag.get("Value", "")
+        return tags
+
+    def _asked(self) -> Asked:
+        if self._client is not None:
+            where = self._client.meta.endpoint_url
+        else:
+            where = self._settings.endpoint or f"region {self._identity.region}"
+        return Asked(where, self._credentials.role, self._clock_ahead)
+
+
+def _without_environment() -> dict[str, Any]:
+    """Return botocore's session variables, none of them from the environment or a file.
+
+    What an earlier boot left in AWS_* (stale credentials, a profile that is nowhere) is inherited
+    by our container, and must not break it (rancheros-contract, on the catalogue's service).
+    """
+    variables: dict[str, Any] = {
+        name: (None, None, default, convert)
+        for name, (_, _, default, convert) in botocore.session.Session.SESSION_VARIABLES.items()
+    }
+    for name in ("config_file", "credentials_file"):
+        variables[name] = (None, None, os.devnull, None)
+    variables["ignore_configured_endpoint_urls"] = (None, None, True, None)
+    return variables
+
+
+def _whole_body(url: str, response: AWSResponse) -> bytes:
+    try:
+        body = read_capped(response.raw, _BODY_BYTES)
+    except urllib3.exceptions.HTTPError as error:
+        raise ConnectionClosedError(endpoint_url=url, error=error) from error
+    finally:
+        response.raw.close()
+    length = response.headers.get("Content-Length", "")
+    if length.isdigit() and int(length) > len(body):
+        raise ConnectionClosedError(endpoint_url=url)
+    return body
+
+
+class _Read:
+    """A body that has been read, in the form that botocore reads."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self) -> list[bytes]:
+        """Return the whole as the only piece."""
+        return [self._body]

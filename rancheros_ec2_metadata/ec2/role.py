@@ -1,0 +1,86 @@
+"""The instance's role: its name and its credentials, from the metadata service."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rancheros_ec2_metadata.errors import shown
+
+from .failure import AttemptError, Kind
+from .imds import component
+from .instance import ROLES_PATH, first_line
+
+if TYPE_CHECKING:
+    from rancheros_ec2_metadata.deadline import Limit
+
+    from .imds import Imds
+
+# IAM's rule for names of roles.
+_NAME = re.compile(r"[0-9A-Za-z_+=,.@-]{1,64}")
+
+_INSTEAD = (
+    "or switch on instance tags in the metadata service (InstanceMetadataTags=enabled), which "
+    "needs no role"
+)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What the role may sign requests with. ``repr`` shows the role's name only."""
+
+    role: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    token: str = field(repr=False)
+
+
+def read_credentials(imds: Imds, role: str | None, limit: Limit) -> Credentials:
+    """Return the credentials of the instance's role.
+
+    Args:
+        imds: the metadata service.
+        role: the role's name if it is known already, so that no path is asked twice.
+        limit: until when a failing request is tried again.
+
+    Raises:
+        AttemptError: `Kind.ABSENT` if there is no role, or no credentials of it, which may be late.
+    """
+    name = role or first_line(imds.get(ROLES_PATH, limit) or "")
+    if not name:
+        raise AttemptError(
+            "the instance has no role, so the EC2 API cannot be asked for its tags: attach an "
+            f"instance profile whose role allows ec2:DescribeTags, {_INSTEAD}",
+            Kind.ABSENT,
+        )
+    path = ROLES_PATH + component(name, _NAME, "the name of the role")
+    text = imds.get(path, limit)
+    if not text:
+        raise AttemptError(
+            f"the metadata service has no credentials of the role {shown(name)} (404): the role "
+            f"is new or has been deleted; check the instance profile, {_INSTEAD}",
+            Kind.ABSENT,
+        )
+    return _decode(name, text)
+
+
+def _decode(role: str, text: str) -> Credentials:
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise AttemptError(f"the credentials of the role {shown(role)} are no JSON object")
+    code = fields.get("Code", "Success")
+    if code != "Success":
+        raise AttemptError(
+            f"the credentials of the role {shown(role)} cannot be used (Code {shown(str(code))}): "
+            f"check that its trust policy lets ec2.amazonaws.com assume it, {_INSTEAD}"
+        )
+    keys = [str(fields.get(key) or "") for key in ("AccessKeyId", "SecretAccessKey", "Token")]
+    if not all(key and key.isascii() and key.isprintable() for key in keys):
+        raise AttemptError(f"the credentials of the role {shown(role)} are incomplete")
+    access_key, secret_key, token = keys
+    return Credentials(role, access_key, secret_key, token)

@@ -1,0 +1,129 @@
+"""The ways a run can fail: one exit status per class, and the notes an operator reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class ExitStatus(IntEnum):
+    """Exit statuses; the table of docs/reference.md says what each means to an operator."""
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    NOT_ON_EC2 = 3
+    INCOMPLETE = 4
+    FILES = 5
+    REQUIRED_TAG = 6
+    DEADLINE = 7
+    WOULD_CHANGE = 10
+    FINDINGS = 11
+
+
+# Of several failures in one run, the first of these is the exit status.
+SEVERITY = (
+    ExitStatus.BUG,
+    ExitStatus.USAGE,
+    ExitStatus.DEADLINE,
+    ExitStatus.FILES,
+    ExitStatus.NOT_ON_EC2,
+    ExitStatus.REQUIRED_TAG,
+    ExitStatus.INCOMPLETE,
+)
+
+
+class Level(StrEnum):
+    """How much a note matters to the one who reads the boot log."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Note:
+    """One line of the boot log. ``status`` is what it adds to the run's exit status."""
+
+    level: Level
+    text: str
+    status: ExitStatus = ExitStatus.OK
+
+
+def info(text: str) -> Note:
+    """Return a note of something decided."""
+    return Note(Level.INFO, text)
+
+
+def warning(text: str) -> Note:
+    """Return a note of something left out, or done otherwise than asked."""
+    return Note(Level.WARNING, text)
+
+
+def error(status: ExitStatus, text: str) -> Note:
+    """Return a note of a failure that shows in the exit status."""
+    return Note(Level.ERROR, text, status)
+
+
+def worst(statuses: Iterable[ExitStatus]) -> ExitStatus:
+    """Return the exit status of a run in which all of ``statuses`` happened."""
+    seen = set(statuses)
+    return next((status for status in SEVERITY if status in seen), ExitStatus.OK)
+
+
+class Ec2MetadataError(Exception):
+    """Base of this program's errors: the message is for an operator, the status for a script."""
+
+    status = ExitStatus.BUG
+
+    def note(self) -> Note:
+        """Return the error as a line of the log."""
+        return error(self.status, str(self))
+
+
+class UsageError(Ec2MetadataError):
+    """A flag, mapping or variable that makes no sense; nothing has been touched."""
+
+    status = ExitStatus.USAGE
+
+
+class NotOnEc2Error(Ec2MetadataError):
+    """This machine is not an EC2 instance."""
+
+    status = ExitStatus.NOT_ON_EC2
+
+
+class Ec2Error(Ec2MetadataError):
+    """EC2 did not say, or said only in part, what was asked of it."""
+
+    status = ExitStatus.INCOMPLETE
+
+
+class FilesError(Ec2MetadataError):
+    """A file could not be read or written, or what is in it is in the way."""
+
+    status = ExitStatus.FILES
+
+
+class DeadlineError(Ec2MetadataError):
+    """The run's deadline passed."""
+
+    status = ExitStatus.DEADLINE
+
+
+def shown(text: str, limit: int = 80) -> str:
+    """Return ``text`` quoted on one line of at most about ``limit`` characters.
+
+    Tag keys and values, and all that IMDS and the API send, are hostile: a newline in one must
+    not make a second log line, an escape sequence must not reach the terminal.
+    """
+    cut = text if len(text) <= limit else text[:limit] + "…"
+    return "'" + "".join(_printable(c) for c in cut.replace("\\", "\\\\").replace("'", "\\'")) + "'"
+
+
+def _printable(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -1,0 +1,214 @@
+"""What the fake instance is, and the JSON an operator describes it in."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from rancheros_ec2_metadata.errors import FilesError, UsageError, shown
+
+Tokens = Literal["required", "optional"]
+
+
+@dataclass(frozen=True)
+class ImdsOptions:
+    """How the instance's metadata service is set up.
+
+    Args:
+        tokens: "required" refuses IMDSv1 with 401.
+        hop_limit_lost: the answer to the token's PUT never arrives, as from one hop too far.
+        enabled: False answers 403 to everything.
+    """
+
+    tokens: Tokens = "required"
+    hop_limit_lost: bool = False
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class FakeInstance:
+    """An instance as an operator describes it; every field has a default that works.
+
+    Args:
+        availability_zone: None is the region's zone ``a``.
+        local_ipv4: None is an IPv6-only instance.
+        hostname: None is the name EC2 makes from local_ipv4, or from instance_id without one.
+        public_hostname: None is the name EC2 makes from public_ipv4.
+        role: name of the IAM role; None has no iam/ at all.
+        instance_profile: None is the role's name with ``-profile``: the two need not be equal.
+        pending_time: when the instance started, as ``2026-01-05T08:00:00Z``; ``now`` is when
+            the fake was started.
+        lifecycle: on-demand, spot or scheduled.
+        spot_termination_time: a spot instance's announced end, as pending_time.
+        autoscaling_group: gives the tag aws:autoscaling:groupName and the lifecycle state.
+        tags: all of the instance's tags, those IMDS could not show included.
+        tags_in_metadata: False is EC2's default: 404 on tags/.
+        extra: path below meta-data/ → its text, or None to remove it and all below it. A path
+            that begins with ``dynamic/`` is taken as it is.
+    """
+
+    instance_id: str = "i-0123456789abcdef0"
+    region: str = "eu-west-1"
+    availability_zone: str | None = None
+    availability_zone_id: str = "euw1-az1"
+    instance_type: str = "m5.large"
+    architecture: str = "x86_64"
+    ami_id: str = "ami-0abcdef1234567890"
+    ami_launch_index: int = 0
+    ami_manifest_path: str = "(unknown)"
+    ancestor_ami_ids: tuple[str, ...] = ()
+    reservation_id: str = "r-0fedcba9876543210"
+    local_ipv4: str | None = "10.0.0.12"
+    public_ipv4: str | None = None
+    ipv6: str | None = None
+    hostname: str | None = None
+    public_hostname: str | None = None
+    mac: str = "02:29:96:8f:6a:2d"
+    vpc_id: str = "vpc-0123456789abcdef0"
+    subnet_id: str = "subnet-0123456789abcdef0"
+    security_groups: tuple[str, ...] = ("default",)
+    role: str | None = None
+    instance_profile: str | None = None
+    pending_time: str = "2026-01-05T08:00:00Z"
+    account_id: str = "123456789012"
+    lifecycle: str = "on-demand"
+    spot_termination_time: str | None = None
+    placement_group: str | None = None
+    host_id: str | None = None
+    partition_number: int | None = None
+    partition: str = "aws"
+    domain: str = "amazonaws.com"
+    autoscaling_group: str | None = None
+    target_lifecycle_state: str = "InService"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    tags_in_metadata: bool = True
+    user_data: str | None = None
+    imds: ImdsOptions = field(default_factory=ImdsOptions)
+    extra: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def zone(self) -> str:
+        """Return the availability zone."""
+        return self.availability_zone or f"{self.region}a"
+
+    @property
+    def all_tags(self) -> dict[str, str]:
+        """Return the tags with the one that EC2 Auto Scaling adds."""
+        if self.autoscaling_group is None:
+            return dict(self.tags)
+        return {"aws:autoscaling:groupName": self.autoscaling_group, **self.tags}
+
+
+def read_instance(path: Path) -> FakeInstance:
+    """Return the instance that the JSON file ``path`` describes.
+
+    Raises:
+        FilesError: the file cannot be read.
+        UsageError: it is no JSON, or as for instance_from.
+    """
+    try:
+        text = path.read_bytes().decode()
+    except OSError as cause:
+        raise FilesError(f"{path}: {cause.strerror}") from cause
+    except UnicodeDecodeError as cause:
+        raise UsageError(f"{path}: not UTF-8 at byte {cause.start}") from cause
+    try:
+        return instance_from(json.loads(text), str(path))
+    except json.JSONDecodeError as cause:
+        raise UsageError(
+            f"{path}: no JSON at line {cause.lineno}, column {cause.colno}: {cause.msg}"
+        ) from cause
+
+
+def instance_from(fields: object, source: str) -> FakeInstance:
+    """Return the instance that ``fields``, as the JSON parser gives them, describe.
+
+    Args:
+        fields: a map of FakeInstance's fields; those left out have their default.
+        source: the file's name, for errors.
+
+    Raises:
+        UsageError: a key that is not known, or a value of the wrong type or form.
+    """
+    values = _checked(fields, FakeInstance, source)
+    if "imds" in values:
+        values["imds"] = ImdsOptions(**_checked(values["imds"], ImdsOptions, f"{source}: imds"))
+    for key in ("security_groups", "ancestor_ami_ids"):
+        if key in values:
+            values[key] = tuple(values[key])
+    for key, (form, expected) in _FORMS.items():
+        if isinstance(value := values.get(key), str) and not form.fullmatch(value):
+            raise UsageError(f"{source}: {key}: {shown(value)} is not {expected}")
+    for path in values.get("extra", {}):
+        if not _PATH.fullmatch(path):
+            raise UsageError(f"{source}: extra: {shown(path)} is not a path below meta-data/")
+    return FakeInstance(**values)
+
+
+def _checked(fields: object, kind: type, source: str) -> dict[str, Any]:
+    if not isinstance(fields, dict):
+        raise UsageError(f"{source}: must be a map in {{}}")
+    hints = get_type_hints(kind)
+    for key, value in fields.items():
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, n=1) or sorted(hints)
+            raise UsageError(f"{source}: unknown key {shown(key)}; known: {', '.join(near)}")
+        expected, fits = _TYPES[hints[key]]
+        if not fits(value):
+            raise UsageError(f"{source}: {key}: must be {expected}")
+    return dict(fields)
+
+
+def _is_text(value: object) -> bool:
+    # JSON can write half of a surrogate pair, which no answer can carry.
+    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
+
+
+def _is_text_or_null(value: object) -> bool:
+    return value is None or _is_text(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_TYPES: dict[object, tuple[str, Callable[[Any], bool]]] = {
+    str: ("text in quotes", _is_text),
+    str | None: ("text in quotes, or null", _is_text_or_null),
+    int: ("a whole number", _is_number),
+    int | None: ("a whole number, or null", lambda value: value is None or _is_number(value)),
+    bool: ("true or false", lambda value: isinstance(value, bool)),
+    Tokens: ('"required" or "optional"', lambda value: value in ("required", "optional")),
+    tuple[str, ...]: (
+        "a list of texts in quotes",
+        lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    ),
+    Mapping[str, str]: (
+        "a map of text to text",
+        lambda value: isinstance(value, dict) and all(map(_is_text, [*value, *value.values()])),
+    ),
+    Mapping[str, str | None]: (
+        "a map of text to text or null",
+        lambda value: (
+            isinstance(value, dict)
+            and all(map(_is_text, value))
+            and all(map(_is_text_or_null, value.values()))
+        ),
+    ),
+    ImdsOptions: ("a map", lambda value: isinstance(value, dict)),
+}
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|now", re.ASCII)
+_FORMS = {
+    "mac": (re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}"), "six pairs of hex digits with colons"),
+    "pending_time": (_TIME, "a time as 2026-01-05T08:00:00Z, nor now"),
+    "role": (re.compile(r"[\w+=,.@-]{1,64}", re.ASCII), "the name of an IAM role"),
+    "spot_termination_time": (_TIME, "a time as 2026-01-05T08:00:00Z"),
+}
+# Names with single slashes between them.
+_PATH = re.compile(r"[^/\n]+(/[^/\n]+)*")

@@ -1,0 +1,61 @@
+"""The boot log: one line per decision, for an operator at 3 a.m."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from rancheros_ec2_metadata.errors import ExitStatus, Level, Note, worst
+
+_PREFIX = "ec2-metadata: "
+_LONGEST = 1000
+
+
+@dataclass
+class Log:
+    """Writes notes as lines, and remembers what they add to the exit status.
+
+    A note is written once, however often a run decides it: it plans twice.
+
+    Args:
+        stream: stderr.
+        debug: also write debug notes.
+    """
+
+    stream: TextIO
+    debug: bool = False
+    _seen: list[Note] = field(default_factory=list)
+
+    def notes(self, notes: Iterable[Note]) -> None:
+        """Write each note that has not been written yet."""
+        for note in notes:
+            if note not in self._seen:
+                self._seen.append(note)
+                self._line(note)
+
+    def note(self, note: Note) -> None:
+        """Write one note."""
+        self.notes([note])
+
+    def line(self, text: str) -> None:
+        """Write a line that is no decision: the first and the last of a run."""
+        self._write(text)
+
+    def status(self) -> ExitStatus:
+        """Return the exit status of all that has been noted."""
+        return worst(note.status for note in self._seen)
+
+    def _line(self, note: Note) -> None:
+        if note.level is Level.DEBUG and not self.debug:
+            return
+        level = "" if note.level is Level.INFO else f"{note.level}: "
+        self._write(level + note.text)
+
+    def _write(self, text: str) -> None:
+        cut = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+        safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+        line = f"{_PREFIX}{safe}\n"
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        self.stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
+        self.stream.flush()

@@ -1,0 +1,171 @@
+"""Docker's arguments: the labels in a list of them, taken out and put in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rancheros_ec2_metadata.plan import shell
+from rancheros_ec2_metadata.rancheros.release import Quoting
+
+# Linux passes 131,072 bytes in one argument, and bash gets all of dockerd's command in one
+# (rancheros-contract: 129,979 arrived). The rest is for what the system adds to our lists.
+MOST_BYTES = 96 * 1024
+
+_PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")
+_PRINTABLE = re.compile(r"[\x20-\x7e]*")
+
+
+def label_item(key: str, value: str, quoting: Quoting) -> str:
+    """Return the one item that sets a label.
+
+    One token, ``--label=k=v``: the system looks at arguments by prefix before dockerd does, and a
+    value that is an item of its own may be taken for an option.
+
+    Raises:
+        ValueError: the label cannot be carried; the message says why.
+    """
+    text = f"{key}={value}"
+    match quoting:
+        case "shell":
+            return f"--label={shell.quoted(text)}"
+        case "raw" if not _PRINTABLE.fullmatch(text):
+            raise ValueError("before v0.6 only printable ASCII can be passed")
+        case "safe" if not _PLAIN.fullmatch(text):
+            raise ValueError("the release is not known, so only A-Za-z0-9_@%+=:,./- are passed")
+    return f"--label={text}"
+
+
+@dataclass(frozen=True)
+class _Label:
+    """A label that a list sets: its key and value, and the words that set it."""
+
+    key: str
+    value: str
+    words: tuple[shell.Word, ...]
+
+
+def _labels(items: Sequence[str], quoting: Quoting) -> list[_Label]:
+    labels = []
+    for value, words in _options(items, "--label", quoting):
+        key, _, text = value.partition("=")
+        if shell.EXPANDED not in key:
+            labels.append(_Label(key, text, words))
+    return labels
+
+
+def _options(
+    items: Sequence[str], name: str, quoting: Quoting
+) -> list[tuple[str, tuple[shell.Word, ...]]]:
+    """Return the values that ``items`` give an option, ``name=value`` or ``name value``."""
+    if quoting == "raw":
+        words = [shell.Word(i, 0, len(item), item) for i, item in enumerate(items)]
+    else:
+        words = shell.words(items)
+    found: list[tuple[str, tuple[shell.Word, ...]]] = []
+    left = iter(words)
+    for word in left:
+        if word.text.startswith(name + "="):
+            found.append((word.text[len(name) + 1 :], (word,)))
+        elif word.text == name and (value := next(left, None)) is not None:
+            found.append((value.text, (word, value)))
+    return found
+
+
+def labels(items: Sequence[str], quoting: Quoting) -> list[tuple[str, str]]:
+    """Return the labels that ``items`` set, by key.
+
+    Raises:
+        NotWordsError: an item does not read as shell words.
+    """
+    return [(label.key, label.value) for label in _labels(items, quoting)]
+
+
+def label_keys(items: Sequence[str], quoting: Quoting) -> set[str]:
+    """Return the keys of the labels that ``items`` set.
+
+    Raises:
+        NotWordsError: an item does not read as shell words.
+    """
+    return {label.key for label in _labels(items, quoting)}
+
+
+def option(items: Sequence[str], name: str, quoting: Quoting) -> str | None:
+    """Return the last value that ``items`` give an option, None if they do not.
+
+    Raises:
+        NotWordsError: an item does not read as shell words.
+    """
+    values = [value for value, _ in _options(items, name, quoting)]
+    return values[-1] if values else None
+
+
+@dataclass(frozen=True)
+class Parted:
+    """A list of arguments, parted from some of its labels."""
+
+    kept: tuple[str, ...]
+    displaced: tuple[str, ...]
+
+
+def without_labels(items: Sequence[str], keys: Iterable[str], quoting: Quoting) -> Parted:
+    """Part the labels with one of ``keys`` from ``items``; everything else stays verbatim.
+
+    A label may be one item (``--label=k=v``, quoted or not), one of two words (``--label k=v``),
+    or two items. Of an item that also holds other words, only the label is cut out.
+
+    Raises:
+        NotWordsError: an item does not read as shell words.
+    """
+    doomed = set(keys)
+    cut: dict[int, list[shell.Word]] = {}
+    for label in _labels(items, quoting):
+        if label.key in doomed:
+            for word in label.words:
+                cut.setdefault(word.item, []).append(word)
+    kept, displaced = [], []
+    for index, item in enumerate(items):
+        words = cut.get(index, [])
+        text = item
+        for word in reversed(words):
+            text = text[: word.start] + text[word.end :]
+        if not words or text.strip():
+            kept.append(text.strip() if words else item)
+        if words:
+            displaced.append(" ".join(item[word.start : word.end] for word in words))
+    return Parted(tuple(kept), tuple(displaced))
+
+
+def label_items(
+    wanted: Mapping[str, str], quoting: Quoting, taken: int
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the items for ``wanted`` labels by key, sorted, and why the others were left out.
+
+    Where all of them do not fit, the longest goes first: whoever can set one tag of 256 characters
+    cannot push out the short ones.
+
+    Args:
+        wanted: label key to value.
+        quoting: how the release passes items to dockerd.
+        taken: bytes that the user's own items take already.
+    """
+    items: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    for key in sorted(wanted):
+        try:
+            items[key] = label_item(key, wanted[key], quoting)
+        except ValueError as reason:
+            left_out[key] = str(reason)
+    total = taken + size(items.values())
+    for key in sorted(items, key=lambda key: (-len(items[key]), key)):
+        if total <= MOST_BYTES:
+            break
+        total -= len(items.pop(key)) + 1
+        left_out[key] = f"Docker's arguments would be longer than {MOST_BYTES // 1024} KiB"
+    return items, left_out
+
+
+def size(items: Iterable[str]) -> int:
+    """Return the bytes that ``items`` take, joined by spaces."""
+    return sum(len(item.encode("utf-8", "surrogatepass")) + 1 for item in items)

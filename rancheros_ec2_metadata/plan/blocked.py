@@ -1,0 +1,146 @@
+"""Labels that would stop Docker: what else on the machine gives dockerd labels.
+
+dockerd refuses to start with ``labels`` in its daemon.json beside any ``--label``, and with one
+label given twice with different values (rancheros-contract, "What dockerd does with labels").
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import io
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, shown, warning
+from rancheros_ec2_metadata.plan import arguments, shell
+from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros.disk import Disk
+from rancheros_ec2_metadata.rancheros.layers import Layers
+from rancheros_ec2_metadata.rancheros.release import Quoting
+
+# More than any daemon.json; what unpacks to more is not read.
+_MOST_UNPACKED = 1024 * 1024
+_DOCKER_OPTS = re.compile(r"^[ \t]*(?:export[ \t]+)?DOCKER_OPTS\+?=(.*)$", re.MULTILINE)
+
+
+def allowed(
+    disk: Disk, layers: Layers, labels: Mapping[str, str], quoting: Quoting
+) -> tuple[dict[str, str], list[Note]]:
+    """Return the labels that do not stop Docker, and why the others do.
+
+    Args:
+        disk: as read.
+        layers: the user's.
+        labels: the desired ones.
+        quoting: how the release passes items to dockerd.
+    """
+    if not labels:
+        return {}, []
+    for layer in layers.unread:
+        text = (
+            f"no label is set: {layer.name} {layer.problem}, and it may hold arguments of Docker"
+            " that a list of ours would replace"
+        )
+        return {}, [error(ExitStatus.FILES, text)]
+    if path := _daemon_json_with_labels(disk, layers, quoting):
+        text = (
+            f"no label is set: {path} has 'labels', beside which Docker refuses any --label and"
+            " does not start; move those labels to rancher.docker.extra_args"
+        )
+        return {}, [error(ExitStatus.FILES, text)]
+    free = dict(labels)
+    notes = []
+    for key in sorted(_docker_opts_labels(disk, layers, labels) & set(free)):
+        del free[key]
+        text = (
+            f"label {shown(key)} is left out: DOCKER_OPTS in {paths.DOCKER_OPTS} sets it too, and"
+            " with two values Docker does not start"
+        )
+        notes.append(error(ExitStatus.FILES, text))
+    return free, notes
+
+
+def _daemon_json_with_labels(disk: Disk, layers: Layers, quoting: Quoting) -> str | None:
+    path = _daemon_json(layers, quoting)
+    content = _as_it_will_be(disk, layers, path)
+    if content is None:
+        return None
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None  # Docker does not start on it, with us or without
+    return path if isinstance(found, dict) and "labels" in found else None
+
+
+def _daemon_json(layers: Layers, quoting: Quoting) -> str:
+    """Return the path of dockerd's configuration file, as the layers name it."""
+    named = layers.get(("rancher", "docker", "config_file"))
+    path = named if isinstance(named, str) and named else paths.DAEMON_JSON
+    for key in ("args", "extra_args"):
+        try:
+            path = arguments.option(layers.docker_arguments(key), "--config-file", quoting) or path
+        except shell.NotWordsError:
+            continue
+    return path
+
+
+def _docker_opts_labels(disk: Disk, layers: Layers, labels: Mapping[str, str]) -> set[str]:
+    """Return the keys of ours that DOCKER_OPTS sets with a value that is not ours."""
+    content = _as_it_will_be(disk, layers, paths.DOCKER_OPTS)
+    if content is None:
+        return set()
+    keys = set()
+    for value in _DOCKER_OPTS.findall(content.decode("utf-8", "replace")):
+        try:
+            read = "".join(word.text for word in shell.words([value])[:1])
+        except shell.NotWordsError:
+            read = value.replace('"', " ").replace("'", " ")
+        # Bash splits $DOCKER_OPTS at spaces and takes no quotes away.
+        for key, text in arguments.labels(read.split(), "raw"):
+            if labels.get(key) != text:
+                keys.add(key)
+    return keys
+
+
+def _as_it_will_be(disk: Disk, layers: Layers, path: str) -> bytes | None:
+    """Return a file as the console leaves it: ``write_files`` come after us, before Docker."""
+    entries = layers.get(("write_files",))
+    for entry in reversed(entries if isinstance(entries, list) else []):
+        if isinstance(entry, dict) and entry.get("path") == path:
+            return _content(entry)
+    return disk.files.get(path)
+
+
+def _content(entry: Mapping[Any, Any]) -> bytes | None:
+    """Return what a ``write_files`` entry writes; None where it cannot be decoded."""
+    text = entry.get("content")
+    raw = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else b""
+    encoding = entry.get("encoding")
+    steps = encoding.split("+") if isinstance(encoding, str) and encoding else []
+    try:
+        for step in reversed(steps):
+            if step in ("b64", "base64"):
+                raw = base64.b64decode(raw)
+            elif step in ("gz", "gzip"):
+                raw = gzip.GzipFile(fileobj=io.BytesIO(raw)).read(_MOST_UNPACKED)
+    except (binascii.Error, OSError, EOFError):
+        return None
+    return raw
+
+
+def runs_after_us(layers: Layers) -> list[Note]:
+    """Warn of a ``runcmd`` that mentions ``rancher.docker``: it runs after us, before Docker."""
+    commands = layers.get(("runcmd",))
+    text = json.dumps(commands, default=str) if commands else ""
+    if "rancher.docker" not in text:
+        return []
+    return [
+        warning(
+            "a runcmd mentions rancher.docker: it runs after this program and may replace Docker's"
+            " arguments; set them in user-data instead"
+        )
+    ]

@@ -1,0 +1,74 @@
+"""Which tags become Docker labels, and which must not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from rancheros_ec2_metadata.errors import Note, info, shown, warning
+from rancheros_ec2_metadata.settings import Settings
+
+STATUS_LABEL = "ec2-metadata.status"
+
+# dockerd refuses to start on labels in these (rancheros-contract, "What dockerd does with labels").
+_RESERVED = ("com.docker.", "io.docker.", "org.dockerproject.")
+# What a constraint of Swarm can name.
+_CONSTRAINT_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]+")
+
+# --metadata-labels: the name IMDS has for a field, and the variable that holds it.
+METADATA_LABELS = {
+    "account-id": "AWS_ACCOUNT_ID",
+    "ami-id": "AWS_AMI_ID",
+    "architecture": "AWS_ARCHITECTURE",
+    "autoscaling-group": "AWS_AUTOSCALING_GROUP",
+    "availability-zone": "AWS_AVAILABILITY_ZONE",
+    "availability-zone-id": "AWS_AVAILABILITY_ZONE_ID",
+    "hostname": "AWS_HOSTNAME",
+    "iam-role": "AWS_IAM_ROLE",
+    "instance-id": "AWS_INSTANCE_ID",
+    "instance-life-cycle": "AWS_INSTANCE_LIFE_CYCLE",
+    "instance-type": "AWS_INSTANCE_TYPE",
+    "local-ipv4": "AWS_LOCAL_IPV4",
+    "mac": "AWS_MAC_ADDRESS",
+    "partition": "AWS_PARTITION",
+    "public-hostname": "AWS_PUBLIC_HOSTNAME",
+    "public-ipv4": "AWS_PUBLIC_IPV4",
+    "region": "AWS_REGION",
+    "subnet-id": "AWS_SUBNET_ID",
+    "vpc-id": "AWS_VPC_ID",
+}
+
+
+def mapped_labels(
+    settings: Settings,
+    metadata: Mapping[str, str],
+    tags: Mapping[str, str],
+    notes: list[Note],
+) -> dict[str, str]:
+    """Return the labels, and add to ``notes`` why a tag is none."""
+    labels = {
+        f"aws.{name}": metadata[variable]
+        for name in settings.metadata_labels
+        if (variable := METADATA_LABELS[name]) in metadata
+    }
+    for tag in sorted(filter(settings.is_label, tags)):
+        reason = _label_refused(tag)
+        if reason is None and (tag in labels or (settings.status_label and tag == STATUS_LABEL)):
+            reason = "the label of that name is the program's own"
+        if reason is not None:
+            notes.append(warning(f"tag {shown(tag)} is no label: {reason}; left out"))
+            continue
+        if not _CONSTRAINT_KEY.fullmatch(tag):
+            notes.append(info(f"label {shown(tag)} is set, but no Swarm constraint can name it"))
+        labels[tag] = tags[tag]
+    return labels
+
+
+def _label_refused(tag: str) -> str | None:
+    if not tag:
+        return "its key is empty"
+    if "=" in tag:
+        return "its key has a '=', where a label's key would end"
+    if tag.lower().startswith(_RESERVED):
+        return "its namespace is reserved, and Docker would not start"
+    return None

@@ -1,0 +1,1 @@
+"""RancherOS: its layers, releases and files."""

@@ -1,0 +1,282 @@
+"""What a run is asked to do: the settings, and the grammar of mappings and templates."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from rancheros_ec2_metadata.errors import UsageError, shown
+
+TagSource = Literal["auto", "imds", "api", "none"]
+
+STATUS_VARIABLE = "EC2_METADATA_STATUS"
+GROUP_TAG = "aws:autoscaling:groupName"
+
+# RancherOS writes these into /etc/profile.d, where $(…) stays live, or into its own service files
+# and command line (rancheros-contract, "Services, order, waiting"): who sets them runs the machine.
+NEVER_FROM_TAGS = frozenset(
+    {"PATH", "path", "VERSION", "SUFFIX", "REGISTRY_DOMAIN", "EXTRA_CMDLINE", "KERNEL_VERSION"}
+)
+PROXY_NAMES = frozenset(
+    {"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
+)
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+@dataclass(frozen=True)
+class ImdsSettings:
+    """Where the metadata service is, and which version may be spoken.
+
+    Args:
+        endpoint: base URL that replaces both well-known addresses.
+        mode: ask only the IPv4 or only the IPv6 address; None tries IPv4, then IPv6.
+        disabled: the operator forbids asking it at all (AWS_EC2_METADATA_DISABLED).
+        v1: IMDSv1 may be spoken where no token can be had.
+    """
+
+    endpoint: str | None = None
+    mode: Literal["IPv4", "IPv6"] | None = None
+    disabled: bool = False
+    v1: bool = True
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """How the EC2 API is reached.
+
+    Args:
+        endpoint: base URL (AWS_ENDPOINT_URL_EC2) in place of botocore's own.
+        ca_bundle: path of the certificates to trust (AWS_CA_BUNDLE).
+        fips: use the FIPS endpoint.
+        dualstack: use the dual-stack endpoint.
+    """
+
+    endpoint: str | None = None
+    ca_bundle: str | None = None
+    fips: bool = False
+    dualstack: bool = False
+
+
+@dataclass(frozen=True)
+class TagMapping:
+    """``-l TAG:TARGET``: one tag's value to a variable, or to a config path (with a dot)."""
+
+    tag: str
+    target: str
+
+    @property
+    def is_config_path(self) -> bool:
+        """Tell whether the target is a RancherOS config path."""
+        return "." in self.target or self.target == "hostname"
+
+    @classmethod
+    def parse(cls, text: str) -> TagMapping:
+        """Read ``TAG:TARGET``, split at the last colon: tag keys may hold colons.
+
+        Raises:
+            UsageError: a part is missing, or the target is no name or must not come from a tag.
+        """
+        tag, colon, target = text.rpartition(":")
+        if not (tag and colon and target):
+            raise UsageError(f"mapping {shown(text)} is not TAG:VARIABLE or TAG:config.path")
+        mapping = cls(tag, target)
+        if not mapping.is_config_path:
+            _check_variable(target, f"mapping {shown(text)}")
+        return mapping
+
+
+@dataclass(frozen=True)
+class EnvPrefix:
+    """``--env-prefix example.:APP_``: every tag below a prefix to a variable below another."""
+
+    tag_prefix: str
+    variable_prefix: str
+
+    @classmethod
+    def parse(cls, text: str) -> EnvPrefix:
+        """Read ``TAGPREFIX:VARPREFIX``, split at the last colon.
+
+        Raises:
+            UsageError: the output prefix is empty, no name, or begins with AWS_ (those names are
+                the metadata's, and steer the AWS tools).
+        """
+        tag_prefix, colon, variable_prefix = text.rpartition(":")
+        if not colon or not _NAME.fullmatch(variable_prefix):
+            raise UsageError(f"environment prefix {shown(text)} is not TAGPREFIX:NAMEPREFIX")
+        if variable_prefix.upper().startswith("AWS_"):
+            raise UsageError(f"environment prefix {shown(text)}: AWS_ names are not for tags")
+        return cls(tag_prefix, variable_prefix)
+
+    def variable(self, tag: str) -> str:
+        """Return the name of the variable for a tag: upper case, everything odd to ``_``."""
+        rest = tag.removeprefix(self.tag_prefix)
+        return self.variable_prefix + re.sub(r"[^A-Z0-9_]", "_", _ascii_upper(rest))
+
+    def spells(self, tag: str, name: str) -> bool:
+        """Tell whether a tag is a variable's name in lower case with dots."""
+        rest = tag.removeprefix(self.tag_prefix)
+        plain = name.removeprefix(self.variable_prefix).lower()
+        return rest == plain.replace("_", ".")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a template that a variable of ours, or a tag, fills."""
+
+    kind: Literal["variable", "tag"]
+    name: str
+
+
+@dataclass(frozen=True)
+class Template:
+    """``--set NAME=TEMPLATE``: a variable composed of others and of tags."""
+
+    name: str
+    parts: tuple[str | Place, ...]
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Return the keys of the tags that the template uses."""
+        return tuple(p.name for p in self.parts if isinstance(p, Place) and p.kind == "tag")
+
+    @classmethod
+    def parse(cls, text: str) -> Template:
+        """Read ``NAME=TEXT`` with ``{VARIABLE}``, ``{tag:KEY}``, and ``{{`` ``}}`` for braces.
+
+        Raises:
+            UsageError: no name, a name that must not come from a tag, or a stray brace.
+        """
+        name, equals, template = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set {shown(text)} is not NAME=TEMPLATE")
+        _check_variable(name, f"--set {shown(text)}")
+        parts: list[str | Place] = []
+        end = 0
+        for match in _PLACE.finditer(template):
+            parts.append(template[end : match.start()])
+            parts.append(_part(match, text))
+            end = match.end()
+        parts.append(template[end:])
+        return cls(name, tuple(part for part in parts if part != ""))
+
+
+def _part(match: re.Match[str], text: str) -> str | Place:
+    if match[0] in ("{{", "}}"):
+        return match[0][0]
+    inside = match[1] or ""
+    kind, colon, key = inside.partition(":")
+    if kind == "tag" and colon and key:
+        return Place("tag", key)
+    if _NAME.fullmatch(inside):
+        return Place("variable", inside)
+    raise UsageError(f"--set {shown(text)}: {shown(match[0])} is not {{VARIABLE}} or {{tag:KEY}}")
+
+
+def _check_variable(name: str, where: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{where}: {shown(name)} is not a variable's name ([A-Za-z_][A-Za-z0-9_]*)"
+        )
+    if name in NEVER_FROM_TAGS:
+        raise UsageError(f"{where}: {name} steers the system and is never set from a tag")
+    if name == STATUS_VARIABLE:
+        raise UsageError(
+            f"{where}: {name} is the outcome of the run, written by the program itself"
+        )
+
+
+def _ascii_upper(text: str) -> str:
+    # str.upper turns one letter into several ('ß' to 'SS'): two tags could then meet unseen.
+    return "".join(c.upper() if c.isascii() else c for c in text)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run's settings, from flags and AWS_METADATA_ variables.
+
+    Args:
+        metadata: import the metadata as AWS_ variables.
+        label_prefixes: tags whose key starts with one of these are labels; "" is all but aws:.
+        mappings: single tags to variables and config paths, the later one wins.
+        env_prefixes: tags below a prefix to variables.
+        templates: composed variables.
+        metadata_labels: metadata fields that are labels too, by their IMDS names.
+        status_label: also set the label ec2-metadata.status.
+        override_local: take variables of ours out of cloud-config.yml.
+        require_tags: keys of tags to wait for.
+        deadline: seconds after which the run ends, whatever it is doing.
+        splay: seconds over which a fleet spreads its runs, before the deadline starts.
+        tags: where tags are asked for.
+        root: folder that stands for the machine's root.
+        ros: the ros command, None without.
+        debug: log more, and tracebacks.
+    """
+
+    metadata: bool = True
+    label_prefixes: tuple[str, ...] = ("docker.",)
+    mappings: tuple[TagMapping, ...] = ()
+    env_prefixes: tuple[EnvPrefix, ...] = ()
+    templates: tuple[Template, ...] = ()
+    metadata_labels: tuple[str, ...] = ()
+    status_label: bool = False
+    override_local: bool = False
+    require_tags: tuple[str, ...] = ()
+    deadline: float = 120.0
+    splay: float = 0.0
+    tags: TagSource = "auto"
+    root: Path = Path("/")
+    ros: Path | None = None
+    debug: bool = False
+    imds: ImdsSettings = field(default_factory=ImdsSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
+
+    @property
+    def uses_tags(self) -> bool:
+        """Tell whether anything is made of tags at all."""
+        return bool(
+            self.label_prefixes
+            or self.mappings
+            or self.env_prefixes
+            or self.require_tags
+            or any(template.tags for template in self.templates)
+        )
+
+    @property
+    def reads_metadata(self) -> bool:
+        """Tell whether any metadata is used: as variables, as labels, or in a template."""
+        composed = (part for template in self.templates for part in template.parts)
+        return (
+            self.metadata
+            or bool(self.metadata_labels)
+            or any(isinstance(part, Place) and part.kind == "variable" for part in composed)
+        )
+
+    def is_label(self, tag: str) -> bool:
+        """Tell whether a tag is a label: below a prefix, aws: ones only where it names them."""
+        return any(
+            tag.startswith(prefix) and (not tag.startswith("aws:") or prefix.startswith("aws:"))
+            for prefix in self.label_prefixes
+        )
+
+    def wants(self, tag: str) -> bool:
+        """Tell whether a tag's value is used by a label, a mapping, a template or a wait."""
+        return (
+            self.maps(tag) or tag in self.require_tags or (self.reads_metadata and tag == GROUP_TAG)
+        )
+
+    def maps(self, tag: str) -> bool:
+        """Tell whether a tag becomes a label, a variable or a config value."""
+        return (
+            self.is_label(tag)
+            or any(mapping.tag == tag for mapping in self.mappings)
+            or any(
+                tag.startswith(prefix.tag_prefix)
+                and (not tag.startswith("aws:") or prefix.tag_prefix.startswith("aws:"))
+                for prefix in self.env_prefixes
+            )
+            or any(tag in template.tags for template in self.templates)
+        )

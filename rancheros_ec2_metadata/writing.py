@@ -1,0 +1,113 @@
+"""Planning and writing, as often as there is something new to plan from, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rancheros_ec2_metadata.deadline import Limit
+from rancheros_ec2_metadata.errors import FilesError, info, warning
+from rancheros_ec2_metadata.log import Log
+from rancheros_ec2_metadata.plan import planning
+from rancheros_ec2_metadata.plan.mapping import Desired
+from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros import readback
+from rancheros_ec2_metadata.rancheros import state as states
+from rancheros_ec2_metadata.rancheros.change import FileChange, in_order
+from rancheros_ec2_metadata.rancheros.disk import Disk, read_disk
+from rancheros_ec2_metadata.rancheros.layers import stack
+from rancheros_ec2_metadata.rancheros.release import Release
+from rancheros_ec2_metadata.rancheros.ros import Ros
+from rancheros_ec2_metadata.rancheros.state import State
+from rancheros_ec2_metadata.rancheros.store import ChangedError, Store
+
+# The system writes cloud-config.yml once or twice at a boot; more often is a fault.
+_ATTEMPTS = 5
+
+Wanted = Callable[[State], tuple[Desired, State]]
+Files = Mapping[str, bytes | None] | Mapping[str, bytes]
+
+
+def state_of(disk: Disk, log: Log) -> State:
+    """Return the state that the last run left; an empty one where it left none that reads."""
+    raw = disk.files.get(paths.STATE)
+    if raw is None:
+        return State()
+    try:
+        return states.parse(raw)
+    except states.DamagedStateError as reason:
+        log.note(warning(f"{paths.STATE} is of no use ({reason}); it is written anew"))
+        return State()
+
+
+class Writer:
+    """Writes one run's plans.
+
+    Args:
+        root: the folder that stands for the machine's root.
+        release: that reads the files.
+        store: writes them.
+        log: the boot log.
+    """
+
+    def __init__(self, root: Path, release: Release, store: Store, log: Log) -> None:
+        self._root = root
+        self._release = release
+        self._store = store
+        self._log = log
+        self._former = read_disk(root)
+        self.written: dict[str, bytes | None] = {}
+        self.plan: planning.Plan | None = None
+
+    def write(self, wanted: Wanted) -> None:
+        """Plan from the disk as it is now, and write what differs.
+
+        Args:
+            wanted: given the state on the disk, what is desired, and the state to leave.
+        """
+        for _ in range(_ATTEMPTS):
+            disk = read_disk(self._root)
+            state = state_of(disk, self._log)
+            desired, new_state = wanted(state)
+            self.plan = planning.plan(desired, disk, self._release, state, new_state)
+            self._log.notes(self.plan.notes)
+            try:
+                for change in in_order(self.plan.changes):
+                    self._store.write(change)
+                    self.written[change.path] = change.after
+            except ChangedError as error:
+                self._log.note(info(f"{error}; planned again"))
+                continue
+            except FilesError as error:
+                self._log.note(error.note())
+            return
+        self._log.note(FilesError("files kept changing while this program ran").note())
+
+    def read_back(self, ros: Ros | None, limit: Limit) -> None:
+        """Compare what ``ros`` reads with what was planned; put the former files back if it must.
+
+        If ``ros`` is as wrong without our files, the fault is not ours, and they go in again.
+        """
+        if ros is None or self.plan is None or not self.written:
+            return
+        names = self.plan.variables
+        wrong = readback.difference(ros, self.plan.predicted, self._release, names, limit)
+        if wrong is None:
+            self._log.note(info("read back through ros: as planned"))
+            return
+        self._put(self._former.files, self.written)
+        before = stack(self._former, self._release)
+        if readback.difference(ros, before, self._release, names, limit) is None:
+            self._log.note(FilesError(f"{wrong}; the former files are back").note())
+            return
+        self._put(self.written, self._former.files)
+        text = f"{wrong}, and is as wrong without our files; they are left in place"
+        self._log.note(warning(text))
+
+    def _put(self, new: Files, old: Files) -> None:
+        """Write the files of ours as ``new`` has them, each only if it is as ``old`` has it."""
+        for path in reversed(self.written):
+            try:
+                self._store.write(FileChange(path, old.get(path), new.get(path)))
+            except FilesError as error:
+                self._log.note(error.note())

@@ -1,0 +1,62 @@
+"""What all tests share: the rule for tests on real parts, and the real parts themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+
+import pytest
+from hypothesis import settings
+
+from real_parts import requirements
+from real_parts.moto_ec2 import MotoEc2
+from real_parts.namespace import Namespace
+
+# A busy machine is no failure of a property.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
+
+REAL_PARTS_REQUIRED = os.environ.get("REQUIRE_REAL_PARTS") == "1"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked ``real_parts`` where it cannot run, before its fixtures are made."""
+    if item.get_closest_marker("real_parts") is None:
+        return
+    reason = requirements.missing()
+    if reason is not None:
+        pytest.skip(f"no real parts here: {reason}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make every skip of such a test a failure where real parts are required, whoever skipped."""
+    report = yield
+    marked = item.get_closest_marker("real_parts") is not None
+    if REAL_PARTS_REQUIRED and marked and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"REQUIRE_REAL_PARTS=1, but this test was skipped: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def _no_aws_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def namespace() -> Iterator[Namespace]:
+    """Namespaces with the metadata service's addresses, shared by all tests on real parts."""
+    with Namespace.opened() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def moto_ec2(namespace: Namespace) -> Iterator[MotoEc2]:
+    """The EC2 API inside ``namespace``; a test makes instances of its own in it."""
+    with MotoEc2.started(namespace) as moto:
+        yield moto

@@ -1,0 +1,195 @@
+"""Namespaces that hold all a test starts, with the metadata service's addresses on ``lo``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self
+
+IMDS_IPV4 = "169.254.169.254"
+IMDS_IPV6 = "fd00:ec2::254"
+
+_LOOPBACK = f"""
+ip link set lo up
+ip addr add {IMDS_IPV4}/32 dev lo
+ip -6 addr add {IMDS_IPV6}/128 dev lo nodad
+"""
+
+# PID 1 of the namespaces. It ends when its standard input closes, however the test run ends
+# (SIGKILL included), and the kernel then ends all other processes and mounts with it.
+# A daemon.json or a containerd of this machine must not reach the dockerd of a test.
+_FIRST_PROCESS = """
+set -eu
+mkdir -p /etc/docker /run/containerd
+for folder in "$1" /etc/docker /run/containerd; do mount -t tmpfs tmpfs "$folder"; done
+{network}
+echo ready
+read -r _ || true
+"""
+
+_BIND = """
+import socket, sys
+host, port, channel = sys.argv[1], int(sys.argv[2]), socket.socket(fileno=int(sys.argv[3]))
+family = socket.AF_INET6 if ":" in host else socket.AF_INET
+bound = socket.create_server((host, port), family=family, backlog=128)
+socket.send_fds(channel, [b"."], [bound.fileno()])
+"""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A program that runs inside. As a context manager it is stopped on leaving.
+
+    Args:
+        process: the ``nsenter`` out here that waits for it and ends as it ends.
+    """
+
+    process: subprocess.Popen[str]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.process.__exit__(None, None, None)  # closes its pipes
+
+    def running(self) -> bool:
+        """Tell whether it still runs."""
+        return self.process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the program a signal; nsenter would not pass it on."""
+        while self.running():
+            child = _child_of(self.process)
+            if child is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, number)
+                return
+            time.sleep(0.005)  # nsenter has not forked yet
+
+    def stop(self, seconds: float = 10) -> int:
+        """Ask it to end, make it end after ``seconds``; return its status, negative: a signal."""
+        self.signal(signal.SIGTERM)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+            return self.process.wait(seconds)
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """Network, process and mount namespaces of their own.
+
+    Args:
+        first: the ``unshare`` whose child is PID 1 inside.
+        folder: on a tmpfs that only processes inside see, and that is gone with them.
+    """
+
+    first: subprocess.Popen[str]
+    folder: Path
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, *, own_network: bool = True) -> Iterator[Namespace]:
+        """Make the namespaces; on leaving, end everything that runs in them.
+
+        Args:
+            own_network: False stays on this machine's network, where a package index is.
+        """
+        namespaces = ["--net"] if own_network else []
+        namespaces += ["--pid", "--fork", "--kill-child", "--mount", "--mount-proc"]
+        script = _FIRST_PROCESS.format(network=_LOOPBACK if own_network else "")
+        with (
+            tempfile.TemporaryDirectory(prefix="real-parts-") as folder,
+            subprocess.Popen(
+                ["unshare", *namespaces, "bash", "-c", script, "bash", folder],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as first,
+        ):
+            if first.stdout is None or first.stdout.readline() != "ready\n":
+                raise RuntimeError("namespaces could not be set up: see standard error")
+            yield cls(first, Path(folder))
+
+    def start(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        stdin: int | IO[str] | None = subprocess.DEVNULL,
+        stdout: int | IO[str] | None = None,
+        stderr: int | IO[str] | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> Started:
+        """Start a program inside, in this process's working folder unless told another."""
+        enter = ["nsenter", f"--target={_child_of(self.first)}", "--net", "--pid", "--mount"]
+        # Entering a mount namespace changes the working folder to /.
+        enter += ["env", f"--chdir={cwd or Path.cwd()}"]
+        return Started(
+            subprocess.Popen(
+                [*enter, *argv],
+                env=env,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=pass_fds,
+                encoding="utf-8",
+                errors="surrogateescape",
+            )
+        )
+
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        text: str = "",
+        seconds: float = 60,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program inside to its end, ``text`` on its standard input.
+
+        Raises:
+            subprocess.TimeoutExpired: it ran longer than ``seconds``, and was killed.
+        """
+        pipe = subprocess.PIPE
+        started = self.start(argv, env=env, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe)
+        with started.process as process:
+            try:
+                stdout, stderr = process.communicate(text, seconds)
+            except subprocess.TimeoutExpired:
+                started.signal(signal.SIGKILL)
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+    def listen(self, host: str, port: int) -> socket.socket:
+        """Return a socket that listens inside, for a server that runs in this process."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            argv = [sys.executable, "-I", "-c", _BIND, host, str(port), str(theirs.fileno())]
+            with self.start(argv, pass_fds=[theirs.fileno()]).process as binding:
+                if binding.wait(20) != 0:
+                    raise RuntimeError(f"cannot listen on {host} port {port}: see standard error")
+            _, numbers, _, _ = socket.recv_fds(ours, 1, 1)
+        return socket.socket(fileno=numbers[0])
+
+
+def _child_of(process: subprocess.Popen[str]) -> int | None:
+    """Return the id of the process that ``process`` has forked; None while there is none."""
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    except FileNotFoundError:
+        return None
+    return int(children.split()[0]) if children.strip() else None

@@ -1,0 +1,98 @@
+"""A base image made of this machine's Python, where no registry can be reached.
+
+It stands in for ``python:3.13-alpine``: Python below /usr/local with pip, a busybox shell. Unlike
+that it is glibc, and of the version of Python that runs this.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import ssl
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from real_parts.dockerd import Dockerd
+
+_BUSYBOX = "/bin/busybox"
+_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+# Not in the official images either, or only of use where programs are compiled.
+_LEFT_OUT = re.compile(
+    r"(.*/)?(__pycache__|tests?|idlelib|tkinter|lib2to3|ensurepip|config-.*|(site|dist)-packages)"
+)
+_OF_GLIBC = ("dl", "m", "pthread", "rt", "util")
+_PASSED_ON = ("PIP_INDEX_URL", "PIP_TRUSTED_HOST", "HTTPS_PROXY", "https_proxy", "NO_PROXY")
+
+
+def make(dockerd: Dockerd, name: str, folder: Path) -> None:
+    """Import the image into a dockerd, by way of a file in ``folder``."""
+    archive = folder / "stand-in.tar"
+    write(archive)
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PIP_CERT": _CERTIFICATES}
+    environment |= {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
+    changes = [f"--change=ENV {key}={value}" for key, value in environment.items()]
+    dockerd.docker("import", *changes, '--change=CMD ["python3"]', archive, name)
+    archive.unlink()
+
+
+def write(archive: Path) -> None:
+    """Write the image's tree as a tar file."""
+    python = f"python{sysconfig.get_python_version()}"
+    interpreter = Path(sys.executable).resolve()
+    library = Path(sysconfig.get_path("stdlib"))
+    site = "dist" if "deb_system" in sysconfig.get_scheme_names() else "site"
+    pip = find_spec("pip")
+    assert pip is not None
+    assert pip.origin is not None
+    with tarfile.open(archive, "w", dereference=True) as tar:
+        tar.add(interpreter, f"usr/local/bin/{python}")
+        _link(tar, "usr/local/bin/python3", python)
+        tar.add(library, f"usr/local/lib/{python}", filter=_kept)
+        folder = f"usr/local/lib/{python}/{site}-packages"
+        tar.add(Path(pip.origin).parent, f"{folder}/pip", filter=_kept)
+        for needed in _shared([interpreter, *library.glob("lib-dynload/*.so")]):
+            loader = needed.name.startswith("ld-")
+            tar.add(needed, str(needed)[1:] if loader else f"lib/{needed.name}")
+        tar.add(_BUSYBOX, "bin/busybox")
+        applets = subprocess.run([_BUSYBOX, "--list"], capture_output=True, text=True, check=True)
+        for applet in applets.stdout.split():
+            if applet != "busybox":
+                _link(tar, f"bin/{applet}", "busybox")
+        bundle = os.environ.get("PIP_CERT") or ssl.get_default_verify_paths().cafile
+        tar.add(bundle or _CERTIFICATES, _CERTIFICATES[1:])
+        _file(tar, "etc/passwd", "root:x:0:0:root:/:/bin/sh\n")
+        _file(tar, "etc/nsswitch.conf", "hosts: files dns\n")
+        tmp = tarfile.TarInfo("tmp")
+        tmp.type, tmp.mode = tarfile.DIRTYPE, 0o1777
+        tar.addfile(tmp)
+
+
+def _shared(binaries: list[Path]) -> list[Path]:
+    """Return the shared libraries that ``ldd`` finds for programs and modules, each once."""
+    listed = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=False)
+    found = {Path(path) for path in re.findall(r"(/\S+) \(0x", listed.stdout)}
+    # Libraries of their own until glibc 2.34: wheels still name them.
+    (libc,) = (path for path in found if path.name.startswith("libc.so"))
+    found |= {path for name in _OF_GLIBC for path in libc.parent.glob(f"lib{name}.so.?")}
+    return sorted(found)
+
+
+def _kept(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    return None if _LEFT_OUT.fullmatch(member.name) else member
+
+
+def _link(tar: tarfile.TarFile, name: str, target: str) -> None:
+    link = tarfile.TarInfo(name)
+    link.type, link.linkname = tarfile.SYMTYPE, target
+    tar.addfile(link)
+
+
+def _file(tar: tarfile.TarFile, name: str, text: str) -> None:
+    file = tarfile.TarInfo(name)
+    file.size, file.mode = len(text), 0o644
+    tar.addfile(file, io.BytesIO(text.encode()))

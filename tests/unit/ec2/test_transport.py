@@ -1,0 +1,231 @@
+"""One request against servers on loopback that do everything wrong."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+import responses
+
+from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.ec2 import transport
+from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
+
+Script = Callable[[socket.socket], None]
+Serve = Callable[[Script], str]
+
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Let a script answer each connection to a server; the rest of it is torn down."""
+    listeners: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def start(script: Script) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def run() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    try:
+                        connection.recv(65536)
+                        script(connection)
+                    except OSError:  # the client has had enough
+                        continue
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield start
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+    for thread in threads:
+        thread.join()
+
+
+def ask(url: str, seconds: float = 60, method: str = "GET") -> transport.Answer:
+    with transport.session() as session:
+        return transport.send(session, method, url, {"X-Mine": "1"}, Limit.after(seconds, Clock()))
+
+
+def failure(url: str, seconds: float = 60) -> AttemptError:
+    with pytest.raises(AttemptError) as caught:
+        ask(url, seconds)
+    return caught.value
+
+
+def test_a_whole_answer_comes_back(serve: Serve) -> None:
+    url = serve(lambda c: c.sendall(HEAD + b"Content-Length: 5\r\n\r\nhello"))
+    answer = ask(url)
+    assert (answer.status, answer.body) == (200, b"hello")
+
+
+def test_what_is_sent_has_no_cookie_no_proxy_and_asks_for_plain_bytes(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads: list[bytes] = []
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(HEAD + b"Set-Cookie: a=b\r\nContent-Length: 0\r\n\r\n")
+
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    url = serve(script)
+    assert ask(url, method="PUT").status == 200
+    with responses.RequestsMock() as mock:
+        mock.add(responses.GET, url)
+        ask(url)
+        heads.append(str(mock.calls[0].request.headers).encode())
+    assert b"identity" in heads[0]
+    assert b"gzip" not in heads[0]
+    assert b"Authorization" not in heads[0]
+
+
+def drip(connection: socket.socket, data: bytes) -> None:
+    for byte in data:
+        connection.sendall(bytes([byte]))
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(lambda c: c.recv(1), id="says nothing"),
+        pytest.param(lambda c: drip(c, HEAD * 10), id="drips its headers"),
+        pytest.param(
+            lambda c: (c.sendall(HEAD + b"\r\n"), drip(c, b"x" * 100)), id="drips its body"
+        ),
+    ],
+)
+def test_a_slow_answer_takes_no_longer_than_the_read_timeout(serve: Serve, script: Script) -> None:
+    url = serve(script)
+    started = time.monotonic()
+    caught = failure(url, seconds=0.3)
+    assert time.monotonic() - started < 1.5
+    assert caught.kind is Kind.TIMED_OUT
+    assert url in str(caught)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(
+            lambda c: c.sendall(HEAD + b"Content-Length: 99\r\n\r\nhal"), id="closes in the middle"
+        ),
+        pytest.param(lambda c: c.close(), id="closes at once"),
+        pytest.param(lambda c: c.sendall(b"SSH-2.0-OpenSSH\r\n"), id="is no web server"),
+    ],
+)
+def test_a_broken_connection_is_worth_another_try(serve: Serve, script: Script) -> None:
+    assert failure(serve(script)).kind is Kind.UNREACHABLE
+
+
+def test_an_answer_without_end_is_cut(serve: Serve) -> None:
+    def endless(connection: socket.socket) -> None:
+        connection.sendall(HEAD + b"\r\n")
+        while True:
+            connection.sendall(b"x" * 65536)
+
+    caught = failure(serve(endless))
+    assert caught.kind is Kind.FINAL
+    assert "longer than" in str(caught)
+
+
+def test_a_compressed_answer_is_not_unpacked(serve: Serve) -> None:
+    bomb = gzip.compress(b"0" * 10_000_000)
+    head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
+    assert ask(serve(lambda c: c.sendall(head + bomb))).body == bomb
+
+
+def test_a_redirect_is_an_answer(serve: Serve) -> None:
+    asked: list[int] = []
+
+    def script(connection: socket.socket) -> None:
+        asked.append(1)
+        connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")
+
+    assert ask(serve(script)).status == 302
+    assert len(asked) == 1
+
+
+def test_a_refused_connection_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    caught = failure(f"http://127.0.0.1:{port}")
+    assert caught.kind is Kind.UNREACHABLE
+    assert "Connection refused" in str(caught)
+
+
+def test_a_connection_that_is_never_accepted_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        address = listener.getsockname()
+        held = []
+        for _ in range(4):  # what the kernel takes for a full backlog
+            client = socket.socket()
+            client.setblocking(False)  # noqa: FBT003 - the standard library's own argument
+            client.connect_ex(address)
+            held.append(client)
+        caught = failure(f"http://127.0.0.1:{address[1]}", seconds=0.2)
+        for client in held:
+            client.close()
+    assert caught.silent
+    assert "within 0.2 s" in str(caught)
+
+
+@pytest.mark.parametrize("url", ["no-url", "ftp://127.0.0.1/", "http://", "http://[::1/"])
+def test_what_is_no_url_is_not_tried_again(url: str) -> None:
+    assert failure(url).kind is Kind.FINAL
+
+
+@pytest.mark.parametrize("error", [requests.TooManyRedirects("x"), requests.RequestException("x")])
+def test_any_other_error_of_requests_is_final(
+    mock: responses.RequestsMock, error: Exception
+) -> None:
+    mock.add(responses.GET, "http://one/", body=error)
+    assert failure("http://one/").kind is Kind.FINAL
+
+
+def test_an_answer_does_not_show_its_body() -> None:
+    assert "secret" not in repr(transport.Answer(200, b"secret", {}))
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 0),
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": "-7"}, 0),
+        ({"Retry-After": "nan"}, 0),
+        ({"Retry-After": "9" * 400}, 999_999_999),
+        (
+            {
+                "Retry-After": "Fri, 15 Jan 2027 08:00:09 GMT",
+                "Date": "Fri, 15 Jan 2027 08:00:00 GMT",
+            },
+            9,
+        ),
+        ({"Retry-After": "Fri, 15 Jan 2027 08:00:09 GMT"}, 0),
+        ({"Retry-After": "soon", "Date": "now"}, 0),
+    ],
+)
+def test_retry_after_is_read_in_both_its_forms(headers: dict[str, str], seconds: float) -> None:
+    assert transport.Answer(503, b"", headers).retry_after() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "Fri, 99 Jan 2027 08:00:00 GMT"])
+def test_a_date_that_is_none_is_not_known(text: str) -> None:
+    assert transport.Answer(200, b"", {"Date": text}).date() is None

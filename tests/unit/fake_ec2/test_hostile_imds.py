@@ -1,0 +1,259 @@
+"""Each mode of hostile_imds does what its name says."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+import requests
+
+from hostile_imds import (
+    ALL_MODES,
+    BOMB_MEMBER,
+    BOMB_MEMBERS,
+    DATA_MODES,
+    MODES,
+    TAG_LIST,
+    TOKEN_PATH,
+    HostileImds,
+)
+
+SHORT = 0.2  # seconds to wait for what never comes
+CREDENTIALS = "/latest/meta-data/iam/security-credentials/docker-node"
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as made:
+        made.trust_env = False
+        yield made
+
+
+def connected(url: str) -> socket.socket:
+    host, port = url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=SHORT)
+
+
+def asked(url: str, path: str = "/") -> socket.socket:
+    connection = connected(url)
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return connection
+
+
+def everything(url: str, path: str = "/") -> bytes:
+    with closing(asked(url, path)) as connection:
+        connection.settimeout(10)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def token(session: requests.Session, url: str) -> dict[str, str]:
+    ttl = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+    answer = session.put(url + TOKEN_PATH, headers=ttl, timeout=10)
+    return {"X-aws-ec2-metadata-token": answer.text}
+
+
+def test_never_accepts_lets_no_connection_be_made() -> None:
+    with HostileImds("never-accepts") as url:
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                connected(url)
+
+
+def test_says_nothing_takes_the_request_and_says_nothing() -> None:
+    hostile = HostileImds("says-nothing")
+    with hostile as url, closing(asked(url)) as connection, pytest.raises(TimeoutError):
+        connection.recv(1)
+    assert hostile.requests == [("GET", "/")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "start"),
+    [
+        ("one-byte-a-second", b"HTTP/1.1 200 OK\r\n"),
+        ("one-byte-a-second-body", b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n"),
+    ],
+)
+def test_the_slow_modes_send_one_byte_at_a_time_without_end(mode: str, start: bytes) -> None:
+    with HostileImds(mode, pause=0.001) as url, closing(asked(url)) as connection:
+        pieces = [connection.recv(65536) for _ in range(100)]
+
+    sent = b"".join(pieces)
+    assert sent.startswith(start)
+    assert sent.endswith(b"aa")
+    assert len(pieces[-1]) < 20
+    assert sent.count(b"\r\n\r\n") == (mode == "one-byte-a-second-body")
+
+
+def test_the_slow_modes_take_a_second_for_each_byte() -> None:
+    with HostileImds("one-byte-a-second") as url, closing(asked(url)) as connection:
+        began = time.monotonic()
+        connection.settimeout(10)
+
+        assert connection.recv(2) == b"H"
+        assert 0.9 < time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("mode", ["sends-without-end", "headers-without-end"])
+def test_the_endless_modes_go_on_beyond_any_cap_and_count_what_they_sent(mode: str) -> None:
+    hostile = HostileImds(mode)
+    with hostile as url, closing(asked(url)) as connection:
+        received = 0
+        while received < 20_000_000:
+            received += len(connection.recv(1 << 20))
+
+    assert hostile.sent > 19_000_000
+
+
+def test_the_closing_modes_close_where_they_say(session: requests.Session) -> None:
+    with HostileImds("closes-at-once") as url:
+        assert everything(url) == b""
+    with HostileImds("closes-in-the-headers") as url:
+        assert everything(url) == b"HTTP/1.1 200 OK\r\nCon"
+    with (
+        HostileImds("closes-in-the-body") as url,
+        pytest.raises(requests.exceptions.ChunkedEncodingError, match="996 more expected"),
+    ):
+        session.get(url, timeout=10)
+
+
+def test_redirects_to_itself_is_followed_for_ever(session: requests.Session) -> None:
+    hostile = HostileImds("redirects-to-itself")
+    with hostile as url, pytest.raises(requests.TooManyRedirects):
+        session.get(f"{url}/latest/", timeout=10)
+    assert set(hostile.requests) == {("GET", "/latest/")}
+
+
+@pytest.mark.parametrize(
+    ("mode", "retry_after"),
+    [("503", None), ("503-retry-after", "1"), ("503-retry-after-a-day", "86400")],
+)
+def test_503_is_answered_for_ever(
+    session: requests.Session, mode: str, retry_after: str | None
+) -> None:
+    with HostileImds(mode) as url:
+        for method in ("PUT", "GET", "POST"):
+            answer = session.request(method, url, data="x", timeout=10)
+            assert answer.status_code == 503
+            assert answer.headers.get("Retry-After") == retry_after
+
+
+@pytest.mark.parametrize("method", ["PUT", "GET"])
+def test_html_is_a_200_for_everything(session: requests.Session, method: str) -> None:
+    with HostileImds("html") as url:
+        answer = session.request(method, url + TOKEN_PATH, timeout=10)
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html")
+    assert "<html>" in answer.text
+
+
+def test_no_text_is_a_200_that_is_not_utf_8(session: requests.Session) -> None:
+    with HostileImds("no-text") as url, pytest.raises(UnicodeDecodeError):
+        session.get(url, timeout=10).content.decode()
+
+
+def test_a_gzip_bomb_unpacks_to_a_thousand_times_its_size() -> None:
+    with HostileImds("gzip-bomb") as url:
+        head, _, body = everything(url).partition(b"\r\n\r\n")
+
+    unpacked = zlib.decompressobj(wbits=31)
+    assert b"Content-Encoding: gzip" in head
+    assert len(unpacked.decompress(body)) == BOMB_MEMBER
+    assert BOMB_MEMBER * BOMB_MEMBERS > 1_000_000_000
+    assert len(body) < 2_000_000
+    assert len(unpacked.unused_data) * BOMB_MEMBERS == len(body) * (BOMB_MEMBERS - 1)
+
+
+def test_a_mode_can_be_for_some_paths_and_the_others_are_sane(session: requests.Session) -> None:
+    hostile = HostileImds("html", at="/latest/meta-data/tags/*")
+    with hostile as url:
+        headers = token(session, url)
+        mac = session.get(f"{url}/latest/meta-data/mac", headers=headers, timeout=10)
+        tags = session.get(f"{url}{TAG_LIST}/", headers=headers, timeout=10)
+
+    assert mac.text == "02:29:96:8f:6a:2d"
+    assert "<html>" in tags.text
+    assert hostile.requests[1] == ("GET", "/latest/meta-data/mac")
+
+
+def test_token_of_1_mb_is_one_and_the_rest_is_strict(session: requests.Session) -> None:
+    with HostileImds("token-of-1-mb") as url:
+        assert len(token(session, url)["X-aws-ec2-metadata-token"]) == 1_000_000
+        assert session.get(f"{url}/latest/", timeout=10).status_code == 401
+
+
+def test_100000_keys_are_listed_and_each_has_a_value(session: requests.Session) -> None:
+    with HostileImds("100000-keys") as url:
+        headers = token(session, url)
+        keys = session.get(url + TAG_LIST, headers=headers, timeout=10).text.split("\n")
+        last = session.get(f"{url}{TAG_LIST}/{keys[-1]}", headers=headers, timeout=10)
+
+    assert len(keys) == 100_000
+    assert (keys[-1], last.text) == ("docker.k099999", "x")
+
+
+def test_dotted_keys_lead_out_of_the_tags_if_they_are_followed(session: requests.Session) -> None:
+    with HostileImds("dotted-keys") as url:
+        headers = token(session, url)
+        keys = session.get(url + TAG_LIST, headers=headers, timeout=10).text.split("\n")
+        texts = {
+            key: session.get(f"{url}{TAG_LIST}/{key}", headers=headers, timeout=10).text
+            for key in keys
+        }
+
+    assert texts["docker.role"] == "web"
+    for key in keys:
+        if "iam" in key:
+            assert json.loads(texts[key])["Code"] == "Success"
+    assert sum("iam" in key for key in keys) == 3
+    assert any("%2e" in key for key in keys)
+    assert texts["../../../user-data"] == "secret: user-data"
+
+
+@pytest.mark.parametrize(("mode", "bad"), [("invalid-utf8", b"\xff"), ("nul-bytes", b"\0")])
+def test_bad_bytes_are_in_a_key_a_value_and_a_name_beside_a_sane_tag(
+    session: requests.Session, mode: str, bad: bytes
+) -> None:
+    with HostileImds(mode) as url:
+        headers = token(session, url)
+
+        def get(path: str) -> bytes:
+            return session.get(url + path, headers=headers, timeout=10).content
+
+        assert bad in get(TAG_LIST)
+        assert bad in get(f"{TAG_LIST}/docker.value")
+        assert bad in get("/latest/meta-data/hostname")
+        assert bad in get("/latest/meta-data/local-hostname")
+        assert get(f"{TAG_LIST}/docker.role") == b"web"
+
+
+@pytest.mark.parametrize("mode", ALL_MODES)
+def test_every_mode_stops_quickly_and_leaves_no_thread(mode: str) -> None:
+    before = set(threading.enumerate())
+    with HostileImds(mode) as url:
+        connections = [] if mode == "never-accepts" else [connected(url), asked(url, TAG_LIST)]
+        began = time.monotonic()
+    took = time.monotonic() - began
+
+    for connection in connections:
+        connection.close()
+    assert took < 1
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_mode_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        HostileImds("one-byte-a-minute")
+    assert len(set(itertools.chain(MODES, DATA_MODES))) == len(ALL_MODES) - 1
+
+
+def test_ipv6_is_served_too(session: requests.Session) -> None:
+    with HostileImds("html", at="/x", host="::1") as url:
+        assert url.startswith("http://[::1]:")
+        assert session.get(f"{url}/latest/", timeout=10).status_code == 401

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.errors import DeadlineError, FilesError
+from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros.change import FileChange, in_order
+from rancheros_ec2_metadata.rancheros.store import ChangedError, Store
+
+CONF = paths.CONF.lstrip("/")
+DROP_IN = paths.DROP_IN.lstrip("/")
+CLOUD_CONFIG = paths.CLOUD_CONFIG.lstrip("/")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / CONF).mkdir(parents=True)
+    return tmp_path
+
+
+def files(root: Path) -> list[str]:
+    return sorted(str(file.relative_to(root / CONF)) for file in (root / CONF).rglob("*"))
+
+
+def test_a_new_file_is_the_owners_alone_and_its_folder_is_made(root: Path) -> None:
+    Store(root).write(FileChange(paths.DROP_IN, None, b"x"))
+    assert (root / DROP_IN).read_bytes() == b"x"
+    assert (root / DROP_IN).stat().st_mode & 0o777 == 0o600
+    assert files(root) == ["cloud-config.d", "cloud-config.d/zz-ec2-metadata.yml"]
+
+
+def test_cloud_config_yml_keeps_its_mode(root: Path) -> None:
+    (root / CLOUD_CONFIG).write_bytes(b"old")
+    (root / CLOUD_CONFIG).chmod(0o620)
+    Store(root).write(FileChange(paths.CLOUD_CONFIG, b"old", b"new"))
+    assert (root / CLOUD_CONFIG).read_bytes() == b"new"
+    assert (root / CLOUD_CONFIG).stat().st_mode & 0o777 == 0o620
+
+
+def test_a_file_that_is_not_as_planned_from_is_left_alone(root: Path) -> None:
+    (root / CLOUD_CONFIG).write_bytes(b"theirs")
+    for change in (
+        FileChange(paths.CLOUD_CONFIG, b"old", b"new"),
+        FileChange(paths.CLOUD_CONFIG, b"old", None),
+        FileChange(paths.CLOUD_CONFIG, None, b"new"),
+        FileChange(paths.STATE, b"old", b"new"),
+    ):
+        with pytest.raises(ChangedError):
+            Store(root).write(change)
+    assert files(root) == ["cloud-config.yml"]
+    assert (root / CLOUD_CONFIG).read_bytes() == b"theirs"
+
+
+def test_a_file_is_removed(root: Path) -> None:
+    (root / CLOUD_CONFIG).write_bytes(b"old")
+    Store(root).write(FileChange(paths.CLOUD_CONFIG, b"old", None))
+    assert files(root) == []
+
+
+@pytest.mark.parametrize("target", [CLOUD_CONFIG, f"{CONF}/.ec2-metadata.json", DROP_IN])
+def test_a_symbolic_link_is_never_followed(root: Path, target: str) -> None:
+    victim = root / "victim"
+    victim.write_bytes(b"old")
+    (root / target).parent.mkdir(exist_ok=True)
+    (root / target).symlink_to(victim)
+    with pytest.raises(FilesError, match="symbolic link"):
+        Store(root).write(FileChange("/" + target, b"old", b"new"))
+    assert victim.read_bytes() == b"old"
+
+
+def test_a_link_planted_as_the_temporary_file_is_not_written_through(root: Path) -> None:
+    victim = root / "victim"
+    victim.write_bytes(b"old")
+    (root / CONF / ".ec2-metadata.tmp.cloud-config.yml").symlink_to(victim)
+    Store(root).write(FileChange(paths.CLOUD_CONFIG, None, b"new"))
+    assert victim.read_bytes() == b"old"
+    assert not (root / CLOUD_CONFIG).is_symlink()
+
+
+def test_a_folder_in_a_links_place_is_not_entered(root: Path) -> None:
+    (root / "elsewhere").mkdir()
+    (root / paths.CLOUD_CONFIG_D.lstrip("/")).symlink_to(root / "elsewhere")
+    with pytest.raises(FilesError, match="symbolic link"):
+        Store(root).write(FileChange(paths.DROP_IN, None, b"new"))
+    assert list((root / "elsewhere").iterdir()) == []
+
+
+def test_a_folder_where_the_file_should_be_is_named_and_left(root: Path) -> None:
+    (root / DROP_IN).mkdir(parents=True)
+    with pytest.raises(FilesError, match="zz-ec2-metadata"):
+        Store(root).write(FileChange(paths.DROP_IN, None, b"new"))
+    assert (root / DROP_IN).is_dir()
+
+
+def test_what_cannot_be_written_is_named_and_leaves_nothing_behind(root: Path) -> None:
+    (root / CLOUD_CONFIG).write_bytes(b"old")
+    limits = os.sched_getaffinity(0)
+    assert limits
+    import resource  # noqa: PLC0415 - of this test alone
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(FilesError, match=r"cloud-config\.yml could not be written"):
+            Store(root).write(FileChange(paths.CLOUD_CONFIG, b"old", b"x" * 100))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert files(root) == ["cloud-config.yml"]
+    assert (root / CLOUD_CONFIG).read_bytes() == b"old"
+
+
+def test_without_the_folder_the_mount_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FilesError, match="/var/lib/rancher/conf:/var/lib/rancher/conf"),
+        Store(tmp_path).locked(Limit.after(1, Clock())),
+    ):
+        pass
+
+
+def test_what_a_killed_run_has_left_is_swept_away_and_nothing_else(root: Path) -> None:
+    (root / paths.CLOUD_CONFIG_D.lstrip("/")).mkdir()
+    for name in (".ec2-metadata.tmp.x", "cloud-config.d/.ec2-metadata.tmp.y", ".other", "z"):
+        (root / CONF / name).write_text("x")
+    with Store(root).locked(Limit.after(1, Clock())):
+        assert files(root) == [".other", "cloud-config.d", "z"]
+
+
+def test_two_runs_take_turns_within_the_limit(root: Path) -> None:
+    order: list[str] = []
+    waits = threading.Event()
+
+    def second() -> None:
+        def sleep(seconds: float) -> None:
+            waits.set()
+            threading.Event().wait(seconds)
+
+        with Store(root).locked(Limit.after(30, Clock(sleep=sleep))):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    with Store(root).locked(Limit.after(1, Clock())):
+        thread.start()
+        assert waits.wait(30)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_a_lock_that_is_never_free_ends_at_the_limit(root: Path) -> None:
+    now = [0.0]
+    clock = Clock(now=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
+    with Store(root).locked(Limit.after(1, clock)):
+        with (
+            pytest.raises(DeadlineError, match="another run"),
+            Store(root).locked(Limit.after(5, clock)),
+        ):
+            pass
+        assert now[0] == pytest.approx(5)
+
+
+def test_the_state_is_written_first_and_removed_last() -> None:
+    write = [FileChange(path, None, b"x") for path in (paths.STATE, paths.DROP_IN)]
+    assert [change.path for change in in_order(write)] == [paths.STATE, paths.DROP_IN]
+    remove = [FileChange(path, b"x", None) for path in (paths.STATE, paths.DROP_IN)]
+    assert [change.path for change in in_order(remove)] == [paths.DROP_IN, paths.STATE]
+
+
+def test_contents_are_in_no_repr() -> None:
+    assert "secret" not in repr(FileChange(paths.CLOUD_CONFIG, b"secret", b"secret"))

@@ -1,0 +1,67 @@
+import io
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rancheros_ec2_metadata.errors import (
+    SEVERITY,
+    ExitStatus,
+    Level,
+    Note,
+    error,
+    info,
+    shown,
+    warning,
+    worst,
+)
+from rancheros_ec2_metadata.log import Log
+
+
+@given(st.text())
+def test_whatever_is_logged_is_one_printable_line(text: str) -> None:
+    stream = io.StringIO()
+    Log(stream).note(warning(text))
+    line = stream.getvalue()
+    assert line.startswith("ec2-metadata: warning: ")
+    assert line.endswith("\n")
+    assert line[:-1].isprintable()
+
+
+@given(st.text(min_size=200))
+def test_a_shown_text_is_short_and_printable(text: str) -> None:
+    assert shown(text).isprintable()
+    assert len(shown(text, 10)) <= 10 * 10 + 3
+
+
+def test_a_shown_text_cannot_close_its_own_quotes() -> None:
+    assert shown("a' b\\'") == r"'a\' b\\\''"
+
+
+def test_a_terminal_that_is_not_utf_8_gets_escapes() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    Log(stream).note(info("café"))
+    assert raw.getvalue() == b"ec2-metadata: caf\\xe9\n"
+
+
+def test_a_note_is_written_once_and_counts_in_the_status() -> None:
+    stream = io.StringIO()
+    log = Log(stream)
+    for _ in range(2):
+        log.note(error(ExitStatus.INCOMPLETE, "x"))
+    log.note(Note(Level.DEBUG, "hidden"))
+    assert stream.getvalue() == "ec2-metadata: error: x\n"
+    assert log.status() is ExitStatus.INCOMPLETE
+
+
+def test_debug_lines_are_written_on_request() -> None:
+    stream = io.StringIO()
+    Log(stream, debug=True).note(Note(Level.DEBUG, "shown"))
+    assert stream.getvalue() == "ec2-metadata: debug: shown\n"
+
+
+def test_of_several_failures_the_first_in_the_documented_order_counts() -> None:
+    assert [int(status) for status in SEVERITY] == [1, 2, 7, 5, 3, 6, 4]
+    for position, status in enumerate(SEVERITY):
+        assert worst(SEVERITY[position:]) is status
+    assert worst([]) is ExitStatus.OK

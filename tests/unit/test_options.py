@@ -1,0 +1,152 @@
+import argparse
+from pathlib import Path
+
+import pytest
+
+from rancheros_ec2_metadata import options
+from rancheros_ec2_metadata.errors import UsageError
+from rancheros_ec2_metadata.settings import EnvPrefix, Settings, TagMapping
+
+
+def read(*arguments: str, **environ: str) -> Settings:
+    parser = options.Parser(allow_abbrev=False)
+    options.add_to(parser)
+    environ.setdefault("AWS_METADATA_ROS", "none")
+    return options.settings(parser.parse_args(arguments), environ)
+
+
+def test_m_alone_imports_metadata_and_labels_docker_tags() -> None:
+    settings = read("-m")
+    assert settings.metadata
+    assert settings.label_prefixes == ("docker.",)
+    assert settings == read()
+
+
+def test_t_given_means_only_the_prefixes_given() -> None:
+    assert read("-t", "a.", "-t", "b.").label_prefixes == ("a.", "b.")
+    assert read("-t", "").label_prefixes == ("",)
+
+
+@pytest.mark.parametrize("text", ["a.;b.", "a.;b.;", ";a.;;b."])
+def test_a_list_in_a_variable_may_end_in_its_separator(text: str) -> None:
+    assert read(AWS_METADATA_TAG_PREFIXES=text).label_prefixes == ("a.", "b.")
+
+
+def test_the_variables_of_2016_work() -> None:
+    settings = read(
+        AWS_METADATA_LOAD="false", AWS_METADATA_TAG_VARIABLES="a.b:A;x:y:B;", AWS_METADATA_DEBUG=""
+    )
+    assert not settings.metadata
+    assert settings.mappings == (TagMapping("a.b", "A"), TagMapping("x:y", "B"))
+    assert not settings.debug
+
+
+def test_l_and_e_are_one_list_in_their_order() -> None:
+    settings = read("-l", "a:A", "-e", "b:B", "-l", "c:hostname")
+    assert [mapping.tag for mapping in settings.mappings] == ["a", "b", "c"]
+
+
+def test_a_flag_beats_its_variable() -> None:
+    settings = read("-m", "-l", "x:X", AWS_METADATA_LOAD="no", AWS_METADATA_TAG_VARIABLES="y:Y")
+    assert settings.metadata
+    assert settings.mappings == (TagMapping("x", "X"),)
+
+
+def test_everything_else_is_read_too() -> None:
+    settings = read(
+        "--env-prefix=e.:E_",
+        "--metadata-labels",
+        "instance-type, region",
+        "--require-tag=r",
+        "--deadline=30",
+        "--imds=v2",
+        "--tags=api",
+        "--root=/x",
+        "--ros=/y/ros",
+        "--status-label",
+        "--override-local",
+    )
+    assert settings.env_prefixes == (EnvPrefix("e.", "E_"),)
+    assert settings.metadata_labels == ("instance-type", "region")
+    assert settings.require_tags == ("r",)
+    assert settings.deadline == 30
+    assert not settings.imds.v1
+    assert settings.tags == "api"
+    assert (settings.root, settings.ros) == (Path("/x"), Path("/y/ros"))
+    assert settings.status_label
+    assert settings.override_local
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "named"),
+    [
+        (["-l", "nonsense"], {}, ["-l", "'nonsense'"]),
+        (["-l", "tag:rancher.console"], {}, ["-l", "'rancher.console'"]),
+        ([], {"AWS_METADATA_TAG_VARIABLES": "a:B;c:1"}, ["AWS_METADATA_TAG_VARIABLES", "'c:1'"]),
+        ([], {"AWS_METADATA_LOAD": "maybe"}, ["AWS_METADATA_LOAD", "'maybe'"]),
+        (["--deadline", "0"], {}, ["--deadline", "'0'"]),
+        (["--deadline", "nan"], {}, ["--deadline", "'nan'"]),
+        (["--splay", "-1"], {}, ["--splay", "'-1'"]),
+        (["--tags", "x"], {}, ["--tags", "'x'"]),
+        (["--metadata-labels", "nope"], {}, ["--metadata-labels", "'nope'"]),
+        (["--require-tag", ""], {}, ["--require-tag"]),
+        (["--set", "A"], {}, ["--set", "'A'"]),
+        (["--nonsense"], {}, ["--nonsense"]),
+        (["stray"], {}, ["stray"]),
+        ([], {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "imds"}, ["SERVICE_ENDPOINT", "'imds'"]),
+        ([], {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "v5"}, ["ENDPOINT_MODE", "'v5'"]),
+        ([], {"AWS_ENDPOINT_URL_EC2": "ftp://x"}, ["AWS_ENDPOINT_URL_EC2", "'ftp://x'"]),
+    ],
+)
+def test_a_wrong_one_is_named_with_the_text_that_is_wrong(
+    arguments: list[str], environ: dict[str, str], named: list[str]
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(*arguments, **environ)
+    assert all(text in str(caught.value) for text in named)
+
+
+def test_awss_own_variables_are_read_as_its_sdks_read_them() -> None:
+    settings = read(
+        AWS_EC2_METADATA_SERVICE_ENDPOINT="http://imds",
+        AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE="ipv6",
+        AWS_EC2_METADATA_DISABLED="True",
+        AWS_EC2_METADATA_V1_DISABLED="true",
+        AWS_ENDPOINT_URL_EC2="https://ec2",
+        AWS_CA_BUNDLE="/ca",
+        AWS_USE_FIPS_ENDPOINT="true",
+        AWS_USE_DUALSTACK_ENDPOINT="1",
+    )
+    imds, api = settings.imds, settings.api
+    assert (imds.endpoint, imds.mode, imds.disabled, imds.v1) == ("http://imds", "IPv6", True, False)
+    assert (api.endpoint, api.ca_bundle) == ("https://ec2", "/ca")
+    assert (api.fips, api.dualstack) == (True, False)
+
+
+def test_ros_is_looked_for_on_this_machine_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ros = tmp_path / "ros"
+    ros.write_text("#!/bin/sh\n")
+    ros.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    given = argparse.Namespace(**{option.setting: None for option in options.OPTIONS})
+    assert options.settings(given, {}).ros == ros
+    given.root = "/elsewhere"
+    assert options.settings(given, {}).ros is None
+
+
+@pytest.mark.parametrize("page", ["docs/reference.md"])
+def test_the_reference_has_every_flag_and_variable(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text("utf-8").replace("\\|", "/")
+    missing = [
+        name
+        for option in options.OPTIONS
+        for name in (*option.flags, option.variable)
+        if f"`{name}" not in text
+    ]
+    assert missing == []
+    known = {option.variable for option in options.OPTIONS}
+    rows = [line for line in text.splitlines() if line.startswith("| `-")]
+    assert len(rows) == len(options.OPTIONS)
+    assert {row.split("|")[2].strip(" `") for row in rows} == known

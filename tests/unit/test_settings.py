@@ -1,0 +1,93 @@
+import pytest
+
+from rancheros_ec2_metadata.errors import UsageError
+from rancheros_ec2_metadata.settings import EnvPrefix, Place, Settings, TagMapping, Template
+
+
+def test_a_mapping_is_split_at_its_last_colon() -> None:
+    assert TagMapping.parse("a:b:c:VAR") == TagMapping("a:b:c", "VAR")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "tag", ":VAR", "tag:", "tag:1VAR", "tag:A-B", "tag:PATH", "tag:EC2_METADATA_STATUS"]
+)
+def test_a_wrong_mapping_is_named(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        TagMapping.parse(text)
+    assert repr(text) in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "config"), [("t:A", False), ("t:a.b", True), ("t:hostname", True)])
+def test_a_target_with_a_dot_is_a_config_path(text: str, config: bool) -> None:  # noqa: FBT001 - a table
+    assert TagMapping.parse(text).is_config_path is config
+
+
+@pytest.mark.parametrize("text", ["", "a", "a:", "a:1", "a:AWS_", "a:aws_x", "a:B-"])
+def test_a_wrong_environment_prefix_is_named(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        EnvPrefix.parse(text)
+    assert repr(text) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [
+        ("example.db.host", "APP_DB_HOST"),
+        ("example.Db-host", "APP_DB_HOST"),
+        ("example.", "APP_"),
+        ("example.straße", "APP_STRA_E"),
+    ],
+)
+def test_a_prefix_makes_a_variable_in_upper_case_with_underscores(tag: str, name: str) -> None:
+    assert EnvPrefix.parse("example.:APP_").variable(tag) == name
+
+
+def test_a_template_has_variables_tags_and_braces() -> None:
+    template = Template.parse("A={AWS_LOCAL_IPV4}:2375/{tag:example.db.host}{{x}}")
+    assert template.parts == (
+        Place("variable", "AWS_LOCAL_IPV4"),
+        ":2375/",
+        Place("tag", "example.db.host"),
+        "{",
+        "x",
+        "}",
+    )
+    assert template.tags == ("example.db.host",)
+
+
+@pytest.mark.parametrize("text", ["", "A", "1=x", "A={", "A=}", "A={}", "A={tag:}", "A={x y}", "path=x"])
+def test_a_wrong_template_is_named(text: str) -> None:
+    with pytest.raises(UsageError):
+        Template.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "tag", "label"),
+    [
+        (("docker.",), "docker.role", True),
+        (("docker.",), "dockerx", False),
+        (("",), "Name", True),
+        (("",), "aws:x", False),
+        (("aws:",), "aws:x", True),
+        (("a", "aws:auto"), "aws:autoscaling:groupName", True),
+        ((), "docker.role", False),
+    ],
+)
+def test_aws_tags_are_labels_only_where_a_prefix_names_them(
+    prefixes: tuple[str, ...], tag: str, label: bool  # noqa: FBT001 - a table
+) -> None:
+    assert Settings(label_prefixes=prefixes).is_label(tag) is label
+
+
+def test_tags_are_wanted_by_whatever_uses_them() -> None:
+    settings = Settings(
+        label_prefixes=("docker.",),
+        mappings=(TagMapping("one", "A"),),
+        env_prefixes=(EnvPrefix("two.", "B_"),),
+        templates=(Template.parse("C={tag:three}"),),
+        require_tags=("four",),
+    )
+    tags = ["docker.a", "one", "two.x", "three", "four", "aws:autoscaling:groupName", "Name"]
+    assert [tag for tag in tags if settings.wants(tag)] == tags[:-1]
+    assert [tag for tag in tags if settings.maps(tag)] == tags[:4]
+    assert not Settings(label_prefixes=()).uses_tags

@@ -1,0 +1,85 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import os, signal, subprocess, sys, time
+from rancheros_ec2_metadata import watchdog
+def run():
+    {run}
+print(watchdog.supervised(run, {seconds}, lambda: print("overdue", flush=True)), flush=True)
+"""
+
+
+def supervised(run: str, seconds: float = 60) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(run=run, seconds=seconds)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("run", "status"),
+    [
+        ("return 4", "4"),
+        ("os._exit(5)", "5"),
+        ("raise SystemExit(9)", "1"),
+        ("os.kill(os.getpid(), 9)", "1"),
+    ],
+)
+def test_the_childs_status_is_the_status(run: str, status: str) -> None:
+    assert supervised(run) == [status]
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "time.sleep(60)",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64)); time.sleep(60)",
+        "subprocess.run(['sleep', '60'])",
+        "sum(range(10**12))",
+    ],
+)
+def test_at_the_deadline_the_run_ends_whatever_it_is_doing(run: str) -> None:
+    assert supervised(run, 0.3) == ["overdue", "7"]
+
+
+def test_a_thread_left_behind_does_not_hold_the_end_up() -> None:
+    run = "import threading; threading.Thread(target=time.sleep, args=(60,)).start(); return 0"
+    assert supervised(run) == ["0"]
+
+
+def test_a_signal_ends_the_child_too(tmp_path: Path) -> None:
+    run = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()) + '.'); time.sleep(60)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(run=run.replace("60)", "60)"), seconds=60)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    written = tmp_path / "pid"
+    ends = time.monotonic() + 30
+    while not (written.exists() and written.read_text().endswith(".")):
+        assert time.monotonic() < ends
+        os.sched_yield()
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+    assert out.split() == [str(128 + signal.SIGTERM)]
+    assert not Path(f"/proc/{written.read_text()[:-1]}").exists()
+
+
+def test_the_age_of_a_process_counts_its_interpreters_start() -> None:
+    code = "from rancheros_ec2_metadata import watchdog; print(watchdog.process_age())"
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    age = float(done.stdout)
+    # The kernel counts in ticks of 10 ms.
+    assert 0.01 <= age <= time.monotonic() - started + 0.02
