@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from rancheros_ec2_metadata import __version__
 from rancheros_ec2_metadata.errors import ExitStatus, FilesError, error, info
 from rancheros_ec2_metadata.plan import kept
+from rancheros_ec2_metadata.plan.local import Local
 from rancheros_ec2_metadata.plan.mapping import NOTHING
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
@@ -74,7 +75,7 @@ def boot(settings: Settings, edges: Edges) -> Plan | None:
         release = _release(disk, edges)
         log.line(_first_line(edges, release))
         state = state_of(disk, log)
-        writer = Writer(settings.root, release, edges.store, log)
+        writer = Writer(settings.root, release, edges.store, log, Local.of(settings))
 
         def write(findings: Findings) -> None:
             answer = _answer(findings)

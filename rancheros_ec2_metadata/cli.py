@@ -150,7 +150,7 @@ def _clean(arguments: list[str], terminal: Terminal, log: Log) -> int:
 
     given = _parse(arguments, "clean")
     settings = options.settings(given, terminal.environ)
-    return run.clean(settings, log, terminal.out, dry_run=given.dry_run)
+    return run.clean(settings, log, terminal.out, legacy=given.legacy, dry_run=given.dry_run)
 
 
 def _demo(arguments: list[str], terminal: Terminal, _log: Log) -> int:

@@ -16,6 +16,7 @@ from rancheros_ec2_metadata.ec2.asking import Asker
 from rancheros_ec2_metadata.ec2.imds import Imds
 from rancheros_ec2_metadata.errors import DeadlineError, ExitStatus
 from rancheros_ec2_metadata.log import Log
+from rancheros_ec2_metadata.plan.local import Local
 from rancheros_ec2_metadata.plan.mapping import NOTHING
 from rancheros_ec2_metadata.rancheros import release as releases
 from rancheros_ec2_metadata.rancheros.disk import read_disk
@@ -99,20 +100,22 @@ def show(settings: Settings, log: Log, out: TextIO, form: Format) -> int:
     return log.status()
 
 
-def clean(settings: Settings, log: Log, out: TextIO, *, dry_run: bool) -> int:
+def clean(settings: Settings, log: Log, out: TextIO, *, legacy: bool, dry_run: bool) -> int:
     """Take back everything that earlier runs wrote.
 
     Args:
         settings: root and deadline of the run.
         log: the boot log.
         out: where a dry run prints what would change.
+        legacy: also what the 2016 tool left in cloud-config.yml.
         dry_run: write nothing.
     """
     store = Store(settings.root, dry=dry_run)
     log.line(f"rancheros-ec2-metadata {__version__}, clean")
     with store.locked(Limit.after(settings.deadline, Clock())):
         release = releases.of(read_disk(settings.root))
-        writer = Writer(settings.root, release, store, log)
+        may_go = Local.of(settings, legacy=legacy)
+        writer = Writer(settings.root, release, store, log, may_go)
         writer.write(lambda _: (NOTHING, State()))
     changes = writer.plan.changes if writer.plan else ()
     if dry_run:

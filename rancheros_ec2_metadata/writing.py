@@ -9,6 +9,8 @@ from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.errors import FilesError, info, warning
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.plan import planning
+from rancheros_ec2_metadata.plan.given import Given
+from rancheros_ec2_metadata.plan.local import Local
 from rancheros_ec2_metadata.plan.mapping import Desired
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import readback
@@ -48,10 +50,12 @@ class Writer:
         release: that reads the files.
         store: writes them.
         log: the boot log.
+        may_go: what may be taken out of cloud-config.yml.
     """
 
-    def __init__(self, root: Path, release: Release, store: Store, log: Log) -> None:
+    def __init__(self, root: Path, release: Release, store: Store, log: Log, may_go: Local) -> None:
         self._root = root
+        self._may_go = may_go
         self._release = release
         self._store = store
         self._log = log
@@ -69,7 +73,8 @@ class Writer:
             disk = read_disk(self._root)
             state = state_of(disk, self._log)
             desired, new_state = wanted(state)
-            self.plan = planning.plan(desired, disk, self._release, state, new_state)
+            given = Given(disk, self._release, state)
+            self.plan = planning.plan(desired, given, new_state, self._may_go)
             self._log.notes(self.plan.notes)
             try:
                 for change in in_order(self.plan.changes):

@@ -17,7 +17,9 @@ rancher:
   docker:
     {args}group: docker
 """
-ARGS = "args: [daemon, --log-opt, max-size=25m, -s, overlay, -G, docker, -H, 'unix:///var/run/docker.sock']\n    "
+ARGS = """\
+args: [daemon, --log-opt, max-size=25m, -s, overlay, -G, docker, -H, 'unix:///var/run/docker.sock']
+    """
 
 
 def os_config(version: str = "v1.5.8") -> str:

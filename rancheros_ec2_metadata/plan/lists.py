@@ -16,7 +16,7 @@ from rancheros_ec2_metadata.plan import arguments, shell
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros.layers import Layers
-from rancheros_ec2_metadata.rancheros.release import Quoting, Release
+from rancheros_ec2_metadata.rancheros.release import Quoting
 from rancheros_ec2_metadata.rancheros.state import Edit, State
 
 Home = Literal["drop-in", "cloud-config.yml", "shadowed"]
@@ -63,15 +63,14 @@ class ArgumentList:
         return self.items != self.user.items
 
 
-def user_lists(layers: Layers, release: Release, state: State) -> tuple[UserList, ...]:
+def user_lists(layers: Layers, state: State) -> tuple[UserList, ...]:
     """Return the user's list for each argument key of the release.
 
     Args:
         layers: with an empty drop-in of ours in its place.
-        release: the release that reads them.
         state: of the last run: which items of cloud-config.yml are ours.
     """
-    return tuple(_user_list(layers, key, state) for key in release.argument_keys)
+    return tuple(_user_list(layers, key, state) for key in layers.release.argument_keys)
 
 
 def _user_list(layers: Layers, key: str, state: State) -> UserList:

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
-from rancheros_ec2_metadata.plan import blocked, config_paths, lists
+from rancheros_ec2_metadata.plan import blocked, config_paths, lists, local
+from rancheros_ec2_metadata.plan.given import Given
 from rancheros_ec2_metadata.plan.mapping import Desired
-from rancheros_ec2_metadata.rancheros import cloud_config, document
 from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros import state as states
 from rancheros_ec2_metadata.rancheros.change import FileChange
-from rancheros_ec2_metadata.rancheros.disk import Disk
-from rancheros_ec2_metadata.rancheros.layers import Layer, Layers, stack
-from rancheros_ec2_metadata.rancheros.release import Release
-from rancheros_ec2_metadata.rancheros.state import Edit, State
+from rancheros_ec2_metadata.rancheros.layers import Layers, stack
+from rancheros_ec2_metadata.rancheros.state import State
+from rancheros_ec2_metadata.rancheros.yaml_nodes import CannotEditError
 
 COMMENT = (
     "Written by rancheros-ec2-metadata from this instance's tags and metadata, anew at every boot.",
@@ -45,41 +45,42 @@ class Plan:
     notes: tuple[Note, ...]
 
 
-def plan(desired: Desired, disk: Disk, release: Release, state: State, kept: State) -> Plan:
+def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = local.NOTHING) -> Plan:
     """Return what to write so that the machine has what is ``desired``.
 
     Args:
         desired: labels, variables and config values.
-        disk: as read.
-        release: that reads the layers.
-        state: of the last run: what on the disk is ours.
+        given: the machine as it is.
         kept: the instance, tags and metadata that the new state shall name.
+        may_go: what may be taken out of cloud-config.yml.
     """
+    disk, release = given.disk, given.release
     notes: list[Note] = list(desired.notes)
     layers = stack(disk.with_files({paths.DROP_IN: b"{}\n"}), release)
     notes.extend(_problems(layers))
     wanted, blocked_notes = blocked.allowed(disk, layers, desired.labels, release.quoting)
     notes.extend(blocked_notes)
-    users = lists.user_lists(layers, release, state)
+    users = lists.user_lists(layers, given.state)
     composed, labels, list_notes = lists.with_labels(users, wanted, release.quoting)
     try:
-        text, edits = _edited(disk, release, state, composed)
-    except cloud_config.CannotEditError as reason:
+        own = local.edited(given, composed, desired.variables, may_go)
+    except CannotEditError as reason:
         composed, labels = lists.without_ours(composed), {}
-        text, edits, list_notes = _unedited(disk, state, reason)
-    notes.extend(list_notes)
+        own, list_notes = _unedited(given, reason), []
+    notes.extend((*list_notes, *own.notes))
     tree = _tree(desired, composed)
     after = {
         paths.STATE: None,
         paths.DROP_IN: document.render(tree, COMMENT) if tree else None,
-        paths.CLOUD_CONFIG: text,
+        paths.CLOUD_CONFIG: own.content,
     }
     new_state = replace(
         kept,
         labels=dict(labels),
         variables=dict(desired.variables),
         items=tuple(item for one in composed for item in one.ours),
-        edits=edits,
+        edits=own.edits,
+        removal=own.removal,
     )
     if new_state != State():
         after[paths.STATE] = states.render(new_state)
@@ -107,95 +108,20 @@ def _problems(layers: Layers) -> list[Note]:
     return notes
 
 
-def _edited(
-    disk: Disk, release: Release, state: State, composed: Sequence[lists.ArgumentList]
-) -> tuple[bytes | None, dict[str, Edit]]:
-    """Return cloud-config.yml with the lists that live there, and what was changed in it."""
-    raw = disk.files.get(paths.CLOUD_CONFIG)
-    if raw is None:
-        return None, {}
-    text = raw.decode("utf-8", "surrogateescape")
-    edits: dict[str, Edit] = {}
-    for one in composed:
-        if one.user.home != "cloud-config.yml":
-            continue
-        text, edit = _edit(text, one, state.edits.get(one.user.key))
-        if edit is not None:
-            edits[one.user.key] = edit
-    after = text.encode("utf-8", "surrogateescape")
-    if after != raw:
-        _check(disk, release, composed, after)
-    return after, edits
-
-
-def _edit(text: str, one: lists.ArgumentList, edit: Edit | None) -> tuple[str, Edit | None]:
-    path = ("rancher", "docker", one.user.key)
-    if not one.changed:
-        if edit is None or one.user.current == one.items:
-            return text, None
-        if _still(text, edit):
-            return cloud_config.replace_span(text, edit.at, edit.former_text), None
-        return cloud_config.set_list(text, path, one.items), None
-    if edit is not None and edit.written == one.items == one.user.current:
-        return text, edit
-    found = cloud_config.find(text, path)
-    if found is None:
-        raise cloud_config.CannotEditError(f"{'.'.join(path)} is set in it in a way not known")
-    at = found.path
-    former = cloud_config.span(text, at)
-    if edit is not None and _still(text, edit):
-        at, former = edit.at, edit.former_text
-    text = cloud_config.set_list(text, path, one.items)
-    written = cloud_config.span(text, at)
-    return text, Edit(at, former, written, one.user.items, one.items, one.ours, one.displaced)
-
-
-def _still(text: str, edit: Edit) -> bool:
-    """Tell whether the text is as our edit left it."""
-    try:
-        return cloud_config.span(text, edit.at) == edit.written_text
-    except cloud_config.CannotEditError:
-        return False
-
-
-def _check(
-    disk: Disk, release: Release, composed: Sequence[lists.ArgumentList], after: bytes
-) -> None:
-    """Raise unless the edited file differs from the former at the lists alone."""
-    before = _cloud_config(disk, release)
-    edited = _cloud_config(disk.with_files({paths.CLOUD_CONFIG: after}), release)
-    expected: Any = before.data
-    found: Any = edited.data
-    for one in composed:
-        if one.user.home == "cloud-config.yml":
-            path = ("rancher", "docker", one.user.key)
-            if Layers((edited,), release).docker_arguments(one.user.key) != one.items:
-                raise cloud_config.CannotEditError(f"{'.'.join(path)} would not read back")
-            expected = _with(expected, path, list(one.items))
-            found = _with(found, path, list(one.items))
-    if edited.problem or found != expected:
-        raise cloud_config.CannotEditError("another key of it would change")
-
-
-def _cloud_config(disk: Disk, release: Release) -> Layer:
-    return next(layer for layer in stack(disk, release) if layer.path == paths.CLOUD_CONFIG)
-
-
 def _with(tree: Any, path: Sequence[str], value: Any) -> dict[Any, Any]:
-    """Return a copy of a tree with ``value`` at ``path``; nulls on the way become maps."""
-    copy = dict(tree) if isinstance(tree, dict) else {}
+    """Return a copy of a tree with ``value`` at ``path``."""
+    copy = dict(tree or {})
     copy[path[0]] = value if len(path) == 1 else _with(copy.get(path[0]), path[1:], value)
     return copy
 
 
-def _unedited(
-    disk: Disk, state: State, reason: cloud_config.CannotEditError
-) -> tuple[bytes | None, dict[str, Edit], list[Note]]:
+def _unedited(given: Given, reason: CannotEditError) -> local.Edited:
     text = (
         f"no label is set: cloud-config.yml sets Docker's arguments and is not changed: {reason};"
         " write them there as a plain list, or take them out"
     )
-    return disk.files.get(paths.CLOUD_CONFIG), dict(state.edits), [error(ExitStatus.FILES, text)]
+    raw, state = given.disk.files.get(paths.CLOUD_CONFIG), given.state
+    return local.Edited(raw, state.edits, state.removal, (error(ExitStatus.FILES, text),))
 
 
 def _tree(desired: Desired, composed: Sequence[lists.ArgumentList]) -> dict[str, Any]:

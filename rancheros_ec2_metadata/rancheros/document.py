@@ -51,7 +51,9 @@ def scalar(text: str) -> str:
     if why:
         raise ValueError(f"a text is not for RancherOS: {why}")
     pieces = _PLACEHOLDERS.split(text)
-    return '"' + "".join(ADDRESS_VARIABLES.get(piece) or _escaped(piece) for piece in pieces) + '"'
+    quoted = "".join(ADDRESS_VARIABLES.get(piece) or _escaped(piece) for piece in pieces)
+    # A backslash before an address variable would keep `ros` from replacing it.
+    return '"' + quoted.replace(r"\\$", r"\u005c$") + '"'
 
 
 def uncarriable(text: str) -> str | None:
@@ -98,6 +100,4 @@ def _json(node: Tree, newline: str) -> str:
 
 
 def _escaped(piece: str) -> str:
-    escaped = json.dumps(piece)[1:-1].replace("$", r"\u0024")
-    # Before an address variable, a backslash would keep `ros` from replacing it.
-    return escaped[:-2] + r"\u005c" if piece.endswith("\\") else escaped
+    return json.dumps(piece)[1:-1].replace("$", r"\u0024")

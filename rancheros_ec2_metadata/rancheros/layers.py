@@ -117,10 +117,12 @@ class Layers:
 
     def docker_arguments(self, key: str) -> tuple[str, ...]:
         """Return the list in force at rancher.docker.``key``: ``args`` or ``extra_args``."""
-        items = self.get((*DOCKER, key))
-        if key not in self.release.argument_keys or not isinstance(items, list):
-            return ()
-        return tuple(text_of(_scalar(item)) for item in items)
+        return self.texts((*DOCKER, key)) if key in self.release.argument_keys else ()
+
+    def texts(self, path: Path) -> tuple[str, ...]:
+        """Return the list in force at ``path``, its items as text; empty where there is none."""
+        items = self.get(path)
+        return tuple(text_of(_scalar(i)) for i in items) if isinstance(items, list) else ()
 
     def environment(self) -> dict[str, str]:
         """Return rancher.environment as ``ros config get`` prints it."""

@@ -34,6 +34,23 @@ class Edit:
 
 
 @dataclass(frozen=True)
+class Removal:
+    """Variables of the user's that were taken out of cloud-config.yml, so that they can go back.
+
+    Args:
+        digest: of the file after it; while it is so, the pieces fit where they were.
+        places: where each piece was in what was left, as decimal numbers.
+        pieces: the pieces of the text.
+        values: the variables, for when the file has been written anew since.
+    """
+
+    digest: str
+    places: tuple[str, ...]
+    pieces: tuple[str, ...]
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class State:
     """What is kept between runs.
 
@@ -46,6 +63,7 @@ class State:
         labels: Docker labels that were set. variables: those of rancher.environment.
         items: our items in Docker's arguments, wherever they are.
         edits: lists changed in cloud-config.yml, by argument key.
+        removal: variables taken out of it.
         status: the outcome that was written.
     """
 
@@ -58,11 +76,12 @@ class State:
     variables: Mapping[str, str] = field(default_factory=dict)
     items: tuple[str, ...] = ()
     edits: Mapping[str, Edit] = field(default_factory=dict)
+    removal: Removal | None = None
     status: str | None = None
 
     def holds_values(self) -> bool:
         """Tell whether a machine could still have something of ours."""
-        return bool(self.labels or self.variables or self.items or self.edits)
+        return bool(self.labels or self.variables or self.items or self.edits or self.removal)
 
 
 class DamagedStateError(ValueError):
@@ -103,6 +122,7 @@ def parse(raw: bytes) -> State:
             for key, value in (edits.items() if isinstance(edits, dict) else ())
             if (edit := _edit(value)) is not None
         },
+        removal=_removal(found.get("removal")),
     )
 
 
@@ -135,3 +155,14 @@ def _edit(value: Any) -> Edit | None:
         if read[name] is None or isinstance(read[name], str) != name.endswith("_text"):
             return None
     return Edit(**read)
+
+
+def _removal(value: Any) -> Removal | None:
+    if not isinstance(value, dict) or not isinstance(value.get("digest"), str):
+        return None
+    places, pieces = _texts(value.get("places")), _texts(value.get("pieces"))
+    whole = places is not None and pieces is not None and len(places) == len(pieces)
+    if not whole or not all(place.isdecimal() and place.isascii() for place in places or ()):
+        places, pieces = (), ()
+    digest = value["digest"] if whole else ""
+    return Removal(digest, places or (), pieces or (), _texts_by_name(value.get("values")))

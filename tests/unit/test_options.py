@@ -118,7 +118,12 @@ def test_awss_own_variables_are_read_as_its_sdks_read_them() -> None:
         AWS_USE_DUALSTACK_ENDPOINT="1",
     )
     imds, api = settings.imds, settings.api
-    assert (imds.endpoint, imds.mode, imds.disabled, imds.v1) == ("http://imds", "IPv6", True, False)
+    assert (imds.endpoint, imds.mode, imds.disabled, imds.v1) == (
+        "http://imds",
+        "IPv6",
+        True,
+        False,
+    )
     assert (api.endpoint, api.ca_bundle) == ("https://ec2", "/ca")
     assert (api.fips, api.dualstack) == (True, False)
 

@@ -9,7 +9,8 @@ def test_a_mapping_is_split_at_its_last_colon() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "tag", ":VAR", "tag:", "tag:1VAR", "tag:A-B", "tag:PATH", "tag:EC2_METADATA_STATUS"]
+    "text",
+    ["", "tag", ":VAR", "tag:", "tag:1VAR", "tag:A-B", "tag:PATH", "tag:EC2_METADATA_STATUS"],
 )
 def test_a_wrong_mapping_is_named(text: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -17,8 +18,10 @@ def test_a_wrong_mapping_is_named(text: str) -> None:
     assert repr(text) in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "config"), [("t:A", False), ("t:a.b", True), ("t:hostname", True)])
-def test_a_target_with_a_dot_is_a_config_path(text: str, config: bool) -> None:  # noqa: FBT001 - a table
+@pytest.mark.parametrize(
+    ("text", "config"), [("t:A", False), ("t:a.b", True), ("t:hostname", True)]
+)
+def test_a_target_with_a_dot_is_a_config_path(text: str, config: bool) -> None:
     assert TagMapping.parse(text).is_config_path is config
 
 
@@ -55,7 +58,9 @@ def test_a_template_has_variables_tags_and_braces() -> None:
     assert template.tags == ("example.db.host",)
 
 
-@pytest.mark.parametrize("text", ["", "A", "1=x", "A={", "A=}", "A={}", "A={tag:}", "A={x y}", "path=x"])
+@pytest.mark.parametrize(
+    "text", ["", "A", "1=x", "A={", "A=}", "A={}", "A={tag:}", "A={x y}", "path=x"]
+)
 def test_a_wrong_template_is_named(text: str) -> None:
     with pytest.raises(UsageError):
         Template.parse(text)
@@ -74,7 +79,7 @@ def test_a_wrong_template_is_named(text: str) -> None:
     ],
 )
 def test_aws_tags_are_labels_only_where_a_prefix_names_them(
-    prefixes: tuple[str, ...], tag: str, label: bool  # noqa: FBT001 - a table
+    prefixes: tuple[str, ...], tag: str, label: bool
 ) -> None:
     assert Settings(label_prefixes=prefixes).is_label(tag) is label
 

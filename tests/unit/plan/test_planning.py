@@ -4,11 +4,15 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given as any_of
+from hypothesis import settings
 from hypothesis import strategies as st
-from machine import os_config
 
+from machine import os_config
 from rancheros_ec2_metadata.errors import ExitStatus, worst
+from rancheros_ec2_metadata.plan import local
+from rancheros_ec2_metadata.plan.given import Given
+from rancheros_ec2_metadata.plan.local import Local
 from rancheros_ec2_metadata.plan.mapping import NOTHING, Desired
 from rancheros_ec2_metadata.plan.planning import Plan, plan
 from rancheros_ec2_metadata.rancheros import disk as paths
@@ -30,11 +34,14 @@ def disk(version: str = "v1.5.8", **files: str) -> Disk:
     return Disk({paths.OS_CONFIG: os_config(version).encode(), **content})
 
 
-def run(before: Disk, labels: dict[str, str], **variables: str) -> tuple[Disk, Plan]:
+def run(
+    before: Disk, labels: dict[str, str], may_go: Local = local.NOTHING, **variables: str
+) -> tuple[Disk, Plan]:
     """Plan once, and return the disk as it is then."""
     raw = before.files.get(paths.STATE)
     state = states.parse(raw) if raw else State()
-    done = plan(Desired(labels, variables, {}), before, releases.of(before), state, State())
+    given = Given(before, releases.of(before), state)
+    done = plan(Desired(labels, variables, {}), given, State(), may_go)
     return before.with_files({change.path: change.after for change in done.changes}), done
 
 
@@ -238,7 +245,7 @@ def test_what_is_not_plain_is_refused_by_name_and_untouched(text: str) -> None:
         ({"late": "rancher: {docker: {extra_args: [-D]}}"}, "zzz.yml"),
         ({"boot": 'EXTRA_CMDLINE: "rancher.docker.extra_args=[-D]"'}, "EXTRA_CMDLINE"),
         ({"boot": "rancher: {docker: {extra_args: ['a;b']}}"}, "a ;"),
-        ({"boot": "rancher: {docker: {extra_args: [\"a'b\"]}}"}, "an open '"),
+        ({"boot": 'rancher: {docker: {extra_args: ["a\'b"]}}'}, "an open '"),
         ({"daemon_json": '{"labels": []}'}, "daemon.json"),
     ],
 )
@@ -288,7 +295,7 @@ WORDS = st.lists(
 )
 
 
-@given(WORDS, st.booleans(), st.lists(TAGS, min_size=1, max_size=3))
+@any_of(WORDS, st.booleans(), st.lists(TAGS, min_size=1, max_size=3))
 @settings(max_examples=200, deadline=None)
 def test_any_users_list_survives_any_runs_and_comes_back_whole(
     items: list[str], in_cloud_config: bool, runs: list[dict[str, str]]
@@ -311,7 +318,7 @@ def test_any_users_list_survives_any_runs_and_comes_back_whole(
 
 def test_nothing_desired_on_a_clean_disk_is_no_file() -> None:
     before = disk()
-    assert plan(NOTHING, before, releases.of(before), State(), State()).changes == ()
+    assert plan(NOTHING, Given(before, releases.of(before), State()), State()).changes == ()
 
 
 def test_the_drop_in_is_json_with_a_comment_and_every_value_a_string() -> None:

@@ -62,6 +62,7 @@ def refused(raw: bytes, loader: Any = LOADERS[0]) -> UnusableError:
         ("a: [b\t,\tc]", {"a": ["b", "c"]}),
         ("a: b\n  c\n\n  d", {"a": "b c\nd"}),
         ("a: b\n \t c", {"a": "b c"}),
+        ("a: b\u2028  c\u2028\n d", {"a": "b\u2028c\u2028\nd"}),
         ("a: b\n...\n", {"a": "b"}),
         ("a: b\n---\n", {"a": "b"}),
         ("a:\n  b # c\n", {"a": "b"}),
@@ -170,7 +171,7 @@ def test_address_variables_become_placeholders(text: str, value: str) -> None:
     ("character", "expected"),
     [
         *[(c, Fate.KEPT) for c in "\t\n\r ~\u0085\u00a0\u2028\u2029\u00fc\u00df\u00ea\ufeff"],
-        *[(c, Fate.FATAL) for c in "\u00e0\u20ac\u2022\uac00\u0100"],
+        *[(c, Fate.FATAL) for c in "\u00e0\u20ac\u2022\uac00\u0100\u2222\u1111\uaaa0"],
         *[(c, Fate.LOST) for c in "\u00e9\u00e4\u00f6\u00c5\u0416\u65e5\u4e2d\U0001f600"],
         *[(c, Fate.LOST) for c in "\x00\x0b\x1b\x7f\x80\x9f\udead\ufffe\uffff\U000aaaaa"],
     ],

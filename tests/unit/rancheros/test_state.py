@@ -7,11 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancheros_ec2_metadata.rancheros import state
-from rancheros_ec2_metadata.rancheros.state import Edit, State
+from rancheros_ec2_metadata.rancheros.state import Edit, Removal, State
 
 TEXTS = st.lists(st.text(max_size=5), max_size=3).map(tuple)
 MAPS = st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3)
 EDITS = st.builds(Edit, TEXTS, st.text(), st.text(), TEXTS, TEXTS, TEXTS, TEXTS)
+REMOVALS = st.integers(0, 3).flatmap(
+    lambda n: st.builds(
+        Removal,
+        st.text(),
+        st.lists(st.integers(0, 99).map(str), min_size=n, max_size=n).map(tuple),
+        st.lists(st.text(max_size=5), min_size=n, max_size=n).map(tuple),
+        MAPS,
+    )
+)
 STATES = st.builds(
     State,
     instance_id=st.none() | st.text(),
@@ -23,6 +32,7 @@ STATES = st.builds(
     variables=MAPS,
     items=TEXTS,
     edits=st.dictionaries(st.text(max_size=5), EDITS, max_size=2),
+    removal=st.none() | REMOVALS,
     status=st.none() | st.text(),
 )
 
@@ -32,7 +42,9 @@ def test_what_is_written_is_read_back(found: State) -> None:
     assert state.parse(state.render(found)) == found
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"{}", b'{"schema": "1"}', b"\xff", b"[" * 10**5])
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b"{}", b'{"schema": "1"}', b"\xff", b"[" * 10**5]
+)
 def test_what_is_not_a_state_is_said_to_be_damaged(raw: bytes) -> None:
     with pytest.raises(state.DamagedStateError):
         state.parse(raw)

@@ -1,0 +1,308 @@
+"""cloud-config.yml, where it says over us what our drop-in says: changed there, and taken back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, warning
+from rancheros_ec2_metadata.plan import arguments
+from rancheros_ec2_metadata.plan.given import Given
+from rancheros_ec2_metadata.plan.lists import ArgumentList
+from rancheros_ec2_metadata.rancheros import cloud_config, cloud_config_keys
+from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros.cloud_config_keys import Cut
+from rancheros_ec2_metadata.rancheros.disk import Disk
+from rancheros_ec2_metadata.rancheros.layers import DOCKER, ENVIRONMENT, Layers, stack
+from rancheros_ec2_metadata.rancheros.state import Edit, Removal
+from rancheros_ec2_metadata.rancheros.yaml_nodes import CannotEditError, find
+from rancheros_ec2_metadata.settings import Settings
+
+# What the 2016 tool and its fork wrote into cloud-config.yml, a misspelt secret included. They are
+# stale from the next start on, and some are credentials.
+LEGACY_NAMES = frozenset(
+    {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_AMI_ID",
+        "AWS_AMI_LAUNCH_INDEX",
+        "AWS_AMI_MANIFEST_PATH",
+        "AWS_ANCESTOR_AMI_IDS",
+        "AWS_AVAILABILITY_ZONE",
+        "AWS_DEFAULT_REGION",
+        "AWS_HOSTNAME",
+        "AWS_IAM_ROLE",
+        "AWS_INSTANCE_ACTION",
+        "AWS_INSTANCE_ID",
+        "AWS_INSTANCE_TYPE",
+        "AWS_LOCAL_HOSTNAME",
+        "AWS_LOCAL_IPV4",
+        "AWS_MAC_ADDRESS",
+        "AWS_PUBLIC_IPV4",
+        "AWS_RESERVATION_ID",
+        "AWS_SECRET_ACCESS_KE",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SECURITY_GROUPS",
+        "AWS_SECURITY_TOKEN",
+    }
+)
+_LEGACY_MARK = "AWS_INSTANCE_ID"
+# Maps that come and go with what is in them.
+_ABOVE_OURS = ((), ("rancher",), DOCKER)
+
+
+@dataclass(frozen=True)
+class Local:
+    """What may be taken out of cloud-config.yml.
+
+    Args:
+        override: variables of ours (--override-local); they go back when it is no longer said.
+        mapped: names that a mapping gives; the 2016 tool left those too.
+        legacy: all that the 2016 tool left, also where its mark is not there (clean --legacy).
+        label_prefixes: which labels of its ``args`` were from tags.
+    """
+
+    override: bool = False
+    mapped: frozenset[str] = frozenset()
+    legacy: bool = False
+    label_prefixes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, settings: Settings, *, legacy: bool = False) -> Local:
+        """Return what a run with ``settings`` may take out."""
+        names = (m.target for m in settings.mappings if not m.is_config_path)
+        return cls(settings.override_local, frozenset(names), legacy, settings.label_prefixes)
+
+
+NOTHING = Local()
+
+
+@dataclass(frozen=True)
+class Edited:
+    """cloud-config.yml as it shall be, and what of it can be taken back."""
+
+    content: bytes | None
+    edits: Mapping[str, Edit]
+    removal: Removal | None
+    notes: tuple[Note, ...] = ()
+
+
+def edited(
+    given: Given, composed: Sequence[ArgumentList], names: Collection[str], may_go: Local
+) -> Edited:
+    """Return cloud-config.yml with the lists that live there, and without what is in our way.
+
+    Args:
+        given: the machine as it is.
+        composed: the argument lists as they shall be.
+        names: of our variables.
+        may_go: what may be taken out.
+
+    Raises:
+        CannotEditError: the file is not plain enough there; it is to be left alone.
+    """
+    state = given.state
+    raw = given.disk.files.get(paths.CLOUD_CONFIG)
+    if raw is None:
+        return Edited(None, {}, None)
+    layers = stack(given.disk, given.release).only(paths.CLOUD_CONFIG)
+    if any(layer.problem for layer in layers):
+        # Nothing of it is in force, and what is not understood is not changed.
+        return Edited(raw, state.edits, state.removal)
+    editor = _Editor(layers, state.edits, state.removal, names, may_go)
+    try:
+        return editor.edited(raw, composed)
+    except CannotEditError as reason:
+        if state.removal is None and may_go == NOTHING:
+            raise
+        # The variables' part is not worth the labels.
+        lists_only = _Editor(layers, state.edits, None, (), NOTHING).edited(raw, composed)
+        text = f"variables of cloud-config.yml stay as they are: {reason}"
+        notes = (*lists_only.notes, error(ExitStatus.FILES, text))
+        return replace(lists_only, removal=state.removal, notes=notes)
+
+
+class _Editor:
+    """Edits one text; each step takes it from the step before.
+
+    Args:
+        layers: of the file alone, as it is.
+        edits: of the last run.
+        former: what the last run took out.
+        names: of our variables.
+        may_go: what may be taken out.
+    """
+
+    def __init__(
+        self,
+        layers: Layers,
+        edits: Mapping[str, Edit],
+        former: Removal | None,
+        names: Collection[str],
+        may_go: Local,
+    ) -> None:
+        self._layers = layers
+        self._edits = edits
+        self._former = former
+        self._names = names
+        self._may_go = may_go
+        self._lists: dict[str, tuple[str, ...]] = {}
+        self._gone: set[str] = set()
+        self._notes: list[Note] = []
+
+    def edited(self, raw: bytes, composed: Sequence[ArgumentList]) -> Edited:
+        text = _restored(raw.decode("utf-8", "surrogateescape"), self._former)
+        edits: dict[str, Edit] = {}
+        for one in composed:
+            if one.user.home == "cloud-config.yml":
+                text, edit = self._with_list(text, one)
+                if edit is not None:
+                    edits[one.user.key] = edit
+        if self._may_go.legacy:
+            text = self._without_legacy_args(text)
+        text, removal = self._without_variables(text)
+        content = text.encode("utf-8", "surrogateescape")
+        if content != raw:
+            self._check(content)
+        return Edited(content, edits, removal, tuple(self._notes))
+
+    def _with_list(self, text: str, one: ArgumentList) -> tuple[str, Edit | None]:
+        path = (*DOCKER, one.user.key)
+        edit = self._edits.get(one.user.key)
+        self._lists[one.user.key] = one.items
+        if not one.changed:
+            if edit is None or one.user.current == one.items:
+                return text, None
+            if _still(text, edit):
+                return cloud_config.replace_span(text, edit.at, edit.former_text), None
+            return cloud_config.set_list(text, path, one.items), None
+        if edit is not None and edit.written == one.items == one.user.current:
+            return text, edit
+        found = find(text, path)
+        if found is None:
+            raise CannotEditError(f"{'.'.join(path)} is set in it in a way not known")
+        at, former = found.path, cloud_config.span(text, found.path)
+        if edit is not None and _still(text, edit):
+            at, former = edit.at, edit.former_text
+        elif at != path:
+            self._notes.append(_null_above(at, path))
+        text = cloud_config.set_list(text, path, one.items)
+        written = cloud_config.span(text, at)
+        return text, Edit(at, former, written, one.user.items, one.items, one.ours, one.displaced)
+
+    def _without_legacy_args(self, text: str) -> str:
+        """Return the text without the labels that the 2016 tool put into ``args``.
+
+        What is left of the list then is what the tool had read; from v0.7 on that was nothing.
+        """
+        path = (*DOCKER, "args")
+        items = self._lists.get("args", self._layers.texts(path))
+        keys = {
+            key
+            for key in arguments.label_keys(items, "raw")
+            if key.startswith(self._may_go.label_prefixes)
+        }
+        kept = arguments.without_labels(items, keys, "raw").kept
+        if kept == items:
+            return text
+        self._lists["args"] = kept
+        if kept:
+            return cloud_config.set_list(text, path, kept)
+        return cloud_config_keys.cut_keys(text, DOCKER, ["args"])[0]
+
+    def _without_variables(self, text: str) -> tuple[str, Removal | None]:
+        """Return the text without the variables in our way, and what of them can go back."""
+        there = self._variables()
+        legacy: set[str] = set()
+        if self._may_go.legacy or _LEGACY_MARK in there:
+            legacy.update((LEGACY_NAMES | self._may_go.mapped) & there.keys())
+        if legacy:
+            found = ", ".join(sorted(legacy))
+            text_of_note = f"taken out of cloud-config.yml, left by the 2016 tool: {found}"
+            self._notes.append(info(text_of_note))
+            # Not to go back, and not to be kept anywhere: credentials are among them.
+            text, _ = cloud_config_keys.cut_keys(text, ENVIRONMENT, legacy)
+        overridden: set[str] = set()
+        if self._may_go.override:
+            overridden.update((set(self._names) & there.keys()) - legacy)
+        self._gone = legacy | overridden
+        if not overridden:
+            return text, None
+        text, cuts = cloud_config_keys.cut_keys(text, ENVIRONMENT, overridden)
+        return text, Removal(
+            _digest(text),
+            tuple(str(cut.at) for cut in cuts),
+            tuple(cut.source for cut in cuts),
+            {name: there[name] for name in sorted(overridden)},
+        )
+
+    def _variables(self) -> dict[str, str]:
+        """Return the variables of the file, those that the last run took out included."""
+        return {**(self._former.values if self._former else {}), **self._layers.environment()}
+
+    def _check(self, content: bytes) -> None:
+        """Raise unless the file differs from the former where it shall, and nowhere else."""
+        disk = Disk({paths.CLOUD_CONFIG: content})
+        after = stack(disk, self._layers.release).only(paths.CLOUD_CONFIG)
+        if any(layer.problem for layer in after):
+            raise CannotEditError("it would not be read")
+        for key, items in self._lists.items():
+            if after.texts((*DOCKER, key)) != items:
+                raise CannotEditError(f"rancher.docker.{key} would not read back")
+        kept = {n: value for n, value in self._variables().items() if n not in self._gone}
+        if after.environment() != kept:
+            raise CannotEditError("another variable of it would change")
+        if _rest(self._layers, self._lists) != _rest(after, self._lists):
+            raise CannotEditError("another key of it would change")
+
+
+def _null_above(at: tuple[str, ...], path: tuple[str, ...]) -> Note:
+    return warning(
+        f"cloud-config.yml has a null at {'.'.join(at)}, which hid all that weaker files set below"
+        f" it; {'.'.join(path)} is set there now, and the rest is in force again"
+    )
+
+
+def _still(text: str, edit: Edit) -> bool:
+    """Tell whether the text is as our edit left it."""
+    try:
+        return cloud_config.span(text, edit.at) == edit.written_text
+    except CannotEditError:
+        return False
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _restored(text: str, removal: Removal | None) -> str:
+    """Return the text with the variables that an earlier run took out."""
+    if removal is None:
+        return text
+    if _digest(text) == removal.digest:
+        places = map(int, removal.places)
+        cuts = [Cut(at, piece) for at, piece in zip(places, removal.pieces, strict=True)]
+        return cloud_config_keys.put_back(text, cuts)
+    found = find(text, ENVIRONMENT)
+    there = {name.value for name, _ in found.node.pairs()} if found else set()
+    missing = {name: value for name, value in removal.values.items() if name not in there}
+    return cloud_config_keys.with_values(text, ENVIRONMENT, missing) if missing else text
+
+
+def _rest(layers: Layers, lists: Collection[str]) -> Any:
+    """Return all that a file sets beside what is ours to change, empty maps left out."""
+    return _pruned(layers.merged, (), {ENVIRONMENT, *((*DOCKER, key) for key in lists)})
+
+
+def _pruned(node: Any, path: tuple[str, ...], out: Collection[tuple[str, ...]]) -> Any:
+    if path not in _ABOVE_OURS:
+        return node
+    if not isinstance(node, dict):
+        return node or {}
+    rest = {
+        key: _pruned(value, (*path, key), out)
+        for key, value in node.items()
+        if (*path, key) not in out
+    }
+    return {key: value for key, value in rest.items() if value or (*path, key) not in _ABOVE_OURS}
