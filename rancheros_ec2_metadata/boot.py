@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from rancheros_ec2_metadata import __version__
-from rancheros_ec2_metadata.errors import ExitStatus, FilesError, error, info
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError, error, info, shown
 from rancheros_ec2_metadata.plan import kept
 from rancheros_ec2_metadata.plan.local import Local
 from rancheros_ec2_metadata.plan.mapping import NOTHING
@@ -85,6 +85,8 @@ def boot(settings: Settings, edges: Edges) -> Plan | None:
             writer.write(lambda state: kept.before_requests(settings, state, machine))
         of_this_instance = state.holds_values() and kept.same_machine(state, machine) is True
         findings = edges.ec2.ask(kept=of_this_instance, so_far=write)
+        if findings.identity is not None:
+            log.note(info(f"instance {shown(findings.identity.instance_id)}"))
         if findings.on_ec2 is False:
             writer.write(lambda _: (NOTHING, State()))
         else:

@@ -76,8 +76,9 @@ def _report(bug: BaseException, log: Log) -> None:
     text = f"this is a bug of {_PROGRAM} {__version__}: {type(bug).__name__}; please report it"
     log.note(error(ExitStatus.BUG, text))
     if log.debug:
-        for line in traceback.format_exception(bug):
-            log.line(line.rstrip())
+        # Without the message: what it quotes may be anybody's.
+        for line in "".join(traceback.format_tb(bug.__traceback__)).splitlines():
+            log.line(line)
 
 
 def _command(arguments: Sequence[str]) -> str:

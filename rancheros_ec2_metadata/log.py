@@ -16,7 +16,7 @@ _LONGEST = 1000
 class Log:
     """Writes notes as lines, and remembers what they add to the exit status.
 
-    A note is written once, however often a run decides it: it plans twice.
+    A decision is written once, however often a run comes to it: it plans twice.
 
     Args:
         stream: stderr.
@@ -30,9 +30,12 @@ class Log:
     def notes(self, notes: Iterable[Note]) -> None:
         """Write each note that has not been written yet."""
         for note in notes:
-            if note not in self._seen:
+            if note.level is Level.DEBUG:
+                self._debug(note)
+            elif note not in self._seen:
                 self._seen.append(note)
-                self._line(note)
+                level = "" if note.level is Level.INFO else f"{note.level}: "
+                self._write(level + note.text)
 
     def note(self, note: Note) -> None:
         """Write one note."""
@@ -46,11 +49,9 @@ class Log:
         """Return the exit status of all that has been noted."""
         return worst(note.status for note in self._seen)
 
-    def _line(self, note: Note) -> None:
-        if note.level is Level.DEBUG and not self.debug:
-            return
-        level = "" if note.level is Level.INFO else f"{note.level}: "
-        self._write(level + note.text)
+    def _debug(self, note: Note) -> None:
+        if self.debug:
+            self._write(f"debug: {note.text}")
 
     def _write(self, text: str) -> None:
         cut = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"

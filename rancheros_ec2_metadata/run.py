@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rancheros_ec2_metadata import __version__, watchdog
 from rancheros_ec2_metadata.boot import Edges, boot
@@ -14,7 +14,7 @@ from rancheros_ec2_metadata.diff import diff
 from rancheros_ec2_metadata.ec2 import detect, transport
 from rancheros_ec2_metadata.ec2.asking import Asker
 from rancheros_ec2_metadata.ec2.imds import Imds
-from rancheros_ec2_metadata.errors import DeadlineError, ExitStatus
+from rancheros_ec2_metadata.errors import DeadlineError, ExitStatus, Level, Note, shown
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.plan.local import Local
 from rancheros_ec2_metadata.plan.mapping import NOTHING
@@ -26,6 +26,9 @@ from rancheros_ec2_metadata.rancheros.store import Store
 from rancheros_ec2_metadata.settings import Settings
 from rancheros_ec2_metadata.show import Format, lines
 from rancheros_ec2_metadata.writing import Writer
+
+if TYPE_CHECKING:
+    import requests
 
 Guard = Callable[[Callable[[], int]], int]
 
@@ -128,7 +131,10 @@ def clean(settings: Settings, log: Log, out: TextIO, *, legacy: bool, dry_run: b
 def edges(settings: Settings, log: Log, limits: Limits, store: Store) -> Edges:
     """Return the real edges of a run."""
     machine = detect.detect(settings.root)
-    imds = Imds(transport.session(), settings.imds, limits.reading)
+    session = transport.session()
+    if settings.debug:
+        session.hooks["response"].append(lambda answer, **_: log.note(_request(answer)))
+    imds = Imds(session, settings.imds, limits.reading)
     return Edges(
         log=log,
         now=datetime.now(UTC),
@@ -138,6 +144,12 @@ def edges(settings: Settings, log: Log, limits: Limits, store: Store) -> Edges:
         ros=Ros(str(settings.ros)) if settings.ros else None,
         deadline=limits.deadline,
     )
+
+
+def _request(answer: requests.Response) -> Note:
+    """Return a request and its status: tokens are in headers and bodies, not in addresses."""
+    text = f"{answer.request.method} {shown(answer.url, 200)}: {answer.status_code}"
+    return Note(Level.DEBUG, text)
 
 
 def _print(out: TextIO, lines: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ import gzip
 import io
 import json
 import re
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -127,7 +128,7 @@ def _content(entry: Mapping[Any, Any]) -> bytes | None:
                 raw = base64.b64decode(raw)
             elif step in ("gz", "gzip"):
                 raw = gzip.GzipFile(fileobj=io.BytesIO(raw)).read(_MOST_UNPACKED)
-    except (binascii.Error, OSError, EOFError):
+    except (binascii.Error, zlib.error, OSError, EOFError):
         return None
     return raw
 

@@ -59,7 +59,7 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
     layers = stack(disk.with_files({paths.DROP_IN: b"{}\n"}), release)
     notes.extend(_problems(layers))
     wanted, blocked_notes = blocked.allowed(disk, layers, desired.labels, release.quoting)
-    notes.extend(blocked_notes)
+    notes.extend((*blocked_notes, *blocked.runs_after_us(layers)))
     users = lists.user_lists(layers, given.state)
     composed, labels, list_notes = lists.with_labels(users, wanted, release.quoting)
     try:
