@@ -78,7 +78,7 @@ def boot(settings: Settings, edges: Edges) -> Plan | None:
         writer = Writer(settings.root, release, edges.store, log, Local.of(settings))
 
         def write(findings: Findings) -> None:
-            answer = _answer(findings)
+            answer = _answer(findings, settings)
             writer.write(lambda _: kept.after_requests(settings, state, machine, answer))
 
         if state.holds_values():
@@ -113,7 +113,7 @@ def _release(disk: Disk, edges: Edges) -> Release:
     return release
 
 
-def _answer(findings: Findings) -> kept.Answer:
+def _answer(findings: Findings, settings: Settings) -> kept.Answer:
     return kept.Answer(
         instance_id=findings.identity.instance_id if findings.identity else None,
         pending_time=findings.pending_time,
@@ -121,7 +121,7 @@ def _answer(findings: Findings) -> kept.Answer:
         metadata_complete=findings.variables_complete,
         tags=findings.tags,
         unread_tags=tuple(findings.unread_tags),
-        tags_complete=findings.tags_complete,
+        tags_complete=findings.tags_complete and not findings.missing(settings.require_tags),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.ec2.instance import group_variable
 from rancheros_ec2_metadata.plan.mapping import NOTHING, Desired, desired
 from rancheros_ec2_metadata.rancheros.state import State
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
@@ -87,6 +88,8 @@ def after_requests(
         }
         tags.update(old)
         kept_any = kept_any or bool(old)
+    if settings.reads_metadata:
+        metadata = group_variable(tags) | metadata
     status = _outcome(answer, kept_any=kept_any)
     kept = State(
         instance_id=now.instance_id or (state.instance_id if same else None),

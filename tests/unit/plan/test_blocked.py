@@ -5,8 +5,8 @@ import gzip
 import json
 
 import pytest
-from machine import os_config
 
+from machine import os_config
 from rancheros_ec2_metadata.errors import ExitStatus, Note, worst
 from rancheros_ec2_metadata.plan import blocked
 from rancheros_ec2_metadata.rancheros import disk as paths
