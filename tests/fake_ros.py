@@ -19,12 +19,13 @@ import yaml
 from candied_emitter import emitted
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
+from rancheros_ec2_metadata.rancheros import trees
 from rancheros_ec2_metadata.rancheros.disk import Disk, read_disk
 from rancheros_ec2_metadata.rancheros.layers import DOCKER, ENVIRONMENT, Layers, stack
-from rancheros_ec2_metadata.rancheros.layers import Path as Keys
 from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.rancheros.ros_scalars import text_of
 from rancheros_ec2_metadata.rancheros.ros_yaml import ADDRESS_VARIABLES, Node, parse
+from rancheros_ec2_metadata.rancheros.trees import Path as Keys
 
 RELEASES = ("v0.4.5", "v0.6.1", "v0.7.1", "v0.9.2", "v1.0.4", "v1.5.8", "burmilla-master")
 
@@ -170,24 +171,12 @@ def reserialised(root: Path, changes: dict[str, Node] | None = None) -> None:
     """
     file = root / paths.CLOUD_CONFIG.lstrip("/")
     tree = parse(file.read_bytes()) if file.exists() else {}
-    text = emitted(_merged(tree, changes or {}))
-    for placeholder, variable in ADDRESS_VARIABLES.items():
-        text = text.replace(placeholder, variable)
+    variables = {variable: variable for variable in ADDRESS_VARIABLES.values()}
+    text = emitted(_addressed(trees.merged(tree, changes or {}), variables))
     temporary = file.with_name(f".{file.name}123456789")
     temporary.write_text(text, encoding="utf-8")
     temporary.chmod(0o620)
     temporary.replace(file)
-
-
-def _merged(under: dict[str, Node], over: dict[str, Node]) -> dict[str, Node]:
-    result = dict(under)
-    for key, node in over.items():
-        inner = under.get(key)
-        if isinstance(inner, dict) and isinstance(node, dict):
-            result[key] = _merged(inner, node)
-        else:
-            result[key] = node
-    return result
 
 
 def dockerd_argv(layers: Layers, folder: Path) -> list[str] | None:

@@ -10,7 +10,6 @@ import logging
 import os
 import re
 from collections.abc import Callable
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -159,10 +158,10 @@ class TagsApi:
             PaginationConfig={"PageSize": _PAGE_SIZE},
         )
         tags: dict[str, str] = {}
-        for page in islice(pages, _MOST_PAGES):
+        for number, page in enumerate(pages, start=1):
             # An answer that is XML, but not this answer, would look like an instance without tags.
-            if "Tags" not in page:
-                raise ResponseParserError("no tagSet")
+            if number > _MOST_PAGES or "Tags" not in page:
+                raise ResponseParserError("no tagSet, or too many")
             for tag in page["Tags"]:
                 if tag.get("ResourceId") == instance_id and tag.get("Key"):
                     tags[tag["Key"]] = tag.get("Value", "")

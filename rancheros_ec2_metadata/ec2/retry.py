@@ -61,7 +61,7 @@ THROTTLED = Policy(first=8, longest=18, reserve=6, shortest=1)
 at once need 45 s of it; these windows serve the last in under 1.3 times that, with less than four
 calls each. Smaller windows cost calls, larger ones leave the last waiting beside a full bucket."""
 
-UNREACHABLE = Policy(first=1, longest=2, tries=3)
+UNREACHABLE = Policy(first=1, longest=2, reserve=1, tries=3)
 """An API that does not answer: mostly a missing route, which no patience mends."""
 
 LATE = Policy(first=2, longest=18, shortest=1)
@@ -118,7 +118,7 @@ def persist(
     except AttemptError as failure:
         first = failure
     # Imported after a failure only: most runs have none, and it takes some milliseconds.
-    import tenacity  # noqa: PLC0415
+    import tenacity  # noqa: PLC0415 - see above
 
     pending = [first]
     pauses: list[float] = []

@@ -45,7 +45,7 @@ def with_boto3(
 
     def ask() -> dict[str, str]:
         # Not at the top: boto3 takes longer than all the rest of a run that does not need it.
-        from .api import TagsApi  # noqa: PLC0415
+        from .api import TagsApi  # noqa: PLC0415 - see above
 
         if not made:
             made.append(TagsApi(identity, credentials, settings, domain, clock_ahead))

@@ -161,8 +161,8 @@ class _BoundedConnection(HTTPConnection):
         self.sock.settimeout(self.timeout)
 
     def getresponse(self) -> Any:
-        if isinstance(self.sock, _BoundedSocket):
-            self.sock.ends = time.monotonic() + float(self.timeout or READ_SECONDS)
+        bounded: Any = self.sock  # as `connect` made it
+        bounded.ends = time.monotonic() + float(self.timeout or READ_SECONDS)
         return super().getresponse()
 
 

@@ -7,13 +7,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
+from rancheros_ec2_metadata.rancheros.characters import Fate, first_with
 from rancheros_ec2_metadata.rancheros.ros_scalars import NULLS
-from rancheros_ec2_metadata.rancheros.ros_yaml import (
-    ADDRESS_VARIABLES,
-    PLACEHOLDER_PATTERN,
-    Fate,
-    first_with,
-)
+from rancheros_ec2_metadata.rancheros.ros_yaml import ADDRESS_VARIABLES, PLACEHOLDER_PATTERN
 
 Tree: TypeAlias = "str | int | Sequence[Tree] | Mapping[str, Tree]"
 

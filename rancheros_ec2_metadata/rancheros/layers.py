@@ -6,24 +6,16 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias
 
 from rancheros_ec2_metadata.errors import shown
-from rancheros_ec2_metadata.rancheros import command_line, config_types
+from rancheros_ec2_metadata.rancheros import command_line, config_types, trees
 from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros.characters import Fate, first_with
 from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.rancheros.ros_scalars import Scalar, text_of
-from rancheros_ec2_metadata.rancheros.ros_yaml import (
-    Fate,
-    Node,
-    Outcome,
-    UnusableError,
-    first_with,
-    parse,
-)
-
-Path: TypeAlias = tuple[str, ...]
+from rancheros_ec2_metadata.rancheros.ros_yaml import Node, Outcome, UnusableError, parse
+from rancheros_ec2_metadata.rancheros.trees import Path
 
 DROP_IN = f"cloud-config.d/{paths.DROP_IN_NAME}"
 CLOUD_CONFIG = "cloud-config.yml"
@@ -74,19 +66,21 @@ class Layers:
         """All layers in one tree: maps merge key by key, all else replaces."""
         tree: dict[str, Node] = {}
         for layer in self.layers:
-            tree = _merged(tree, layer.data, {})
+            tree = trees.merged(tree, layer.data)
         return tree
 
     def get(self, path: Path) -> Node:
         """Return what is in force at ``path``; None where nothing or a null is."""
-        return _at(self.merged, path)
+        return trees.at(self.merged, path)
 
     def setter(self, path: Path) -> Layer | None:
         """Return the layer whose word counts at ``path``.
 
         It is the strongest that has the path, or a null or anything but a map above it.
         """
-        return next((layer for layer in reversed(self.layers) if _sets(layer.data, path)), None)
+        return next(
+            (layer for layer in reversed(self.layers) if trees.sets(layer.data, path)), None
+        )
 
     def shadow(self, path: Path) -> Layer | None:
         """Return the strongest layer that hides what our drop-in says at ``path``, if any does."""
@@ -154,7 +148,7 @@ class Layers:
 
     def _breaking_character(self) -> str | None:
         known = {key: node for key, node in self.merged.items() if config_types.is_known(key)}
-        for path, text in _texts(known, (), set()):
+        for path, text in trees.texts(known):
             character = first_with((Fate.FATAL, Fate.LOST), text)
             if character:
                 layer = self.setter(path)
@@ -236,55 +230,6 @@ def _name(path: str) -> str:
         return path.rpartition("/")[2]
     name = path.removeprefix(f"{paths.CONF}/")
     return name if name.isprintable() else shown(name)
-
-
-def _merged(
-    under: dict[str, Node], over: dict[str, Node], known: dict[tuple[int, int], dict[str, Node]]
-) -> dict[str, Node]:
-    """Merge two maps; ``known`` keeps aliases of aliases from being merged again and again."""
-    pair = (id(under), id(over))
-    if pair not in known:
-        result = known[pair] = dict(under)
-        for key, node in over.items():
-            inner = under.get(key)
-            if isinstance(inner, dict) and isinstance(node, dict):
-                result[key] = _merged(inner, node, known)
-            else:
-                result[key] = node
-    return known[pair]
-
-
-def _at(tree: dict[str, Node], path: Path) -> Node:
-    node: Node = tree
-    for key in path:
-        if not isinstance(node, dict):
-            return None
-        node = node.get(key)
-    return node
-
-
-def _sets(tree: dict[str, Node], path: Path) -> bool:
-    node: Node = tree
-    for key in path:
-        if not isinstance(node, dict):
-            return True
-        if key not in node:
-            return False
-        node = node[key]
-    return True
-
-
-def _texts(node: Node, path: Path, seen: set[int]) -> Iterator[tuple[Path, str]]:
-    """Yield every key and text once, with where it is."""
-    if isinstance(node, str):
-        yield path, node
-    elif isinstance(node, list | dict) and id(node) not in seen:
-        seen.add(id(node))
-        for item in node if isinstance(node, list) else ():
-            yield from _texts(item, path, seen)
-        for key, value in node.items() if isinstance(node, dict) else ():
-            yield (*path, key), key
-            yield from _texts(value, (*path, key), seen)
 
 
 def _scalar(node: Node) -> Scalar:

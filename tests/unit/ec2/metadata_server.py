@@ -69,9 +69,7 @@ def metadata(**more: Any) -> dict[str, Any]:
         "local-hostname": "ip-10-0-0-7.eu-central-1.compute.internal",
         "local-ipv4": "10.0.0.7",
         "mac": MAC,
-        "network": {
-            "interfaces": {"macs": {MAC: {"subnet-id": "subnet-1", "vpc-id": "vpc-1"}}}
-        },
+        "network": {"interfaces": {"macs": {MAC: {"subnet-id": "subnet-1", "vpc-id": "vpc-1"}}}},
         "placement": {
             "availability-zone": "eu-central-1a",
             "availability-zone-id": "euc1-az2",
@@ -136,6 +134,7 @@ class MetadataServer:
         self.put = put
         self.v1 = v1
         self.valid: set[str] | None = None
+        self.before_401: Callable[[], object] = lambda: None
         self.asked: list[str] = []
         self.sent: list[requests.PreparedRequest] = []
         self.headers = {"Date": formatdate(NOW, usegmt=True)}
@@ -160,6 +159,7 @@ class MetadataServer:
         token = request.headers.get("X-aws-ec2-metadata-token")
         known = token is not None and (self.valid is None or token in self.valid)
         if not known and not (self.v1 and token is None):
+            self.before_401()
             return (401, self.headers, "")
         return self._reply(self._at(path))
 

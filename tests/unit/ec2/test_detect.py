@@ -36,7 +36,9 @@ def test_a_vendor_that_only_sounds_like_it_is_another_vendor(vendor: str) -> Non
     assert judge(Facts(sys_vendor=vendor)).verdict == "no"
 
 
-@pytest.mark.parametrize("uuid", ["4ec2e191-9099-7caf-fd21-012345abcdef", "45e1ec2a-dcd1-b213-94ed"])
+@pytest.mark.parametrize(
+    "uuid", ["4ec2e191-9099-7caf-fd21-012345abcdef", "45e1ec2a-dcd1-b213-94ed"]
+)
 def test_ec2_elsewhere_in_a_uuid_says_nothing(uuid: str) -> None:
     assert judge(Facts("Xen", product_uuid=uuid)).verdict == "unclear"
 

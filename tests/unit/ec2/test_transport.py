@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -23,7 +24,13 @@ HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 
 
 @pytest.fixture
-def serve() -> Iterator[Serve]:
+def heads() -> list[bytes]:
+    """The requests that have come, as they were on the wire."""
+    return []
+
+
+@pytest.fixture
+def serve(heads: list[bytes]) -> Iterator[Serve]:
     """Let a script answer each connection to a server; the rest of it is torn down."""
     listeners: list[socket.socket] = []
     threads: list[threading.Thread] = []
@@ -40,7 +47,7 @@ def serve() -> Iterator[Serve]:
                     return
                 with connection:
                     try:
-                        connection.recv(65536)
+                        heads.append(connection.recv(65536))
                         script(connection)
                     except OSError:  # the client has had enough
                         continue
@@ -74,28 +81,28 @@ def test_a_whole_answer_comes_back(serve: Serve) -> None:
     assert (answer.status, answer.body) == (200, b"hello")
 
 
-def test_what_is_sent_has_no_cookie_no_proxy_and_asks_for_plain_bytes(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
+def test_nothing_of_the_environment_goes_into_a_request(
+    serve: Serve, heads: list[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    heads: list[bytes] = []
-
-    def script(connection: socket.socket) -> None:
-        connection.sendall(HEAD + b"Set-Cookie: a=b\r\nContent-Length: 0\r\n\r\n")
-
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password mine")
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    url = serve(script)
-    assert ask(url, method="PUT").status == 200
-    with responses.RequestsMock() as mock:
-        mock.add(responses.GET, url)
-        ask(url)
-        heads.append(str(mock.calls[0].request.headers).encode())
-    assert b"identity" in heads[0]
-    assert b"gzip" not in heads[0]
-    assert b"Authorization" not in heads[0]
+    url = serve(lambda c: c.sendall(HEAD + b"Content-Length: 0\r\n\r\n"))
+    ask(f"{url}/latest/api/token", method="PUT")
+    assert heads[0].split(b"\r\n") == [
+        b"PUT /latest/api/token HTTP/1.1",
+        b"Host: " + url.removeprefix("http://").encode(),
+        b"User-Agent: rancheros-ec2-metadata",
+        b"Accept-Encoding: identity",
+        b"X-Mine: 1",
+        b"Content-Length: 0",
+        b"",
+        b"",
+    ]
 
 
-def drip(connection: socket.socket, data: bytes) -> None:
+def drip(connection: socket.socket, data: bytes, head: bytes = b"") -> None:
+    connection.sendall(head)
     for byte in data:
         connection.sendall(bytes([byte]))
         time.sleep(0.05)
@@ -106,9 +113,7 @@ def drip(connection: socket.socket, data: bytes) -> None:
     [
         pytest.param(lambda c: c.recv(1), id="says nothing"),
         pytest.param(lambda c: drip(c, HEAD * 10), id="drips its headers"),
-        pytest.param(
-            lambda c: (c.sendall(HEAD + b"\r\n"), drip(c, b"x" * 100)), id="drips its body"
-        ),
+        pytest.param(lambda c: drip(c, b"x" * 100, head=HEAD + b"\r\n"), id="drips its body"),
     ],
 )
 def test_a_slow_answer_takes_no_longer_than_the_read_timeout(serve: Serve, script: Script) -> None:
@@ -118,6 +123,18 @@ def test_a_slow_answer_takes_no_longer_than_the_read_timeout(serve: Serve, scrip
     assert time.monotonic() - started < 1.5
     assert caught.kind is Kind.TIMED_OUT
     assert url in str(caught)
+
+
+def test_the_time_that_an_answer_has_used_is_not_given_again(serve: Serve) -> None:
+    def late_and_then_silent(connection: socket.socket) -> None:
+        time.sleep(0.8)
+        connection.sendall(HEAD)
+        connection.recv(1)
+
+    url = serve(late_and_then_silent)
+    started = time.monotonic()
+    failure(url, seconds=1)
+    assert time.monotonic() - started < 1.6
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,9 @@ from hypothesis import strategies as st
 from candied_emitter import emitted
 from rancheros_ec2_metadata.rancheros.pure_yaml import PureLoader
 from rancheros_ec2_metadata.rancheros.ros_yaml import (
-    Fate,
     Node,
     Outcome,
     UnusableError,
-    fate,
     parse,
     parse_value,
 )
@@ -165,19 +163,6 @@ def test_a_bomb_of_aliases_does_not_go_off(loader: Any) -> None:
 )
 def test_address_variables_become_placeholders(text: str, value: str) -> None:
     assert parse(f"a: {text}".encode()) == {"a": value}
-
-
-@pytest.mark.parametrize(
-    ("character", "expected"),
-    [
-        *[(c, Fate.KEPT) for c in "\t\n\r ~\u0085\u00a0\u2028\u2029\u00fc\u00df\u00ea\ufeff"],
-        *[(c, Fate.FATAL) for c in "\u00e0\u20ac\u2022\uac00\u0100\u2222\u1111\uaaa0"],
-        *[(c, Fate.LOST) for c in "\u00e9\u00e4\u00f6\u00c5\u0416\u65e5\u4e2d\U0001f600"],
-        *[(c, Fate.LOST) for c in "\x00\x0b\x1b\x7f\x80\x9f\udead\ufffe\uffff\U000aaaaa"],
-    ],
-)
-def test_the_fate_of_a_character_is_in_its_digits(character: str, expected: Fate) -> None:
-    assert fate(character) is expected
 
 
 @both_loaders

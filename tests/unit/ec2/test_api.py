@@ -1,0 +1,423 @@
+"""The API client on the wire: what it sends, what it takes from where, and what it makes of it."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from rancheros_ec2_metadata.ec2.api import TagsApi
+from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
+from rancheros_ec2_metadata.ec2.findings import Findings, Question
+from rancheros_ec2_metadata.ec2.gather import gather_api, gather_imds
+from rancheros_ec2_metadata.ec2.instance import Identity
+from rancheros_ec2_metadata.ec2.role import Credentials
+from rancheros_ec2_metadata.settings import ApiSettings
+from unit.ec2.metadata_server import (
+    INSTANCE_ID,
+    ROLE,
+    SECRETS,
+    FakeClock,
+    MetadataServer,
+    imds_of,
+    latest,
+    metadata,
+)
+
+if TYPE_CHECKING:
+    import responses
+
+IDENTITY = Identity(INSTANCE_ID, "eu-central-1", partition="aws")
+CREDENTIALS = Credentials("web-role", "ASIASECRETKEYID", "secret/access/key", "session//t")
+
+
+def page(tags: dict[str, str], token: str = "", resource: str = INSTANCE_ID) -> bytes:
+    items = "".join(
+        f"<item><resourceId>{resource}</resourceId><resourceType>instance</resourceType>"
+        f"<key>{key}</key><value>{value}</value></item>"
+        for key, value in tags.items()
+    )
+    more = f"<nextToken>{token}</nextToken>" if token else ""
+    return (
+        '<DescribeTagsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+        f"<requestId>1</requestId><tagSet>{items}</tagSet>{more}</DescribeTagsResponse>"
+    ).encode()
+
+
+def refusal(code: str) -> bytes:
+    return (
+        f"<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors>"
+        "<RequestID>1</RequestID></Response>"
+    ).encode()
+
+
+@dataclass
+class Endpoint:
+    """An endpoint that gives these answers, the last for ever."""
+
+    answers: list[tuple[int, bytes]]
+    url: str = ""
+    short_by: int = 0
+    heads: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[dict[str, list[str]]] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Endpoint]:
+    """One endpoint for the module: botocore takes half a second to make a client for it."""
+    served = Endpoint([])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            served.heads.append(dict(self.headers))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            served.bodies.append(parse_qs(body.decode()))
+            status, text = served.answers.pop(0) if len(served.answers) > 1 else served.answers[0]
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text) + served.short_by))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        served.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield served
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def endpoint(shared: Endpoint) -> Endpoint:
+    shared.answers, shared.heads, shared.bodies, shared.short_by = [], [], [], 0
+    return shared
+
+
+@pytest.fixture(scope="module")
+def api(shared: Endpoint) -> TagsApi:
+    """One client at that endpoint; the tests of how it is made make their own."""
+    return api_at(shared.url)
+
+
+def api_at(url: str | None, identity: Identity = IDENTITY, domain: str | None = None) -> TagsApi:
+    return TagsApi(identity, CREDENTIALS, ApiSettings(endpoint=url), lambda: domain, 0)
+
+
+def failure(api: TagsApi) -> AttemptError:
+    with pytest.raises(AttemptError) as caught:
+        api.ask()
+    everything = f"{caught.value!r} {caught.value} {api!r}"
+    assert not [secret for secret in SECRETS if secret in everything]
+    return caught.value
+
+
+def test_one_call_brings_all_tags_with_the_roles_credentials(
+    endpoint: Endpoint, api: TagsApi
+) -> None:
+    endpoint.answers = [(200, page({"docker.role": "web", "empty": ""}))]
+    assert api.ask() == {"docker.role": "web", "empty": ""}
+    (body,), (head,) = endpoint.bodies, endpoint.heads
+    assert body["Action"] == ["DescribeTags"]
+    assert body["Filter.1.Name"] == ["resource-id"]
+    assert body["Filter.1.Value.1"] == [INSTANCE_ID]
+    assert body["MaxResults"] == ["1000"]
+    assert "Credential=ASIASECRETKEYID/" in head["Authorization"]
+    assert "/eu-central-1/ec2/" in head["Authorization"]
+    assert head["X-Amz-Security-Token"] == "session//t"
+
+
+def test_all_pages_are_read(endpoint: Endpoint, api: TagsApi) -> None:
+    endpoint.answers = [(200, page({"a": "1"}, "next")), (200, page({"b": "2"}))]
+    assert api.ask() == {"a": "1", "b": "2"}
+    assert endpoint.bodies[1]["NextToken"] == ["next"]
+
+
+def test_an_endpoint_with_pages_without_end_is_left(endpoint: Endpoint, api: TagsApi) -> None:
+    endpoint.answers = [(200, page({f"key-{n}": ""}, f"token-{n}")) for n in range(50)]
+    assert "does not answer as the EC2 API does" in str(failure(api))
+    assert len(endpoint.bodies) <= 11
+
+
+def test_the_client_is_made_once(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint.answers = [(503, refusal("RequestLimitExceeded")), (200, page({"a": "1"}))]
+    api = api_at(endpoint.url)
+    failure(api)
+    monkeypatch.setattr(boto3, "Session", None)
+    assert api.ask() == {"a": "1"}
+
+
+def test_a_reading_asks_it_with_one_client_however_often(
+    endpoint: Endpoint, mock: responses.RequestsMock, clock: FakeClock
+) -> None:
+    MetadataServer(latest(metadata(**ROLE))).start(mock)
+    endpoint.answers = [
+        (503, refusal("RequestLimitExceeded")),
+        (403, refusal("UnauthorizedOperation")),
+        (200, page({"Name": "one"})),
+        (200, page({"docker.role": "web"})),
+    ]
+    found, imds = Findings(), imds_of(clock)
+    question = Question(wanted=lambda key: key.startswith("docker."))
+    gather_imds(question, Machine("yes"), imds, found)
+    gather_api(question, ApiSettings(endpoint=endpoint.url), imds, found)
+    assert (found.tags, found.tags_source) == ({"docker.role": "web"}, "api")
+    assert len(endpoint.bodies) == 4
+    assert not [secret for secret in SECRETS if secret in repr(found)]
+
+
+def test_tags_of_another_resource_are_not_ours(endpoint: Endpoint, api: TagsApi) -> None:
+    endpoint.answers = [(200, page({"a": "1"}, resource="i-other"))]
+    assert api.ask() == {}
+
+
+def test_values_come_as_they_are(endpoint: Endpoint, api: TagsApi) -> None:
+    endpoint.answers = [(200, page({"k": "caf\u00e9 \u20ac &amp; &lt;x&gt; \U0001f600  "}))]
+    assert api.ask() == {"k": "caf\u00e9 \u20ac & <x> \U0001f600  "}
+
+
+STALE = {
+    "AWS_ACCESS_KEY_ID": "ASIASTALE",
+    "AWS_SECRET_ACCESS_KEY": "stale",
+    "AWS_SESSION_TOKEN": "stale",
+    "AWS_PROFILE": "nowhere",
+    "AWS_DEFAULT_PROFILE": "nowhere",
+    "AWS_REGION": "us-west-2",
+    "AWS_DEFAULT_REGION": "us-west-2",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_MAX_ATTEMPTS": "many",
+    "AWS_RETRY_MODE": "never",
+    "AWS_DEFAULTS_MODE": "odd",
+    "AWS_CA_BUNDLE": "/nowhere",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+    "AWS_USE_DUALSTACK_ENDPOINT": "true",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1",
+}
+
+
+@pytest.mark.parametrize("broken", ["[[[ no ini\n", "\xff\xfe", "[default]\nregion = us-west-2\n"])
+def test_nothing_of_the_environment_or_of_files_is_used(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: str
+) -> None:
+    (tmp_path / ".aws").mkdir()
+    for name in ("config", "credentials"):
+        (tmp_path / ".aws" / name).write_text(broken, encoding="latin-1")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in STALE.items():
+        monkeypatch.setenv(name, value)
+    endpoint.answers = [(200, page({"a": "1"}))]
+    assert api_at(endpoint.url).ask() == {"a": "1"}
+    assert "Credential=ASIASECRETKEYID/" in endpoint.heads[0]["Authorization"]
+    assert "/eu-central-1/" in endpoint.heads[0]["Authorization"]
+
+
+def test_such_a_file_would_have_broken_boto3(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text("[[[ no ini\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with pytest.raises(Exception, match="Unable to parse config file"):
+        boto3.Session("a", "b", region_name="eu-central-1").client("ec2")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (403, "UnauthorizedOperation", Kind.DENIED),
+        (401, "AuthFailure", Kind.UNAUTHENTIC),
+        (503, "RequestLimitExceeded", Kind.BUSY),
+        (400, "Throttling", Kind.BUSY),
+        (500, "InternalError", Kind.BUSY),
+        (400, "RequestExpired", Kind.FINAL),
+        (400, "InvalidParameterValue", Kind.FINAL),
+    ],
+)
+def test_a_refusal_is_asked_once_and_has_its_kind(
+    endpoint: Endpoint, api: TagsApi, status: int, code: str, kind: Kind
+) -> None:
+    endpoint.answers = [(status, refusal(code))]
+    caught = failure(api)
+    assert caught.kind is kind
+    if kind is not Kind.BUSY or status == 500:
+        assert code in str(caught)
+    assert len(endpoint.bodies) == 1  # botocore's own retries are off
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ((200, b"<html><body>Welcome</body></html>"), Kind.FINAL),
+        ((200, b"<html><br>Welcome"), Kind.FINAL),
+        ((200, b""), Kind.FINAL),
+        ((200, b"\xff\xfe\x00"), Kind.FINAL),
+        ((200, b"x" * 5_000_000), Kind.FINAL),
+        ((502, b"<html><br>Bad gateway"), Kind.BUSY),
+        ((429, b"slow down"), Kind.BUSY),
+    ],
+    ids=["html", "bad html", "nothing", "no text", "too long", "bad gateway", "too many"],
+)
+def test_what_is_no_answer_of_the_api_is_not_taken_for_no_tags(
+    endpoint: Endpoint, api: TagsApi, answer: tuple[int, bytes], kind: Kind
+) -> None:
+    endpoint.answers = [answer]
+    caught = failure(api)
+    assert caught.kind is kind
+    assert endpoint.url in str(caught)
+
+
+def test_an_answer_that_breaks_off_is_a_broken_connection(endpoint: Endpoint, api: TagsApi) -> None:
+    endpoint.answers = [(200, page({"a": "1"}))]
+    endpoint.short_by = 10
+    assert failure(api).kind is Kind.UNREACHABLE
+
+
+def test_a_redirect_is_not_followed(endpoint: Endpoint, api: TagsApi) -> None:
+    endpoint.answers = [(302, b"")]
+    assert failure(api).kind is Kind.FINAL
+    assert len(endpoint.bodies) == 1
+
+
+def test_an_endpoint_that_refuses_connections_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    caught = failure(api_at(f"http://127.0.0.1:{port}"))
+    assert caught.kind is Kind.UNREACHABLE
+    assert f"127.0.0.1:{port}" in str(caught)
+    assert "Connection refused" in str(caught)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [b"", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"],
+    ids=["at once", "in a chunk"],
+)
+def test_an_endpoint_that_hangs_up_is_out_of_reach(script: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(script)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        caught = failure(api_at(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        thread.join()
+    assert caught.kind is Kind.UNREACHABLE
+
+
+@pytest.mark.parametrize("url", ["no-url", "http://", "ftp://127.0.0.1"])
+def test_an_endpoint_that_is_no_url_is_named(url: str) -> None:
+    caught = failure(api_at(url))
+    assert url in str(caught)
+    assert not str(caught).startswith("<")
+
+
+def test_a_ca_bundle_that_is_not_there_is_an_error(endpoint: Endpoint) -> None:
+    settings = ApiSettings(endpoint=endpoint.url.replace("http:", "https:"), ca_bundle="/nowhere")
+    failure(TagsApi(IDENTITY, CREDENTIALS, settings, lambda: None, 0))
+    assert endpoint.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("identity", "domain", "settings", "url"),
+    [
+        (IDENTITY, None, ApiSettings(), "https://ec2.eu-central-1.amazonaws.com"),
+        (IDENTITY, None, ApiSettings(fips=True), "https://ec2-fips.eu-central-1.amazonaws.com"),
+        (
+            Identity(INSTANCE_ID, "us-east-1", partition="aws"),
+            None,
+            ApiSettings(dualstack=True),
+            "https://ec2.us-east-1.api.aws",
+        ),
+        (
+            Identity(INSTANCE_ID, "xx-moon-1", partition="aws-moon"),
+            "amazonaws.moon\n",
+            ApiSettings(),
+            "https://ec2.xx-moon-1.amazonaws.moon",
+        ),
+        (
+            Identity(INSTANCE_ID, "eu-central-1", partition="aws-moon"),
+            "amazonaws.moon",
+            ApiSettings(fips=True),
+            "https://ec2.eu-central-1.amazonaws.moon",
+        ),
+        (
+            Identity(INSTANCE_ID, "xx-moon-1", partition="aws-moon"),
+            "evil.example/x?",
+            ApiSettings(),
+            "https://ec2.xx-moon-1.amazonaws.com",
+        ),
+        (
+            Identity(INSTANCE_ID, "cn-north-1", partition="aws-cn"),
+            None,
+            ApiSettings(),
+            "https://ec2.cn-north-1.amazonaws.com.cn",
+        ),
+    ],
+)
+def test_the_endpoint_is_botocores_or_that_of_the_partition(
+    monkeypatch: pytest.MonkeyPatch,
+    identity: Identity,
+    domain: str | None,
+    settings: ApiSettings,
+    url: str,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    api = TagsApi(identity, CREDENTIALS, settings, lambda: domain, 0)
+    assert api._make_client().meta.endpoint_url == url  # noqa: SLF001 - no request leaves a test
+
+
+def test_an_endpoint_of_the_settings_needs_no_fips_or_dualstack_of_botocores(
+    endpoint: Endpoint,
+) -> None:
+    endpoint.answers = [(200, page({"a": "1"}))]
+    settings = ApiSettings(endpoint=endpoint.url, fips=True, dualstack=True)
+    assert TagsApi(IDENTITY, CREDENTIALS, settings, lambda: None, 0).ask() == {"a": "1"}
+
+
+def test_botocore_logs_no_secret_at_any_level(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint.answers = [(200, page({"a": "1"}))]
+    with caplog.at_level(logging.DEBUG):
+        api_at(endpoint.url).ask()
+    assert not [secret for secret in SECRETS if secret in caplog.text]
+
+
+def test_moto_gives_the_tags_of_this_instance_only() -> None:
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    try:
+        host, port = moto.get_host_and_port()
+        url = f"http://{host}:{port}"
+        ec2 = boto3.client(
+            "ec2",
+            "eu-central-1",
+            endpoint_url=url,
+            aws_access_key_id="a",
+            aws_secret_access_key="b",
+        )
+        launched = ec2.run_instances(ImageId="ami-12c6146b", MinCount=2, MaxCount=2)["Instances"]
+        ours, other = (one["InstanceId"] for one in launched)
+        tags = {"docker.role": "web", "caf\u00e9 \u20ac": "\U0001f600", "empty": ""}
+        ec2.create_tags(Resources=[ours], Tags=[{"Key": key, "Value": tags[key]} for key in tags])
+        ec2.create_tags(Resources=[other], Tags=[{"Key": "docker.role", "Value": "db"}])
+        ec2.close()
+        assert api_at(url, Identity(ours, "eu-central-1", partition="aws")).ask() == tags
+    finally:
+        moto.stop()

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
+from rancheros_ec2_metadata.ec2.imds import Imds
+from rancheros_ec2_metadata.ec2.role import Credentials, read_credentials
+from unit.ec2.metadata_server import ROLE, SECRETS, FakeClock, MetadataServer, imds_of
+
+if TYPE_CHECKING:
+    import responses
+
+GOOD: dict[str, Any] = json.loads(ROLE["iam"]["security-credentials"]["web-role"])
+
+
+def imds_with(tree: dict[str, Any], mock: responses.RequestsMock, clock: FakeClock) -> Imds:
+    MetadataServer({"meta-data": tree}).start(mock)
+    imds = imds_of(clock)
+    imds.connect(imds.limit)
+    return imds
+
+
+def refused(tree: dict[str, Any], mock: responses.RequestsMock, clock: FakeClock) -> AttemptError:
+    imds = imds_with(tree, mock, clock)
+    with pytest.raises(AttemptError) as caught:
+        read_credentials(imds, None, imds.limit)
+    assert not any(secret in repr(caught.value) for secret in SECRETS)
+    return caught.value
+
+
+def role(document: object, name: str = "web-role") -> dict[str, Any]:
+    text = document if isinstance(document, str | bytes) else json.dumps(document)
+    return {"iam": {"security-credentials": {None: name, name: text}}}
+
+
+def test_the_role_has_credentials_that_it_does_not_show(
+    mock: responses.RequestsMock, clock: FakeClock
+) -> None:
+    imds = imds_with(ROLE, mock, clock)
+    found = read_credentials(imds, None, imds.limit)
+    assert found == Credentials("web-role", "ASIASECRETKEYID", "secret/access/key", "session//t")
+    assert repr(found) == "Credentials(role='web-role')"
+
+
+def test_a_role_that_is_known_is_not_asked_for_again(
+    mock: responses.RequestsMock, clock: FakeClock
+) -> None:
+    imds = imds_with(ROLE, mock, clock)
+    read_credentials(imds, "web-role", imds.limit)
+    asked = [str(call.request.url).rpartition("/latest/")[2] for call in mock.calls]
+    assert asked == ["api/token", "meta-data/iam/security-credentials/web-role"]
+
+
+@pytest.mark.parametrize("tree", [{}, {"iam": {"security-credentials": ""}}])
+def test_without_a_role_both_ways_out_are_named(
+    mock: responses.RequestsMock, clock: FakeClock, tree: dict[str, Any]
+) -> None:
+    caught = refused(tree, mock, clock)
+    assert caught.kind is Kind.ABSENT
+    assert "ec2:DescribeTags" in str(caught)
+    assert "InstanceMetadataTags" in str(caught)
+
+
+def test_a_role_without_credentials_is_named(
+    mock: responses.RequestsMock, clock: FakeClock
+) -> None:
+    caught = refused({"iam": {"security-credentials": {None: "web-role"}}}, mock, clock)
+    assert caught.kind is Kind.ABSENT
+    assert "no credentials of the role 'web-role' (404)" in str(caught)
+
+
+def test_a_code_that_is_no_success_is_named_with_the_trust_policy(
+    mock: responses.RequestsMock, clock: FakeClock
+) -> None:
+    document = GOOD | {"Code": "AssumeRoleUnauthorizedAccess"}
+    caught = refused(role(document), mock, clock)
+    assert caught.kind is Kind.FINAL
+    assert "Code 'AssumeRoleUnauthorizedAccess'" in str(caught)
+    assert "trust policy" in str(caught)
+
+
+@pytest.mark.parametrize(
+    ("document", "what"),
+    [
+        ("<html>", "no JSON object"),
+        ("[]", "no JSON object"),
+        ("[" * 100_000, "no JSON object"),
+        (GOOD | {"Token": None}, "incomplete"),
+        (GOOD | {"SecretAccessKey": ""}, "incomplete"),
+        (GOOD | {"AccessKeyId": "ASIASECRETKEYID\nX: y"}, "incomplete"),
+        (GOOD | {"Token": "session//t\u00e9"}, "incomplete"),
+    ],
+)
+def test_credentials_that_are_none_are_not_shown(
+    mock: responses.RequestsMock, clock: FakeClock, document: object, what: str
+) -> None:
+    caught = refused(role(document), mock, clock)
+    assert what in str(caught)
+    assert "'web-role'" in str(caught)
+
+
+@pytest.mark.parametrize("name", ["../../user-data", "%2e%2e", "a/b", "a?b", "..", "a b", "x" * 65])
+def test_a_role_name_that_leads_elsewhere_is_not_asked_for(
+    mock: responses.RequestsMock, clock: FakeClock, name: str
+) -> None:
+    caught = refused({"iam": {"security-credentials": {None: name}}}, mock, clock)
+    assert "the name of the role" in str(caught)
+    assert str(mock.calls[-1].request.url).endswith("/iam/security-credentials/")
