@@ -8,7 +8,7 @@ WORKDIR /build
 COPY requirements.lock ./
 RUN python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-check \
         --require-hashes --only-binary :all: --target /app --requirement requirements.lock \
-    && rm -rf /app/bin /app/*.dist-info/RECORD
+    && rm -rf /app/bin /app/*.dist-info/RECORD /app/*/tests
 COPY docker/prune_botocore.py docker/strip_debug.py docker/compile_used.py ./
 RUN python3 prune_botocore.py /app && python3 strip_debug.py /app
 COPY LICENSE docker/__main__.py /app/

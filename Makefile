@@ -8,7 +8,15 @@ RUN := .venv-run
 DEV := .venv
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help demo test lint lock clean
+# The image, docs/image.md. For a release IMAGE is where it is pulled from: REGISTRY/NAME.
+DOCKER ?= docker
+IMAGE ?= rancheros-ec2-metadata
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' rancheros_ec2_metadata/__init__.py)
+BASE_IMAGE ?= python:3.13-alpine
+DIST ?= dist
+BUILD := build $(BUILD_FLAGS) --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION)
+
+.PHONY: help demo test lint lock clean image release-image preload
 
 help:
 	@echo 'make demo   play a boot on this machine: no AWS, no RancherOS'
@@ -16,6 +24,9 @@ help:
 	@echo 'make lint   formatting, rules, types'
 	@echo 'make lock   take the newest dependencies into the lock files'
 	@echo 'make clean  remove what the other targets made'
+	@echo 'make image          the image, for this machine: $(IMAGE):$(VERSION)'
+	@echo 'make preload        the image as a file for /var/lib/rancher/preload/system-docker'
+	@echo 'make release-image  build for amd64 and arm64, and push to IMAGE=registry/name'
 
 demo: $(RUN)/made
 	@$(RUN)/bin/python -m rancheros_ec2_metadata demo
@@ -30,7 +41,21 @@ lint: $(DEV)/made
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
+	$(DEV)/bin/hadolint Dockerfile
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run; else echo 'no shellcheck here: .ci/run not looked at'; fi
+
+image:
+	$(DOCKER) $(BUILD) --tag $(IMAGE):$(VERSION) .
+
+preload: image
+	mkdir -p $(DIST)
+	$(DOCKER) save --output $(DIST)/rancheros-ec2-metadata-$(VERSION).tar $(IMAGE):$(VERSION)
+	gzip --force --no-name $(DIST)/rancheros-ec2-metadata-$(VERSION).tar
+
+# RancherOS's system-docker is 17.06 or older: schema 2 and gzip, no OCI types, no attestations.
+release-image:
+	$(DOCKER) buildx $(BUILD) --platform linux/amd64,linux/arm64 --provenance=false --sbom=false \
+		--output type=image,name=$(IMAGE):$(VERSION),push=true,oci-mediatypes=false,compression=gzip,force-compression=true .
 
 # Resolved for the Python of DEV: make that the oldest supported one, `make clean lock PYTHON=python3.11`.
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(DEV)/bin/pip-compile --quiet --upgrade \
@@ -45,7 +70,7 @@ lock: $(DEV)/made
 		--output-file requirements-dev.lock -
 
 clean:
-	rm -rf $(RUN) $(DEV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(RUN) $(DEV) $(DIST) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN)/made: requirements.lock

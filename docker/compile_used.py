@@ -26,6 +26,7 @@ def import_all() -> None:
     for module in pkgutil.walk_packages(program.__path__, "rancheros_ec2_metadata."):
         if not module.name.endswith(".__main__"):
             importlib.import_module(module.name)
+    importlib.import_module("encodings.utf_8_sig")  # requests, for JSON that has a BOM
     boto3 = importlib.import_module("boto3")
     botocore = importlib.import_module("botocore.exceptions")
     requests = importlib.import_module("requests")

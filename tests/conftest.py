@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from real_parts import requirements
+from real_parts import image, requirements
+from real_parts.dockerd import Dockerd
 from real_parts.moto_ec2 import MotoEc2
 from real_parts.namespace import Namespace
 
@@ -60,3 +62,18 @@ def moto_ec2(namespace: Namespace) -> Iterator[MotoEc2]:
     """The EC2 API inside ``namespace``; a test makes instances of its own in it."""
     with MotoEc2.started(namespace) as moto:
         yield moto
+
+
+@pytest.fixture(scope="session")
+def image_dockerd() -> Iterator[Dockerd]:
+    """A dockerd that builds the image: on this machine's network, where the package index is."""
+    with Namespace.opened("host") as opened, Dockerd.started(opened, []) as dockerd:
+        yield dockerd
+
+
+@pytest.fixture(scope="session")
+def image_archive(image_dockerd: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The image as a file, for ``docker load`` in any dockerd."""
+    folder = tmp_path_factory.mktemp("image")
+    image.make_base(image_dockerd, folder)
+    return image.make_archive(image_dockerd, folder)

@@ -81,7 +81,7 @@ def test_a_program_inside_that_is_stopped_can_clean_up(namespace: Namespace) -> 
         assert started.process.stdout.read() == "cleaned\n"
 
 
-def test_a_killed_test_run_leaves_nothing_running() -> None:
+def test_a_killed_test_run_leaves_nothing_behind(tmp_path: Path) -> None:
     script = (
         "import os; from real_parts.namespace import Namespace\n"
         "with Namespace.opened() as namespace:\n"
@@ -92,7 +92,7 @@ def test_a_killed_test_run_leaves_nothing_running() -> None:
     tests = Path(__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": str(tests)},
+        env=os.environ | {"PYTHONPATH": str(tests), "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -100,8 +100,9 @@ def test_a_killed_test_run_leaves_nothing_running() -> None:
     assert done.returncode == -signal.SIGKILL
     assert done.stdout.startswith("up ")
     ends = time.monotonic() + 10
-    while subprocess.run(["pgrep", "-f", "sleep 4321.5"], check=False).returncode == 0:
-        assert time.monotonic() < ends, "still running"
+    sleeping = ["pgrep", "-f", "sleep 4321.5"]
+    while subprocess.run(sleeping, check=False).returncode == 0 or any(tmp_path.iterdir()):
+        assert time.monotonic() < ends, "still there"
         time.sleep(0.02)
 
 

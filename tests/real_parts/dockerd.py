@@ -76,14 +76,18 @@ class Dockerd:
         Raises:
             subprocess.CalledProcessError: with what it wrote to standard error as a note.
         """
-        client = [f"--config={self.folder}/client", f"--host=unix://{self._socket}"]
-        done = self.namespace.run([DOCKER, *client, *argv], text=text, seconds=seconds)
+        done = self.namespace.run([*self.client, *argv], text=text, seconds=seconds)
         try:
             done.check_returncode()
         except subprocess.CalledProcessError as error:
             error.add_note(done.stderr)
             raise
         return done.stdout
+
+    @property
+    def client(self) -> list[str]:
+        """The docker client's command, for programs inside; it reads no local settings."""
+        return [str(DOCKER), f"--config={self.folder}/client", f"--host=unix://{self._socket}"]
 
     def labels(self) -> dict[str, str]:
         """Return the labels that it reports."""

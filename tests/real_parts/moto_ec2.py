@@ -48,13 +48,22 @@ class MotoEc2:
             numbers = [inside.fileno(), outside.fileno()]
             server = str(Path(__file__).with_name("moto_process.py"))
             argv = [sys.executable, server, *map(str, numbers)]
-            with namespace.start(argv, stderr=subprocess.DEVNULL, pass_fds=numbers):
-                session = boto3.Session("testing", "testing", region_name=REGION)
-                url = f"http://127.0.0.1:{outside.getsockname()[1]}"
-                ec2: EC2Client = session.client("ec2", endpoint_url=url)
-                autoscaling = session.client("autoscaling", endpoint_url=url)
-                with contextlib.closing(ec2), contextlib.closing(autoscaling):
-                    yield cls(f"http://127.0.0.1:{_PORT}", ec2, autoscaling)
+            url = f"http://127.0.0.1:{outside.getsockname()[1]}"
+            with (
+                namespace.start(argv, stderr=subprocess.DEVNULL, pass_fds=numbers),
+                cls.at(url, f"http://127.0.0.1:{_PORT}") as moto,
+            ):
+                yield moto
+
+    @classmethod
+    @contextlib.contextmanager
+    def at(cls, url: str, endpoint: str) -> Iterator[MotoEc2]:
+        """Talk to the moto at ``url``, which the program knows as ``endpoint``."""
+        session = boto3.Session("testing", "testing", region_name=REGION)
+        ec2: EC2Client = session.client("ec2", endpoint_url=url)
+        autoscaling = session.client("autoscaling", endpoint_url=url)
+        with contextlib.closing(ec2), contextlib.closing(autoscaling):
+            yield cls(endpoint, ec2, autoscaling)
 
     def launch(self, tags: Mapping[str, str]) -> str:
         """Launch an instance with these tags and return its id."""

@@ -13,16 +13,19 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Literal, Self
 
 IMDS_IPV4 = "169.254.169.254"
 IMDS_IPV6 = "fd00:ec2::254"
 
-_LOOPBACK = f"""
-ip link set lo up
+Network = Literal["ec2", "empty", "host"]
+_LOOPBACK = "ip link set lo up"
+_ADDRESSES = f"""
+{_LOOPBACK}
 ip addr add {IMDS_IPV4}/32 dev lo
 ip -6 addr add {IMDS_IPV6}/128 dev lo nodad
 """
+_COMMANDS: dict[Network, str] = {"ec2": _ADDRESSES, "empty": _LOOPBACK, "host": ""}
 
 # PID 1 of the namespaces. It ends when its standard input closes, however the test run ends
 # (SIGKILL included), and the kernel then ends all other processes and mounts with it.
@@ -34,6 +37,8 @@ for folder in "$1" /etc/docker /run/containerd; do mount -t tmpfs tmpfs "$folder
 {network}
 echo ready
 read -r _ || true
+umount --lazy "$1"
+rmdir "$1"
 """
 
 _BIND = """
@@ -88,7 +93,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Namespace:
-    """Network, process and mount namespaces of their own.
+    """Process, mount and, as a rule, network namespaces of their own.
 
     Args:
         first: the ``unshare`` whose child is PID 1 inside.
@@ -100,24 +105,23 @@ class Namespace:
 
     @classmethod
     @contextlib.contextmanager
-    def opened(cls, *, own_network: bool = True) -> Iterator[Namespace]:
+    def opened(cls, network: Network = "ec2") -> Iterator[Namespace]:
         """Make the namespaces; on leaving, end everything that runs in them.
 
         Args:
-            own_network: False stays on this machine's network, where a package index is.
+            network: "ec2" has the metadata service's addresses on ``lo``, "empty" has ``lo``,
+                "host" is this machine's own, where a package index can be reached.
         """
-        namespaces = ["--net"] if own_network else []
+        namespaces = [] if network == "host" else ["--net"]
         namespaces += ["--pid", "--fork", "--kill-child", "--mount", "--mount-proc"]
-        script = _FIRST_PROCESS.format(network=_LOOPBACK if own_network else "")
-        with (
-            tempfile.TemporaryDirectory(prefix="real-parts-") as folder,
-            subprocess.Popen(
-                ["unshare", *namespaces, "bash", "-c", script, "bash", folder],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            ) as first,
-        ):
+        script = _FIRST_PROCESS.format(network=_COMMANDS[network])
+        folder = tempfile.mkdtemp(prefix="real-parts-")  # PID 1 removes it
+        with subprocess.Popen(
+            ["unshare", *namespaces, "bash", "-c", script, "bash", folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as first:
             if first.stdout is None or first.stdout.readline() != "ready\n":
                 raise RuntimeError("namespaces could not be set up: see standard error")
             yield cls(first, Path(folder))

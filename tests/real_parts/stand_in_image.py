@@ -14,8 +14,12 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+from collections.abc import Iterable
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from real_parts.dockerd import Dockerd
 
@@ -29,10 +33,15 @@ _OF_GLIBC = ("dl", "m", "pthread", "rt", "util")
 _PASSED_ON = ("PIP_INDEX_URL", "PIP_TRUSTED_HOST", "HTTPS_PROXY", "https_proxy", "NO_PROXY")
 
 
-def make(dockerd: Dockerd, name: str, folder: Path) -> None:
-    """Import the image into a dockerd, by way of a file in ``folder``."""
+def make(dockerd: Dockerd, name: str, folder: Path, *installed: str) -> None:
+    """Import the image into a dockerd, by way of a file in ``folder``.
+
+    Args:
+        dockerd: where to. name: the image's. folder: for the file.
+        installed: requirements, as ``moto[server]``, copied from this virtual environment.
+    """
     archive = folder / "stand-in.tar"
-    write(archive)
+    write(archive, *installed)
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PIP_CERT": _CERTIFICATES}
     environment |= {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
     changes = [f"--change=ENV {key}={value}" for key, value in environment.items()]
@@ -40,8 +49,8 @@ def make(dockerd: Dockerd, name: str, folder: Path) -> None:
     archive.unlink()
 
 
-def write(archive: Path) -> None:
-    """Write the image's tree as a tar file."""
+def write(archive: Path, *installed: str) -> None:
+    """Write the image's tree as a tar file; ``installed`` as for ``make``."""
     python = f"python{sysconfig.get_python_version()}"
     interpreter = Path(sys.executable).resolve()
     library = Path(sysconfig.get_path("stdlib"))
@@ -55,7 +64,11 @@ def write(archive: Path) -> None:
         tar.add(library, f"usr/local/lib/{python}", filter=_kept)
         folder = f"usr/local/lib/{python}/{site}-packages"
         tar.add(Path(pip.origin).parent, f"{folder}/pip", filter=_kept)
-        for needed in _shared([interpreter, *library.glob("lib-dynload/*.so")]):
+        binaries = [interpreter, *library.glob("lib-dynload/*.so")]
+        for name, path in _files_of(installed).items():
+            tar.add(path, f"{folder}/{name}")
+            binaries += [path] if path.suffix == ".so" else []
+        for needed in _shared(binaries):
             loader = needed.name.startswith("ld-")
             tar.add(needed, str(needed)[1:] if loader else f"lib/{needed.name}")
         tar.add(_BUSYBOX, "bin/busybox")
@@ -70,6 +83,29 @@ def write(archive: Path) -> None:
         tmp = tarfile.TarInfo("tmp")
         tmp.type, tmp.mode = tarfile.DIRTYPE, 0o1777
         tar.addfile(tmp)
+
+
+def _files_of(installed: Iterable[str]) -> dict[str, Path]:
+    """Return the files of these requirements and all that they require, by name below site."""
+    waiting = [Requirement(line) for line in installed]
+    seen: set[str] = set()
+    files: dict[str, Path] = {}
+    while waiting:
+        requirement = waiting.pop()
+        if str(requirement) in seen:
+            continue
+        seen.add(str(requirement))
+        distribution = metadata.distribution(requirement.name)
+        for file in distribution.files or []:
+            if ".." not in file.parts and file.suffix != ".pyc":
+                files[str(file)] = Path(str(file.locate()))
+        extras = [{"extra": extra} for extra in requirement.extras or [""]]
+        waiting += [
+            needed
+            for needed in map(Requirement, distribution.requires or [])
+            if needed.marker is None or any(map(needed.marker.evaluate, extras))
+        ]
+    return files
 
 
 def _shared(binaries: list[Path]) -> list[Path]:

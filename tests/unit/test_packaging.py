@@ -129,9 +129,9 @@ def test_missing_real_parts_skip_or_fail_with_the_reason(
         "import pytest\n@pytest.mark.real_parts\ndef test_it(namespace): pass\n"
     )
     pytest_here = [sys.executable, "-m", "pytest", f"--rootdir={ROOT}", f"--confcutdir={ROOT}"]
-    plugins = ["-c", ROOT / "pyproject.toml", "-p", "conftest", "-p", "pretend"]
+    plugins = [f"-c{ROOT}/pyproject.toml", "-p", "conftest", "-p", "pretend"]
     done = subprocess.run(
-        [*pytest_here, *plugins, tmp_path / "test_marked.py"],
+        [*pytest_here, *plugins, str(tmp_path / "test_marked.py")],
         env={
             **os.environ,
             "REQUIRE_REAL_PARTS": required,

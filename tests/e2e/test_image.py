@@ -1,0 +1,151 @@
+"""The image: small, readable, complete, and at work as the service runs it.
+
+Its base is a stand-in made of this machine's Python (glibc): no registry is needed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import PIPE, STDOUT
+from typing import Any
+
+import pytest
+import yaml
+
+from rancheros_ec2_metadata import __version__
+from real_parts import image
+from real_parts.dockerd import Dockerd
+from real_parts.moto_ec2 import REGION, MotoEc2
+from real_parts.namespace import IMDS_IPV4, Namespace
+
+pytestmark = pytest.mark.real_parts
+
+TAGS = {"docker.role": "web", "docker.motto": "café $(id)"}
+
+
+@pytest.fixture(scope="module")
+def dockerd(image_archive: Path, image_dockerd: Dockerd) -> Dockerd:
+    assert image_archive.exists()
+    return image_dockerd
+
+
+def inspected(dockerd: Dockerd, name: str) -> dict[str, Any]:
+    (found,) = json.loads(dockerd.docker("image", "inspect", name))
+    return dict(found)
+
+
+def in_image(dockerd: Dockerd, script: str) -> list[str]:
+    run = ["run", "--rm", "--network=host", "--entrypoint=sh", image.IMAGE, "-c", script]
+    return dockerd.docker(*run).splitlines()
+
+
+def test_what_is_added_to_the_base_is_at_most_12_mb(dockerd: Dockerd) -> None:
+    added = inspected(dockerd, image.IMAGE)["Size"] - inspected(dockerd, image.BASE)["Size"]
+    assert 0 < added <= 12_000_000
+
+
+def test_the_image_says_what_it_is(dockerd: Dockerd) -> None:
+    labels = inspected(dockerd, image.IMAGE)["Config"]["Labels"]
+    assert labels["org.opencontainers.image.version"] == __version__
+    assert labels["org.opencontainers.image.licenses"] == "MIT"
+    assert labels["org.opencontainers.image.base.name"] == image.BASE
+
+
+def test_no_build_tool_test_or_source_of_a_wheel_is_left(dockerd: Dockerd) -> None:
+    tools = "-name pip -o -name 'pip-*' -o -name 'setuptools*' -o -name ensurepip"
+    assert in_image(dockerd, f"find / -xdev {tools}") == []
+    leftovers = "-name '*.py' -o -name __pycache__ -o -name tests -o -name RECORD -o -name '*.whl'"
+    assert in_image(dockerd, f"find /app {leftovers}") == []
+
+
+def test_any_user_can_read_and_run_it(dockerd: Dockerd) -> None:
+    assert in_image(dockerd, "find /app ! -perm -a+r") == []
+    run = ["run", "--rm", "--user=65534:65534", "--read-only", "--cap-drop=ALL", "--network=host"]
+    assert dockerd.docker(*run, image.IMAGE, "--version").split()[-1] == __version__
+
+
+def test_nothing_outside_the_image_is_imported(dockerd: Dockerd, tmp_path: Path) -> None:
+    planted = tmp_path / "yaml.py"
+    planted.write_text("raise SystemExit('planted')")
+    run = ["run", "--rm", "--network=host", f"--volume={tmp_path}:/mnt", "--workdir=/mnt"]
+    printed = dockerd.docker(*run, "--env=PYTHONPATH=/mnt", image.IMAGE, "--version")
+    assert printed.split()[-1] == __version__
+
+
+@dataclass(frozen=True)
+class Machine:
+    """An instance whose tags only the API has, with a dockerd that has the image.
+
+    Args:
+        dockerd: runs containers where the metadata service and the API are.
+        conf: its RancherOS configuration. options: of ``docker run``, as the service has them.
+    """
+
+    dockerd: Dockerd
+    conf: Path
+    options: list[str]
+
+
+@pytest.fixture
+def machine(
+    namespace: Namespace, moto_ec2: MotoEc2, image_archive: Path, tmp_path: Path
+) -> Iterator[Machine]:
+    instance_id = moto_ec2.launch(TAGS)
+    conf, ros, data = tmp_path / "conf", tmp_path / "ros", tmp_path / "imds.json"
+    (conf / "cloud-config.d").mkdir(parents=True)
+    ros.mkdir()
+    (ros / "os-config.yml").write_text("rancher: {environment: {VERSION: v1.5.8}}\n")
+    instance = {"instance_id": instance_id, "region": REGION, "role": "node"}
+    data.write_text(json.dumps({**instance, "tags_in_metadata": False}))
+    with Dockerd.started(namespace, []) as dockerd:
+        dockerd.docker("load", "--input", image_archive)
+        imds = ["run", "--detach", "--network=host", f"--volume={data}:/imds.json:ro", image.IMAGE]
+        listen = f"--listen={IMDS_IPV4}:80"
+        served = dockerd.docker(*imds, "fake-imds", listen, "--data=/imds.json").strip()
+        wait_for_line(dockerd, served)
+        options = ["--rm", "--network=host", "--read-only", "--cap-drop=ALL"]
+        options += [f"--volume={conf}:/var/lib/rancher/conf", f"--volume={ros}:/usr/share/ros:ro"]
+        # The machine that runs the tests is, by its DMI, not on EC2: unless it is told so.
+        options += [f"--env=AWS_EC2_METADATA_SERVICE_ENDPOINT=http://{IMDS_IPV4}"]
+        options += [f"--env=AWS_ENDPOINT_URL_EC2={moto_ec2.endpoint}"]
+        yield Machine(dockerd, conf, options)
+        dockerd.docker("rm", "--force", served)
+
+
+def wait_for_line(dockerd: Dockerd, container: str) -> None:
+    """Wait until a container has logged its first line."""
+    follow = [*dockerd.client, "logs", "--follow", container]
+    with dockerd.namespace.start(follow, stdout=PIPE, stderr=STDOUT) as started:
+        assert started.process.stdout is not None
+        assert started.process.stdout.readline(), "it ended without a word"
+
+
+def test_it_labels_docker_with_the_rights_that_the_service_has(machine: Machine) -> None:
+    machine.dockerd.docker("run", *machine.options, image.IMAGE)
+    drop_in = yaml.safe_load((machine.conf / "cloud-config.d/zz-ec2-metadata.yml").read_text())
+    items = drop_in["rancher"]["docker"]["extra_args"]
+    with Dockerd.started(machine.dockerd.namespace, items) as user_docker:
+        assert user_docker.labels() == TAGS
+
+
+def test_no_module_is_compiled_at_boot_and_no_library_complains(machine: Machine) -> None:
+    python, *flags = inspected(machine.dockerd, image.IMAGE)["Config"]["Entrypoint"]
+    run = [*machine.dockerd.client, "run", f"--entrypoint={python}", *machine.options]
+    done = machine.dockerd.namespace.run([*run, image.IMAGE, "-v", *flags])
+    assert done.returncode == 0, done.stderr
+    loaded = re.findall(r"^# code object from '?([^'\n]+)'?$", done.stderr, re.MULTILINE)
+    assert any("botocore" in name for name in loaded)
+    assert [name for name in loaded if not name.endswith(".pyc")] == []
+    assert "Warning" not in done.stderr
+
+
+def test_buildkit_builds_the_same_files(dockerd: Dockerd) -> None:
+    listing = "find /app -type f | sort"
+    by_classic_builder = in_image(dockerd, listing)
+    image.make(dockerd, "image", "IMAGE=by-buildkit", buildkit=True)
+    run = ["run", "--rm", "--network=host", "--entrypoint=sh", f"by-buildkit:{__version__}"]
+    assert dockerd.docker(*run, "-c", listing).splitlines() == by_classic_builder

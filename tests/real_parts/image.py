@@ -1,0 +1,46 @@
+"""The program's image, built with ``make`` as an operator builds it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from rancheros_ec2_metadata import __version__
+from real_parts import stand_in_image
+from real_parts.dockerd import Dockerd
+
+ROOT = Path(__file__).parents[2]
+BASE = "local/python:stand-in"
+IMAGE = f"rancheros-ec2-metadata:{__version__}"
+
+
+def make_base(dockerd: Dockerd, folder: Path) -> None:
+    """Make the base image that needs no registry, by way of files in ``folder``."""
+    stand_in_image.make(dockerd, BASE, folder)
+
+
+def make(dockerd: Dockerd, target: str, *variables: str, buildkit: bool = False) -> None:
+    """Run ``make`` with a target of the image's.
+
+    Raises:
+        subprocess.CalledProcessError: with what was printed as a note.
+    """
+    # Of the make that may run this test nothing is passed on.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    env["DOCKER_BUILDKIT"] = str(int(buildkit))
+    docker = f"DOCKER={' '.join(dockerd.client)}"
+    settings = [docker, f"BASE_IMAGE={BASE}", "BUILD_FLAGS=--network=host", *variables]
+    done = dockerd.namespace.run(["make", target, *settings], env=env, cwd=ROOT, seconds=300)
+    try:
+        done.check_returncode()
+    except subprocess.CalledProcessError as error:
+        error.add_note(done.stdout + done.stderr)
+        raise
+
+
+def make_archive(dockerd: Dockerd, folder: Path) -> Path:
+    """Make the image and return the file of ``make preload``."""
+    make(dockerd, "preload", f"DIST={folder}")
+    (archive,) = folder.glob("*.tar.gz")
+    return archive
