@@ -106,9 +106,8 @@ class TagsApi:
         endpoint = self._settings.endpoint or self._endpoint_elsewhere(core)
         config = Config(
             retries={"total_max_attempts": 1, "mode": "standard"},
-            # botocore refuses these together with an endpoint.
-            use_fips_endpoint=self._settings.fips and not endpoint,
-            use_dualstack_endpoint=self._settings.dualstack and not endpoint,
+            use_fips_endpoint=self._settings.fips,  # both count for botocore's own endpoints only
+            use_dualstack_endpoint=self._settings.dualstack,
         )
         client: EC2Client = boto3.Session(
             aws_access_key_id=self._credentials.access_key,

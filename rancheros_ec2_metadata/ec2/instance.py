@@ -271,7 +271,8 @@ def source(variable: str) -> str:
     field, _ = _IN_DOCUMENT.get(variable.replace("_DEFAULT_", "_"), ("", None))
     if field:
         return f"identity document, {field}"
+    if variable == "AWS_PARTITION":
+        return "the region, or services/partition"
     if variable in _OF_INTERFACE:
         return f"network/interfaces/macs/<mac>/{_OF_INTERFACE[variable]}"
-    path = {**_ALWAYS, **_SOMETIMES, "AWS_PARTITION": PARTITION_PATH}[variable]
-    return path.removeprefix(LISTING_PATH)
+    return {**_ALWAYS, **_SOMETIMES}[variable].removeprefix(LISTING_PATH)

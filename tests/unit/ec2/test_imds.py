@@ -356,20 +356,26 @@ def test_get_all_gives_each_path_its_own_answer_and_asks_none_twice(
 
 
 def test_get_all_has_four_requests_at_once_and_no_more(
-    mock: responses.RequestsMock, clock: FakeClock
+    mock: responses.RequestsMock, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     barrier = threading.Barrier(4, timeout=10)
-    threads: set[int] = set()
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def count(thread: threading.Thread) -> None:
+        started.append(thread)
+        start(thread)
 
     def leaf() -> str:
-        threads.add(threading.get_ident())
         barrier.wait()  # passes only if four are here at once
         return "text"
 
     MetadataServer({"meta-data": {f"leaf-{n}": leaf for n in range(8)}}).start(mock)
-    answers = connected(clock).get_all([f"meta-data/leaf-{n}" for n in range(8)])
+    imds = connected(clock)
+    monkeypatch.setattr(threading.Thread, "start", count)
+    answers = imds.get_all([f"meta-data/leaf-{n}" for n in range(8)])
     assert set(answers.values()) == {"text"}
-    assert len(threads) == 4
+    assert len(started) == 3  # the caller is the fourth
 
 
 def test_get_all_asks_one_by_one_where_threads_cannot_start(
