@@ -7,8 +7,8 @@ EXTRA_CMDLINE, a drop-in that sorts after ours) cannot be changed, and is named.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
@@ -18,6 +18,7 @@ from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros.layers import Layers
 from rancheros_ec2_metadata.rancheros.release import Quoting
 from rancheros_ec2_metadata.rancheros.state import Edit, State
+from rancheros_ec2_metadata.records import dataclass, replace
 
 Home = Literal["drop-in", "cloud-config.yml", "shadowed"]
 
@@ -91,8 +92,9 @@ def _users(current: tuple[str, ...], edit: Edit | None, ours: Sequence[str]) -> 
 
     ``ros`` re-serialises that file, so what is ours is known by value. Labels of the user's that
     ours had replaced come back, unless the list has been written without any item of ours since.
+    A run that was killed may have left the list as it was before the edit, or as the user had it.
     """
-    if edit is not None and current == edit.written:
+    if edit is not None and current in (edit.written, edit.found, edit.former):
         return edit.former
     mine = {*ours, *(edit.ours if edit else ())}
     items = tuple(item for item in current if item not in mine)
@@ -138,12 +140,17 @@ def _not_ours_to_write(user: UserList, quoting: Quoting) -> str | None:
     try:
         arguments.label_keys(user.items, quoting)
     except shell.NotWordsError as wrong:
-        item = shown(user.items[wrong.item])
-        return f"item {item} has {wrong.reason}: what follows may never reach Docker; quote it"
+        item = _named(user.items[wrong.item])
+        return f"{item} has {wrong.reason}: what follows may never reach Docker; quote it"
     for item in user.items:
         if reason := document.uncarriable_item(item):
-            return f"item {shown(item)}: {reason}"
+            return f"{_named(item)}: {reason}"
     return None
+
+
+def _named(item: str) -> str:
+    """Return an item for the log by its option alone: what follows may be a password."""
+    return f"item {shown(re.split('[ =]', item, maxsplit=1)[0])}"
 
 
 def without_ours(lists: Sequence[ArgumentList]) -> tuple[ArgumentList, ...]:
@@ -183,11 +190,8 @@ def _composed(
 ) -> ArgumentList:
     parted = arguments.without_labels(user.items, items, quoting)
     if parted.displaced:
-        notes.append(
-            info(
-                f"{len(parted.displaced)} labels of rancher.docker.{user.key} in {user.setter}"
-                " give way to tags: " + ", ".join(shown(text) for text in parted.displaced)
-            )
-        )
+        gone = arguments.label_keys(user.items, quoting) & items.keys()
+        text = f"labels of rancher.docker.{user.key} in {user.setter} give way to tags: "
+        notes.append(info(text + ", ".join(map(shown, sorted(gone)))))
     ours = tuple(items.values()) if user is target else ()
     return ArgumentList(user, parted.kept + ours, ours, parted.displaced)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, warning
@@ -18,6 +17,7 @@ from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import DOCKER, ENVIRONMENT, Layers, stack
 from rancheros_ec2_metadata.rancheros.state import Edit, Removal
 from rancheros_ec2_metadata.rancheros.yaml_nodes import CannotEditError, find
+from rancheros_ec2_metadata.records import dataclass, replace
 from rancheros_ec2_metadata.settings import Settings
 
 # What the 2016 tool and its fork wrote into cloud-config.yml, a misspelt secret included. They are
@@ -189,7 +189,9 @@ class _Editor:
             self._notes.append(_null_above(at, path))
         text = cloud_config.set_list(text, path, one.items)
         written = cloud_config.span(text, at)
-        return text, Edit(at, former, written, one.user.items, one.items, one.ours, one.displaced)
+        user = one.user
+        lists = (user.current, user.items, one.items, one.ours, one.displaced)
+        return text, Edit(at, former, written, *lists)
 
     def _without_legacy_args(self, text: str) -> str:
         """Return the text without the labels that the 2016 tool put into ``args``.

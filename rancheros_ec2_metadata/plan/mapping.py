@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rancheros_ec2_metadata.errors import Note, info, shown, warning
 from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.plan.labels import STATUS_LABEL, mapped_labels
 from rancheros_ec2_metadata.plan.variables import mapped_variables
+from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
 from rancheros_ec2_metadata.plan import blocked, config_paths, lists, local
@@ -14,14 +13,18 @@ from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros import state as states
 from rancheros_ec2_metadata.rancheros.change import FileChange
+from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import Layers, stack
 from rancheros_ec2_metadata.rancheros.state import State
 from rancheros_ec2_metadata.rancheros.yaml_nodes import CannotEditError
+from rancheros_ec2_metadata.records import dataclass, replace
 
 COMMENT = (
     "Written by rancheros-ec2-metadata from this instance's tags and metadata, anew at every boot.",
     "To take it back: run the service once with the command 'clean'.",
 )
+
+Steps: TypeAlias = Iterator[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,6 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
     notes.extend((*list_notes, *own.notes))
     tree = _tree(desired, composed)
     after = {
-        paths.STATE: None,
         paths.DROP_IN: document.render(tree, COMMENT) if tree else None,
         paths.CLOUD_CONFIG: own.content,
     }
@@ -82,18 +84,41 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
         edits=own.edits,
         removal=own.removal,
     )
-    if new_state != State():
-        after[paths.STATE] = states.render(new_state)
     if labels:
         notes.append(info(f"labels: {', '.join(map(shown, sorted(labels)))}"))
     predicted = stack(disk.with_files(after), release)
     notes.extend(_shadowed(desired, predicted))
-    changes = tuple(
-        FileChange(path, disk.files.get(path), content)
-        for path, content in after.items()
-        if disk.files.get(path) != content and path not in disk.unreadable
-    )
+    changes = _changes(disk, _steps(given.state, new_state, after))
     return Plan(changes, predicted, labels, desired.variables, new_state, tuple(notes))
+
+
+def _steps(old: State, new: State, after: Mapping[str, bytes | None]) -> Steps:
+    """Yield each file and what it shall be, in the order of writing.
+
+    What goes from cloud-config.yml is in the state until it has gone there: after a kill in
+    between, nothing of ours may be taken for the user's, and nothing of the user's be lost.
+    """
+    if new == State():
+        yield paths.STATE, None
+        yield from after.items()
+        return
+    removal = new.removal or old.removal
+    if removal and old.removal:
+        removal = replace(removal, values={**old.removal.values, **removal.values})
+    between = replace(new, edits={**old.edits, **new.edits}, removal=removal)
+    yield paths.STATE, states.render(between)
+    yield from after.items()
+    yield paths.STATE, states.render(new)
+
+
+def _changes(disk: Disk, steps: Steps) -> tuple[FileChange, ...]:
+    now: dict[str, bytes | None] = dict(disk.files)
+    changes = []
+    for path, content in steps:
+        if now.get(path) != content and path not in disk.unreadable:
+            changes.append(FileChange(path, now.get(path), content))
+            now[path] = content
+    return tuple(changes)
 
 
 def _problems(layers: Layers) -> list[Note]:

@@ -328,3 +328,11 @@ def test_the_drop_in_is_json_with_a_comment_and_every_value_a_string() -> None:
     assert not any("$" in line for line in lines)
     tree: Any = json.loads("".join(line for line in lines if not line.startswith("#")))
     assert tree["rancher"]["environment"] == {"A": "$HOME $private_ipv4"}
+
+
+def test_what_an_item_of_the_users_holds_is_in_no_note() -> None:
+    secret = "hunter2"  # noqa: S105 - what must not be seen
+    before = disk(boot=f"rancher: {{docker: {{extra_args: ['--x={secret};', '-y {secret}']}}}}")
+    _, done = run(before, LABELS)
+    assert any("'--x'" in note.text for note in done.notes)
+    assert not any(secret in note.text for note in done.notes)
