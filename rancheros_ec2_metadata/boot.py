@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from rancheros_ec2_metadata import __version__
-from rancheros_ec2_metadata.errors import ExitStatus, FilesError, error, info, shown
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError, Note, error, info, shown
 from rancheros_ec2_metadata.plan import kept
 from rancheros_ec2_metadata.plan.local import Local
 from rancheros_ec2_metadata.plan.mapping import NOTHING
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
-from rancheros_ec2_metadata.rancheros.disk import Disk, read_disk
+from rancheros_ec2_metadata.rancheros.disk import Disk, read_also, read_disk
 from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.rancheros.state import State
+from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.writing import Writer, state_of
 
 if TYPE_CHECKING:
@@ -70,11 +70,13 @@ def boot(settings: Settings, edges: Edges) -> Plan | None:
         DeadlineError: another run is in the way.
     """
     log, machine = edges.log, edges.machine
+    disk = read_disk(settings.root)
+    release, told = release_of(disk, edges.ros, edges.deadline)
+    log.line(_first_line(edges, release))
+    log.notes(told)
     with edges.store.locked(edges.deadline):
-        disk = read_disk(settings.root)
-        release = _release(disk, edges)
-        log.line(_first_line(edges, release))
-        state = state_of(disk, log)
+        # Another run may have held the lock until now.
+        state = state_of(read_also(settings.root, disk, paths.STATE), log)
         writer = Writer(settings.root, release, edges.store, log, Local.of(settings))
 
         def write(findings: Findings) -> None:
@@ -96,21 +98,28 @@ def boot(settings: Settings, edges: Edges) -> Plan | None:
     return writer.plan
 
 
-def _release(disk: Disk, edges: Edges) -> Release:
-    """Return the release that reads the files; where nothing tells, that is logged."""
+def release_of(disk: Disk, ros: Ros | None, limit: Limit) -> tuple[Release, list[Note]]:
+    """Return the release that reads the files, and what is to be said where nothing tells.
+
+    Args:
+        disk: as read.
+        ros: is asked where the disk does not tell.
+        limit: for its answer.
+    """
     release = releases.of(disk)
-    if not release.known and edges.ros is not None:
+    told: list[Note] = []
+    if not release.known and ros is not None:
         try:
-            release = releases.of(disk, edges.ros.version(edges.deadline))
+            release = releases.of(disk, ros.version(limit))
         except FilesError as unanswered:
-            edges.log.note(info(str(unanswered)))
+            told.append(info(str(unanswered)))
     if not release.known:
         text = (
             f"the release is not known: {paths.OS_CONFIG} does not tell; mount /usr/share/ros into"
             " this container (/usr/share/ros:/usr/share/ros:ro)"
         )
-        edges.log.note(error(ExitStatus.FILES, text))
-    return release
+        told.append(error(ExitStatus.FILES, text))
+    return release, told
 
 
 def _answer(findings: Findings, settings: Settings) -> kept.Answer:

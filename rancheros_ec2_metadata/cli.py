@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rancheros_ec2_metadata import __version__, options
 from rancheros_ec2_metadata.errors import Ec2MetadataError, ExitStatus, UsageError, error, warning
 from rancheros_ec2_metadata.log import Log
+from rancheros_ec2_metadata.records import dataclass
+from rancheros_ec2_metadata.settings import Settings
+
+if TYPE_CHECKING:
+    from rancheros_ec2_metadata.watchdog import RunFor
 
 _PROGRAM = "rancheros-ec2-metadata"
 _DESCRIPTION = """\
@@ -40,20 +43,20 @@ class Terminal:
     environ: Mapping[str, str]
     out: TextIO
     err: TextIO
-
-
-def console() -> None:
-    """Run the program as the console script and ``python -m`` do."""
-    sys.exit(main(sys.argv[1:], Terminal(os.environ, sys.stdout, sys.stderr)))
+    run_for: RunFor = lambda _seconds: None
 
 
 def main(arguments: Sequence[str], terminal: Terminal) -> int:
     """Run one command and return its exit status."""
     log = Log(terminal.err, debug="--debug" in arguments)
-    return guarded(lambda: _COMMANDS[_command(arguments)](list(arguments), terminal, log), log)
+    try:
+        return _guarded(lambda: _COMMANDS[_command(arguments)](list(arguments), terminal, log), log)
+    except SystemExit as done:  # --help and --version
+        terminal.out.flush()
+        return int(done.code or 0)
 
 
-def guarded(run: Callable[[], int], log: Log) -> int:
+def _guarded(run: Callable[[], int], log: Log) -> int:
     """Return the exit status of ``run``, also where it raises: no traceback reaches an operator."""
     try:
         return run()
@@ -65,6 +68,8 @@ def guarded(run: Callable[[], int], log: Log) -> int:
         log.note(known.note())
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        raise  # for `start`: nobody reads what is printed
     except Exception as bug:  # noqa: BLE001 - the promise above
         _report(bug, log)
     log.line(f"exit {int(log.status())}")
@@ -122,35 +127,56 @@ def _warn_of_unknown(environ: Mapping[str, str], log: Log) -> None:
             log.note(warning(f"variable {name} is not one this program knows; ignored"))
 
 
-def _apply(arguments: list[str], terminal: Terminal, log: Log) -> int:
-    from rancheros_ec2_metadata import run  # noqa: PLC0415 - --help needs none of it
-
-    settings = options.settings(_parse(arguments, "apply"), terminal.environ)
+def _settings(given: argparse.Namespace, terminal: Terminal, log: Log) -> Settings:
+    settings = options.settings(given, terminal.environ)
     _warn_of_unknown(terminal.environ, log)
     log.debug = settings.debug
-    return run.apply(settings, log, lambda work: guarded(work, log))
+    return settings
+
+
+def _apply(arguments: list[str], terminal: Terminal, log: Log) -> int:
+    settings = _settings(_parse(arguments, "apply"), terminal, log)
+    waited = _splay(settings, terminal, log)
+    from rancheros_ec2_metadata import run  # noqa: PLC0415 - --help needs none of it
+
+    return run.apply(settings, log, waited)
+
+
+def _splay(settings: Settings, terminal: Terminal, log: Log) -> float:
+    """Wait as long as --splay says; return the seconds, of which the deadline knows nothing."""
+    pause = 0.0
+    if settings.splay:
+        from rancheros_ec2_metadata import splay  # noqa: PLC0415 - not at boot
+        from rancheros_ec2_metadata.ec2 import detect  # noqa: PLC0415 - as above
+
+        pause = splay.pause(settings.splay, detect.detect(settings.root))
+    terminal.run_for(pause + settings.deadline)
+    if pause:
+        log.line(f"waiting {pause:.1f} s of up to {settings.splay:g} s first (--splay)")
+        time.sleep(pause)
+    return pause
 
 
 def _plan(arguments: list[str], terminal: Terminal, log: Log) -> int:
+    settings = _settings(_parse(arguments, "plan"), terminal, log)
     from rancheros_ec2_metadata import run  # noqa: PLC0415 - as above
 
-    settings = options.settings(_parse(arguments, "plan"), terminal.environ)
     return run.plan(settings, log, terminal.out)
 
 
 def _show(arguments: list[str], terminal: Terminal, log: Log) -> int:
+    given = _parse(arguments, "show")
+    settings = _settings(given, terminal, log)
     from rancheros_ec2_metadata import run  # noqa: PLC0415 - as above
 
-    given = _parse(arguments, "show")
-    settings = options.settings(given, terminal.environ)
     return run.show(settings, log, terminal.out, given.format)
 
 
 def _clean(arguments: list[str], terminal: Terminal, log: Log) -> int:
+    given = _parse(arguments, "clean")
+    settings = _settings(given, terminal, log)
     from rancheros_ec2_metadata import run  # noqa: PLC0415 - as above
 
-    given = _parse(arguments, "clean")
-    settings = options.settings(given, terminal.environ)
     return run.clean(settings, log, terminal.out, legacy=given.legacy, dry_run=given.dry_run)
 
 

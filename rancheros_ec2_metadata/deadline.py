@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from rancheros_ec2_metadata.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+
+from rancheros_ec2_metadata.records import dataclass
 
 
 class ExitStatus(IntEnum):
@@ -120,7 +121,8 @@ def shown(text: str, limit: int = 80) -> str:
     not make a second log line, an escape sequence must not reach the terminal.
     """
     cut = text if len(text) <= limit else text[:limit] + "…"
-    return "'" + "".join(_printable(c) for c in cut.replace("\\", "\\\\").replace("'", "\\'")) + "'"
+    quoted = cut.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{quoted if quoted.isprintable() else ''.join(map(_printable, quoted))}'"
 
 
 def _printable(character: str) -> str:

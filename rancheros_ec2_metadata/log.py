@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TextIO
 
 from rancheros_ec2_metadata.errors import ExitStatus, Level, Note, worst
+from rancheros_ec2_metadata.records import dataclass, field
 
 _PREFIX = "ec2-metadata: "
 _LONGEST = 1000
 
 
-@dataclass
+@dataclass()
 class Log:
     """Writes notes as lines, and remembers what they add to the exit status.
 
@@ -58,5 +59,7 @@ class Log:
         safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
         line = f"{_PREFIX}{safe}\n"
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
-        self.stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
-        self.stream.flush()
+        # That nobody reads the log any more, or its disk is full, is no reason to label nothing.
+        with contextlib.suppress(OSError):
+            self.stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
+            self.stream.flush()

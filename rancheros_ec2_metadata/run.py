@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
 from rancheros_ec2_metadata import __version__, watchdog
-from rancheros_ec2_metadata.boot import Edges, boot
+from rancheros_ec2_metadata.boot import Edges, boot, release_of
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.diff import diff
 from rancheros_ec2_metadata.ec2 import detect, transport
 from rancheros_ec2_metadata.ec2.asking import Asker
 from rancheros_ec2_metadata.ec2.imds import Imds
-from rancheros_ec2_metadata.errors import DeadlineError, ExitStatus, Level, Note, shown
+from rancheros_ec2_metadata.errors import ExitStatus, Level, Note, shown
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.plan.local import Local
 from rancheros_ec2_metadata.plan.mapping import NOTHING
-from rancheros_ec2_metadata.rancheros import release as releases
+from rancheros_ec2_metadata.rancheros.change import FileChange
 from rancheros_ec2_metadata.rancheros.disk import read_disk
 from rancheros_ec2_metadata.rancheros.ros import Ros
 from rancheros_ec2_metadata.rancheros.state import State
 from rancheros_ec2_metadata.rancheros.store import Store
+from rancheros_ec2_metadata.records import dataclass, replace
 from rancheros_ec2_metadata.settings import Settings
-from rancheros_ec2_metadata.show import Format, lines
 from rancheros_ec2_metadata.writing import Writer
 
 if TYPE_CHECKING:
     import requests
 
-Guard = Callable[[Callable[[], int]], int]
+    from rancheros_ec2_metadata.show import Format
 
 # Reading EC2 ends so long before the deadline, or a sixth of it where that is less; what is known
 # is then planned, written and read back.
@@ -57,30 +55,17 @@ class Limits:
         )
 
 
-def apply(settings: Settings, log: Log, guard: Guard) -> int:
-    """Run at boot, and end at the deadline whatever the run is doing.
+def apply(settings: Settings, log: Log, waited: float) -> int:
+    """Run at boot; `start` ends it at the deadline whatever it is doing.
 
     Args:
         settings: the run's.
         log: the boot log.
-        guard: calls a function, and returns the exit status also of what it raises.
+        waited: seconds since the start of the process that do not count (--splay).
     """
-    age = watchdog.process_age()
-
-    def overdue() -> None:
-        error = DeadlineError(
-            f"the deadline of {settings.deadline:g} s passed, and the run was ended where the line"
-            " above left it; every file is its old or its new self"
-        )
-        log.note(error.note())
-        log.line(f"exit {int(log.status())}")
-
-    def run() -> int:
-        limits = Limits.of(settings.deadline, age, Clock())
-        boot(settings, edges(settings, log, limits, Store(settings.root)))
-        return log.status()
-
-    return watchdog.supervised(lambda: guard(run), settings.deadline - age, overdue)
+    limits = Limits.of(settings.deadline, watchdog.process_age() - waited, Clock())
+    boot(settings, edges(settings, log, limits, Store(settings.root)))
+    return log.status()
 
 
 def plan(settings: Settings, log: Log, out: TextIO) -> int:
@@ -89,7 +74,7 @@ def plan(settings: Settings, log: Log, out: TextIO) -> int:
     dry = replace(edges(settings, log, limits, Store(settings.root, dry=True)), ros=None)
     made = boot(settings, dry)
     changes = made.changes if made else ()
-    _print(out, diff(changes))
+    _print_diff(out, changes)
     return log.status() or (ExitStatus.WOULD_CHANGE if changes else ExitStatus.OK)
 
 
@@ -99,6 +84,8 @@ def show(settings: Settings, log: Log, out: TextIO, form: Format) -> int:
     everything = replace(settings, metadata=True, label_prefixes=("", "aws:"))
     asker = edges(everything, log, limits, Store(settings.root, dry=True)).ec2
     found = asker.ask(kept=False, so_far=lambda _: None)
+    from rancheros_ec2_metadata.show import lines  # noqa: PLC0415 - not at boot
+
     _print(out, lines(found, form))
     return log.status()
 
@@ -115,15 +102,17 @@ def clean(settings: Settings, log: Log, out: TextIO, *, legacy: bool, dry_run: b
     """
     store = Store(settings.root, dry=dry_run)
     log.line(f"rancheros-ec2-metadata {__version__}, clean")
-    with store.locked(Limit.after(settings.deadline, Clock())):
-        release = releases.of(read_disk(settings.root))
+    limit = Limit.after(settings.deadline, Clock())
+    with store.locked(limit):
+        release, _ = release_of(read_disk(settings.root), _ros(settings), limit)
         may_go = Local.of(settings, legacy=legacy)
         writer = Writer(settings.root, release, store, log, may_go)
         writer.write(lambda _: (NOTHING, State()))
-    changes = writer.plan.changes if writer.plan else ()
-    if dry_run:
-        _print(out, diff(changes))
-    done = ", ".join(change.path for change in changes) or "nothing"
+    paths = list(writer.written)
+    if dry_run and writer.plan:
+        paths = [change.path for change in writer.plan.changes]
+        _print_diff(out, writer.plan.changes)
+    done = ", ".join(dict.fromkeys(paths)) or "nothing"
     log.line(f"{'would take' if dry_run else 'took'} back: {done}; exit {int(log.status())}")
     return log.status()
 
@@ -141,15 +130,25 @@ def edges(settings: Settings, log: Log, limits: Limits, store: Store) -> Edges:
         machine=machine,
         ec2=Asker(settings, machine, imds, log, limits.deadline),
         store=store,
-        ros=Ros(str(settings.ros)) if settings.ros else None,
+        ros=_ros(settings),
         deadline=limits.deadline,
     )
+
+
+def _ros(settings: Settings) -> Ros | None:
+    return Ros(str(settings.ros)) if settings.ros else None
 
 
 def _request(answer: requests.Response) -> Note:
     """Return a request and its status: tokens are in headers and bodies, not in addresses."""
     text = f"{answer.request.method} {shown(answer.url, 200)}: {answer.status_code}"
     return Note(Level.DEBUG, text)
+
+
+def _print_diff(out: TextIO, changes: Sequence[FileChange]) -> None:
+    from rancheros_ec2_metadata.diff import diff  # noqa: PLC0415 - not at boot
+
+    _print(out, diff(changes))
 
 
 def _print(out: TextIO, lines: Iterable[str]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from rancheros_ec2_metadata.ec2.findings import Findings
 from rancheros_ec2_metadata.ec2.instance import source
 from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.records import dataclass
 
 Format = Literal["table", "json", "yaml"]
 _TAG_SOURCES = {"imds": "the metadata service", "api": "the EC2 API", None: "nowhere"}

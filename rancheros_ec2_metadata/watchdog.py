@@ -3,71 +3,96 @@
 The run is a child process; its parent waits for it no longer than the deadline. A thread could not
 do this: blocked in C code the run may hold the interpreter, and on the system's older Docker
 threads may not start at all. Killing is safe at any time: files are written so (rancheros.store).
+
+Imports next to nothing, see `start`.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
-from collections.abc import Callable
-from pathlib import Path
 
-from rancheros_ec2_metadata.errors import ExitStatus
+TYPE_CHECKING = False  # the one of `typing` takes as long to import as all of this
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    RunFor: TypeAlias = Callable[[float], None]
+    """Says how many seconds after its process's start the run has to be over."""
 
 _WAITED_FOR = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
+_SILENT_SECONDS = 120.0  # the default deadline, until the run has said what its own is
+_BUG, _DEADLINE = 1, 7  # of errors.ExitStatus
 
 
 def process_age() -> float:
     """Return the seconds since this process was started, its interpreter's start included."""
     try:
-        stat = Path("/proc/self/stat").read_text(encoding="utf-8")
+        with open("/proc/self/stat", "rb") as file:  # noqa: PTH123 - pathlib is not imported here
+            stat = file.read()
     except OSError:
         return 0.0
     # Field 22 of proc(5); the name in field 2 may hold spaces and parentheses.
-    ticks = int(stat.rpartition(")")[2].split()[19])
+    ticks = int(stat.rpartition(b")")[2].split()[19])
     started = ticks / os.sysconf("SC_CLK_TCK")
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started)
 
 
-def supervised(run: Callable[[], int], seconds: float, overdue: Callable[[], None]) -> int:
-    """Run ``run`` in a child, for at most ``seconds``, and return its exit status.
+def supervised(run: Callable[[RunFor], int], overdue: Callable[[], object]) -> int:
+    """Run ``run`` in a child for as long as it says that it may take; return its exit status.
 
     Args:
-        run: returns an exit status.
-        seconds: after which the child, and all it has started in its process group, is killed.
-        overdue: called then, to say so.
+        run: is given the function to say so with, and returns an exit status.
+        overdue: called after the child, and all it has started in its process group, was killed
+            because the time was over.
 
     A signal that ends the parent ends the child too; the status is then 128 and its number.
     """
+    started = time.monotonic() - process_age()
     former = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
+    heard, said = os.pipe()
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
-        status = int(ExitStatus.BUG)
+        status = _BUG
         try:
-            status = run()
+            status = run(lambda seconds: _say(said, seconds))
         finally:
             # Threads that were left behind (a look-up that never ends) must not hold the end up.
             os._exit(status)
+    os.close(said)
     try:
-        return _wait(child, time.monotonic() + seconds, overdue)
+        return _wait(child, started + _hear(heard), overdue)
     finally:
+        os.close(heard)
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
-def _wait(child: int, ends: float, overdue: Callable[[], None]) -> int:
+def _say(said: int, seconds: float) -> None:
+    os.write(said, str(seconds).encode())
+    os.close(said)
+
+
+def _hear(heard: int) -> float:
+    """Return what the child has said; it ends without a word where the usage is wrong."""
+    ready, _, _ = select.select([heard], [], [], _SILENT_SECONDS)
+    return float((os.read(heard, 64) if ready else b"") or _SILENT_SECONDS)
+
+
+def _wait(child: int, ends: float, overdue: Callable[[], object]) -> int:
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else int(ExitStatus.BUG)
+            return code if code >= 0 else _BUG
         left = ends - time.monotonic()
         if left <= 0:
             _kill(child)
             overdue()
-            return int(ExitStatus.DEADLINE)
+            return _DEADLINE
         received = signal.sigtimedwait(_WAITED_FOR, left)
         if received is not None and received.si_signo != signal.SIGCHLD:
             _kill(child)

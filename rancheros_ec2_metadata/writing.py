@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from rancheros_ec2_metadata.deadline import Limit
@@ -27,7 +27,7 @@ from rancheros_ec2_metadata.rancheros.store import ChangedError, Store
 _ATTEMPTS = 5
 
 Wanted = Callable[[State], tuple[Desired, State]]
-Files = Mapping[str, bytes | None] | Mapping[str, bytes]
+Files = Mapping[str, bytes | None]
 
 
 def state_of(disk: Disk, log: Log) -> State:
@@ -59,7 +59,7 @@ class Writer:
         self._release = release
         self._store = store
         self._log = log
-        self._former = read_disk(root)
+        self._former: dict[str, bytes | None] = {}
         self.written: dict[str, bytes | None] = {}
         self.plan: planning.Plan | None = None
 
@@ -79,7 +79,8 @@ class Writer:
             try:
                 for change in in_order(self.plan.changes):
                     self._store.write(change)
-                    self.written[change.path] = change.after
+                    if not self._store.dry:
+                        self._remember(change)
             except ChangedError as error:
                 self._log.note(info(f"{error}; planned again"))
                 continue
@@ -100,18 +101,24 @@ class Writer:
         if wrong is None:
             self._log.note(info("read back through ros: as planned"))
             return
-        self._put(self._former.files, self.written)
-        before = stack(self._former, self._release)
+        self._put(reversed(self.written), self._former, self.written)
+        before = stack(read_disk(self._root), self._release)
         if readback.difference(ros, before, self._release, names, limit) is None:
             self._log.note(FilesError(f"{wrong}; the former files are back").note())
             return
-        self._put(self.written, self._former.files)
+        self._put(self.written, self.written, self._former)
         text = f"{wrong}, and is as wrong without our files; they are left in place"
         self._log.note(warning(text))
 
-    def _put(self, new: Files, old: Files) -> None:
-        """Write the files of ours as ``new`` has them, each only if it is as ``old`` has it."""
-        for path in reversed(self.written):
+    def _remember(self, change: FileChange) -> None:
+        """Keep what to put back: what somebody else wrote last, not what this run did before."""
+        if change.path not in self.written or self.written[change.path] != change.before:
+            self._former[change.path] = change.before
+        self.written[change.path] = change.after
+
+    def _put(self, files: Iterable[str], new: Files, old: Files) -> None:
+        """Write the files as ``new`` has them, each only if it is as ``old`` has it."""
+        for path in files:
             try:
                 self._store.write(FileChange(path, old.get(path), new.get(path)))
             except FilesError as error:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.records import dataclass
 
 from .failure import AttemptError
 from .imds import component
@@ -67,6 +69,8 @@ def read_tags(
     keys = list(dict.fromkeys(line for line in listed.split("\n") if line))
     if len(keys) > _MOST_KEYS:
         raise AttemptError(f"{TAGS_PATH}: lists {len(keys)} tags, more than an instance can have")
+    if keys and not any(map(_KEY.fullmatch, keys)):
+        raise AttemptError(f"{TAGS_PATH}: {shown(keys[0])} and what follows are no keys of tags")
     values = {key: known[key] for key in keys if key in known}
     unread = {}
     paths = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +14,8 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
+
+from rancheros_ec2_metadata.records import dataclass
 
 from .failure import AttemptError, Kind
 
@@ -142,13 +144,16 @@ class _BoundedSocket(socket.socket):
     """
 
     ends = 0.0
+    closed_by_server = False
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         left = self.ends - time.monotonic()
         if left <= 0:
             raise TimeoutError("the answer takes too long")
         self.settimeout(left)
-        return super().recv_into(*args, **kwargs)
+        received = super().recv_into(*args, **kwargs)
+        self.closed_by_server = not received
+        return received
 
 
 class _BoundedConnection(HTTPConnection):
@@ -163,7 +168,11 @@ class _BoundedConnection(HTTPConnection):
     def getresponse(self) -> Any:
         bounded: Any = self.sock  # as `connect` made it
         bounded.ends = time.monotonic() + float(self.timeout or READ_SECONDS)
-        return super().getresponse()
+        response = super().getresponse()
+        if bounded.closed_by_server:
+            # http.client takes this for the end of the headers, and a list of tags for empty.
+            raise ConnectionError(errno.EPIPE, "the server closed it in the headers")
+        return response
 
 
 class _BoundedPool(HTTPConnectionPool):

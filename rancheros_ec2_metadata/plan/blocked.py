@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import gzip
 import io
 import json
 import re
@@ -127,6 +126,8 @@ def _content(entry: Mapping[Any, Any]) -> bytes | None:
             if step in ("b64", "base64"):
                 raw = base64.b64decode(raw)
             elif step in ("gz", "gzip"):
+                import gzip  # noqa: PLC0415 - hardly any daemon.json is packed so
+
                 raw = gzip.GzipFile(fileobj=io.BytesIO(raw)).read(_MOST_UNPACKED)
     except (binascii.Error, zlib.error, OSError, EOFError):
         return None

@@ -187,11 +187,18 @@ class _Editor:
             at, former = edit.at, edit.former_text
         elif at != path:
             self._notes.append(_null_above(at, path))
-        text = cloud_config.set_list(text, path, one.items)
-        written = cloud_config.span(text, at)
-        user = one.user
-        lists = (user.current, user.items, one.items, one.ours, one.displaced)
-        return text, Edit(at, former, written, *lists)
+        before, text = text, cloud_config.set_list(text, path, one.items)
+        return text, Edit(
+            at=at,
+            found_text=cloud_config.span(before, at),
+            former_text=former,
+            written_text=cloud_config.span(text, at),
+            found=one.user.current,
+            former=one.user.items,
+            written=one.items,
+            ours=one.ours,
+            displaced=one.displaced,
+        )
 
     def _without_legacy_args(self, text: str) -> str:
         """Return the text without the labels that the 2016 tool put into ``args``.
@@ -267,9 +274,9 @@ def _null_above(at: tuple[str, ...], path: tuple[str, ...]) -> Note:
 
 
 def _still(text: str, edit: Edit) -> bool:
-    """Tell whether the text is as our edit left it."""
+    """Tell whether the text is as our edit left it, or, where that was cut off, as it found it."""
     try:
-        return cloud_config.span(text, edit.at) == edit.written_text
+        return cloud_config.span(text, edit.at) in (edit.written_text, edit.found_text)
     except CannotEditError:
         return False
 

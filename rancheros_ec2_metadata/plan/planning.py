@@ -84,9 +84,8 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
         edits=own.edits,
         removal=own.removal,
     )
-    if labels:
-        notes.append(info(f"labels: {', '.join(map(shown, sorted(labels)))}"))
-    predicted = stack(disk.with_files(after), release)
+    notes.extend(_about_labels(labels, given.state))
+    predicted = stack(disk.with_files(after), release, layers)
     notes.extend(_shadowed(desired, predicted))
     changes = _changes(disk, _steps(given.state, new_state, after))
     return Plan(changes, predicted, labels, desired.variables, new_state, tuple(notes))
@@ -112,13 +111,27 @@ def _steps(old: State, new: State, after: Mapping[str, bytes | None]) -> Steps:
 
 
 def _changes(disk: Disk, steps: Steps) -> tuple[FileChange, ...]:
+    # What cannot be read is in it too: the store, which cannot write it either, names it.
     now: dict[str, bytes | None] = dict(disk.files)
     changes = []
     for path, content in steps:
-        if now.get(path) != content and path not in disk.unreadable:
+        if now.get(path) != content:
             changes.append(FileChange(path, now.get(path), content))
             now[path] = content
     return tuple(changes)
+
+
+def _about_labels(labels: Mapping[str, str], before: State) -> list[Note]:
+    """Name the labels, and those that are not as the last run left them."""
+    notes = []
+    if labels:
+        notes.append(info(f"labels: {', '.join(map(shown, sorted(labels)))}"))
+    names = {*labels, *before.labels}
+    changed = sorted(key for key in names if labels.get(key) != before.labels.get(key))
+    if changed and before.instance_id is not None:
+        text = f"labels changed: {', '.join(map(shown, changed))}; Docker takes them when it starts"
+        notes.append(info(text))
+    return notes
 
 
 def _problems(layers: Layers) -> list[Note]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from rancheros_ec2_metadata.records import dataclass, field
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros.yaml_nodes import (
@@ -14,6 +13,7 @@ from rancheros_ec2_metadata.rancheros.yaml_nodes import (
     line_end,
     line_start,
 )
+from rancheros_ec2_metadata.records import dataclass
 
 # What a file is left with whose every key was cut out: one of comments alone counts as broken.
 _EMPTY = "{}\n"

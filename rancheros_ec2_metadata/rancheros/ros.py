@@ -7,15 +7,17 @@ import os
 import re
 import select
 import signal
-import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 
 from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.errors import DeadlineError, FilesError
+from rancheros_ec2_metadata.records import dataclass
+
+if TYPE_CHECKING:
+    import subprocess
 
 PATIENCE = 10.0  # seconds for one question, which takes some 45 ms
 OUTPUT_LIMIT = 4 * 1024 * 1024  # bytes
@@ -62,6 +64,8 @@ def run_program(command: Sequence[str], limit: Limit) -> Answer:
         NoAnswerError: it did not end within ``limit``, or printed more than OUTPUT_LIMIT.
         OSError: it could not be started.
     """
+    import subprocess  # noqa: PLC0415 - only where something was written
+
     with subprocess.Popen(  # noqa: S603 - the operator names the program; no shell, no input of others
         command,
         stdin=subprocess.DEVNULL,

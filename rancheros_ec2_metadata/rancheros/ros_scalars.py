@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import TypeAlias
 
 Scalar: TypeAlias = bool | int | float | str | None
@@ -99,6 +98,8 @@ def _float_text(value: float) -> str:
         return ".nan"
     if math.isinf(value):
         return "+.inf" if value > 0 else "-.inf"
+    from decimal import Decimal  # noqa: PLC0415 - hardly any file has such a number
+
     exact = Decimal(repr(value)).normalize()
     if value == 0 or -4 <= exact.adjusted() < 6:
         return f"{exact:f}"

@@ -11,8 +11,8 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import yaml
@@ -20,6 +20,7 @@ import yaml
 from rancheros_ec2_metadata.rancheros.characters import Fate, first_with
 from rancheros_ec2_metadata.rancheros.pure_yaml import PureLoader
 from rancheros_ec2_metadata.rancheros.ros_scalars import Scalar, plain, text_of
+from rancheros_ec2_metadata.records import dataclass, field
 
 Node: TypeAlias = "Scalar | list[Node] | dict[str, Node]"
 
@@ -58,8 +59,11 @@ class UnusableError(ValueError):
         self.outcome = outcome
 
 
+@lru_cache(maxsize=16)
 def parse(raw: bytes, loader: Any = _CLoader) -> dict[str, Node]:
-    """Return the first document of a file: a map, empty for an empty file.
+    """Return the first document of a file: a map, empty for an empty file; not to be changed.
+
+    One run looks at the same files several times, so the last few are remembered.
 
     Args:
         raw: the file.
@@ -119,7 +123,7 @@ def _with_placeholders(text: str) -> str:
     return text
 
 
-@dataclass
+@dataclass()
 class _Open:
     """A list or map whose end has not been seen."""
 
@@ -143,7 +147,7 @@ class _Open:
             self.node[self.key] = node
 
 
-@dataclass
+@dataclass()
 class _Tree:
     """Events put together; an alias is the node itself, so that no bomb goes off."""
 

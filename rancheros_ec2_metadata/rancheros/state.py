@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+from rancheros_ec2_metadata.records import asdict, dataclass, field, names
 
 SCHEMA = 1
 
@@ -16,8 +17,10 @@ class Edit:
 
     Args:
         at: the path of the node whose text was replaced: the list's own, or of a null above it.
-        former_text: the text of that node before.
+        found_text: the text of that node before, an earlier edit of ours included.
+        former_text: the text of that node as the user wrote it.
         written_text: the text that replaced it.
+        found: all items before, those of an earlier edit of ours included.
         former: the user's items before.
         written: all items that were written.
         ours: those of them that are ours.
@@ -25,8 +28,10 @@ class Edit:
     """
 
     at: tuple[str, ...]
+    found_text: str
     former_text: str
     written_text: str
+    found: tuple[str, ...]
     former: tuple[str, ...]
     written: tuple[str, ...]
     ours: tuple[str, ...]
@@ -149,7 +154,7 @@ def _edit(value: Any) -> Edit | None:
     if not isinstance(value, dict):
         return None
     read: dict[str, Any] = {}
-    for name in (known.name for known in fields(Edit)):
+    for name in names(Edit):
         part = value.get(name)
         read[name] = part if isinstance(part, str) else _texts(part)
         if read[name] is None or isinstance(read[name], str) != name.endswith("_text"):

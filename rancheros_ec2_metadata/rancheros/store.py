@@ -35,7 +35,7 @@ class Store:
 
     def __init__(self, root: Path, *, dry: bool = False) -> None:
         self._root = root
-        self._dry = dry
+        self.dry = dry
 
     @contextlib.contextmanager
     def locked(self, limit: Limit) -> Iterator[None]:
@@ -59,7 +59,7 @@ class Store:
                 if limit.passed():
                     raise DeadlineError(f"another run holds the lock on {paths.CONF}")
                 limit.sleep(_LOCK_POLL)
-            if not self._dry:
+            if not self.dry:
                 self._sweep()
             yield
         finally:
@@ -72,7 +72,7 @@ class Store:
             ChangedError: the file is not as the plan saw it; it is untouched.
             FilesError: it cannot be written; it is as it was.
         """
-        if self._dry:
+        if self.dry:
             return
         if change.after is None:
             self._remove(change)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import yaml
+
+from rancheros_ec2_metadata.records import dataclass, field
 
 _NULLS = ("", "~", "null", "Null", "NULL")
 Path = tuple[str, ...]
@@ -17,7 +18,7 @@ class CannotEditError(ValueError):
     """The node is not plain enough to be changed in the text; the message says why."""
 
 
-@dataclass
+@dataclass()
 class Node:
     """A node of the file and where it stands in the text."""
 

@@ -10,19 +10,20 @@ import pytest
 PROGRAM = """
 import os, signal, subprocess, sys, time
 from rancheros_ec2_metadata import watchdog
-def run():
+def run(run_for):
+    run_for({seconds})
     {run}
-print(watchdog.supervised(run, {seconds}, lambda: print("overdue", flush=True)), flush=True)
+print(watchdog.supervised(run, lambda: print("overdue", flush=True)), flush=True)
 """
 
 
 def supervised(run: str, seconds: float = 60) -> list[str]:
+    return _ran(PROGRAM.format(run=run, seconds=seconds))
+
+
+def _ran(program: str) -> list[str]:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(run=run, seconds=seconds)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     return done.stdout.split()
 
@@ -51,6 +52,18 @@ def test_the_childs_status_is_the_status(run: str, status: str) -> None:
 )
 def test_at_the_deadline_the_run_ends_whatever_it_is_doing(run: str) -> None:
     assert supervised(run, 0.3) == ["overdue", "7"]
+
+
+def test_a_child_that_has_not_said_how_long_is_waited_for_all_the_same() -> None:
+    program = PROGRAM.replace("run_for({seconds})", "pass").format(run="time.sleep(0.3); return 3")
+    assert _ran(program) == ["3"]
+
+
+def test_the_time_counts_from_the_start_of_the_parent() -> None:
+    program = f"import time; time.sleep(0.5)\n{PROGRAM.format(run='time.sleep(60)', seconds=0.8)}"
+    started = time.monotonic()
+    assert _ran(program) == ["overdue", "7"]
+    assert 0.78 <= time.monotonic() - started < 5
 
 
 def test_a_thread_left_behind_does_not_hold_the_end_up() -> None:

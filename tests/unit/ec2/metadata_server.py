@@ -178,7 +178,7 @@ class MetadataServer:
             return self._reply(reply.pop(0) if len(reply) > 1 else reply[0])
         if isinstance(reply, Exception):
             raise reply
-        if isinstance(reply, Callable):  # type: ignore[arg-type]
+        if callable(reply):
             return self._reply(reply())
         if isinstance(reply, tuple):
             status, headers = reply

@@ -331,8 +331,26 @@ def test_the_drop_in_is_json_with_a_comment_and_every_value_a_string() -> None:
 
 
 def test_what_an_item_of_the_users_holds_is_in_no_note() -> None:
-    secret = "hunter2"  # noqa: S105 - what must not be seen
+    secret = "hunter2"
     before = disk(boot=f"rancher: {{docker: {{extra_args: ['--x={secret};', '-y {secret}']}}}}")
     _, done = run(before, LABELS)
     assert any("'--x'" in note.text for note in done.notes)
     assert not any(secret in note.text for note in done.notes)
+
+
+def test_a_later_run_names_the_labels_that_changed_and_when_they_count() -> None:
+    def texts(before: Disk, labels: dict[str, str]) -> tuple[Disk, list[str]]:
+        raw = before.files.get(paths.STATE)
+        state = states.parse(raw) if raw else State()
+        given = Given(before, releases.of(before), state)
+        done = plan(Desired(labels, {}, {}), given, State(instance_id="i-1"))
+        after = before.with_files({change.path: change.after for change in done.changes})
+        return after, [note.text for note in done.notes if "changed" in note.text]
+
+    once, first = texts(disk(), {"docker.a": "1", "docker.b": "1", "docker.c": "1"})
+    assert first == []
+    assert texts(once, {"docker.a": "1", "docker.b": "1", "docker.c": "1"})[1] == []
+    _, later = texts(once, {"docker.a": "1", "docker.b": "2", "docker.d": "1"})
+    assert later == [
+        "labels changed: 'docker.b', 'docker.c', 'docker.d'; Docker takes them when it starts"
+    ]

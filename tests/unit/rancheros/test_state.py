@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rancheros_ec2_metadata import records
 from rancheros_ec2_metadata.rancheros import state
 from rancheros_ec2_metadata.rancheros.state import Edit, Removal, State
 
 TEXTS = st.lists(st.text(max_size=5), max_size=3).map(tuple)
 MAPS = st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3)
-EDITS = st.builds(Edit, TEXTS, st.text(), st.text(), TEXTS, TEXTS, TEXTS, TEXTS)
+EDITS = st.builds(Edit, TEXTS, *[st.text()] * 3, *[TEXTS] * 5)
 REMOVALS = st.integers(0, 3).flatmap(
     lambda n: st.builds(
         Removal,
@@ -57,7 +58,7 @@ def test_a_newer_schema_is_read_as_far_as_known() -> None:
 
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=5))
 def test_whatever_stands_in_a_field_it_reads_or_is_left_out(value: object) -> None:
-    names = list(State.__dataclass_fields__)
+    names = records.names(State)
     raw = {"schema": 1, **dict.fromkeys(names, value), "edits": {"a": value, "b": {"at": value}}}
     found = state.parse(json.dumps(raw).encode())
     assert state.parse(state.render(found)) == found

@@ -1,0 +1,62 @@
+"""Where the program starts: the run at boot in a child under the watchdog, all else in place.
+
+The child is made before anything else is imported. Parent and child share each page until one of
+them writes to it, and Python writes to nearly all: made after the imports, the child cost a tenth
+of the run (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import signal
+import sys
+import warnings
+
+from rancheros_ec2_metadata import watchdog
+
+TYPE_CHECKING = False  # as in watchdog
+if TYPE_CHECKING:
+    from typing import Any
+
+NOT_TO_BE_IMPORTED: Any = None
+
+# In the form of the boot log, which the parent has not imported: at the deadline it may be the
+# disk that hangs.
+_OVERDUE = b"""\
+ec2-metadata: error: the deadline passed, and the run was ended where the line above left it; \
+every file is its old or its new self
+ec2-metadata: exit 7
+"""
+
+
+def console() -> None:
+    """Run the program as the console script, the image and ``python -m`` do."""
+    first = sys.argv[1] if sys.argv[1:] else "apply"
+    if first == "apply" or first.startswith("-"):
+        sys.exit(watchdog.supervised(_boot, lambda: os.write(2, _OVERDUE)))
+    try:
+        sys.exit(_main(lambda _seconds: None))
+    except BrokenPipeError:
+        # `show | head`: whoever reads has read enough. Python would flush again on its way out.
+        os._exit(128 + signal.SIGPIPE)
+
+
+def _boot(run_for: watchdog.RunFor) -> int:
+    # A run makes too little garbage to be worth looking for it.
+    gc.disable()
+    # requests guesses encodings with it, and warns where it cannot. Nothing is guessed here, and
+    # to import it is a tenth of the run.
+    sys.modules["charset_normalizer"] = NOT_TO_BE_IMPORTED
+    warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
+    return _main(run_for)
+
+
+def _main(run_for: watchdog.RunFor) -> int:
+    from rancheros_ec2_metadata import cli  # noqa: PLC0415 - as said above
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What tags hold, a terminal's encoding may not have.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return cli.main(sys.argv[1:], cli.Terminal(os.environ, sys.stdout, sys.stderr, run_for))

@@ -1,0 +1,180 @@
+"""The commands of a RancherOS machine, as far as the pages use them.
+
+Called as ``python stand_ins.py NAME ARGUMENT…`` by the scripts that shell.py puts on the PATH. The
+machine is a folder; what is started at its boots is in files of its own beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+import fake_ros
+from docs import definitions
+from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata.rancheros.disk import read_disk
+from rancheros_ec2_metadata.rancheros.layers import Layers, stack
+
+REPOSITORY = Path(__file__).parents[2]
+ROOT = Path(os.environ.get("MACHINE", ""))
+BESIDE = Path(os.environ.get("MACHINE_BESIDE", ""))
+IMDS = os.environ.get("MACHINE_IMDS", "")
+RELEASE = "v1.5.8"
+IMAGE = f"example/{definitions.IMAGE}:{__version__}"
+ROS = "/usr/bin/ros"
+MOUNTED = {ROS, "/usr/share/ros", "/var/lib/rancher/conf", "/etc/docker"}
+
+
+def layers() -> Layers:
+    return stack(read_disk(ROOT), fake_ros.release_named(RELEASE))
+
+
+def here(path: str) -> Path:
+    return ROOT / path.lstrip("/")
+
+
+def service(name: str) -> Mapping[str, Any] | None:
+    """Return a service's definition: of the configuration, or of a file that was enabled."""
+    found = layers().get(("rancher", "services", name))
+    if isinstance(found, dict):
+        return found
+    included = layers().get(("rancher", "services_include"))
+    for file, enabled in (included if isinstance(included, dict) else {}).items():
+        if enabled is True and file.startswith("/"):
+            in_file = yaml.safe_load(here(file).read_text("utf-8"))
+            if name in in_file:
+                return dict(in_file[name])
+    return None
+
+
+def reboot(_: Sequence[str]) -> int:
+    """Boot again: our service, if there is one, then Docker."""
+    if service(definitions.NAME) is not None:
+        start(definitions.NAME)
+    return docker_starts()
+
+
+def start(name: str) -> int:
+    defined = service(name)
+    assert defined is not None, f"no service {name}"
+    assert defined["image"] == IMAGE
+    done = contained(definitions.words(defined["command"]), defined["volumes"], network=True)
+    (BESIDE / "log").write_text(done.stderr)
+    return done.returncode
+
+
+def contained(
+    command: Sequence[str], volumes: Sequence[str], *, network: bool
+) -> subprocess.CompletedProcess[str]:
+    """Run the program as in a container: it sees the mounts, and nothing else of the machine."""
+    env = {"PATH": "/nowhere", "AWS_EC2_METADATA_DISABLED": "true"}
+    if network:
+        env = {"PATH": "/nowhere", "AWS_EC2_METADATA_SERVICE_ENDPOINT": IMDS}
+    targets = {volume.split(":")[1] for volume in volumes}
+    ros = ["--ros", str(here(ROS))] if ROS in targets else []
+    program = [sys.executable, "-m", "rancheros_ec2_metadata", *command, "--root", str(ROOT), *ros]
+    with hidden(MOUNTED - targets):
+        return subprocess.run(
+            program, env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False
+        )
+
+
+@contextmanager
+def hidden(names: Iterable[str]) -> Iterator[None]:
+    """Take files and folders of the machine out of sight for a while."""
+    with TemporaryDirectory(dir=BESIDE) as folder:
+        away = {here(path): Path(folder) / path.replace("/", "_") for path in names}
+        for path, place in away.items():
+            path.rename(place)
+        try:
+            yield
+        finally:
+            for path, place in away.items():
+                place.rename(path)
+
+
+def system_docker(arguments: Sequence[str]) -> int:
+    match arguments:
+        case ["run", *rest]:
+            return run(rest)
+        case ["start", "--attach", name]:
+            status = start(name)
+            sys.stderr.write((BESIDE / "log").read_text())
+            return status
+        case ["logs", definitions.NAME]:
+            sys.stderr.write((BESIDE / "log").read_text())
+            return 0
+        case ["restart", "docker"]:
+            return docker_starts()
+    raise AssertionError(f"system-docker {arguments}: not known here")
+
+
+def run(arguments: Sequence[str]) -> int:
+    left, volumes, network = list(arguments), [], False
+    while (word := left.pop(0)).startswith("-"):
+        if word == "-v":
+            volumes.append(left.pop(0))
+        elif word.startswith("--volumes-from="):
+            other = service(word.partition("=")[2])
+            assert other is not None
+            volumes += other["volumes"]
+        elif word == "--net=host":
+            network = True
+        else:
+            assert word == "--rm", word
+    assert word == IMAGE
+    done = contained(left, volumes, network=network)
+    sys.stdout.write(done.stdout)
+    sys.stderr.write(done.stderr)
+    return done.returncode
+
+
+def ros(arguments: Sequence[str]) -> int:
+    match arguments:
+        case ["config", "set", key, value]:
+            tree: Any = value
+            for name in reversed(key.split(".")):
+                tree = {name: tree}
+            fake_ros.reserialised(ROOT, tree)
+            return 0
+        case ["service", "enable" | "disable" as what, name]:
+            assert not name.startswith("/") or name.startswith("/var/lib/rancher/conf/")
+            tree = {"rancher": {"services_include": {name: what == "enable"}}}
+            fake_ros.reserialised(ROOT, tree)
+            return 0
+    return fake_ros.main(str(ROOT), RELEASE, None, list(arguments))
+
+
+def docker_starts() -> int:
+    empty = BESIDE / "empty"
+    empty.mkdir(exist_ok=True)
+    argv = fake_ros.dockerd_argv(layers(), empty) or []
+    labels = [word.removeprefix("--label=") for word in argv if word.startswith("--label=")]
+    (BESIDE / "labels").write_text(json.dumps(labels))
+    return 0
+
+
+def docker(arguments: Sequence[str]) -> int:
+    assert list(arguments) == ["info", "--format", "{{json .Labels}}"]
+    sys.stdout.write((BESIDE / "labels").read_text() + "\n")
+    return 0
+
+
+COMMANDS = {
+    "reboot": reboot,
+    "system-docker": system_docker,
+    "ros": ros,
+    "docker": docker,
+}
+
+if __name__ == "__main__":
+    sys.exit(COMMANDS[sys.argv[1]](sys.argv[2:]))

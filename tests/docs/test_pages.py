@@ -1,0 +1,115 @@
+"""What the pages say of the program, and of each other, is so."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from docs import boots
+from docs.definitions import cloud_configs
+from docs.pages import ROOT, Page, pages
+from rancheros_ec2_metadata.options import OPTIONS
+
+REFERENCE = Page("docs/reference.md")
+README = Page("README.md")
+# Flags of others that are named in a sentence.
+OTHERS_FLAGS = {"--constraint", "--data-root", "--label", "--volumes-from"}
+
+each_page = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+
+
+def spans(page: Page) -> list[str]:
+    """Return what is set as code in a page's sentences."""
+    return re.findall(r"`([^`\n]+)`", page.prose)
+
+
+def readme_config() -> str:
+    (config,) = (one for one in cloud_configs() if one.source.startswith("README.md"))
+    return config.text
+
+
+def rows(page: Page, start: str) -> dict[str, str]:
+    """Return the rows of the table whose heading begins so, by their first cell."""
+    table = page.text.partition(f"\n| {start}")[2].partition("\n\n")[0]
+    return dict(re.findall(r"^\| `(.+?)` \| (.+) \|$", table, re.MULTILINE))
+
+
+@each_page
+def test_every_link_within_the_repository_leads_somewhere(page: Page) -> None:
+    broken = []
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.prose):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page.name).parent / path if path else ROOT / page.name
+        known = target.exists() and (
+            not anchor or anchor in Page(str(target.resolve().relative_to(ROOT))).anchors
+        )
+        if not known:
+            broken.append(link)
+    assert broken == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached, new = set(), {README.name}
+    while new:
+        name = new.pop()
+        reached.add(name)
+        for link in re.findall(r"\]\((?!https?:)([^)#\s]+\.md)[^)]*\)", Page(name).prose):
+            found = str(((ROOT / name).parent / link).resolve().relative_to(ROOT))
+            if found not in reached and (ROOT / found).exists():
+                new.add(found)
+    assert {page.name for page in pages()} <= reached
+
+
+@each_page
+def test_a_flag_that_is_named_is_in_the_reference(page: Page) -> None:
+    known = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", REFERENCE.text)) | OTHERS_FLAGS
+    named = {found[0] for span in spans(page) if (found := re.match(r"--[a-z][a-z-]*", span))}
+    assert named - known == set()
+
+
+@each_page
+def test_a_variable_of_ours_that_is_named_is_one(page: Page) -> None:
+    known = {option.variable for option in OPTIONS}
+    assert set(re.findall(r"\bAWS_METADATA_[A-Z_]*[A-Z]", page.text)) - known == set()
+
+
+def test_the_tags_of_the_readme_become_what_it_says(tmp_path: Path) -> None:
+    said = rows(README, "tag | becomes")
+    assert said
+    tags = dict(row.split("=", 1) for row in said)
+    with boots.machine(tmp_path, readme_config(), tags) as machine:
+        machine.boot()
+        labels, variables = machine.docker_labels(), machine.layers.environment()
+    for tag, becomes in said.items():
+        key, value = tag.split("=", 1)
+        kind, name = re.findall(r"^the (label|variable) `([^`]+)`", becomes)[0]
+        if kind == "label":
+            assert name == tag
+            assert labels[key] == value
+        else:
+            assert variables[name] == value
+
+
+def test_the_policy_of_the_readme_is_the_one_the_api_needs() -> None:
+    (policy,) = (block for block in README.blocks if block.language == "json")
+    (statement,) = json.loads(policy.text)["Statement"]
+    assert statement == {"Effect": "Allow", "Action": "ec2:DescribeTags", "Resource": "*"}
+
+
+def test_the_file_that_is_shown_is_the_one_that_is_written(tmp_path: Path) -> None:
+    (shown,) = (block for block in Page("docs/how-it-works.md").blocks if block.language == "json")
+    user_data = readme_config() + "  docker:\n    extra_args: [--debug]\n"
+    tags = {
+        "docker.environment": "production",
+        "docker.role": "web",
+        "example.db.host": "db.internal",
+    }
+    with boots.machine(tmp_path, user_data, tags) as machine:
+        machine.boot()
+        written = machine.disk.drop_in()["rancher"]
+    said = json.loads(shown.text)["rancher"]
+    assert said["docker"] == written["docker"]
+    assert said["environment"].items() <= written["environment"].items()

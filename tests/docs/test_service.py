@@ -1,0 +1,147 @@
+"""The service file and every copy of it in the pages: checked against what RancherOS does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+import fake_ros
+from candied_emitter import emitted
+from docs import definitions
+from docs.definitions import CloudConfig, Definition, cloud_configs
+from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata.options import OPTIONS
+from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros.disk import Disk
+from rancheros_ec2_metadata.rancheros.layers import stack
+from rancheros_ec2_metadata.rancheros.ros_yaml import parse
+
+# Of ServiceConfigV1, in the libcompose that RancherOS is built with: other keys are lost.
+COMPOSE_V1_KEYS = {
+    *("build", "cap_add", "cap_drop", "cgroup_parent", "cpu_quota", "cpu_shares", "cpuset"),
+    *("command", "container_name", "devices", "dns", "dns_search", "dockerfile", "domainname"),
+    *("entrypoint", "env_file", "environment", "expose", "external_links", "extra_hosts"),
+    *("hostname", "image", "ipc", "labels", "links", "log_driver", "log_opt", "mac_address"),
+    *("mem_limit", "memswap_limit", "name", "net", "oom_score_adj", "pid", "ports", "privileged"),
+    *("read_only", "restart", "security_opt", "stdin_open", "tty", "ulimits", "user", "uts"),
+    *("volume_driver", "volumes", "volumes_from", "working_dir"),
+}
+LABELS = {
+    "io.rancher.os.scope": "system",
+    "io.rancher.os.detach": "false",
+    "io.rancher.os.after": "network",
+    "io.rancher.os.before": "console",
+    "io.rancher.os.reloadconfig": "true",
+}
+# A service that is made at boot, and started by RancherOS's own system-cron.
+CRON_LABELS = {
+    "io.rancher.os.scope": "system",
+    "io.rancher.os.createonly": "true",
+    "io.rancher.os.before": "system-cron",
+}
+VOLUMES = {
+    "/usr/bin/ros:/usr/bin/ros:ro",
+    "/usr/share/ros:/usr/share/ros:ro",
+    "/var/lib/rancher/conf:/var/lib/rancher/conf",
+    "/etc/docker:/etc/docker:ro",
+}
+AWS_VARIABLES = {
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_ENDPOINT_URL_EC2",
+    "AWS_CA_BUNDLE",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+}
+
+every_definition = pytest.mark.parametrize("one", list(definitions.definitions()), ids=str)
+every_cloud_config = pytest.mark.parametrize("config", list(cloud_configs()), ids=str)
+
+
+@every_definition
+def test_it_has_only_keys_that_rancheros_knows(one: Definition) -> None:
+    assert one.service.keys() <= COMPOSE_V1_KEYS
+
+
+@every_definition
+def test_its_labels_are_texts(one: Definition) -> None:
+    assert [k for k, value in one.service["labels"].items() if not isinstance(value, str)] == []
+
+
+@every_definition
+def test_it_is_waited_for_and_run_before_docker_or_by_cron_alone(one: Definition) -> None:
+    labels = dict(one.service["labels"])
+    if one.by_cron:
+        fields = labels.pop("cron.schedule").split()
+        assert len(fields) == 6, "container-crontab's schedules begin with the second"
+        assert labels == CRON_LABELS
+    elif one.source.startswith("docs/before-docker.md"):
+        assert labels == LABELS | {"io.rancher.os.before": "docker"}
+    else:
+        assert labels == LABELS
+
+
+@every_definition
+def test_it_has_the_hosts_network_the_mounts_and_no_privilege(one: Definition) -> None:
+    service = one.service
+    assert service["net"] == "host"
+    assert set(service["volumes"]) == VOLUMES
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert not service.keys() & {"privileged", "cap_add", "devices", "security_opt", "pid", "ipc"}
+
+
+@every_definition
+def test_its_image_is_this_version_by_name(one: Definition) -> None:
+    assert one.service["image"].endswith(f"/{definitions.IMAGE}:{__version__}")
+
+
+@every_definition
+def test_the_program_takes_its_command(one: Definition) -> None:
+    settings = definitions.settings(one.service["command"], "--ros=none")
+    assert one.by_cron or not settings.splay, "the boot would wait"
+
+
+@every_definition
+def test_it_names_variables_singly(one: Definition) -> None:
+    names = one.service.get("environment", [])
+    assert all(re.fullmatch(r"\w+", name) for name in names)
+    assert len(set(names)) == len(names)
+
+
+def test_the_service_file_names_every_variable_of_the_program_and_those_of_aws() -> None:
+    (file,) = (d for d in definitions.definitions() if d.source == "service/ec2-metadata.yml")
+    ours = {option.variable for option in OPTIONS}
+    assert set(file.service["environment"]) == ours | AWS_VARIABLES
+
+
+def test_the_service_file_holds_one_service_and_nothing_that_rancheros_replaces() -> None:
+    text = definitions.SERVICE_FILE.read_text("utf-8")
+    assert list(yaml.safe_load(text)) == [definitions.NAME]
+    assert "$" not in text
+    assert text.isascii()
+    # RancherOS reads a service file, writes it anew and reads that.
+    assert parse(emitted(parse(text.encode())).encode()) == yaml.safe_load(text)
+
+
+@every_cloud_config
+def test_no_service_waits_for_a_variable_to_be_put_into_it(config: CloudConfig) -> None:
+    # Names are looked up in environment: alone; anything else is passed on as it is written.
+    texts = {k: v for k, v in config.services.items() if "$" in yaml.safe_dump(v)}
+    assert texts == {}
+
+
+@pytest.mark.parametrize("release", fake_ros.RELEASES)
+@every_cloud_config
+def test_every_release_reads_it_as_it_is_written(config: CloudConfig, release: str) -> None:
+    assert config.text.isascii(), "what ros makes of other characters differs by release"
+    boot_yml = f"{paths.CLOUD_CONFIG_D}/boot.yml"
+    layers = stack(Disk({boot_yml: config.text.encode()}), fake_ros.release_named(release))
+    assert layers.problems == ()
+    assert layers.fatal is None
+    written = yaml.safe_load(config.text)
+    assert all(layers.get((key,)) == written[key] for key in written)

@@ -1,0 +1,94 @@
+"""The program as a process of its own, as an operator or the system starts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from machine import MachineDisk
+from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+
+_PREFIX = "ec2-metadata: "
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run ended: its exit status, standard output and standard error."""
+
+    status: int
+    out: str
+    err: str
+
+    @classmethod
+    def of(cls, done: subprocess.CompletedProcess[str]) -> Ran:
+        return cls(done.returncode, done.stdout, done.stderr)
+
+    @property
+    def log(self) -> list[str]:
+        """Return the lines of the boot log; nothing else may be on standard error."""
+        lines = self.err.splitlines()
+        assert [line for line in lines if not line.startswith(_PREFIX)] == []
+        return [line.removeprefix(_PREFIX) for line in lines]
+
+    def line(self, *words: str) -> str:
+        """Return the one line of the log that has all ``words`` in it."""
+        (found,) = (line for line in self.log if all(word in line for word in words))
+        return found
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "rancheros_ec2_metadata", *arguments]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return this process's environment without proxies, with ``variables``."""
+    kept = {name: text for name, text in os.environ.items() if not name.lower().endswith("_proxy")}
+    return kept | variables
+
+
+def run(disk: MachineDisk, *arguments: str, imds: FakeImds | None = None, **variables: str) -> Ran:
+    """Run the program on a disk to its end.
+
+    Args:
+        disk: the machine's.
+        arguments: command and flags; ``--root`` follows.
+        imds: the metadata service; None leaves the real addresses.
+        variables: of the environment.
+    """
+    if imds is not None:
+        variables["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
+    done = subprocess.run(
+        command(*arguments, "--root", str(disk.root)),
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Ran.of(done)
+
+
+def on_ec2(disk: MachineDisk, instance_id: str | None = None) -> None:
+    """Give the disk the firmware's files of a Nitro instance."""
+    disk.write("/sys/class/dmi/id/sys_vendor", "Amazon EC2\n")
+    if instance_id is not None:
+        disk.write("/sys/class/dmi/id/board_asset_tag", f"{instance_id}\n")
+
+
+def elsewhere(disk: MachineDisk) -> None:
+    """Give the disk the firmware's files of a machine that is no EC2 instance."""
+    disk.write("/sys/class/dmi/id/sys_vendor", "QEMU\n")
+
+
+def contents(disk: MachineDisk) -> dict[str, bytes]:
+    """Return each file's bytes."""
+    return {name: raw for name, (_, raw) in disk.snapshot().items()}
+
+
+def holding(disk: MachineDisk, texts: Iterable[str]) -> list[str]:
+    """Return which of ``texts`` are in a file of the disk, or in a file's name."""
+    everything = b"\0".join(part for n, raw in contents(disk).items() for part in (n.encode(), raw))
+    return [text for text in texts if text.encode() in everything]

@@ -1,0 +1,73 @@
+"""Where the log and what is printed go: to whoever reads them, if anybody does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from e2e import program
+from machine import MachineDisk
+from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+
+
+@pytest.fixture(params=["full disk", "no reader"])
+def dead_end(request: pytest.FixtureRequest) -> Iterator[int]:
+    """A file descriptor that takes nothing."""
+    if request.param == "full disk":
+        descriptor = os.open("/dev/full", os.O_WRONLY)
+    else:
+        read, descriptor = os.pipe()
+        os.close(read)
+    yield descriptor
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("flags", [[], ["--debug"]])
+def test_a_log_that_cannot_be_written_costs_no_label(
+    disk: MachineDisk, imds: FakeImds, dead_end: int, flags: list[str]
+) -> None:
+    done = subprocess.run(
+        program.command(*flags, "--root", str(disk.root)),
+        env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+        stderr=dead_end,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert disk.extra_args() == ["--debug", "--label=docker.role=web"]
+
+
+def test_a_reader_that_has_read_enough_is_no_bug(disk: MachineDisk, imds: FakeImds) -> None:
+    read, written = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            program.command("show", "--root", str(disk.root)),
+            env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+            stdout=written,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(written)
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert "bug" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "plan", "apply"])
+def test_a_terminal_that_is_not_utf_8_gets_escapes(
+    disk: MachineDisk, imds: FakeImds, command: str
+) -> None:
+    imds.instance = replace(imds.instance, tags={"docker.motto": "café 東京", "docker.a=é": "x"})
+    disk.cloud_config("# café\n")
+    ran = program.run(disk, command, imds=imds, PYTHONIOENCODING="ascii")
+    assert ran.status == {"plan": 10}.get(command, 0)
+    assert (ran.out + ran.err).isascii()
+    if command == "show":
+        assert r"'caf\xe9 \u6771\u4eac'" in ran.out

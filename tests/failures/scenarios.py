@@ -1,0 +1,172 @@
+"""Runs that are killed: what the disk is before them, and what they find.
+
+Run as a script it makes such runs, one for each line of its standard input, in a child of its own:
+``strace`` kills that at one of the system calls that touch the files.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from failures import in_process
+from failures.in_process import GivenEc2, elsewhere, found
+from machine import MachineDisk
+from rancheros_ec2_metadata.deadline import Limit
+from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros.change import FileChange
+from rancheros_ec2_metadata.rancheros.ros import Answer, Ros
+from rancheros_ec2_metadata.rancheros.store import Store
+
+# At which of a child's calls ``strace`` kills it. A child makes as many calls less before its run.
+LAST_CALL = 200
+
+OURS = (paths.STATE, paths.DROP_IN, paths.CLOUD_CONFIG)
+
+CLOUD_CONFIG = """\
+# written by hand
+ssh_authorized_keys: [ssh-ed25519 AAAA]
+rancher:
+  docker:
+    extra_args:
+      - --mine  # mine
+      - --label=docker.role=of-the-user
+  ssh:
+    keys:
+      ecdsa: |
+        -----BEGIN EC PRIVATE KEY-----
+"""
+OTHERS = "i-0fedcba9876543210"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A run that is killed.
+
+    Args:
+        name: for the log.
+        findings: what EC2 says to it.
+        edits: whether cloud-config.yml has a list of its own.
+        before: what EC2 said to the run before it, on which machine; None: there was none.
+        misread: ``ros`` does not read what was written, so that it is put back.
+    """
+
+    name: str
+    findings: Mapping[str, str] | None
+    edits: bool = False
+    before: tuple[str, Mapping[str, str]] | None = None
+    misread: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+    def prepare(self, root: Path) -> MachineDisk:
+        """Return the disk as the run finds it."""
+        disk = MachineDisk(root)
+        disk.user_data("#cloud-config\nrancher: {docker: {extra_args: [--debug]}}\n")
+        if self.edits:
+            disk.cloud_config(CLOUD_CONFIG)
+            disk.path(paths.CLOUD_CONFIG).chmod(0o620)
+        if self.before is not None:
+            instance, tags = self.before
+            machine = Machine("yes", instance, f"ec2-{instance}")
+            ec2 = GivenEc2(found(tags, instance_id=instance))
+            in_process.run(root, ec2, machine=machine)
+        return disk
+
+    def run(self, root: Path, store: Store | None = None) -> None:
+        """Do the run that is killed."""
+        ros = Ros("ros", _blind(root)) if self.misread else None
+        in_process.run(root, self._ec2(), store=store, ros=ros)
+
+    def run_next(self, root: Path) -> None:
+        """Do the run after it: the same, with files that are read as they are."""
+        in_process.run(root, self._ec2())
+
+    def _ec2(self) -> GivenEc2:
+        return GivenEc2(elsewhere() if self.findings is None else found(self.findings))
+
+
+def _blind(root: Path) -> Callable[[Sequence[str], Limit], Answer]:
+    """Return a ``ros`` that reads the user's files well, and ours not at all."""
+
+    def run(command: Sequence[str], limit: Limit) -> Answer:
+        items = b"[--debug]"
+        if (root / paths.CLOUD_CONFIG.lstrip("/")).exists():
+            items = b"[--mine, --label=docker.role=of-the-user]"
+        return Answer(0, items + b"\n\n" if command[-1].endswith("args") else b"{}\n\n")
+
+    return run
+
+
+WEB, DB = {"docker.role": "web", "docker.zone": "1"}, {"docker.role": "db", "docker.disk": "ssd"}
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("first", WEB),
+        Scenario("first-with-edit", WEB, edits=True),
+        Scenario("retagged", DB, before=(in_process.INSTANCE, WEB)),
+        Scenario("retagged-with-edit", DB, edits=True, before=(in_process.INSTANCE, WEB)),
+        Scenario("untagged-with-edit", {}, edits=True, before=(in_process.INSTANCE, WEB)),
+        Scenario("baked", DB, edits=True, before=(OTHERS, WEB)),
+        Scenario("moved-elsewhere", None, edits=True, before=(in_process.INSTANCE, WEB)),
+        Scenario("put-back", WEB, edits=True, misread=True),
+    )
+}
+
+
+@dataclass
+class Recorded(Store):
+    """Remembers what each file was written as; None is removed."""
+
+    root: Path
+    contents: dict[str, set[bytes | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__(self.root)
+
+    def write(self, change: FileChange) -> None:
+        self.contents.setdefault(change.path, set()).add(change.after)
+        super().write(change)
+
+
+def contents_of(root: Path) -> dict[str, bytes | None]:
+    """Return the files that runs write; None where there is none."""
+    found = ((path, root / path.lstrip("/")) for path in OURS)
+    return {path: file.read_bytes() if file.exists() else None for path, file in found}
+
+
+def watched(root: Path) -> list[str]:
+    """Return the paths whose system calls count: all below conf/ that a run can touch."""
+    names = [paths.CONF, paths.CLOUD_CONFIG_D, paths.DOCKER_OPTS]
+    names.append(f"{paths.CLOUD_CONFIG_D}/boot.yml")
+    for path in OURS:
+        folder, _, name = path.rpartition("/")
+        names += [path, f"{folder}/.ec2-metadata.tmp.{name.lstrip('.')}"]
+    return [str(root / name.lstrip("/")) for name in names]
+
+
+def main(root: Path) -> None:
+    """For each line ``SCENARIO NUMBER`` make the run that is killed at that call; say how it ended.
+
+    The parent may not touch the files: its calls would be counted too.
+    """
+    conf = root / paths.CONF.lstrip("/")
+    for line in sys.stdin:
+        name, number = line.split()
+        child = os.fork()
+        if child == 0:
+            for _ in range(LAST_CALL - int(number)):
+                conf.stat()
+            SCENARIOS[name].run(root)
+            os._exit(0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,160 @@
+"""A name server that never answers: a wait inside the C library, which takes no time-out.
+
+``/etc/resolv.conf`` names a port that takes every question and answers none. The C library waits
+5 s for it, twice for each name, so a run that waited with it would be seen.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from e2e import program
+from failures import timed
+from failures.timed import SLACK, Timed
+from hostile_imds import SANE
+from machine import MachineDisk
+from real_parts.ec2_instance import Ec2Instance
+from real_parts.namespace import IMDS_IPV4, Namespace
+
+pytestmark = pytest.mark.real_parts
+
+DEADLINE = 3.0
+BY_NAME = "http://ec2.eu-west-1.example"
+WITHOUT_TAGS = replace(SANE, tags_in_metadata=False)
+# Only this run's mounts have it; $0 is the file.
+MOUNTED = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
+_BIND = """
+import socket, sys
+bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+bound.bind(("127.0.0.53", 53))
+socket.send_fds(socket.socket(fileno=int(sys.argv[1])), [b"."], [bound.fileno()])
+"""
+
+
+class Silence:
+    """A name server inside ``namespace`` that answers nothing.
+
+    Args:
+        namespace: where it is.
+        folder: for the file that names it.
+    """
+
+    def __init__(self, namespace: Namespace, folder: Path) -> None:
+        self._namespace = namespace
+        self._resolv_conf = folder / "resolv.conf"
+        self._resolv_conf.write_text("nameserver 127.0.0.53\n")
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            argv = [sys.executable, "-I", "-c", _BIND, str(theirs.fileno())]
+            with namespace.start(argv, pass_fds=[theirs.fileno()]).process as binding:
+                assert binding.wait(20) == 0
+            _, numbers, _, _ = socket.recv_fds(ours, 1, 1)
+        self._bound = socket.socket(fileno=numbers[0])
+
+    def close(self) -> None:
+        self._bound.close()
+
+    def asked(self) -> bytes:
+        """Return all that was asked since the last time."""
+        questions = b""
+        self._bound.settimeout(0)
+        while True:
+            try:
+                questions += self._bound.recv(4096)
+            except BlockingIOError:
+                return questions
+
+    def run(self, disk: MachineDisk, *before: str, **variables: str) -> Timed:
+        """Run the program where this name server is asked.
+
+        Args:
+            disk: the machine's.
+            before: a command that starts the program's.
+            variables: of the environment.
+        """
+        argv: Sequence[str | Path] = [
+            *("unshare", "--mount", "sh", "-c", MOUNTED, str(self._resolv_conf), *before),
+            *program.command(f"--deadline={DEADLINE:g}", "--root", str(disk.root)),
+        ]
+        started = time.monotonic()
+        done = self._namespace.run(argv, env=program.environment(**variables), seconds=30)
+        ran = Timed(program.Ran.of(done), time.monotonic() - started, disk)
+        assert ran.seconds < DEADLINE + SLACK
+        layers = timed.layers_of(disk)
+        assert (layers.problems, layers.fatal) == ((), None)
+        return ran
+
+
+@pytest.fixture
+def silence(namespace: Namespace, tmp_path: Path) -> Iterator[Silence]:
+    name_server = Silence(namespace, tmp_path)
+    yield name_server
+    name_server.close()
+
+
+@pytest.fixture
+def machine(namespace: Namespace, tmp_path: Path) -> Iterator[MachineDisk]:
+    """The disk of an instance whose tags only the API has."""
+    folder = tmp_path / "machine"
+    folder.mkdir()
+    with Ec2Instance.started(namespace, WITHOUT_TAGS, folder, [IMDS_IPV4]) as running:
+        yield running.disk
+
+
+def test_a_metadata_service_by_name_is_status_4_within_the_deadline(
+    silence: Silence, machine: MachineDisk
+) -> None:
+    ran = silence.run(machine, AWS_EC2_METADATA_SERVICE_ENDPOINT="http://imds.example")
+    assert ran.ran.status == 4
+    assert ran.outcome == "none"
+
+
+def test_an_api_by_name_is_status_4_with_the_metadata_written(
+    silence: Silence, machine: MachineDisk
+) -> None:
+    ran = silence.run(machine, AWS_ENDPOINT_URL_EC2=BY_NAME)
+    assert ran.ran.status == 4
+    assert b"eu-west-1" in silence.asked()
+    assert ran.ran.line("error", "the EC2 API", "name server")
+    assert ran.outcome == "partial"
+    assert machine.variables()["AWS_INSTANCE_TYPE"] == SANE.instance_type
+
+
+def test_where_no_thread_can_start_the_metadata_is_written_before_the_deadline_ends_the_run(
+    silence: Silence, machine: MachineDisk
+) -> None:
+    # A limit of processes that counts for a user who is not root: the run and its parent, no more.
+    user = 50_000 + os.getpid() % 10_000
+    without_threads = (
+        *("setpriv", f"--ruid={user}", "--bounding-set=-sys_resource,-sys_admin"),
+        *("prlimit", "--nproc=2"),
+    )
+    ran = silence.run(machine, *without_threads, AWS_ENDPOINT_URL_EC2=BY_NAME)
+    assert ran.ran.status == 7
+    assert ran.outcome == "partial"
+    assert machine.variables()["AWS_INSTANCE_TYPE"] == SANE.instance_type
+
+
+def test_without_processes_to_spare_no_thread_starts_here_either() -> None:
+    """The test above stands on this: with it, threads start on no machine."""
+    user = 50_000 + os.getpid() % 10_000
+    start = "import os, threading; os.fork() or threading.Thread(target=int).start()"
+    done = subprocess.run(
+        [
+            *("setpriv", f"--ruid={user}", "--bounding-set=-sys_resource,-sys_admin"),
+            *("prlimit", "--nproc=2", sys.executable, "-c", f"{start}; os.wait()"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "can't start new thread" in done.stderr

@@ -1,0 +1,133 @@
+"""A run ends by its deadline, whatever the metadata service, the API or ``ros`` do.
+
+All runs of this module are made at once, a few at a time: what they do most is wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from failures import timed
+from failures.timed import SLACK, Timed
+from hostile_imds import ALL_MODES, MODES, NEVER_ACCEPTS, SANE, HostileImds
+from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+
+DEADLINE = 4.0
+AT_ONCE = 8
+NOWHERE = "http://127.0.0.1:1"
+LABELS = ("docker.role",)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What goes wrong where: in all of the metadata service, in its tags, or in the API."""
+
+    where: str
+    mode: str
+
+    def __str__(self) -> str:
+        return f"{self.where}-{self.mode}"
+
+    @contextlib.contextmanager
+    def endpoints(self) -> Iterator[Mapping[str, str]]:
+        """Yield the variables that name the metadata service and the API."""
+        with contextlib.ExitStack() as stack:
+            api = NOWHERE
+            if self.where == "api":
+                sane = replace(SANE, tags_in_metadata=False)
+                imds = stack.enter_context(FakeImds(sane)).url
+                api = stack.enter_context(HostileImds(self.mode))
+            else:
+                at = "*" if self.where == "imds" else "/latest/meta-data/tags/*"
+                imds = stack.enter_context(HostileImds(self.mode, at=at))
+            yield {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds, "AWS_ENDPOINT_URL_EC2": api}
+
+    def timed(self, folder: Path) -> Timed:
+        disk = timed.user_machine(folder)
+        with self.endpoints() as variables:
+            return timed.run(disk, deadline=DEADLINE, variables=variables)
+
+
+WHOLE_IMDS = [Case("imds", mode) for mode in ALL_MODES]
+TAGS = [Case("tags", mode) for mode in MODES]
+API = [Case("api", mode) for mode in (NEVER_ACCEPTS, *MODES)]
+# Modes that do no harm to what an instance is: the metadata is there all the same.
+STILL_AN_INSTANCE = ("100000-keys", "dotted-keys", "invalid-utf8", "nul-bytes")
+
+
+@pytest.fixture(scope="module")
+def ran(request: pytest.FixtureRequest) -> Iterator[Mapping[Case, Future[Timed]]]:
+    """The runs of all cases that have been asked for."""
+    asked = [
+        item.callspec.params["case"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.module is request.module
+        if hasattr(item, "callspec") and "case" in item.callspec.params
+    ]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {
+            case: pool.submit(case.timed, Path(folder) / str(case)) for case in dict.fromkeys(asked)
+        }
+
+
+def ended_well(case: Case, ran: Mapping[Case, Future[Timed]]) -> Timed:
+    """Return a run that ended in time, with status 4, and left files that ``ros`` can load."""
+    run = ran[case].result()
+    assert run.seconds < DEADLINE + SLACK
+    assert run.ran.status == 4, run.ran.err
+    assert run.ran.log[-1].endswith("exit 4")
+    layers = timed.layers_of(run.disk)
+    assert (layers.problems, layers.fatal) == ((), None)
+    assert layers.docker_arguments("extra_args")[:1] == ("--debug",)
+    return run
+
+
+@pytest.mark.parametrize("case", WHOLE_IMDS, ids=str)
+def test_a_hostile_metadata_service_is_status_4_within_the_deadline(
+    case: Case, ran: Mapping[Case, Future[Timed]]
+) -> None:
+    run = ended_well(case, ran)
+    expected = "partial" if case.mode in STILL_AN_INSTANCE else "none"
+    assert run.outcome == expected
+    assert ("AWS_INSTANCE_TYPE" in run.disk.variables()) == (expected == "partial")
+
+
+@pytest.mark.parametrize("case", TAGS, ids=str)
+def test_hostile_tags_of_the_metadata_service_cost_neither_the_metadata_nor_the_deadline(
+    case: Case, ran: Mapping[Case, Future[Timed]]
+) -> None:
+    run = ended_well(case, ran)
+    assert run.outcome == "partial"
+    assert run.disk.variables()["AWS_INSTANCE_TYPE"] == SANE.instance_type
+    assert run.disk.extra_args() == []
+
+
+@pytest.mark.parametrize("case", API, ids=str)
+def test_a_hostile_api_is_status_4_with_the_metadata_written_and_not_status_7(
+    case: Case, ran: Mapping[Case, Future[Timed]]
+) -> None:
+    run = ended_well(case, ran)
+    assert run.outcome == "partial"
+    assert run.disk.variables()["AWS_INSTANCE_TYPE"] == SANE.instance_type
+    assert "the EC2 API is asked" in run.ran.err
+
+
+def test_keys_that_lead_elsewhere_are_not_asked_for(tmp_path: Path) -> None:
+    server = HostileImds("dotted-keys")
+    disk = timed.user_machine(tmp_path / "disk")
+    with server as url:
+        run = timed.run(disk, deadline=10, variables={"AWS_EC2_METADATA_SERVICE_ENDPOINT": url})
+    assert disk.extra_args() == ["--debug", "--label=docker.role=web"]
+    tags = [target for _, target in server.requests if "/tags/instance" in target]
+    assert tags == [
+        "/latest/meta-data/tags/instance",
+        "/latest/meta-data/tags/instance/docker.role",
+    ]
+    assert not any(secret in run.ran.err for secret in ("user-data", "AKIA"))

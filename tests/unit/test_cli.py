@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from machine import MachineDisk
+from rancheros_ec2_metadata import __version__, run
+from rancheros_ec2_metadata.cli import Terminal, main
+from rancheros_ec2_metadata.errors import DeadlineError, ExitStatus, FilesError, UsageError
+from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
+from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from rancheros_ec2_metadata.options import OPTIONS
+from rancheros_ec2_metadata.rancheros import disk as paths
+
+COMMANDS = ("apply", "plan", "show", "clean", "demo", "fake-imds")
+LABEL = "--label=docker.role=web"
+SECRET = "AQAE-a-token"
+
+
+class Said:
+    """What a command printed and returned, run in this process."""
+
+    def __init__(self, *arguments: str, **environ: str) -> None:
+        out, err = io.StringIO(), io.StringIO()
+        self.deadlines: list[float] = []
+        self.status = main(arguments, Terminal(environ, out, err, self.deadlines.append))
+        self.out, self.err = out.getvalue(), err.getvalue()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> MachineDisk:
+    disk = MachineDisk(tmp_path)
+    disk.user_data("rancher: {docker: {extra_args: [--debug]}}\n")
+    return disk
+
+
+@pytest.fixture
+def imds() -> Iterator[FakeImds]:
+    with FakeImds(FakeInstance(tags={"docker.role": "web", "other": "x"})) as running:
+        yield running
+
+
+@pytest.fixture
+def ec2(disk: MachineDisk, imds: FakeImds) -> Callable[..., Said]:
+    """Run a command on the disk, with the metadata service."""
+    endpoint = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
+
+    def said(*arguments: str, **environ: str) -> Said:
+        return Said(*arguments, "--root", str(disk.root), **endpoint, **environ)
+
+    return said
+
+
+def helped(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert Said(*arguments).status == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    return printed.out
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def test_every_command_helps(capsys: pytest.CaptureFixture[str], command: tuple[str, ...]) -> None:
+    text = helped(capsys, *command, "--help")
+    assert all(f"\n  {name} " in text for name in COMMANDS)
+    assert "exit status: 0 done" in text
+
+
+def test_the_help_of_a_run_has_every_flag_and_its_variable(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = helped(capsys, "--help")
+    words = set(re.findall(r"[\w-]+", text))
+    named = {name for option in OPTIONS for name in (*option.flags, option.variable)}
+    assert named <= words
+    assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("command", [(), ("plan",), ("demo",), ("fake-imds",)])
+def test_the_version_is_the_packages(
+    capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    assert helped(capsys, *command, "--version") == f"rancheros-ec2-metadata {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["-l", "no target"], "'no target'"),
+        (["apply", "-t"], "-t"),
+        (["-l", "docker.role:rancher.console"], "'rancher.console'"),
+        (["-e", "tag:PATH"], "PATH"),
+        (["--deadline", "soon"], "'soon'"),
+        (["--nonsense"], "--nonsense"),
+        (["aply"], "aply"),
+        (["plan", "apply"], "apply"),
+        (["plan", "--set", "A={"], "'{'"),
+        (["plan", "--dry-run"], "--dry-run"),
+        (["show", "--format", "xml"], "xml"),
+        (["show", "--tags", "nowhere"], "'nowhere'"),
+        (["clean", "--legacy=yes"], "--legacy"),
+        (["clean", "-l", "x"], "'x'"),
+        (["apply", "--legacy"], "--legacy"),
+        (["--metadat"], "--metadat"),
+    ],
+)
+def test_what_is_wrong_is_named_and_nothing_is_touched_or_asked(
+    ec2: Callable[..., Said],
+    disk: MachineDisk,
+    imds: FakeImds,
+    arguments: list[str],
+    named: str,
+) -> None:
+    before = disk.snapshot()
+    said = ec2(*arguments)
+    assert said.status == 2
+    assert said.out == ""
+    first, last = said.err.splitlines()
+    assert first.startswith("ec2-metadata: error: ")
+    assert named in first
+    assert last.endswith("nothing was touched; see rancheros-ec2-metadata --help; exit 2")
+    assert (disk.snapshot(), imds.requests) == (before, [])
+
+
+@pytest.mark.parametrize("command", ["apply", "plan", "show", "clean"])
+def test_a_wrong_variable_is_named_with_its_text(
+    ec2: Callable[..., Said], disk: MachineDisk, command: str
+) -> None:
+    before = disk.snapshot()
+    said = ec2(command, AWS_METADATA_TAG_VARIABLES="a:B;c")
+    assert said.status == 2
+    assert "AWS_METADATA_TAG_VARIABLES: mapping 'c'" in said.err
+    assert disk.snapshot() == before
+
+
+@pytest.mark.parametrize("arguments", [("demo", "--tags=api"), ("demo", "x"), ("fake-imds",)])
+def test_commands_without_a_machine_name_what_is_wrong_too(arguments: tuple[str, ...]) -> None:
+    said = Said(*arguments)
+    assert (said.status, said.out) == (2, "")
+
+
+def test_only_the_run_at_boot_has_a_watchdog_and_tells_it_the_deadline(
+    ec2: Callable[..., Said],
+) -> None:
+    assert ec2("--deadline", "7").deadlines == [7]
+    assert ec2("apply", AWS_METADATA_DEADLINE="9").deadlines == [9]
+    assert ec2("plan", "--deadline", "7").deadlines == []
+    assert ec2("--deadline", "7", "--nonsense").deadlines == []
+
+
+def test_a_hostile_argument_cannot_forge_a_line_of_the_log() -> None:
+    said = Said("-l", "x\nec2-metadata: exit 0\x1b[2J")
+    assert said.status == 2
+    assert len(said.err.splitlines()) == 2
+    assert "\x1b" not in said.err
+
+
+def test_plan_shows_what_would_change_and_changes_nothing(
+    ec2: Callable[..., Said], disk: MachineDisk
+) -> None:
+    disk.cloud_config("hostname: h\nrancher:\n  docker:\n    extra_args: [--mine]\n")
+    before = disk.snapshot()
+    said = ec2("plan", "-l", "other:OTHER")
+    assert said.status == ExitStatus.WOULD_CHANGE
+    assert disk.snapshot() == before
+    lines = said.out.splitlines()
+    assert f"write {paths.STATE}" in lines
+    assert f"+++ {paths.DROP_IN}" in lines
+    assert '+   "OTHER": "x"' in lines
+    assert lines[-1] == f"+rancher.docker.extra_args: '{LABEL}'"
+    assert not [line for line in lines if "hostname: h" in line]
+
+
+def test_plan_is_over_once_it_has_been_applied(ec2: Callable[..., Said], imds: FakeImds) -> None:
+    assert ec2().status == 0
+    said = ec2("plan")
+    assert (said.status, said.out) == (0, "")
+    imds.instance = replace(imds.instance, tags={"docker.role": "db"})
+    assert ec2("plan").status == ExitStatus.WOULD_CHANGE
+
+
+def test_a_failure_counts_more_than_that_something_would_change(
+    ec2: Callable[..., Said], imds: FakeImds
+) -> None:
+    imds.instance = replace(imds.instance, tags_in_metadata=False)
+    said = ec2("plan")
+    assert said.status == ExitStatus.INCOMPLETE
+    assert "AWS_INSTANCE_ID" in said.out
+
+
+def test_show_prints_a_table_of_all_tags_mapped_or_not(ec2: Callable[..., Said]) -> None:
+    said = ec2("show", AWS_METADATA_LOAD="false", AWS_METADATA_TAG_PREFIXES="none.")
+    assert said.status == 0
+    assert "  'docker.role'  'web'  (the metadata service)" in said.out.splitlines()
+    assert "  'other'        'x'  (the metadata service)" in said.out.splitlines()
+    assert "AWS_INSTANCE_ID" in said.out
+
+
+def test_show_prints_documents_for_programs(ec2: Callable[..., Said], imds: FakeImds) -> None:
+    as_json = json.loads(ec2("show", "--format=json").out)
+    as_yaml = yaml.safe_load(ec2("show", "--format=yaml").out)
+    assert as_json == as_yaml
+    assert as_json["tags"]["other"] == {"value": "x", "source": "the metadata service"}
+    instance_id = as_json["metadata"]["AWS_INSTANCE_ID"]
+    assert instance_id == {
+        "value": imds.instance.instance_id,
+        "source": "identity document, instanceId",
+    }
+
+
+def test_show_needs_nothing_to_write_to(ec2: Callable[..., Said], disk: MachineDisk) -> None:
+    before = disk.snapshot()
+    assert ec2("show").status == 0
+    assert disk.snapshot() == before
+
+
+def test_show_says_what_it_could_not_learn(ec2: Callable[..., Said], imds: FakeImds) -> None:
+    imds.instance = replace(imds.instance, tags_in_metadata=False)
+    said = ec2("show")
+    assert said.status == ExitStatus.INCOMPLETE
+    assert "ec2:DescribeTags" in said.err
+    assert "AWS_INSTANCE_ID" in said.out
+
+
+def test_clean_takes_back_what_a_run_wrote(ec2: Callable[..., Said], disk: MachineDisk) -> None:
+    disk.cloud_config("rancher: {docker: {extra_args: [--mine]}}  # by hand\n")
+    before = {name: raw for name, (_, raw) in disk.snapshot().items()}
+    assert ec2("apply").status == 0
+    written = disk.snapshot()
+    dry = ec2("clean", "--dry-run")
+    assert dry.status == 0
+    assert disk.snapshot() == written
+    assert f"-rancher.docker.extra_args: '{LABEL}'" in dry.out.splitlines()
+    assert "would take back: " in dry.err
+    said = ec2("clean")
+    assert (said.status, said.out) == (0, "")
+    assert {name: raw for name, (_, raw) in disk.snapshot().items()} == before
+    assert ec2("clean").err.endswith("took back: nothing; exit 0\n")
+
+
+def test_clean_legacy_takes_out_what_the_tool_of_2016_left(
+    ec2: Callable[..., Said], disk: MachineDisk
+) -> None:
+    disk.cloud_config(
+        "rancher:\n  environment:\n    AWS_SECRET_ACCESS_KEY: leaked\n    MINE: kept\n"
+    )
+    assert ec2("clean").status == 0
+    assert "leaked" in disk.path(paths.CLOUD_CONFIG).read_text()
+    dry, said = ec2("clean", "--legacy", "--dry-run"), ec2("clean", "--legacy")
+    assert (dry.status, said.status) == (0, 0)
+    assert yaml.safe_load(disk.path(paths.CLOUD_CONFIG).read_text()) == {
+        "rancher": {"environment": {"MINE": "kept"}}
+    }
+    assert "AWS_SECRET_ACCESS_KEY" in dry.out
+    assert "leaked" not in dry.out + dry.err + said.err
+
+
+@pytest.mark.parametrize("command", ["apply", "plan", "clean"])
+def test_without_a_conf_folder_the_path_and_the_mount_are_named(
+    tmp_path: Path, imds: FakeImds, command: str
+) -> None:
+    environ = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
+    said = Said(command, "--root", str(tmp_path), **environ)
+    assert said.status == ExitStatus.FILES
+    assert f"mount it into this container ({paths.CONF}:{paths.CONF})" in said.err
+    assert said.err.endswith("exit 5\n")
+
+
+def test_fake_imds_names_a_data_file_that_is_not_there(tmp_path: Path) -> None:
+    said = Said("fake-imds", "--listen=127.0.0.1:0", f"--data={tmp_path}/none.json")
+    assert said.status == ExitStatus.FILES
+    assert "none.json" in said.err
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"),
+    [
+        (UsageError("x"), 2),
+        (FilesError("x"), 5),
+        (DeadlineError("x"), 7),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError(), 1),
+        (RecursionError(), 1),
+    ],
+)
+def test_each_class_of_failure_is_a_status(
+    ec2: Callable[..., Said],
+    monkeypatch: pytest.MonkeyPatch,
+    raised: BaseException,
+    status: int,
+) -> None:
+    def failing(*_: object) -> int:
+        raise raised
+
+    monkeypatch.setattr(run, "show", failing)
+    assert ec2("show").status == status
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_bug_is_one_line_and_with_debug_a_traceback_that_quotes_nothing(
+    ec2: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, debug: bool
+) -> None:
+    def broken(*_: object) -> int:
+        raise KeyError(SECRET)
+
+    monkeypatch.setattr(run, "show", broken)
+    said = ec2("show", *(["--debug"] if debug else []))
+    assert said.status == ExitStatus.BUG
+    assert "this is a bug of rancheros-ec2-metadata" in said.err
+    assert "KeyError; please report it" in said.err
+    assert ("test_cli.py" in said.err) is debug
+    assert SECRET not in said.err
+    assert said.err.endswith("exit 1\n")
+    assert (len(said.err.splitlines()) == 2) is not debug
+
+
+@pytest.mark.parametrize("command", ["apply", "plan", "show"])
+def test_debug_logs_each_request(ec2: Callable[..., Said], imds: FakeImds, command: str) -> None:
+    said = ec2(command, "--debug")
+    logged = re.findall(r"debug: (\w+) 'http://[^/]+([^']+)': (\d+)", said.err)
+    assert sorted(logged) == sorted((m, p, str(status)) for m, p, status in imds.requests)
+    assert "debug" not in ec2(command).err
+
+
+@pytest.mark.parametrize("command", ["apply", "plan", "show"])
+def test_debug_can_be_switched_on_by_its_variable(ec2: Callable[..., Said], command: str) -> None:
+    assert "debug: GET" in ec2(command, AWS_METADATA_DEBUG="true").err
+
+
+@pytest.mark.parametrize("command", ["apply", "plan", "show", "clean"])
+def test_a_variable_that_nobody_reads_is_named(ec2: Callable[..., Said], command: str) -> None:
+    said = ec2(command, AWS_METADATA_TAGPREFIXES="x", AWS_METADATA_TAGS="auto")
+    assert "warning: variable AWS_METADATA_TAGPREFIXES is not one this program knows" in said.err
+    assert "AWS_METADATA_TAGS " not in said.err

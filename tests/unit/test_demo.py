@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rancheros_ec2_metadata.fake_ec2 import demo
+
+HOSTILE = "docker.motto=it's café; $(touch pwned)"
+
+
+def played(*, colour: bool = False) -> list[str]:
+    out = io.StringIO()
+    assert demo.play(out, colour=colour) == 0
+    return out.getvalue().splitlines()
+
+
+@pytest.fixture(scope="module")
+def story() -> list[str]:
+    return played()
+
+
+def after(lines: list[str], title: str) -> list[str]:
+    """Return the lines between a heading that begins so and the next heading."""
+    start = next(i for i, line in enumerate(lines) if line.startswith(f"# {title}"))
+    rest = lines[start + 1 :]
+    return rest[: next((i for i, line in enumerate(rest) if line.startswith("# ")), len(rest))]
+
+
+def test_it_fits_a_terminal(story: list[str]) -> None:
+    assert len(story) <= 50
+    assert max(map(len, story)) <= 80
+
+
+def test_it_ends_as_a_boot_that_went_well(story: list[str]) -> None:
+    (last,) = (line for line in story if line.startswith("ec2-metadata: complete: "))
+    assert "3 labels" in last
+
+
+def test_it_shows_the_file_that_was_written_as_a_diff(story: list[str]) -> None:
+    lines = after(story, "Files below")
+    assert lines[:2] == ["--- /dev/null", "+++ cloud-config.d/zz-ec2-metadata.yml"]
+    assert {line[0] for line in lines[2:]} == {"+"}
+    shown = json.loads("".join(line[1:] for line in lines[2:]))
+    # The user's item is still there, and first.
+    items = shown["rancher"]["docker"]["extra_args"]
+    assert items[:2] == ["--debug", "--label=docker.environment=production"]
+    assert shown["rancher"]["environment"]["DB_HOST"] == "db.internal"
+
+
+def test_it_shows_the_labels_and_the_variables(story: list[str]) -> None:
+    labels = after(story, "Labels that Docker will have (3)")
+    assert f"  {HOSTILE}" in labels
+    assert len(labels) == 3
+    variables = " ".join(after(story, "Variables that services can name"))
+    assert "DB_HOST" in variables
+    assert "EC2_METADATA_STATUS" in variables
+
+
+def test_it_shows_the_arguments_that_come_out_of_bash(story: list[str]) -> None:
+    words = [json.loads(line) for line in after(story, "The arguments that reach dockerd")]
+    assert words == [
+        "--debug",
+        "--label=docker.environment=production",
+        f"--label={HOSTILE}",
+        "--label=docker.role=web",
+    ]
+
+
+def test_without_bash_it_shows_the_items_as_they_are_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    lines = played()
+    words = [json.loads(line) for line in after(lines, "The items that RancherOS passes")]
+    assert r"--label=$'docker.motto=it\'s caf\xc3\xa9; \x24(touch pwned)'" in words
+    assert len(lines) <= 50
+
+
+def test_colours_change_nothing_but_colours(story: list[str]) -> None:
+    coloured = played(colour=True)
+    assert any("\x1b[32m" in line for line in coloured)
+    plain = [re.sub(r"\x1b\[\d*m", "", line) for line in coloured]
+    # Two boots differ in the time, and in the port of the fake.
+    varying = re.compile(r"\d{4}-\S+|127\.0\.0\.1:\d+")
+    assert [varying.sub("", line) for line in plain] == [varying.sub("", line) for line in story]
+
+
+def test_it_needs_no_settings_no_tools_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    # A profile that exists nowhere, a proxy that answers nobody: neither is asked.
+    environ = {
+        "TMPDIR": str(temporary),
+        "AWS_PROFILE": "of-nobody",
+        "AWS_METADATA_TAG_PREFIXES": "other.",
+        "http_proxy": "http://127.0.0.1:1",
+    }
+    environ |= {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "rancheros_ec2_metadata", "demo"],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert HOSTILE in done.stdout
+    assert "\x1b" not in done.stdout
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["tmp"]
