@@ -16,12 +16,13 @@ BASE_IMAGE ?= python:3.13-alpine
 DIST ?= dist
 BUILD := build $(BUILD_FLAGS) --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION)
 
-.PHONY: help demo test lint lock clean image release-image preload
+.PHONY: help demo test lint bench fuzz lock clean image release-image preload
 
 help:
 	@echo 'make demo   play a boot on this machine: no AWS, no RancherOS'
 	@echo 'make test   all tests, with coverage; as root and with Docker also those on real parts'
 	@echo 'make lint   formatting, rules, types'
+	@echo 'make bench  how long a run takes, and how a fleet fares'
 	@echo 'make lock   take the newest dependencies into the lock files'
 	@echo 'make clean  remove what the other targets made'
 	@echo 'make image          the image, for this machine: $(IMAGE):$(VERSION)'
@@ -42,7 +43,17 @@ lint: $(DEV)/made
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/hadolint Dockerfile
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run; else echo 'no shellcheck here: .ci/run not looked at'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run examples/*/*/*.sh; else echo 'no shellcheck here: scripts not looked at'; fi
+
+bench: $(DEV)/made
+	$(DEV)/bin/python -m benchmarks.boot $(BENCH_ARGS)
+	$(DEV)/bin/python -m benchmarks.fleet
+
+# Lives of made-up machines; `make fuzz SEED=x LIVES=20000` for longer, and others.
+SEED ?= 1
+LIVES ?= 2000
+fuzz: $(DEV)/made
+	cd tests && ../$(DEV)/bin/python -m fuzz $(SEED) 0 $(LIVES)
 
 image:
 	$(DOCKER) $(BUILD) --tag $(IMAGE):$(VERSION) .
