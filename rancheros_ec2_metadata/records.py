@@ -117,11 +117,11 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     given = {**dict(zip(fields, args, strict=False)), **kwargs}
     if len(given) < len(args) + len(kwargs) or not given.keys() <= fields.keys():
         raise TypeError(f"{type(self).__name__} takes {', '.join(fields)}, each once")
-    for name, one in fields.items():
-        if name not in given:
-            if one.default is None:
-                raise TypeError(f"{type(self).__name__} needs {name}")
-            given[name] = one.default()
+    for name in fields.keys() - given.keys():
+        default = fields[name].default
+        if default is None:
+            raise TypeError(f"{type(self).__name__} needs {name}")
+        given[name] = default()
     self.__dict__.update(given)
 
 

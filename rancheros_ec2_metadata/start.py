@@ -35,7 +35,9 @@ def console() -> None:
     """Run the program as the console script, the image and ``python -m`` do."""
     first = sys.argv[1] if sys.argv[1:] else "apply"
     if first == "apply" or first.startswith("-"):
-        sys.exit(watchdog.supervised(_boot, lambda: os.write(2, _OVERDUE)))
+        status = watchdog.supervised(_boot, lambda: os.write(2, _OVERDUE))
+        # Not sys.exit: nothing is left to be done, and to take an interpreter down takes a while.
+        os._exit(status)
     try:
         sys.exit(_main(lambda _seconds: None))
     except BrokenPipeError:

@@ -22,6 +22,7 @@ from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.rancheros.ros import Ros
 from rancheros_ec2_metadata.rancheros.state import State
 from rancheros_ec2_metadata.rancheros.store import ChangedError, Store
+from rancheros_ec2_metadata.records import replace
 
 # The system writes cloud-config.yml once or twice at a boot; more often is a fault.
 _ATTEMPTS = 5
@@ -40,6 +41,11 @@ def state_of(disk: Disk, log: Log) -> State:
     except states.DamagedStateError as reason:
         log.note(warning(f"{paths.STATE} is of no use ({reason}); it is written anew"))
         return State()
+
+
+def _as_given(state: State) -> State:
+    """Return a state as it is given to a plan, less what the plan itself puts there."""
+    return replace(state, labels={}, variables={}, items=(), edits={}, removal=None)
 
 
 class Writer:
@@ -62,6 +68,8 @@ class Writer:
         self._former: dict[str, bytes | None] = {}
         self.written: dict[str, bytes | None] = {}
         self.plan: planning.Plan | None = None
+        # What the last plan was made of, if it changed nothing: it need not be made again.
+        self._unchanging: tuple[Disk, Desired, State] | None = None
 
     def write(self, wanted: Wanted) -> None:
         """Plan from the disk as it is now, and write what differs.
@@ -73,6 +81,9 @@ class Writer:
             disk = read_disk(self._root)
             state = state_of(disk, self._log)
             desired, new_state = wanted(state)
+            asked = disk, desired, _as_given(new_state)
+            if asked == self._unchanging:
+                return
             given = Given(disk, self._release, state)
             self.plan = planning.plan(desired, given, new_state, self._may_go)
             self._log.notes(self.plan.notes)
@@ -86,6 +97,7 @@ class Writer:
                 continue
             except FilesError as error:
                 self._log.note(error.note())
+            self._unchanging = None if self.plan.changes else asked
             return
         self._log.note(FilesError("files kept changing while this program ran").note())
 

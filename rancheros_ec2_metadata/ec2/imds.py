@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rancheros_ec2_metadata.errors import Ec2Error, Note, shown
 
 from . import transport
+from .at_once import AtOnce
 from .failure import AttemptError
 from .retry import IMDS, Draw, Patience, persist
 from .token import NoTokenError, fetch_token, first_contact, refusal
@@ -59,6 +60,7 @@ class Imds:
         self._base = ""
         self._token: str | None = None
         self._renewing = threading.Lock()
+        self._at_once = AtOnce(_AT_ONCE - 1)
 
     def __repr__(self) -> str:
         return f"Imds({self._base or 'not connected'})"
@@ -117,18 +119,7 @@ class Imds:
                 except BaseException as bug:  # noqa: BLE001 - raised again in the caller's thread
                     bugs.append(bug)
 
-        threads = []
-        for _ in range(min(_AT_ONCE, len(todo)) - 1):
-            # A daemon: where the run gives up waiting, it must not be kept alive by this.
-            thread = threading.Thread(target=work, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:
-                break
-            threads.append(thread)
-        work()
-        for thread in threads:
-            thread.join()
+        self._at_once.call(work, len(todo))
         if bugs:
             raise bugs[0]
         return answers

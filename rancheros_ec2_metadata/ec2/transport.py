@@ -79,8 +79,12 @@ def send(
     left = max(limit.left(), 0.001)
     timeout = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))
     try:
-        with session.request(
-            method, url, headers=dict(headers), timeout=timeout, allow_redirects=False, stream=True
+        # Not `request`: it goes through cookies, proxies and netrc for each, and all are empty.
+        request = requests.Request(
+            method, url, headers={**session.headers, **headers}, hooks=session.hooks
+        )
+        with session.send(
+            request.prepare(), timeout=timeout, allow_redirects=False, stream=True, proxies={}
         ) as response:
             body = read_capped(response.raw, BODY_BYTES)
             return Answer(response.status_code, body, response.headers)

@@ -63,7 +63,7 @@ def ask_patiently(ask: Callable[[], T], given: Waits, limit: Limit, draw: Draw) 
     Raises:
         AttemptError: the last one.
     """
-    patience = _ApiPatience(given, limit, draw)
+    patience = ApiPatience(given, limit, draw)
 
     def attempt() -> T:
         seconds = patience.seconds()
@@ -79,7 +79,7 @@ def ask_patiently(ask: Callable[[], T], given: Waits, limit: Limit, draw: Draw) 
     return persist(attempt, patience, limit.sleep)
 
 
-class _ApiPatience:
+class ApiPatience:
     """Counts each kind of failure by itself."""
 
     def __init__(self, given: Waits, limit: Limit, draw: Draw) -> None:

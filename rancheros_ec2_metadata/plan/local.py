@@ -187,6 +187,9 @@ class _Editor:
             at, former = edit.at, edit.former_text
         elif at != path:
             self._notes.append(_null_above(at, path))
+        elif one.user.current != one.user.items:
+            # The file was written anew since our last edit: what is ours is in its text.
+            former = cloud_config.span_with(text, path, one.user.items)
         before, text = text, cloud_config.set_list(text, path, one.items)
         return text, Edit(
             at=at,

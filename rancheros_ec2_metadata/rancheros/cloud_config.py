@@ -73,6 +73,17 @@ def span(text: str, path: Path) -> str:
     return text[start:end]
 
 
+def span_with(text: str, path: Path, items: Sequence[str]) -> str:
+    """Return what :func:`replace_span` needs for the list at ``path`` to be ``items``.
+
+    Raises:
+        CannotEditError: it is not there, or not plain.
+    """
+    start, end = _extent(text, path)
+    changed = set_list(text, path, items)
+    return changed[start : len(changed) - len(text) + end]
+
+
 def replace_span(text: str, path: Path, new: str) -> str:
     """Return ``text`` with the node at ``path`` replaced by a text that :func:`span` gave.
 
@@ -80,6 +91,8 @@ def replace_span(text: str, path: Path, new: str) -> str:
         CannotEditError: it is not there, or not plain.
     """
     start, end = _extent(text, path)
+    if new.endswith("\n") and not text[start:end].endswith("\n"):
+        end = line_end(text, end)  # a block list that had become empty: it brings its last line end
     return text[:start] + new + text[end:]
 
 

@@ -65,12 +65,13 @@ STILL_AN_INSTANCE = ("100000-keys", "dotted-keys", "invalid-utf8", "nul-bytes")
 @pytest.fixture(scope="module")
 def ran(request: pytest.FixtureRequest) -> Iterator[Mapping[Case, Future[Timed]]]:
     """The runs of all cases that have been asked for."""
-    asked = [
-        item.callspec.params["case"]
+    cases = (
+        item.callspec.params.get("case")
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.module is request.module
-        if hasattr(item, "callspec") and "case" in item.callspec.params
-    ]
+        if hasattr(item, "callspec")
+    )
+    asked = [case for case in cases if isinstance(case, Case)]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         yield {
             case: pool.submit(case.timed, Path(folder) / str(case)) for case in dict.fromkeys(asked)

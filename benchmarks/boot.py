@@ -1,0 +1,116 @@
+"""How long a run at boot takes, beside what it is made of and what else does the same.
+
+``make bench``, or ``python -m benchmarks.boot --rounds 40 --python /usr/bin/python3.13``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks import places
+from benchmarks.measure import Launcher, Result, can_drop_caches, interleaved
+from benchmarks.scenario import DELAYS, Servers, World
+
+MB = 1024 * 1024
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure, and print tables in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20, help="with files in memory")
+    parser.add_argument("--cold-rounds", type=int, default=20, help="with dropped caches")
+    parser.add_argument("--python", type=Path, default=places.base_interpreter())
+    asked = parser.parse_args(arguments)
+    installed = (places.image_place(asked.python), places.pip_place(asked.python))
+    others = places.others(asked.python)
+    _print(_machine(asked.python))
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        Servers.started() as servers,
+        Launcher.started() as launcher,
+    ):
+        cases = World(servers, installed, others, Path(folder)).cases()
+        warm = interleaved(cases, asked.rounds, launcher)
+        _print(_table(f"Files in memory, {asked.rounds} rounds", warm))
+        _print(_goals(warm))
+        if asked.cold_rounds and can_drop_caches():
+            # Seconds of disk: what a millisecond a request adds would not show.
+            some = [case for case in cases if ", 1 ms" not in case.name and "5 ms" not in case.name]
+            cold = interleaved(some, asked.cold_rounds, launcher, cold=True)
+            _print(_table(f"Caches dropped before each run, {asked.cold_rounds} rounds", cold))
+
+
+def _machine(python: Path) -> Iterator[str]:
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    version = subprocess.check_output([python, "--version"], text=True).strip()
+    load = ", ".join(f"{number:.1f}" for number in os.getloadavg())
+    yield f"{time.strftime('%Y-%m-%d')}; {cpu}, {os.cpu_count()} CPUs; Linux {platform.release()};"
+    yield f"{version}; load at the start {load}"
+
+
+def _table(title: str, results: Sequence[Result]) -> Iterator[str]:
+    yield f"\n{title}. Times in ms, medians; memory in MB, the peak.\n"
+    yield "| | wall | from – to | CPU | memory |"
+    yield "|---|---|---|---|---|"
+    for result in results:
+        low, high = result.wall_range
+        yield (
+            f"| {result.case.name} | {result.wall * 1000:.0f} | {low * 1000:.0f} – {high * 1000:.0f}"
+            f" | {result.cpu * 1000:.0f} | {result.memory / MB:.1f} |"
+        )
+
+
+def _goals(results: Sequence[Result]) -> Iterator[str]:
+    """Yield the goals of docs/performance.md, and what was reached."""
+    by_name = {result.case.name: result for result in results}
+
+    def ratio(name: str, to: str) -> float:
+        return by_name[name].wall / by_name[to].wall
+
+    def line(what: str, reached: float, goal: float, unit: str = "") -> str:
+        verdict = "yes" if reached <= goal else "**no**"
+        return f"| {what} | {reached:.2f}{unit} | {goal:g}{unit} | {verdict} |"
+
+    yield "\n| goal | reached | at most | |"
+    yield "|---|---|---|---|"
+    for place in ("image", "pip"):
+        imds, api = f"{place}, IMDS tags", f"{place}, API tags"
+        for ms in DELAYS:
+            first, libraries = f"{imds}, first run, {ms} ms", f"{place}, import requests, yaml"
+            if ms <= 1:
+                yield line(f"{first} / import requests, yaml", ratio(first, libraries), 1.25)
+            second = f"{imds}, second run, {ms} ms"
+            yield line(f"{second} / first run", ratio(second, first), 1)
+            first = f"{api}, first run, {ms} ms"
+            if ms <= 1:
+                boto3 = ratio(first, f"{place}, import boto3")
+                yield line(f"{first} / import boto3", boto3, 1.5)
+                yield line(f"{first} / aws", ratio(first, "aws ec2 describe-tags, 0 ms"), 1)
+            second = f"{api}, second run, {ms} ms"
+            yield line(f"{second} / first run", ratio(second, first), 1)
+        for way, goal in ((imds, 30), (api, 45)):
+            most = max(r.memory for name, r in by_name.items() if name.startswith(way))
+            yield line(f"{way}: memory", most / MB, goal, " MB")
+
+
+def _print(lines: Iterator[str]) -> None:
+    print("\n".join(lines), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,210 @@
+"""What is measured: the machine, the instance, the cases."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Case, prefer
+from benchmarks.places import Place
+
+DELAYS = (0, 1, 5)
+"""Milliseconds to an answer."""
+
+# The setup of the README: two labels, two variables, the group's tag, all metadata.
+INSTANCE: dict[str, Any] = {
+    "instance_id": "i-0123456789abcdef0",
+    "role": "web-node",
+    "public_ipv4": "203.0.113.25",
+    "autoscaling_group": "web",
+    "tags": {
+        "Name": "web-1",
+        "docker.environment": "production",
+        "docker.role": "web",
+        "example.db.host": "db.internal",
+        "example.queue.host": "queue.internal",
+    },
+}
+FLAGS = ("-m", "-l", "example.db.host:DB_HOST", "-l", "example.queue.host:QUEUE_HOST")
+
+_USER_DATA = """\
+#cloud-config
+hostname: web
+rancher:
+  docker:
+    extra_args: [--debug]
+  services:
+    registry-login:
+      image: example/login:1
+      environment: [DB_HOST]
+      labels: {io.rancher.os.scope: system}
+"""
+
+# With the same fields as the program imports; it has no code for IPv6 and the role's own name.
+_EC2_METADATA = """\
+from ec2_metadata import NetworkInterface, ec2_metadata as m
+base = ENDPOINT + "/latest/"
+m.service_url, m.dynamic_url = base, base + "dynamic/"
+m.metadata_url, m.userdata_url = base + "meta-data/", base + "user-data/"
+fields = '''account_id ami_id ami_launch_index ami_manifest_path availability_zone
+    availability_zone_id autoscaling_target_lifecycle_state instance_action instance_id
+    instance_life_cycle instance_profile_name instance_type mac partition private_hostname
+    private_ipv4 public_hostname public_ipv4 region reservation_id security_groups'''
+for field in fields.split():
+    getattr(m, field)
+card = NetworkInterface(m.mac, m)
+card.subnet_id, card.vpc_id
+for key in KEYS:
+    m.tags[key]
+"""
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The addresses of benchmarks/ec2_process.py, by delay in milliseconds."""
+
+    imds: Mapping[int, str]
+    imds_without_tags: Mapping[int, str]
+    api: Mapping[int, str]
+
+    @classmethod
+    @contextmanager
+    def started(cls) -> Iterator[Servers]:
+        """Start them in a process of their own, stop it on leaving."""
+        asked = json.dumps({"instance": INSTANCE, "delays": [ms / 1000 for ms in DELAYS]})
+        argv = [sys.executable, "-m", "benchmarks.ec2_process", asked]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
+            try:
+                prefer(process.pid)
+                ports = json.loads(process.stdout.readline()) if process.stdout else {}
+                kinds = ("imds", "imds-no-tags", "api")
+                yield cls(*(_addresses(ports, kind) for kind in kinds))
+            finally:
+                process.kill()
+
+
+def _addresses(ports: Mapping[str, int], kind: str) -> dict[int, str]:
+    return {ms: f"http://127.0.0.1:{ports[f'{kind} {ms / 1000}']}" for ms in DELAYS}
+
+
+def os_config() -> str:
+    """Return an os-config.yml as large as that of v1.5.8: 26 services in 13 KB."""
+    service = """\
+    service-{n}:
+      image: rancher/os-base:v1.5.8
+      command: ros run-{n}
+      labels:
+        io.rancher.os.detach: "false"
+        io.rancher.os.scope: system
+      log_driver: json-file
+      net: host
+      uts: host
+      privileged: true
+      volumes:
+      - /var/lib/rancher/{n}a:/var/lib/rancher/{n}a:ro
+      - /var/lib/rancher/{n}b:/var/lib/rancher/{n}b:ro
+      - /var/lib/rancher/{n}c:/var/lib/rancher/{n}c:ro
+      - /var/lib/rancher/{n}d:/var/lib/rancher/{n}d:ro
+"""
+    head = 'rancher:\n  environment:\n    VERSION: v1.5.8\n    SUFFIX: ""\n  sysctl:\n'
+    sysctl = "".join(f"    net.core.setting_{n}: {n * 1024}\n" for n in range(13))
+    services = "".join(service.format(n=n) for n in range(26))
+    docker = "  docker:\n    group: docker\n    log_opts: {max-size: 25m, max-file: 2}\n"
+    return f"{head}{sysctl}  services:\n{services}{docker}"
+
+
+class Disk:
+    """A RancherOS disk in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def first_boot(self) -> None:
+        """Make it what it is at the first boot, when the user-data has been saved."""
+        shutil.rmtree(self.root, ignore_errors=True)
+        conf = self.root / "var/lib/rancher/conf/cloud-config.d"
+        share = self.root / "usr/share/ros"
+        for folder in (conf, share):
+            folder.mkdir(parents=True)
+        (conf / "boot.yml").write_text(_USER_DATA)
+        (share / "os-config.yml").write_text(os_config())
+
+
+@dataclass(frozen=True)
+class World:
+    """All that the cases need.
+
+    Args:
+        servers: EC2.
+        places: the program, installed.
+        others: the folder of the commands that it is compared with.
+        folder: for disks.
+    """
+
+    servers: Servers
+    places: tuple[Place, ...]
+    others: Path
+    folder: Path
+
+    def cases(self) -> list[Case]:
+        """Return all cases; the name of one of the program is ``place, way, run, delay``."""
+        cases = [case for place in self.places for case in self._of_place(place)]
+        return [*cases, *self._of_others()]
+
+    def _of_place(self, place: Place) -> Iterator[Case]:
+        plain = {"PATH": "/usr/bin:/bin"}
+        yield Case(f"{place.name}, python -I -c pass", [*place.interpreter, "-c", "pass"], plain)
+        for libraries in ("requests, yaml", "boto3"):
+            argv = place.code(f"import {libraries}")
+            yield Case(f"{place.name}, import {libraries}", argv, plain)
+        for ms in DELAYS:
+            for way, endpoint in (
+                ("IMDS tags", self.servers.imds[ms]),
+                ("API tags", self.servers.imds_without_tags[ms]),
+            ):
+                environ = {
+                    **plain,
+                    "AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint,
+                    "AWS_ENDPOINT_URL_EC2": self.servers.api[ms],
+                }
+                yield from self._runs(f"{place.name}, {way}", ms, place, environ)
+
+    def _runs(self, name: str, ms: int, place: Place, environ: dict[str, str]) -> Iterator[Case]:
+        """Yield the first run on a disk, and a second one that finds nothing to do."""
+        for run in ("first", "second"):
+            disk = Disk(self.folder / f"{name}, {run}, {ms}".replace(" ", "-"))
+            argv = place.command("--root", str(disk.root), *FLAGS)
+            disk.first_boot()
+            if run == "second":
+                subprocess.run(argv, env=environ, check=True, stderr=subprocess.DEVNULL)
+            prepare = disk.first_boot if run == "first" else _nothing
+            yield Case(f"{name}, {run} run, {ms} ms", argv, environ, prepare)
+
+    def _of_others(self) -> Iterator[Case]:
+        python = str(self.others / "python")
+        for ms in DELAYS:
+            keys = [key for key in INSTANCE["tags"] if key != "Name"]
+            code = f"ENDPOINT, KEYS = {self.servers.imds[ms]!r}, {keys!r}\n{_EC2_METADATA}"
+            yield Case(f"ec2-metadata, the same fields, {ms} ms", [python, "-I", "-c", code], {})
+        environ = {
+            "PATH": "/usr/bin:/bin",
+            "AWS_ACCESS_KEY_ID": "benchmark",
+            "AWS_SECRET_ACCESS_KEY": "benchmark",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_ENDPOINT_URL_EC2": self.servers.api[0],
+        }
+        command = [python, "-I", str(self.others / "aws"), "ec2", "describe-tags", "--filters"]
+        filters = f"Name=resource-id,Values={INSTANCE['instance_id']}"
+        yield Case("aws ec2 describe-tags, 0 ms", [*command, filters], environ)
+
+
+def _nothing() -> None:
+    pass
