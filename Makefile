@@ -49,11 +49,11 @@ bench: $(DEV)/made
 	$(DEV)/bin/python -m benchmarks.boot $(BENCH_ARGS)
 	$(DEV)/bin/python -m benchmarks.fleet
 
-# Lives of made-up machines; `make fuzz SEED=x LIVES=20000` for longer, and others.
+# Lives of made-up machines; `make fuzz SEED=x RUNS=20000` for longer, and others.
 SEED ?= 1
-LIVES ?= 2000
+RUNS ?= 2000
 fuzz: $(DEV)/made
-	cd tests && ../$(DEV)/bin/python -m fuzz $(SEED) 0 $(LIVES)
+	cd tests && ../$(DEV)/bin/python -m fuzz $(SEED) $(RUNS)
 
 image:
 	$(DOCKER) $(BUILD) --tag $(IMAGE):$(VERSION) .

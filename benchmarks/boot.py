@@ -65,12 +65,13 @@ def _machine(python: Path) -> Iterator[str]:
 
 def _table(title: str, results: Sequence[Result]) -> Iterator[str]:
     yield f"\n{title}. Times in ms, medians; memory in MB, the peak.\n"
-    yield "| | wall | from – to | CPU | memory |"
+    yield "| | wall | from, to | CPU | memory |"
     yield "|---|---|---|---|---|"
     for result in results:
         low, high = result.wall_range
         yield (
-            f"| {result.case.name} | {result.wall * 1000:.0f} | {low * 1000:.0f} – {high * 1000:.0f}"
+            f"| {result.case.name} | {result.wall * 1000:.0f}"
+            f" | {low * 1000:.0f}, {high * 1000:.0f}"
             f" | {result.cpu * 1000:.0f} | {result.memory / MB:.1f} |"
         )
 

@@ -9,6 +9,7 @@ Run with a JSON object of what to serve; prints the ports as another.
 
 from __future__ import annotations
 
+import contextlib
 import email.parser
 import heapq
 import itertools
@@ -136,10 +137,8 @@ def serve(services: list[Service]) -> None:
                 heapq.heappush(due, (when, next(numbers), one, answer))
         while due and due[0][0] <= time.monotonic():
             _, _, one, answer = heapq.heappop(due)
-            try:
+            with contextlib.suppress(OSError):  # the client has had enough
                 one.sendall(answer)
-            except OSError:
-                pass  # the client has had enough
             one.close()
 
 

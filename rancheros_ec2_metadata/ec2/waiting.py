@@ -98,6 +98,7 @@ class ApiPatience:
         return self._silent_until.left()
 
     def __call__(self, failure: AttemptError) -> float | None:
+        """Return how long to wait before the next try; None to give up."""
         if failure.silent:
             self._silences += 1
             return UNREACHABLE.pause(self._silences, self._silent_until.left(), self._draw())

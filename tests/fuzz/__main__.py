@@ -1,6 +1,6 @@
-"""``python -m fuzz SEED RUNS [FIRST STEP]``: live machines' lives.
+"""Machines' lives, until the program has run so often: ``python -m fuzz SEED RUNS [FIRST STEP]``.
 
-They are lived until the program has run so often. A life that failed is lived again by ``python -m fuzz SEED 1 NUMBER``; see CONTRIBUTING.md.
+A life that failed is lived again by ``python -m fuzz SEED 1 NUMBER``, in tests/.
 """
 
 from __future__ import annotations

@@ -128,7 +128,6 @@ class Life(OwnedMachine):
             ros=ros,
         )
         self.log = booted.log
-        self.state_lost = False
         return booted
 
     def _check(self, booted: Booted | None) -> None:
@@ -137,6 +136,7 @@ class Life(OwnedMachine):
         holding.after_any_run(self, users, now, self.log)
         planned = None
         if booted is not None:
+            self.state_lost = False
             planned = holding.after_an_undisturbed_run(self, users, now, booted)
         self.started.append(
             Started(
