@@ -69,7 +69,13 @@ def image_place(python: Path) -> Place:
     dependencies = WORK / f"image-dependencies-{python.name}"
     if _is_stale(dependencies):
         shutil.rmtree(dependencies, ignore_errors=True)
-        where = ["--no-compile", "--only-binary", ":all:", "--target", dependencies]
+        where: list[str | Path] = [
+            "--no-compile",
+            "--only-binary",
+            ":all:",
+            "--target",
+            dependencies,
+        ]
         _pip(python, *where, "--require-hashes", "--requirement", LOCK)
         for waste in ("bin", *(path.name for path in dependencies.glob("*/tests"))):
             shutil.rmtree(dependencies / waste, ignore_errors=True)

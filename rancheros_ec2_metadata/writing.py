@@ -130,8 +130,14 @@ class Writer:
 
     def _put(self, files: Iterable[str], new: Files, old: Files) -> None:
         """Write the files as ``new`` has them, each only if it is as ``old`` has it."""
+        # The state knows what is ours in cloud-config.yml: one is not written without the other.
+        together = {paths.STATE, paths.CLOUD_CONFIG}
+        failed: set[str] = set()
         for path in files:
+            if path in together and failed & together:
+                continue
             try:
                 self._store.write(FileChange(path, old.get(path), new.get(path)))
             except FilesError as error:
+                failed.add(path)
                 self._log.note(error.note())
