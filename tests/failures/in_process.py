@@ -13,7 +13,7 @@ from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.detect import Machine
 from rancheros_ec2_metadata.ec2.findings import Findings
 from rancheros_ec2_metadata.ec2.instance import Identity
-from rancheros_ec2_metadata.errors import ExitStatus, Note
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.plan.planning import Plan
 from rancheros_ec2_metadata.rancheros.ros import Ros
@@ -56,7 +56,8 @@ def found(
 
 def elsewhere() -> Findings:
     """Return what is found on a machine that is no EC2 instance."""
-    return Findings(on_ec2=False)
+    none = error(ExitStatus.NOT_ON_EC2, "this is no EC2 instance")
+    return Findings(on_ec2=False, notes=[none])
 
 
 @dataclass

@@ -216,7 +216,7 @@ def test_an_image_that_is_started_elsewhere_has_nothing_of_ours(tmp_path: Path) 
     disk.cloud_config(CLOUD_CONFIG)
     before = {name: raw for name, (_, raw) in disk.snapshot().items()}
     run(disk, GivenEc2(found(WEB, instance_id=OTHERS)), OTHER)
-    assert run(disk, GivenEc2(elsewhere()), Machine("no")).status == ExitStatus.OK
+    assert run(disk, GivenEc2(elsewhere()), Machine("no")).status == 3
     assert {name: raw for name, (_, raw) in disk.snapshot().items()} == before
 
 
@@ -267,7 +267,7 @@ def test_a_state_that_was_damaged_between_two_runs_costs_no_label_and_doubles_no
     assert items(disk) == (users(disk)[0], "--label=docker.role=db")
 
 
-def test_the_state_of_another_program_run_is_told_in_the_log(disk: MachineDisk) -> None:
+def test_a_state_of_no_use_is_named_in_the_log(disk: MachineDisk) -> None:
     disk.write(paths.STATE, DAMAGE["cut"])
     assert (
         "is of no use (it is not JSON); it is written anew" in run(disk, GivenEc2(found(WEB))).log

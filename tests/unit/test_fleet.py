@@ -1,6 +1,7 @@
 import random
 
 import pytest
+
 from benchmarks.fleet import Bucket, simulate, splayed
 
 
