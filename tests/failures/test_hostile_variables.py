@@ -1,0 +1,197 @@
+"""Whoever can tag an instance gets variables and config values, and no more."""
+
+from __future__ import annotations
+
+import copy
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e import program
+from failures import in_process, timed
+from failures.hostile import KEYS, VALUES
+from failures.hostile_runs import (
+    drop,
+    log_is_safe,
+    machine,
+    run,
+    settings,
+)
+from failures.in_process import METADATA, GivenEc2, found
+from hostile_imds import SANE
+from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from rancheros_ec2_metadata.plan import config_paths
+from rancheros_ec2_metadata.rancheros.layers import ENVIRONMENT
+from rancheros_ec2_metadata.settings import NEVER_FROM_TAGS, PROXY_NAMES, STATUS_VARIABLE
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_variable_is_exactly_its_tag_or_left_out_and_named(tmp_path: Path, value: str) -> None:
+    disk = machine(tmp_path)
+    booted = run(
+        disk,
+        {"app.x": value},
+        *("-l", "app.x:MAPPED", "--env-prefix", "app.:APP_"),
+        *("--set", "COMPOSED=<{tag:app.x}>", "--set", "TWICE={COMPOSED}"),
+    )
+    environment = timed.layers_of(disk).environment()
+    assert environment["MINE"] == "1"
+    assert environment["PATH"] == "/usr/bin"
+    assert environment[STATUS_VARIABLE] == "complete"
+    assert environment.items() >= METADATA.items()
+    ascii_text = re.fullmatch(r"[\t\n\r -~]*", value) is not None
+    # An address variable that ros would replace is one character in the model, so this sees it.
+    for name, expected in (("MAPPED", value), ("APP_X", value), ("COMPOSED", f"<{value}>")):
+        if ascii_text and expected not in ("~", "null"):
+            assert environment[name] == expected
+        else:
+            assert name not in environment
+            assert f"is not set as {name}" in booted.log
+    names = {*METADATA, "MINE", "PATH", "MAPPED", "APP_X", "COMPOSED", "TWICE", STATUS_VARIABLE}
+    assert set(environment) <= names | {"VERSION", "SUFFIX", "REGISTRY_DOMAIN"}
+
+
+def test_the_keys_of_tags_below_a_prefix_make_names_and_nothing_else(tmp_path: Path) -> None:
+    disk = machine(tmp_path)
+    before = timed.layers_of(disk).environment()
+    run(disk, {f"app.{key}": "1" for key in KEYS}, "--env-prefix", "app.:APP_")
+    environment = timed.layers_of(disk).environment()
+    new = set(environment) - set(before)
+    assert all(re.fullmatch("[A-Z_][A-Z0-9_]*", name) for name in new)
+    assert {name: environment[name] for name in before} == before
+
+
+STEERING = sorted(NEVER_FROM_TAGS | PROXY_NAMES | {STATUS_VARIABLE})
+
+
+@pytest.mark.parametrize("name", [name for name in STEERING if name.isupper()])
+def test_no_prefix_reaches_a_variable_that_steers_the_machine(tmp_path: Path, name: str) -> None:
+    disk = machine(tmp_path)
+    half = len(name) // 2
+    prefix, rest = name[:half], name[half:].lower().replace("_", ".")
+    before = timed.layers_of(disk).environment().get(name)
+    booted = run(disk, {f"x.{rest}": "evil"}, "--env-prefix", f"x.:{prefix}")
+    after = timed.layers_of(disk).environment().get(name)
+    assert after == ("complete" if name == STATUS_VARIABLE else before)
+    assert f"{name} is not for a prefix to set" in booted.log
+
+
+@pytest.mark.parametrize("value", [*VALUES, "http://proxy.internal:3128", "[::1]:3128", "*.local"])
+def test_a_proxy_from_a_tag_runs_no_command_at_login(tmp_path: Path, value: str) -> None:
+    disk = machine(tmp_path)
+    flags = [flag for name in sorted(PROXY_NAMES) for flag in ("-l", f"proxy:{name}")]
+    run(disk, {"proxy": value}, *flags, "--set", "no_proxy={tag:proxy},10.0.0.0/8")
+    environment = timed.layers_of(disk).environment()
+    set_names = sorted(PROXY_NAMES & environment.keys())
+    working = tmp_path / "login"
+    working.mkdir()
+    # As /etc/profile.d has them on RancherOS: $(…) and backquotes are live in both.
+    profile = "".join(
+        f'export {name}="{environment[name]}"\nexport {name}={environment[name]}\n'
+        for name in set_names
+    )
+    done = subprocess.run(
+        ["bash", "--norc", "-c", f'{profile}\nprintf %s "$http_proxy"'],
+        cwd=working,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert list(working.iterdir()) == []
+    if "://proxy" in value:
+        assert set_names == sorted(PROXY_NAMES)
+        assert done.stdout == value
+
+
+PATHS = [
+    "hostname",
+    "rancher.sysctl.net.core.somaxconn",
+    "rancher.network.http_proxy",
+    "rancher.network.https_proxy",
+    "rancher.network.no_proxy",
+    "rancher.network.dns.nameservers",
+    "rancher.network.dns.search",
+    "rancher.ssh.port",
+    "rancher.docker.log_driver",
+    "rancher.docker.log_opts.max-size",
+    "rancher.docker.registry_mirror",
+    "rancher.docker.insecure_registry",
+    "rancher.docker.bip",
+    "rancher.docker.storage_driver",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_config_path_takes_what_is_safe_there_and_changes_no_other_key(
+    tmp_path: Path, path: str
+) -> None:
+    for number, value in enumerate((*VALUES, "10.0.0.1", "8080", "1.1.1.1,8.8.8.8")):
+        folder = tmp_path / str(number)
+        disk = machine(folder)
+        keys = config_paths.keys(path)
+        before = copy.deepcopy(timed.layers_of(disk).merged)
+        booted = in_process.run(
+            disk.root, GivenEc2(found({"x": value})), settings=settings(disk, "-l", f"x:{path}")
+        )
+        log_is_safe(booted.log)
+        layers = timed.layers_of(disk)
+        assert (layers.problems, layers.fatal) == ((), None)
+        got = layers.get(keys)
+        after = copy.deepcopy(layers.merged)
+        for tree in (before, after):
+            drop(tree, keys)
+            drop(tree, ENVIRONMENT)
+        pruned(after)
+        assert after == before, value
+        if path.startswith("rancher.docker."):
+            runs_nothing(got, folder)
+
+
+def pruned(tree: dict[str, Any]) -> None:
+    """Take out maps that are there for a config path alone."""
+    for key in [key for key, node in tree.items() if isinstance(node, dict)]:
+        pruned(tree[key])
+        if not tree[key]:
+            del tree[key]
+
+
+def runs_nothing(value: Any, folder: Path) -> None:
+    """Check that a value below rancher.docker is one word of a shell, as it stands."""
+    for text in value if isinstance(value, list) else [value]:
+        if text is None:
+            continue
+        working = folder / "docker"
+        working.mkdir(exist_ok=True)
+        done = subprocess.run(
+            ["bash", "-c", f"exec printf '%s\\0' dockerd --option {text}"],
+            cwd=working,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout.split("\0") == ["dockerd", "--option", text, ""]
+        assert list(working.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("rancher.console", "rancher.docker.engine", "rancher.docker.extra_args"),
+        *("rancher.docker.environment", "rancher.services.x", "rancher.services_include.x"),
+        *("runcmd.x", "write_files.x", "ssh_authorized_keys.x", "rancher.environment.PATH"),
+        *("rancher.sysctl.a;b", "rancher.sysctl.", "rancher.docker.log_opts.a b"),
+        *("rancher.password", "rancher.docker.group", "rancher.docker.tls_args.x"),
+    ],
+)
+def test_no_tag_reaches_any_other_config_path(tmp_path: Path, path: str) -> None:
+    disk = machine(tmp_path)
+    before = disk.snapshot()
+    with FakeImds(SANE) as imds:
+        ran = program.run(disk, "-l", f"x:{path}", imds=imds)
+    assert ran.status == 2
+    assert ran.line("error", "no tag may set that config path")
+    assert disk.snapshot() == before
