@@ -80,7 +80,7 @@ class Servers:
         """Start them in a process of their own, stop it on leaving."""
         asked = json.dumps({"instance": INSTANCE, "delays": [ms / 1000 for ms in DELAYS]})
         argv = [sys.executable, "-m", "benchmarks.ec2_process", asked]
-        with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True) as process:
             try:
                 prefer(process.pid)
                 ports = json.loads(process.stdout.readline()) if process.stdout else {}
