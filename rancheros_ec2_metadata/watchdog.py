@@ -45,8 +45,8 @@ def supervised(run: Callable[[RunFor], int], overdue: Callable[[], object]) -> i
 
     Args:
         run: is given the function to say so with, and returns an exit status.
-        overdue: called after the child, and all it has started in its process group, was killed
-            because the time was over.
+        overdue: called after the child, and all it has started, was killed because the time was
+            over.
 
     A signal that ends the parent ends the child too; the status is then 128 and its number.
     """
@@ -100,9 +100,21 @@ def _wait(child: int, ends: float, overdue: Callable[[], object]) -> int:
 
 
 def _kill(child: int) -> None:
-    for kill in (os.killpg, os.kill):
-        try:
-            kill(child, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    """Kill the child, its group, and what it waits for: ``ros`` runs in a group of its own."""
+    os.kill(child, signal.SIGSTOP)  # so that it starts nothing more
+    for process in (*_children(child), child):
+        for kill in (os.killpg, os.kill):
+            try:
+                kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
     os.waitpid(child, 0)
+
+
+def _children(process: int) -> list[int]:
+    try:
+        # Not every kernel has it. In a container the end of its first process ends all anyway.
+        with open(f"/proc/{process}/task/{process}/children", "rb") as file:  # noqa: PTH123 - as above
+            return [int(number) for number in file.read().split()]
+    except OSError:
+        return []

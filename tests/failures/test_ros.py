@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import fake_ros
+from e2e import program
 from failures import timed
 from failures.timed import SLACK, Timed
 from hostile_imds import SANE
@@ -214,3 +218,20 @@ def test_a_ros_is_given_none_of_our_variables(
     environment = (ros.folder / "environment").read_text()
     assert "PATH=" in environment
     assert "AWS_" not in environment
+
+
+def test_a_run_that_a_signal_ends_ends_its_ros_too(
+    disk: MachineDisk, imds: FakeImds, tmp_path: Path
+) -> None:
+    ros = Script.of(tmp_path, "sleep 600 & echo $! >$here/child; echo $$ >$here/self; wait")
+    argv = program.command(f"--ros={ros.path}", "--root", str(disk.root))
+    variables = program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url)
+    with subprocess.Popen(argv, env=variables, stderr=subprocess.PIPE, text=True) as run:
+        ends = time.monotonic() + 20
+        while not (ros.folder / "self").exists() and time.monotonic() < ends:
+            time.sleep(0.02)
+        os.kill(run.pid, signal.SIGTERM)
+        run.communicate(timeout=20)
+    assert run.returncode == 128 + signal.SIGTERM
+    assert not is_running(ros.process("self"))
+    assert not is_running(ros.process("child"))

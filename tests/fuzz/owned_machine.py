@@ -128,8 +128,8 @@ class OwnedMachine:
         file.chmod(self.cloud_config_mode)
         self.users_cloud_config = content
         self.reserialised = False
-        # A null above the list hides all that weaker files set; an edit of ours takes it out, and
-        # it can only be put back in the text that it was in.
+        # A null above the list hides all that weaker files set; an edit of ours takes it out. What
+        # the system then merges into it is not comparable.
         self.had_null = content.decode() in texts.NULLS
 
     def users_disk(self) -> Disk:
@@ -202,7 +202,7 @@ class OwnedMachine:
     def is_reserialised(self) -> None:
         """The system merges something of its own into cloud-config.yml."""
         file = self.disk.path(paths.CLOUD_CONFIG)
-        if self.users_cloud_config is None or not file.exists():
+        if self.users_cloud_config is None or self.had_null or not file.exists():
             return
         ours = file.read_bytes()
         keys: dict[str, Any] = {"rancher": {"ssh": {"keys": {"rsa": SECRET}}}}
