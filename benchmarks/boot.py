@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> None:
         cases = World(servers, installed, others, Path(folder)).cases()
         warm = interleaved(cases, asked.rounds, launcher)
         _print(_table(f"Files in memory, {asked.rounds} rounds", warm))
-        _print(_goals(warm))
+        _print(goals(warm))
         if asked.cold_rounds and can_drop_caches():
             # Seconds of disk: what a millisecond a request adds would not show.
             some = [case for case in cases if ", 1 ms" not in case.name and "5 ms" not in case.name]
@@ -76,7 +76,7 @@ def _table(title: str, results: Sequence[Result]) -> Iterator[str]:
         )
 
 
-def _goals(results: Sequence[Result]) -> Iterator[str]:
+def goals(results: Sequence[Result]) -> Iterator[str]:
     """Yield the goals of docs/performance.md, and what was reached."""
     by_name = {result.case.name: result for result in results}
 
@@ -89,7 +89,7 @@ def _goals(results: Sequence[Result]) -> Iterator[str]:
 
     yield "\n| goal | reached | at most | |"
     yield "|---|---|---|---|"
-    for place in ("image", "pip"):
+    for place in ("image", "pip"):  # the goals are for the first
         imds, api = f"{place}, IMDS tags", f"{place}, API tags"
         for ms in DELAYS:
             first, libraries = f"{imds}, first run, {ms} ms", f"{place}, import requests, yaml"

@@ -94,11 +94,10 @@ class Launcher:
     @classmethod
     @contextlib.contextmanager
     def started(cls) -> Iterator[Self]:
-        """Start it; where this process may, what it measures comes first on this machine."""
+        """Start it."""
         argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
         pipe = subprocess.PIPE
-        with subprocess.Popen(argv, stdin=pipe, stdout=pipe, start_new_session=True) as process:
-            prefer(process.pid)
+        with subprocess.Popen(argv, stdin=pipe, stdout=pipe) as process:
             yield cls(process)
 
     def run(self, argv: Sequence[str], environ: Mapping[str, str]) -> Sample:
@@ -111,14 +110,6 @@ class Launcher:
         stdin.flush()
         wall, user, system, memory, status = stdout.readline().split()
         return Sample(float(wall), float(user), float(system), float(memory), int(status))
-
-
-def prefer(process: int) -> None:
-    """Let a process, leader of its session, and all that it starts go before others, if we may."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, process, -20)
-        # Linux shares the machine among sessions first, then within each.
-        Path(f"/proc/{process}/autogroup").write_text("-20")
 
 
 def can_drop_caches() -> bool:

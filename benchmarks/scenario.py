@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Case, prefer
+from benchmarks.measure import Case
 from benchmarks.places import Place
 
 DELAYS = (0, 1, 5)
@@ -80,9 +80,8 @@ class Servers:
         """Start them in a process of their own, stop it on leaving."""
         asked = json.dumps({"instance": INSTANCE, "delays": [ms / 1000 for ms in DELAYS]})
         argv = [sys.executable, "-m", "benchmarks.ec2_process", asked]
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True) as process:
+        with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
             try:
-                prefer(process.pid)
                 ports = json.loads(process.stdout.readline()) if process.stdout else {}
                 kinds = ("imds", "imds-no-tags", "api")
                 yield cls(*(_addresses(ports, kind) for kind in kinds))

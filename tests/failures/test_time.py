@@ -19,8 +19,8 @@ from failures.timed import SLACK, Timed
 from hostile_imds import ALL_MODES, MODES, NEVER_ACCEPTS, SANE, HostileImds
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
-DEADLINE = 4.0
-AT_ONCE = 8
+DEADLINE = 6.0
+AT_ONCE = 4
 NOWHERE = "http://127.0.0.1:1"
 LABELS = ("docker.role",)
 

@@ -1,0 +1,95 @@
+"""The benchmark's EC2 and its machine are what the program takes them for."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.boot import goals
+from benchmarks.measure import Case, Result, Sample
+from benchmarks.places import Place
+from benchmarks.scenario import DELAYS, FLAGS, INSTANCE, Disk, Servers, World, os_config
+from e2e import program
+from rancheros_ec2_metadata.rancheros import release as releases
+from rancheros_ec2_metadata.rancheros.disk import read_disk
+from rancheros_ec2_metadata.rancheros.layers import stack
+
+PLACES = tuple(Place(name, ["/bin/true"], []) for name in ("image", "pip"))
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    with Servers.started() as started:
+        yield started
+
+
+def test_a_run_labels_the_machine_from_either_source_of_tags(
+    servers: Servers, tmp_path: Path
+) -> None:
+    for number, (imds, api) in enumerate(
+        [(servers.imds[0], "http://127.0.0.1:1"), (servers.imds_without_tags[1], servers.api[1])]
+    ):
+        disk = Disk(tmp_path / str(number))
+        disk.first_boot()
+        argv = program.command("--root", str(disk.root), *FLAGS)
+        endpoints = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds, "AWS_ENDPOINT_URL_EC2": api}
+        subprocess.run(argv, env=program.environment(**endpoints), check=True, capture_output=True)
+        files = read_disk(disk.root)
+        layers = stack(files, releases.of(files))
+        assert layers.docker_arguments("extra_args") == (
+            "--debug",
+            "--label=docker.environment=production",
+            "--label=docker.role=web",
+        )
+        assert layers.environment()["QUEUE_HOST"] == INSTANCE["tags"]["example.queue.host"]
+
+
+def test_an_answer_comes_after_its_delay_and_ends_the_connection(servers: Servers) -> None:
+    host, _, port = servers.imds[5].removeprefix("http://").partition(":")
+    for _ in range(5):
+        with socket.create_connection((host, int(port))) as connection:
+            started = time.monotonic()
+            connection.sendall(b"GET /latest/meta-data/ HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = connection.makefile("rb").read()
+            assert time.monotonic() - started >= 0.005
+            assert answer.startswith(b"HTTP/1.1 401 ")
+
+
+def test_clients_that_hang_up_do_no_harm(servers: Servers) -> None:
+    host, _, port = servers.imds[1].removeprefix("http://").partition(":")
+    for piece in (b"", b"GET /", b"GET / HTTP/1.1\r\n\r\n"):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(piece)
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 401 ")
+
+
+def test_the_machines_configuration_is_as_large_as_a_real_one_and_is_read(tmp_path: Path) -> None:
+    assert 12_000 < len(os_config()) < 14_000
+    disk = Disk(tmp_path)
+    disk.first_boot()
+    assert releases.of(read_disk(tmp_path)).text == "v1.5.8"
+
+
+def test_every_case_that_the_goals_name_is_measured(tmp_path: Path) -> None:
+    addresses = {ms: f"http://127.0.0.1:{ms}" for ms in DELAYS}
+    world = World(Servers(addresses, addresses, addresses), PLACES, Path("/bin"), tmp_path)
+    results = [_result(case, 2.0 if " run, " in case.name else 1.0) for case in world.cases()]
+    assert len({result.case.name for result in results}) == len(results)
+    lines = set(goals(results))
+    assert (
+        "| image, IMDS tags, first run, 1 ms / import requests, yaml | 2.00 | 1.25 | **no** |"
+        in lines
+    )
+    assert "| image, IMDS tags, second run, 5 ms / first run | 1.00 | 1 | yes |" in lines
+    assert "| image, API tags: memory | 20.00 MB | 45 MB | yes |" in lines
+
+
+def _result(case: Case, wall: float) -> Result:
+    return Result(case, (Sample(wall, 0, 0, 20 * 1024 * 1024, 0),))
