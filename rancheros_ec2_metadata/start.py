@@ -12,15 +12,8 @@ import io
 import os
 import signal
 import sys
-import warnings
 
 from rancheros_ec2_metadata import watchdog
-
-TYPE_CHECKING = False  # as in watchdog
-if TYPE_CHECKING:
-    from typing import Any
-
-NOT_TO_BE_IMPORTED: Any = None
 
 # In the form of the boot log, which the parent has not imported: at the deadline it may be the
 # disk that hangs.
@@ -48,10 +41,9 @@ def console() -> None:
 def _boot(run_for: watchdog.RunFor) -> int:
     # A run makes too little garbage to be worth looking for it.
     gc.disable()
-    # requests guesses encodings with it, and warns where it cannot. Nothing is guessed here, and
-    # to import it is a tenth of the run.
-    sys.modules["charset_normalizer"] = NOT_TO_BE_IMPORTED
-    warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
+    from rancheros_ec2_metadata import lean  # noqa: PLC0415 - as said above
+
+    lean.prepare()
     return _main(run_for)
 
 

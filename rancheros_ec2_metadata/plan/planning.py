@@ -67,6 +67,7 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
     composed, labels, list_notes = lists.with_labels(users, wanted, release.quoting)
     try:
         own = local.edited(given, composed, desired.variables, may_go)
+        _check_nothing_is_laid_bare(given, layers, own.content)
     except CannotEditError as reason:
         composed, labels = lists.without_ours(composed), {}
         own, list_notes = _unedited(given, reason), []
@@ -89,6 +90,16 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
     notes.extend(_shadowed(desired, predicted))
     changes = _changes(disk, _steps(given.state, new_state, after))
     return Plan(changes, predicted, labels, desired.variables, new_state, tuple(notes))
+
+
+def _check_nothing_is_laid_bare(given: Given, layers: Layers, content: bytes | None) -> None:
+    """Raise where cloud-config.yml had hidden from ``ros`` what it cannot read at all."""
+    if content == given.disk.files.get(paths.CLOUD_CONFIG):
+        return
+    after = given.disk.with_files({paths.DROP_IN: b"{}\n", paths.CLOUD_CONFIG: content})
+    fatal = stack(after, given.release, layers).fatal
+    if fatal and not layers.fatal:
+        raise CannotEditError(f"a null in it hides what ros cannot read ({fatal})")
 
 
 def _steps(old: State, new: State, after: Mapping[str, bytes | None]) -> Steps:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from machine import MachineDisk
@@ -47,6 +47,11 @@ def environment(**variables: str) -> dict[str, str]:
     """Return this process's environment without proxies, with ``variables``."""
     kept = {name: text for name, text in os.environ.items() if not name.lower().endswith("_proxy")}
     return kept | variables
+
+
+def unmeasured(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without coverage's, which costs time and imports modules."""
+    return {name: text for name, text in environ.items() if not name.startswith("COVERAGE")}
 
 
 def run(disk: MachineDisk, *arguments: str, imds: FakeImds | None = None, **variables: str) -> Ran:

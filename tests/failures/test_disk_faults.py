@@ -283,3 +283,14 @@ def test_cloud_config_keeps_its_owner_and_mode_and_no_copy_of_it_is_more_open(
     assert run(disk).status == 0
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [mode for mode in modes if mode & 0o077 and mode != 0o755] == []
+
+
+def test_a_null_that_hides_what_ros_cannot_read_is_left_where_it_is(disk: MachineDisk) -> None:
+    # Without the null every call of `ros` would fail on the euro sign, and no service could start.
+    disk.user_data("rancher: {environment: {PRICE: €}}\n")
+    disk.cloud_config("rancher: null\n")
+    ran = run(disk)
+    assert ran.status == 5
+    assert "a null in it hides what ros cannot read (cloud-config.d/boot.yml: U+20AC" in ran.log
+    assert disk.path(paths.CLOUD_CONFIG).read_text() == "rancher: null\n"
+    assert timed.layers_of(disk).fatal is None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e import program
 from failures import scenarios, timed
 from failures.scenarios import LAST_CALL, OURS, SCENARIOS, Recorded, Scenario, contents_of
 from machine import MachineDisk
@@ -49,7 +50,7 @@ class Killer:
         watched = [f"--trace-path={path}" for path in scenarios.watched(root)]
         kill = f"--inject=all:signal=KILL:when={LAST_CALL}"
         # Calls are counted in each child for itself. Coverage would make it slow, and is killed.
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
+        environment = program.unmeasured(os.environ)
         with subprocess.Popen(
             [
                 *("strace", "--follow-forks", "--quiet=all", "--output=/dev/null"),

@@ -71,7 +71,7 @@ def run(
     started = time.monotonic()
     done = subprocess.run(
         argv,
-        env=_unmeasured(program.environment(**variables)),
+        env=program.unmeasured(program.environment(**variables)),
         capture_output=True,
         text=True,
         timeout=deadline + 30,
@@ -84,8 +84,3 @@ def layers_of(disk: MachineDisk) -> Layers:
     """Return what is in force on a disk, as ``ros`` would load it."""
     files = read_disk(disk.root)
     return stack(files, releases.of(files))
-
-
-def _unmeasured(environ: dict[str, str]) -> dict[str, str]:
-    """Return the environment without coverage's: what it costs counts against a deadline."""
-    return {name: text for name, text in environ.items() if not name.startswith("COVERAGE_")}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e import program
 from fuzz import shells
 
 RUNS = int(os.environ.get("FUZZ_RUNS", "2000"))
@@ -21,7 +22,7 @@ SEED = os.environ.get("FUZZ_SEED", "0")
 def test_whatever_happens_the_files_the_users_things_and_docker_are_as_they_should_be() -> None:
     workers = len(os.sched_getaffinity(0))
     # Outside of coverage, which would take most of the time: other tests cover these lines.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
+    environment = program.unmeasured(os.environ)
     share = -(-RUNS // workers)
     started = [
         subprocess.Popen(

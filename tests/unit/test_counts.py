@@ -42,13 +42,18 @@ def tell(event, arguments):
         os.write(TELL, f"open {arguments[0]}\\n".encode())
 sys.addaudithook(tell)
 leave = os._exit
-def told(status):
+def tell_modules():
     names = [name for name, module in sys.modules.items() if module]
     os.write(TELL, "".join(f"module {name}\\n" for name in names).encode())
+def told(status):
+    tell_modules()
     leave(status)
 os._exit = told
 from rancheros_ec2_metadata.start import console
-console()
+try:
+    console()
+finally:
+    tell_modules()
 """
 
 
@@ -77,7 +82,8 @@ def counted(root: Path, *arguments: str, **variables: str) -> Counted:
         code = TOLD.replace("TELL", str(writes))
         process = subprocess.Popen(
             [sys.executable, "-c", code, "--root", str(root), *arguments],
-            env=program.environment(**variables),
+            env=program.unmeasured(program.environment(**variables)),
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             pass_fds=[writes],
         )
@@ -231,3 +237,9 @@ def test_a_run_opens_these_files_of_the_machine_and_no_others(
     assert second - Counter(firmware) == Counter(
         {**dict.fromkeys(looked_for, 3), paths.STATE: 4, paths.DROP_IN: 3, paths.CONF: 1}
     )
+
+
+def test_help_waits_for_nothing_of_a_run(disk: MachineDisk) -> None:
+    modules = counted(disk.root, "--help").modules
+    assert "rancheros_ec2_metadata.cli" in modules
+    assert {"requests", "rancheros_ec2_metadata.run"} & modules == set()
