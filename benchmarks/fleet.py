@@ -15,7 +15,7 @@ from rancheros_ec2_metadata.deadline import Clock
 from rancheros_ec2_metadata.ec2.detect import Machine
 from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
 from rancheros_ec2_metadata.ec2.waiting import ApiPatience, waits
-from rancheros_ec2_metadata.run import Limits
+from rancheros_ec2_metadata.edges import Limits
 from rancheros_ec2_metadata.splay import pause
 
 SIZE = 100.0  # calls

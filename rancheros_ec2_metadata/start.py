@@ -49,8 +49,9 @@ def _boot(run_for: watchdog.RunFor) -> int:
 
 def _main(run_for: watchdog.RunFor) -> int:
     from rancheros_ec2_metadata import cli  # noqa: PLC0415 - as said above
+    from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - as said above
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What tags hold, a terminal's encoding may not have.
         sys.stdout.reconfigure(errors="backslashreplace")
-    return cli.main(sys.argv[1:], cli.Terminal(os.environ, sys.stdout, sys.stderr, run_for))
+    return cli.main(sys.argv[1:], Terminal(os.environ, sys.stdout, sys.stderr, run_for))

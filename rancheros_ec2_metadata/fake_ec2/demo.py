@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from rancheros_ec2_metadata import run
 from rancheros_ec2_metadata.boot import boot
 from rancheros_ec2_metadata.deadline import Clock
+from rancheros_ec2_metadata.edges import Limits, edges
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.log import Log
@@ -62,8 +62,8 @@ def play(out: TextIO, *, colour: bool) -> int:
                 deadline=_SECONDS,
                 imds=ImdsSettings(endpoint=imds.url),
             )
-            limits = run.Limits.of(_SECONDS, 0, Clock())
-            plan = boot(settings, run.edges(settings, log, limits, Store(root)))
+            limits = Limits.of(_SECONDS, 0, Clock())
+            plan = boot(settings, edges(settings, log, limits, Store(root)))
         after = read_disk(root)
     _print(out, lines.getvalue().splitlines(), colour=colour)
     _print(out, _files(before.files, after.files), colour=colour)

@@ -12,9 +12,9 @@ from typing import Any
 import fake_ros
 from docs import definitions
 from machine import MachineDisk
-from rancheros_ec2_metadata import run
 from rancheros_ec2_metadata.boot import boot
 from rancheros_ec2_metadata.deadline import Clock
+from rancheros_ec2_metadata.edges import Limits, edges
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.log import Log
@@ -68,8 +68,8 @@ class Machine:
         )
         lines = io.StringIO()
         log = Log(lines)
-        limits = run.Limits.of(settings.deadline, 0, Clock())
-        boot(settings, run.edges(settings, log, limits, Store(settings.root)))
+        limits = Limits.of(settings.deadline, 0, Clock())
+        boot(settings, edges(settings, log, limits, Store(settings.root)))
         self.log, self.status = lines.getvalue(), log.status()
 
     def docker_labels(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from failures.in_process import Booted, GivenEc2
 from fuzz import faults, holding
 from fuzz.faults import CutOffError, Faulty
 from fuzz.owned_machine import OwnedMachine
-from rancheros_ec2_metadata import run as commands
+from rancheros_ec2_metadata.commands import clean
+from rancheros_ec2_metadata.commands.call import Call, Terminal
 from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.ec2.findings import Findings
 from rancheros_ec2_metadata.errors import ExitStatus
@@ -86,7 +88,8 @@ class Life(OwnedMachine):
         self.runs += 1
         written = io.StringIO()
         log = Log(written)
-        commands.clean(self.settings, log, io.StringIO(), legacy=False, dry_run=False)
+        given = argparse.Namespace(legacy=False, dry_run=False)
+        clean.run(Call(given, self.settings, Terminal({}, io.StringIO(), io.StringIO()), log))
         self.log = written.getvalue()
         holding.after_clean(self)
 

@@ -11,15 +11,17 @@ import pytest
 import yaml
 
 from machine import MachineDisk
-from rancheros_ec2_metadata import __version__, run, watchdog
-from rancheros_ec2_metadata.cli import Terminal, main
+from rancheros_ec2_metadata import __version__, watchdog
+from rancheros_ec2_metadata.cli import main
+from rancheros_ec2_metadata.commands import show
+from rancheros_ec2_metadata.commands.call import Terminal
+from rancheros_ec2_metadata.commands.table import COMMANDS
 from rancheros_ec2_metadata.errors import DeadlineError, ExitStatus, FilesError, UsageError
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.options import OPTIONS
 from rancheros_ec2_metadata.rancheros import disk as paths
 
-COMMANDS = ("apply", "plan", "show", "clean", "demo", "fake-imds")
 LABEL = "--label=docker.role=web"
 SECRET = "AQAE-a-token"
 
@@ -71,11 +73,20 @@ def helped(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return printed.out
 
 
-@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
-def test_every_command_helps(capsys: pytest.CaptureFixture[str], command: tuple[str, ...]) -> None:
-    text = helped(capsys, *command, "--help")
+def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    text = helped(capsys, "--help")
     assert all(f"\n  {name} " in text for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_has_examples_of_it_and_the_exit_statuses(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    text = helped(capsys, command, "--help")
+    for arguments, what in COMMANDS[command].examples:
+        assert f"  rancheros-ec2-metadata {arguments}\n      {what}\n" in text
     assert "exit status: 0 done" in text
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_the_help_of_a_run_has_every_flag_and_its_variable(
@@ -304,7 +315,7 @@ def test_each_class_of_failure_is_a_status(
     def failing(*_: object) -> int:
         raise raised
 
-    monkeypatch.setattr(run, "show", failing)
+    monkeypatch.setattr(show, "run", failing)
     assert ec2("show").status == status
 
 
@@ -315,7 +326,7 @@ def test_a_bug_is_one_line_and_with_debug_a_traceback_that_quotes_nothing(
     def broken(*_: object) -> int:
         raise KeyError(SECRET)
 
-    monkeypatch.setattr(run, "show", broken)
+    monkeypatch.setattr(show, "run", broken)
     said = ec2("show", *(["--debug"] if debug else []))
     assert said.status == ExitStatus.BUG
     assert "this is a bug of rancheros-ec2-metadata" in said.err

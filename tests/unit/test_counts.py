@@ -242,4 +242,4 @@ def test_a_run_opens_these_files_of_the_machine_and_no_others(
 def test_help_waits_for_nothing_of_a_run(disk: MachineDisk) -> None:
     modules = counted(disk.root, "--help").modules
     assert "rancheros_ec2_metadata.cli" in modules
-    assert {"requests", "rancheros_ec2_metadata.run"} & modules == set()
+    assert {"requests", "rancheros_ec2_metadata.boot"} & modules == set()

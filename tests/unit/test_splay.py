@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from e2e import program
 from machine import MachineDisk
 from rancheros_ec2_metadata import cli, splay
+from rancheros_ec2_metadata.commands.call import Terminal
 from rancheros_ec2_metadata.ec2.detect import Machine
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.rancheros import disk as paths
@@ -61,7 +62,7 @@ def test_the_watchdog_is_told_of_the_wait(tmp_path: Path) -> None:
     disk.path(paths.CLOUD_CONFIG_D).rmdir()
     disk.path(paths.CONF).rmdir()  # so that there is nothing to do
     told: list[float] = []
-    terminal = cli.Terminal({}, io.StringIO(), io.StringIO(), told.append)
+    terminal = Terminal({}, io.StringIO(), io.StringIO(), told.append)
     arguments = ["--splay=0.1", "--deadline=50", f"--root={tmp_path}"]
     assert cli.main(arguments, terminal) == 5
     assert told == [pytest.approx(50 + 0.1 * FRACTION, abs=0.001)]

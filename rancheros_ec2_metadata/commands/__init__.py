@@ -1,0 +1,1 @@
+"""The commands: each its flags, its help with examples, and what it does."""

@@ -1,0 +1,49 @@
+"""What a command is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TextIO
+
+from rancheros_ec2_metadata.records import dataclass
+from rancheros_ec2_metadata.settings import Settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from rancheros_ec2_metadata.log import Log
+    from rancheros_ec2_metadata.watchdog import RunFor
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """What the program is given of the process it runs in."""
+
+    environ: Mapping[str, str]
+    out: TextIO
+    err: TextIO
+    run_for: RunFor = lambda _seconds: None
+
+    def print(self, lines: Iterable[str]) -> None:
+        """Write lines to standard output."""
+        self.out.writelines(line + "\n" for line in lines)
+        self.out.flush()
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a command.
+
+    Args:
+        given: its flags.
+        settings: the run's; the defaults where the command does not take them.
+        terminal: the process's.
+        log: the boot log.
+        waited: seconds since the start of the process that do not count (--splay).
+    """
+
+    given: argparse.Namespace
+    settings: Settings
+    terminal: Terminal
+    log: Log
+    waited: float = 0.0

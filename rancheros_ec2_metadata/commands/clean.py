@@ -1,0 +1,37 @@
+"""``clean``: the way back."""
+
+from __future__ import annotations
+
+from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata.boot import release_of
+from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.diff import diff
+from rancheros_ec2_metadata.edges import ros_of
+from rancheros_ec2_metadata.plan.local import Local
+from rancheros_ec2_metadata.plan.mapping import NOTHING
+from rancheros_ec2_metadata.rancheros.disk import read_disk
+from rancheros_ec2_metadata.rancheros.state import State
+from rancheros_ec2_metadata.rancheros.store import Store
+from rancheros_ec2_metadata.writing import Writer
+
+from .call import Call
+
+
+def run(call: Call) -> int:
+    """Take back everything that earlier runs wrote."""
+    settings, log, dry_run = call.settings, call.log, call.given.dry_run
+    store = Store(settings.root, dry=dry_run)
+    log.line(f"rancheros-ec2-metadata {__version__}, clean")
+    limit = Limit.after(settings.deadline, Clock())
+    with store.locked(limit):
+        release, _ = release_of(read_disk(settings.root), ros_of(settings), limit)
+        may_go = Local.of(settings, legacy=call.given.legacy)
+        writer = Writer(settings.root, release, store, log, may_go)
+        writer.write(lambda _: (NOTHING, State()))
+    paths = list(writer.written)
+    if dry_run and writer.plan:
+        paths = [change.path for change in writer.plan.changes]
+        call.terminal.print(diff(writer.plan.changes))
+    done = ", ".join(dict.fromkeys(paths)) or "nothing"
+    log.line(f"{'would take' if dry_run else 'took'} back: {done}; exit {int(log.status())}")
+    return log.status()

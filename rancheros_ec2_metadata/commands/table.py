@@ -1,0 +1,118 @@
+"""The commands by name: their help, their examples and their own flags.
+
+What a command does is in the module of its name, which is imported when it is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from rancheros_ec2_metadata.records import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Args:
+        summary: what it is, in a line.
+        about: what it does, in its help.
+        examples: command lines, each with what it is for.
+        add_flags: adds the flags that only it has.
+        has_settings: it takes the flags and the variables of a run too.
+    """
+
+    summary: str
+    about: str
+    examples: tuple[tuple[str, str], ...]
+    add_flags: Callable[[argparse.ArgumentParser], None] = lambda _parser: None
+    has_settings: bool = True
+
+
+def _show_flags(parser: argparse.ArgumentParser) -> None:
+    forms = ("table", "json", "yaml")
+    parser.add_argument("--format", choices=forms, default="table", help="(default table)")
+
+
+def _clean_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--legacy", action="store_true", help="also the 2016 tool's")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+
+
+def _fake_imds_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--listen", metavar="HOST:PORT", required=True, help="where to answer")
+    parser.add_argument("--data", metavar="FILE", required=True, help="the instance, as JSON")
+
+
+COMMANDS = {
+    "apply": Command(
+        summary="the run at boot: read EC2, write the configuration, exit",
+        about="""\
+Reads this EC2 instance's metadata and tags, and writes them into RancherOS's configuration, so that
+user Docker starts with docker.* tags as its labels. Done too where no command is named.
+""",
+        examples=(
+            ("-m", "docker.* tags to labels, the metadata to variables"),
+            (
+                "-t docker. -t team. -l example.db.host:DB_HOST",
+                "labels of two prefixes, and a variable from a tag",
+            ),
+            (
+                "apply --set 'SWARM_ADVERTISE={AWS_LOCAL_IPV4}:2375'",
+                "a variable composed of another",
+            ),
+        ),
+    ),
+    "plan": Command(
+        summary="the same, writing nothing: shows what would change",
+        about="""\
+Does all that the run at boot does but write: shows what would change. The exit status is 10 if
+anything would, 0 if nothing would, and the run's own if it would fail.
+""",
+        examples=(
+            ("plan", "what the service would do here, now"),
+            ("plan -t docker. -l example.db.host:DB_HOST", "what it would do with other flags"),
+        ),
+    ),
+    "show": Command(
+        summary="what the instance and its tags are",
+        about="Shows what the instance and its tags are, and where each came from.\n",
+        examples=(("show", "a table"), ("show --format json", "for a program")),
+        add_flags=_show_flags,
+    ),
+    "clean": Command(
+        summary="take back everything this program wrote",
+        about="""\
+Takes back everything this program wrote, and restores what it changed. Run as the service's command
+for one boot it removes the service's traces, or prepares an image.
+""",
+        examples=(
+            ("clean --dry-run", "what would go"),
+            ("clean", "take it back"),
+            ("clean --legacy", "also what the tool of 2016 left, its credentials first of all"),
+        ),
+        add_flags=_clean_flags,
+    ),
+    "demo": Command(
+        summary="play a boot on this machine, on a fake EC2; needs no AWS and no root",
+        about="""\
+Plays a boot on this machine: a fake EC2 on loopback, a RancherOS disk in a temporary folder. Shows
+the files before and after, and the arguments that Docker would get.
+""",
+        examples=(("demo", "play it"),),
+        has_settings=False,
+    ),
+    "fake-imds": Command(
+        summary="the fake metadata service alone",
+        about="""\
+Answers as the EC2 metadata service would, for an instance described in a JSON file (docs/image.md),
+until it is stopped.
+""",
+        examples=(
+            ("fake-imds --listen 127.0.0.1:1338 --data instance.json", "serve instance.json"),
+        ),
+        add_flags=_fake_imds_flags,
+        has_settings=False,
+    ),
+}

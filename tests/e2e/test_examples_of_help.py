@@ -1,0 +1,68 @@
+"""Each example that the help gives, run as it is typed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e import program
+from machine import MachineDisk
+from rancheros_ec2_metadata.commands.table import COMMANDS
+from rancheros_ec2_metadata.errors import ExitStatus
+from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
+from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+
+TAGS = {"docker.role": "web", "example.db.host": "db.internal"}
+EXAMPLES = [arguments for command in COMMANDS.values() for arguments, _ in command.examples]
+SERVERS = [arguments for arguments in EXAMPLES if arguments.startswith("fake-imds ")]
+STATUS = {"plan": ExitStatus.WOULD_CHANGE}
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    disk = MachineDisk(tmp_path / "machine")
+    disk.user_data("#cloud-config\nrancher: {docker: {extra_args: [--debug]}}\n")
+    with FakeImds(FakeInstance(tags=TAGS)) as imds:
+        yield {
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url,
+            "AWS_METADATA_ROOT": str(disk.root),
+        }
+
+
+@pytest.mark.parametrize("arguments", [one for one in EXAMPLES if one not in SERVERS])
+def test_an_example_does_what_it_says(
+    tmp_path: Path, environ: dict[str, str], arguments: str
+) -> None:
+    words = shlex.split(arguments)
+    done = subprocess.run(
+        program.command(*words),
+        cwd=tmp_path,
+        env=program.environment(**environ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == STATUS.get(words[0], ExitStatus.OK), done.stderr
+
+
+@pytest.mark.parametrize("arguments", SERVERS)
+def test_an_example_of_a_server_answers(tmp_path: Path, arguments: str) -> None:
+    (tmp_path / "instance.json").write_text("{}")
+    words = shlex.split(arguments)
+    host, _, port = words[words.index("--listen") + 1].partition(":")
+    with subprocess.Popen(
+        program.command(*words), cwd=tmp_path, env=dict(os.environ), stderr=subprocess.PIPE
+    ) as server:
+        try:
+            assert server.stderr is not None
+            assert port.encode() in server.stderr.readline()
+            socket.create_connection((host, int(port)), timeout=5).close()
+        finally:
+            server.terminate()
