@@ -112,9 +112,13 @@ def _kill(child: int) -> None:
 
 
 def _children(process: int) -> list[int]:
+    """Return the processes that a process's threads have started."""
+    children = []
     try:
-        # Not every kernel has it. In a container the end of its first process ends all anyway.
-        with open(f"/proc/{process}/task/{process}/children", "rb") as file:  # noqa: PTH123 - as above
-            return [int(number) for number in file.read().split()]
+        for thread in os.listdir(f"/proc/{process}/task"):  # noqa: PTH208 - as above
+            with open(f"/proc/{process}/task/{thread}/children", "rb") as file:  # noqa: PTH123 - as above
+                children += [int(number) for number in file.read().split()]
     except OSError:
-        return []
+        # Not every kernel has it. In a container the end of its first process ends all anyway.
+        pass
+    return children

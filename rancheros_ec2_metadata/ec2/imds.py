@@ -6,14 +6,13 @@ import random
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from rancheros_ec2_metadata.at_once import AtOnce
 from rancheros_ec2_metadata.errors import Ec2Error, Note, shown
 
 from . import transport
-from .at_once import AtOnce
 from .failure import AttemptError
 from .retry import IMDS, Draw, Patience, persist
 from .token import NoTokenError, fetch_token, first_contact, refusal
@@ -102,27 +101,15 @@ class Imds:
 
         Where threads cannot start, one is asked for after the other.
         """
-        todo = deque(dict.fromkeys(paths))
-        answers: dict[str, str | AttemptError | None] = dict.fromkeys(todo)
-        bugs: list[BaseException] = []
 
-        def work() -> None:
-            while not bugs:
-                try:
-                    path = todo.popleft()
-                except IndexError:
-                    return
-                try:
-                    answers[path] = self.get(path, limit)
-                except AttemptError as failure:
-                    answers[path] = failure
-                except BaseException as bug:  # noqa: BLE001 - raised again in the caller's thread
-                    bugs.append(bug)
+        def answer(path: str) -> str | AttemptError | None:
+            try:
+                return self.get(path, limit)
+            except AttemptError as failure:
+                return failure
 
-        self._at_once.call(work, len(todo))
-        if bugs:
-            raise bugs[0]
-        return answers
+        once = list(dict.fromkeys(paths))
+        return dict(zip(once, self._at_once.map(answer, once), strict=True))
 
     def _ask(self, path: str, limit: Limit) -> str | None:
         url = f"{self._base}/latest/{path}"

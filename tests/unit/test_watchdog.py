@@ -54,6 +54,25 @@ def test_at_the_deadline_the_run_ends_whatever_it_is_doing(run: str) -> None:
     assert supervised(run, 0.3) == ["overdue", "7"]
 
 
+def test_at_the_deadline_what_its_threads_have_started_ends_too(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    # A session of its own, as `ros` is given one. It holds the pipe until it ends.
+    start = f"lambda: subprocess.run(['sh', '-c', 'exec sleep 60 <{fifo}'], start_new_session=True)"
+    run = f"import subprocess, threading; threading.Thread(target={start}).start(); time.sleep(60)"
+    program = PROGRAM.format(run=run, seconds=1.5)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        writing = os.open(fifo, os.O_WRONLY)
+        process.wait(30)
+        os.set_blocking(writing, False)
+        ends = time.monotonic() + 10
+        with pytest.raises(BrokenPipeError):  # nobody reads any more
+            while time.monotonic() < ends:
+                os.write(writing, b"x" * 64)
+                time.sleep(0.01)
+        os.close(writing)
+
+
 def test_a_child_that_has_not_said_how_long_is_waited_for_all_the_same() -> None:
     program = PROGRAM.replace("run_for({seconds})", "pass").format(run="time.sleep(0.3); return 3")
     assert _ran(program) == ["3"]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from queue import SimpleQueue
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 
 _Call: TypeAlias = tuple[Callable[[], None], threading.Semaphore]
 
@@ -25,6 +29,31 @@ class AtOnce:
     def __del__(self) -> None:
         for _ in range(self._started):
             self._todo.put(None)
+
+    def map(self, ask: Callable[[Asked], Answer], asked: Iterable[Asked]) -> list[Answer]:
+        """Return what ``ask`` returns for each of ``asked``, in their order.
+
+        What it raises is raised here, once all calls that were begun have ended.
+        """
+        todo = deque(enumerate(asked))
+        answers: dict[int, Answer] = {}
+        raised: list[BaseException] = []
+
+        def work() -> None:
+            while not raised:
+                try:
+                    number, one = todo.popleft()
+                except IndexError:
+                    return
+                try:
+                    answers[number] = ask(one)
+                except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+                    raised.append(error)
+
+        self.call(work, len(todo))
+        if raised:
+            raise raised[0]
+        return [answers[number] for number in sorted(answers)]
 
     def call(self, work: Callable[[], None], times: int) -> None:
         """Call ``work`` in this thread and in others, and return when all calls have returned.

@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
-from rancheros_ec2_metadata.ec2.at_once import AtOnce
+import pytest
 
-if TYPE_CHECKING:
-    import pytest
+from rancheros_ec2_metadata.at_once import AtOnce
 
 
 def test_calls_are_made_at_once() -> None:
@@ -76,3 +74,27 @@ def test_its_threads_end_with_it() -> None:
     for thread in others:
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_answers_come_in_the_order_of_what_was_asked() -> None:
+    barrier = threading.Barrier(4, timeout=10)
+
+    def ask(number: int) -> int:
+        if number < 4:
+            barrier.wait()
+        return number * 10
+
+    assert AtOnce(3).map(ask, range(9)) == [number * 10 for number in range(9)]
+    assert AtOnce(3).map(ask, []) == []
+
+
+def test_what_is_raised_is_raised_to_the_caller_and_nothing_more_is_asked() -> None:
+    asked: list[int] = []
+
+    def ask(number: int) -> None:
+        asked.append(number)
+        raise ValueError(str(number))
+
+    with pytest.raises(ValueError, match="0"):
+        AtOnce(0).map(ask, range(5))
+    assert asked == [0]
