@@ -67,7 +67,7 @@ def test_a_daemon_json_that_the_console_will_write_is_looked_at_as_it_will_be(
     assert judged({**plain, paths.DAEMON_JSON: WITH_LABELS})[0] == LABELS
 
 
-CORRUPT = base64.b64encode(gzip.compress(WITH_LABELS)[:10] + b"\xff" * 20).decode()
+CORRUPT = base64.b64encode(gzip.compress(WITH_LABELS, mtime=0)[:10] + b"\xff" * 20).decode()
 
 
 @pytest.mark.parametrize("content", ["!", "AAAA", CORRUPT, CORRUPT[:16]])
