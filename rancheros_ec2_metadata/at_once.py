@@ -33,11 +33,12 @@ class AtOnce:
     def map(self, ask: Callable[[Asked], Answer], asked: Iterable[Asked]) -> list[Answer]:
         """Return what ``ask`` returns for each of ``asked``, in their order.
 
-        What it raises is raised here, once all calls that were begun have ended.
+        What it raises is raised here, once all calls that were begun have ended: the first in
+        their order.
         """
         todo = deque(enumerate(asked))
         answers: dict[int, Answer] = {}
-        raised: list[BaseException] = []
+        raised: dict[int, BaseException] = {}
 
         def work() -> None:
             while not raised:
@@ -48,11 +49,11 @@ class AtOnce:
                 try:
                     answers[number] = ask(one)
                 except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-                    raised.append(error)
+                    raised[number] = error
 
         self.call(work, len(todo))
         if raised:
-            raise raised[0]
+            raise raised[min(raised)]
         return [answers[number] for number in sorted(answers)]
 
     def call(self, work: Callable[[], None], times: int) -> None:

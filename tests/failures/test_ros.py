@@ -108,7 +108,8 @@ HANGS = {
     ),
     "closes-its-output": ("exec >&-; echo $$ >$here/self; exec sleep 600", DEADLINE),
     "once": (
-        f"[ -e $here/asked ] && exit 1; touch $here/asked; echo '{KEY}'; exec sleep 600",
+        # Each question once: they are asked at once.
+        f"[ -e $here/$3 ] && exit 1; touch $here/$3; echo '{KEY}'; exec sleep 600",
         60.0,
     ),
     "on-its-version": ("[ $1 = --version ] || exit 1; exec sleep 600", 60.0),

@@ -98,3 +98,18 @@ def test_what_is_raised_is_raised_to_the_caller_and_nothing_more_is_asked() -> N
     with pytest.raises(ValueError, match="0"):
         AtOnce(0).map(ask, range(5))
     assert asked == [0]
+
+
+def test_of_several_failures_the_first_asked_is_raised() -> None:
+    barrier = threading.Barrier(2, timeout=10)
+
+    def ask(number: int) -> None:
+        if number == 0:
+            barrier.wait()
+            time.sleep(0.05)
+        else:
+            barrier.wait()
+        raise ValueError(str(number))
+
+    with pytest.raises(ValueError, match="0"):
+        AtOnce(1).map(ask, range(2))
