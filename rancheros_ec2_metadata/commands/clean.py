@@ -19,8 +19,17 @@ from .call import Call
 
 def run(call: Call) -> int:
     """Take back everything that earlier runs wrote."""
-    settings, log, dry_run = call.settings, call.log, call.given.dry_run
-    store = Store(settings.root, dry=dry_run)
+    return take_back(call, Store(call.settings.root, dry=call.given.dry_run))
+
+
+def take_back(call: Call, store: Store) -> int:
+    """Take it back through ``store``; return the exit status.
+
+    Raises:
+        FilesError: there is nothing to write to.
+        DeadlineError: another run is in the way.
+    """
+    settings, log, dry_run = call.settings, call.log, store.dry
     log.line(f"rancheros-ec2-metadata {__version__}, clean")
     limit = Limit.after(settings.deadline, Clock())
     with store.locked(limit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rancheros_ec2_metadata.boot import Edges, boot
+from rancheros_ec2_metadata.commands.call import Call, Terminal
+from rancheros_ec2_metadata.commands.clean import take_back
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.detect import Machine
 from rancheros_ec2_metadata.ec2.findings import Findings
@@ -123,3 +126,12 @@ def run(
     text = log.stream
     assert isinstance(text, io.StringIO)
     return Booted(log.status(), text.getvalue(), plan)
+
+
+def clean(root: Path, store: Store | None = None) -> None:
+    """Take back what runs on the disk below ``root`` wrote; it must end well."""
+    log, written = Log(io.StringIO()), io.StringIO()
+    terminal = Terminal({}, written, written)
+    given = argparse.Namespace(legacy=False, dry_run=False)
+    status = take_back(Call(given, Settings(root=root), terminal, log), store or Store(root))
+    assert status == ExitStatus.OK

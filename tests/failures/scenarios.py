@@ -21,6 +21,7 @@ from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros.change import FileChange
 from rancheros_ec2_metadata.rancheros.ros import Answer, Ros
 from rancheros_ec2_metadata.rancheros.store import Store
+from rancheros_ec2_metadata.settings import Settings
 
 # At which of a child's calls ``strace`` kills it. A child makes as many calls less before its run.
 LAST_CALL = 200
@@ -40,6 +41,19 @@ rancher:
       ecdsa: |
         -----BEGIN EC PRIVATE KEY-----
 """
+# Variables that an edit takes out: for --override-local, and for being the 2016 tool's.
+MINE = CLOUD_CONFIG + "  environment: {MINE: '1', AWS_REGION: of-the-user}\n"
+LEGACY = (
+    CLOUD_CONFIG
+    + """\
+  environment:
+    AWS_INSTANCE_ID: i-of-2016
+    AWS_SECRET_ACCESS_KEY: of-2016
+    MINE: '1'
+"""
+)
+# A null above the list: the edit puts the list in its place.
+NULL = "rancher:\n  docker:\nhostname: mine\n"
 OTHERS = "i-0fedcba9876543210"
 
 
@@ -50,42 +64,57 @@ class Scenario:
     Args:
         name: for the log.
         findings: what EC2 says to it.
-        edits: whether cloud-config.yml has a list of its own.
+        edits: what the user has in cloud-config.yml, a list of its own among it; None: no file.
         before: what EC2 said to the run before it, on which machine; None: there was none.
         misread: ``ros`` does not read what was written, so that it is put back.
+        clean: it is the command ``clean``.
+        release: RancherOS's; before v0.7 there are two lists.
+        override: with --override-local.
     """
 
     name: str
     findings: Mapping[str, str] | None
-    edits: bool = False
+    edits: str | None = None
     before: tuple[str, Mapping[str, str]] | None = None
     misread: bool = False
+    clean: bool = False
+    release: str = "v1.5.8"
+    override: bool = False
 
     def __str__(self) -> str:
         return self.name
 
     def prepare(self, root: Path) -> MachineDisk:
         """Return the disk as the run finds it."""
-        disk = MachineDisk(root)
+        disk = MachineDisk(root, self.release)
         disk.user_data("#cloud-config\nrancher: {docker: {extra_args: [--debug]}}\n")
-        if self.edits:
-            disk.cloud_config(CLOUD_CONFIG)
+        if self.edits is not None:
+            disk.cloud_config(self.edits)
             disk.path(paths.CLOUD_CONFIG).chmod(0o620)
         if self.before is not None:
             instance, tags = self.before
             machine = Machine("yes", instance, f"ec2-{instance}")
             ec2 = GivenEc2(found(tags, instance_id=instance))
-            in_process.run(root, ec2, machine=machine)
+            in_process.run(root, ec2, machine=machine, settings=self._settings(root))
         return disk
 
     def run(self, root: Path, store: Store | None = None) -> None:
         """Do the run that is killed."""
+        if self.clean:
+            in_process.clean(root, store)
+            return
         ros = Ros("ros", _blind(root)) if self.misread else None
-        in_process.run(root, self._ec2(), store=store, ros=ros)
+        in_process.run(root, self._ec2(), store=store, ros=ros, settings=self._settings(root))
 
     def run_next(self, root: Path) -> None:
         """Do the run after it: the same, with files that are read as they are."""
-        in_process.run(root, self._ec2())
+        if self.clean:
+            in_process.clean(root)
+        else:
+            in_process.run(root, self._ec2(), settings=self._settings(root))
+
+    def _settings(self, root: Path) -> Settings:
+        return Settings(root=root, override_local=self.override)
 
     def _ec2(self) -> GivenEc2:
         return GivenEc2(elsewhere() if self.findings is None else found(self.findings))
@@ -104,17 +133,28 @@ def _blind(root: Path) -> Callable[[Sequence[str], Limit], Answer]:
 
 
 WEB, DB = {"docker.role": "web", "docker.zone": "1"}, {"docker.role": "db", "docker.disk": "ssd"}
+AFTER_WEB = (in_process.INSTANCE, WEB)
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
         Scenario("first", WEB),
-        Scenario("first-with-edit", WEB, edits=True),
-        Scenario("retagged", DB, before=(in_process.INSTANCE, WEB)),
-        Scenario("retagged-with-edit", DB, edits=True, before=(in_process.INSTANCE, WEB)),
-        Scenario("untagged-with-edit", {}, edits=True, before=(in_process.INSTANCE, WEB)),
-        Scenario("baked", DB, edits=True, before=(OTHERS, WEB)),
-        Scenario("moved-elsewhere", None, edits=True, before=(in_process.INSTANCE, WEB)),
-        Scenario("put-back", WEB, edits=True, misread=True),
+        Scenario("first-with-edit", WEB, edits=CLOUD_CONFIG),
+        Scenario("first-in-a-null", WEB, edits=NULL),
+        Scenario("first-of-two-lists", WEB, edits=CLOUD_CONFIG, release="v0.6.1"),
+        Scenario("first-overriding", WEB, edits=MINE, override=True),
+        Scenario("first-after-2016", WEB, edits=LEGACY),
+        Scenario("retagged", DB, before=AFTER_WEB),
+        Scenario("retagged-with-edit", DB, edits=CLOUD_CONFIG, before=AFTER_WEB),
+        Scenario("untagged-with-edit", {}, edits=CLOUD_CONFIG, before=AFTER_WEB),
+        Scenario("baked", DB, edits=CLOUD_CONFIG, before=(OTHERS, WEB)),
+        Scenario("moved-elsewhere", None, edits=CLOUD_CONFIG, before=AFTER_WEB),
+        Scenario("put-back", WEB, edits=CLOUD_CONFIG, misread=True),
+        Scenario("clean", WEB, before=AFTER_WEB, clean=True),
+        Scenario("clean-with-edit", WEB, edits=CLOUD_CONFIG, before=AFTER_WEB, clean=True),
+        Scenario("clean-of-a-null", WEB, edits=NULL, before=AFTER_WEB, clean=True),
+        Scenario(
+            "clean-of-overriding", WEB, edits=MINE, before=AFTER_WEB, clean=True, override=True
+        ),
     )
 }
 

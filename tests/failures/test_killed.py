@@ -14,8 +14,17 @@ from pathlib import Path
 import pytest
 
 from e2e import program
-from failures import scenarios, timed
-from failures.scenarios import LAST_CALL, OURS, SCENARIOS, Recorded, Scenario, contents_of
+from failures import in_process, scenarios, timed
+from failures.scenarios import (
+    LAST_CALL,
+    LEGACY,
+    NULL,
+    OURS,
+    SCENARIOS,
+    Recorded,
+    Scenario,
+    contents_of,
+)
 from machine import MachineDisk
 from rancheros_ec2_metadata.rancheros import disk as paths
 
@@ -24,13 +33,27 @@ pytestmark = pytest.mark.real_parts
 TMPFS = Path("/dev/shm")
 
 
-@pytest.fixture(params=["disk", "tmpfs"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A folder on this machine's disk, and one in memory."""
-    if request.param == "disk":
-        yield tmp_path
-        return
-    made = TMPFS / f"killed-{os.getpid()}"
+@pytest.fixture(scope="module")
+def ext4(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An ext4 of its own, whatever this machine's disk is: RancherOS's /var is one."""
+    folder = tmp_path_factory.mktemp("ext4")
+    image, mounted = folder / "image", folder / "mounted"
+    mounted.mkdir()
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    for command in (["mkfs.ext4", "-q", image], ["mount", "-o", "loop", image, mounted]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no ext4 can be made here: {done.stderr}")
+    yield mounted
+    subprocess.run(["umount", mounted], check=True)
+
+
+@pytest.fixture(params=["ext4", "tmpfs"])
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder on a disk, and one in memory."""
+    on = TMPFS if request.param == "tmpfs" else request.getfixturevalue("ext4")
+    made = on / f"killed-{os.getpid()}"
     made.mkdir()
     try:
         yield made
@@ -82,9 +105,24 @@ def replaced(root: Path, template: Path) -> MachineDisk:
         if not file.is_dir():
             file.unlink()
     shutil.copytree(template, root, dirs_exist_ok=True, symlinks=True)
+    return disk_of(root)
+
+
+def disk_of(root: Path) -> MachineDisk:
+    """Return the disk that is below a folder."""
     disk = MachineDisk.__new__(MachineDisk)
     disk.root = root
     return disk
+
+
+def cleaned(root: Path, copy: Path) -> dict[str, bytes | None]:
+    """Return what ``clean`` would leave of a disk, on a copy of it."""
+    shutil.copytree(root, copy, symlinks=True)
+    in_process.clean(copy)
+    left = contents_of(copy)
+    assert temporaries(disk_of(copy)) == []
+    shutil.rmtree(copy)
+    return left
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=str)
@@ -99,6 +137,9 @@ def test_a_run_killed_at_any_call_leaves_each_file_old_or_new_and_the_next_run_m
     scenario.run(root, store)
     after = contents_of(root)
     allowed = {path: {before[path], *store.contents.get(path, ())} for path in OURS}
+    bare = cleaned(root, folder / "copy")
+    users = None if scenario.edits is None else scenario.edits.encode()
+    assert (bare == dict.fromkeys(OURS) | {paths.CLOUD_CONFIG: users}) == (scenario.edits != LEGACY)
     assert (before == after) == scenario.misread
     scenario.run_next(root)
     mended = contents_of(root)
@@ -112,6 +153,7 @@ def test_a_run_killed_at_any_call_leaves_each_file_old_or_new_and_the_next_run_m
             left = contents_of(root)
             assert {p: left[p] in allowed[p] for p in OURS} == dict.fromkeys(OURS, True), number
             check_folders(disk, scenario)
+            assert cleaned(root, folder / "copy") == bare, number
             scenario.run_next(root)
             assert contents_of(root) == mended, number
             assert temporaries(disk) == []
@@ -129,8 +171,10 @@ def check_folders(disk: MachineDisk, scenario: Scenario) -> None:
     assert loaded <= {"boot.yml", paths.DROP_IN_NAME}
     layers = timed.layers_of(disk)
     assert (layers.problems, layers.fatal) == ((), None)
-    users = "--mine" if scenario.edits else "--debug"
-    assert layers.docker_arguments("extra_args")[0] == users
+    # A null hides the user's own, before the edit and after it.
+    users = {None: ["--debug"], NULL: []}.get(scenario.edits, ["--mine"])
+    items = layers.docker_arguments("extra_args")
+    assert [item for item in items if not item.startswith("--label=")] == users
     for file in [*temporaries(disk), *map(disk.path, (paths.STATE, paths.DROP_IN))]:
         assert not file.exists() or file.stat().st_mode & 0o777 in (0o600, 0o620)
     if scenario.edits:
