@@ -17,7 +17,11 @@ from rancheros_ec2_metadata.records import dataclass
 Value = str | bool | int | tuple[str, ...]
 Kind = Literal["text", "flag", "port", "list"]
 
-_SAFE = r"[A-Za-z0-9_@%+=:,./-]+"
+# No dash comes first: before dockerd, dockerlaunch takes any argument of -b…, -g…, --bip… or --mtu…
+# for the option, wherever it stands (rancheros-contract).
+_SAFE = r"[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*"
+# No slash: of kernel.modprobe, kernel.core_pattern and their like the kernel runs what they name.
+_SYSCTL = r"[A-Za-z0-9 ._:-]{1,128}"
 _PROXY = r"[A-Za-z0-9._~:/@,*%+=\[\]-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOSTNAME = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
@@ -68,7 +72,7 @@ class ConfigPath:
 # the console, which starts after us; Docker's options with Docker.
 _TABLE = (
     ConfigPath("hostname", "text", _HOSTNAME, NEXT_BOOT),
-    ConfigPath("rancher.sysctl.*", "text", r"[A-Za-z0-9 ._:/-]{1,128}", NEXT_BOOT),
+    ConfigPath("rancher.sysctl.*", "text", _SYSCTL, NEXT_BOOT),
     ConfigPath("rancher.network.http_proxy", "text", _PROXY, NEXT_BOOT),
     ConfigPath("rancher.network.https_proxy", "text", _PROXY, NEXT_BOOT),
     ConfigPath("rancher.network.no_proxy", "text", _PROXY, NEXT_BOOT),

@@ -85,16 +85,27 @@ def test_a_proxy_from_a_tag_runs_no_command_at_login(tmp_path: Path, value: str)
     flags = [flag for name in sorted(PROXY_NAMES) for flag in ("-l", f"proxy:{name}")]
     run(disk, {"proxy": value}, *flags, "--set", "no_proxy={tag:proxy},10.0.0.0/8")
     environment = timed.layers_of(disk).environment()
-    set_names = sorted(PROXY_NAMES & environment.keys())
-    working = tmp_path / "login"
+    proxies = {name: environment[name] for name in sorted(PROXY_NAMES & environment.keys())}
+    exported = at_login(proxies, tmp_path)
+    if "://proxy" in value:
+        assert sorted(proxies) == sorted(PROXY_NAMES)
+        assert exported["http_proxy"] == value
+
+
+def at_login(proxies: dict[str, str], folder: Path) -> dict[str, str]:
+    """Return the variables of a login shell; nothing else may happen at the login.
+
+    Args:
+        proxies: by name, as /etc/profile.d has them: $(…) and backquotes are live in both forms.
+        folder: for the shell to work in.
+    """
+    working = folder / "login"
     working.mkdir()
-    # As /etc/profile.d has them on RancherOS: $(…) and backquotes are live in both.
     profile = "".join(
-        f'export {name}="{environment[name]}"\nexport {name}={environment[name]}\n'
-        for name in set_names
+        f'export {name}={text}\nexport {name}="{text}"\n' for name, text in proxies.items()
     )
     done = subprocess.run(
-        ["bash", "--norc", "-c", f'{profile}\nprintf %s "$http_proxy"'],
+        ["bash", "--norc", "-c", f"{profile}\nenv -0"],
         cwd=working,
         capture_output=True,
         text=True,
@@ -102,14 +113,16 @@ def test_a_proxy_from_a_tag_runs_no_command_at_login(tmp_path: Path, value: str)
     )
     assert done.stderr == ""
     assert list(working.iterdir()) == []
-    if "://proxy" in value:
-        assert set_names == sorted(PROXY_NAMES)
-        assert done.stdout == value
+    found = dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
+    assert {name: found[name] for name in proxies} == proxies
+    return found
 
 
 PATHS = [
     "hostname",
     "rancher.sysctl.net.core.somaxconn",
+    "rancher.sysctl.kernel.modprobe",
+    "rancher.sysctl.kernel.core_pattern",
     "rancher.network.http_proxy",
     "rancher.network.https_proxy",
     "rancher.network.no_proxy",
@@ -149,6 +162,11 @@ def test_a_config_path_takes_what_is_safe_there_and_changes_no_other_key(
         assert after == before, value
         if path.startswith("rancher.docker."):
             runs_nothing(got, folder)
+        if path.startswith("rancher.network.") and isinstance(got, str):
+            assert at_login({"http_proxy": got}, folder)["http_proxy"] == value
+        if path.startswith("rancher.sysctl.") and got is not None:
+            # The kernel runs, as root, what kernel.modprobe and its like name.
+            assert not re.search("[/|]", str(got))
 
 
 def pruned(tree: dict[str, Any]) -> None:
@@ -174,6 +192,8 @@ def runs_nothing(value: Any, folder: Path) -> None:
             check=False,
         )
         assert done.stdout.split("\0") == ["dockerd", "--option", text, ""]
+        # dockerlaunch looks at each argument by its first characters: -b…, -g…, --bip…
+        assert not text.startswith("-")
         assert list(working.iterdir()) == []
 
 

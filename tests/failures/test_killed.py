@@ -41,7 +41,8 @@ def ext4(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     mounted.mkdir()
     with image.open("wb") as file:
         file.truncate(16 << 20)
-    for command in (["mkfs.ext4", "-q", image], ["mount", "-o", "loop", image, mounted]):
+    make, mount = ("mkfs.ext4", "-q", image), ("mount", "-o", "loop", image, mounted)
+    for command in (make, mount):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"no ext4 can be made here: {done.stderr}")
