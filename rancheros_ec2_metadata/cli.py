@@ -74,6 +74,8 @@ def _run(arguments: list[str], terminal: Terminal, log: Log) -> int:
         log.debug = settings.debug
     if name == "apply":
         waited = _splay(settings, terminal, log)
+    elif name == "clean":
+        terminal.run_for(settings.deadline)
     # Only now: --help, and what is wrong, need none of it.
     module = importlib.import_module(f"{__package__}.commands.{name.replace('-', '_')}")
     run: Callable[[Call], int] = module.run

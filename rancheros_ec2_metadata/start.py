@@ -1,4 +1,4 @@
-"""Where the program starts: the run at boot in a child under the watchdog, all else in place.
+"""Where the program starts: what a boot waits for in a child under the watchdog, all else in place.
 
 The child is made before anything else is imported. Parent and child share each page until one of
 them writes to it, and Python writes to nearly all: made after the imports, the child cost a tenth
@@ -27,7 +27,7 @@ ec2-metadata: exit 7
 def console() -> None:
     """Run the program as the console script, the image and ``python -m`` do."""
     first = sys.argv[1] if sys.argv[1:] else "apply"
-    if first == "apply" or first.startswith("-"):
+    if first in ("apply", "clean") or first.startswith("-"):
         status = watchdog.supervised(_boot, lambda: os.write(2, _OVERDUE))
         # Not sys.exit: nothing is left to be done, and to take an interpreter down takes a while.
         os._exit(status)

@@ -67,9 +67,15 @@ class Script:
         assert layers.docker_arguments("extra_args")[0] == "--debug"
         return ran
 
-    def process(self, name: str) -> int:
-        """Return the number of a process that left it in a file."""
-        return int((self.folder / name).read_text())
+    def processes(self, name: str) -> list[int]:
+        """Return the numbers of the processes that left them there: several are asked at once."""
+        return [int(number) for number in (self.folder / name).read_text().split()]
+
+
+def any_is_running(processes: list[int]) -> bool:
+    """Tell whether one of some processes is there and no zombie."""
+    assert processes
+    return any(map(is_running, processes))
 
 
 def is_running(process: int) -> bool:
@@ -101,12 +107,12 @@ class Hung:
 
 # Shell text, and the run's deadline. All of these wait, so they wait together.
 HANGS = {
-    "sleeps": ("echo $$ >$here/self; exec sleep 600", DEADLINE),
+    "sleeps": ("echo $$ >>$here/self; exec sleep 600", DEADLINE),
     "ignores-signals": (
-        "trap '' TERM INT HUP; echo $$ >$here/self; while :; do sleep 1; done",
+        "trap '' TERM INT HUP; echo $$ >>$here/self; while :; do sleep 1; done",
         DEADLINE,
     ),
-    "closes-its-output": ("exec >&-; echo $$ >$here/self; exec sleep 600", DEADLINE),
+    "closes-its-output": ("exec >&-; echo $$ >>$here/self; exec sleep 600", DEADLINE),
     "once": (
         # Each question once: they are asked at once.
         f"[ -e $here/$3 ] && exit 1; touch $here/$3; echo '{KEY}'; exec sleep 600",
@@ -137,7 +143,7 @@ def test_a_ros_that_hangs_is_status_7_at_the_deadline_and_is_ended(
     hung: Mapping[str, Hung], name: str
 ) -> None:
     assert hung[name].run.ran.status == 7
-    assert not is_running(hung[name].ros.process("self"))
+    assert not any_is_running(hung[name].ros.processes("self"))
 
 
 def test_a_ros_that_hangs_is_waited_for_ten_seconds_and_costs_no_label(
@@ -204,11 +210,11 @@ def test_children_that_a_ros_leaves_with_its_output_are_not_waited_for_and_are_e
     real = tmp_path / "real"
     real.mkdir()
     sane = fake_ros.executable(real, disk.root, "v1.5.8")
-    ros = Script.of(tmp_path, f'sleep 600 & echo $! >$here/child\n{sane} "$@"')
+    ros = Script.of(tmp_path, f'sleep 600 & echo $! >>$here/child\n{sane} "$@"')
     ran = ros.run(disk, imds, deadline=30)
     assert ran.ran.status == 0
     assert ran.ran.line("read back through ros: as planned")
-    assert not is_running(ros.process("child"))
+    assert not any_is_running(ros.processes("child"))
 
 
 def test_a_ros_is_given_none_of_our_variables(
@@ -224,7 +230,7 @@ def test_a_ros_is_given_none_of_our_variables(
 def test_a_run_that_a_signal_ends_ends_its_ros_too(
     disk: MachineDisk, imds: FakeImds, tmp_path: Path
 ) -> None:
-    ros = Script.of(tmp_path, "sleep 600 & echo $! >$here/child; echo $$ >$here/self; wait")
+    ros = Script.of(tmp_path, "sleep 600 & echo $! >>$here/child; echo $$ >>$here/self; wait")
     argv = program.command(f"--ros={ros.path}", "--root", str(disk.root))
     variables = program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url)
     with subprocess.Popen(argv, env=variables, stderr=subprocess.PIPE, text=True) as run:
@@ -234,5 +240,5 @@ def test_a_run_that_a_signal_ends_ends_its_ros_too(
         os.kill(run.pid, signal.SIGTERM)
         run.communicate(timeout=20)
     assert run.returncode == 128 + signal.SIGTERM
-    assert not is_running(ros.process("self"))
-    assert not is_running(ros.process("child"))
+    assert not any_is_running(ros.processes("self"))
+    assert not any_is_running(ros.processes("child"))

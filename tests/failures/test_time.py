@@ -6,7 +6,12 @@ All runs of this module are made at once, a few at a time: what they do most is 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
+import signal
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,10 +19,12 @@ from pathlib import Path
 
 import pytest
 
+from e2e import program
 from failures import timed
 from failures.timed import SLACK, Timed
 from hostile_imds import ALL_MODES, MODES, NEVER_ACCEPTS, SANE, HostileImds
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from rancheros_ec2_metadata.rancheros import disk as paths
 
 DEADLINE = 6.0
 AT_ONCE = 4
@@ -132,3 +139,34 @@ def test_keys_that_lead_elsewhere_are_not_asked_for(tmp_path: Path) -> None:
         "/latest/meta-data/tags/instance/docker.role",
     ]
     assert not any(secret in run.ran.err for secret in ("user-data", "AKIA"))
+
+
+@pytest.mark.parametrize("command", ["apply", "clean"])
+def test_what_a_boot_waits_for_is_ended_at_the_deadline_even_where_it_stands_still(
+    tmp_path: Path, command: str
+) -> None:
+    """As on a disk that hangs: it looks at no clock of its own any more."""
+    disk = timed.user_machine(tmp_path / "disk")
+    before = disk.snapshot()
+    conf = os.open(disk.path(paths.CONF), os.O_RDONLY)
+    fcntl.flock(conf, fcntl.LOCK_EX)  # so that it is still there to be stopped
+    started = time.monotonic()
+    argv = program.command(command, "--deadline=3", "--root", str(disk.root))
+    with closing_handle(conf), subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        assert "rancheros-ec2-metadata" in run.stderr.readline()
+        (child,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGSTOP)
+        _, log = run.communicate(timeout=20)
+    assert time.monotonic() - started < 3 + SLACK
+    assert run.returncode == 7
+    assert "every file is its old or its new self" in log
+    assert disk.snapshot() == before
+
+
+@contextlib.contextmanager
+def closing_handle(handle: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(handle)

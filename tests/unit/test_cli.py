@@ -162,11 +162,12 @@ def test_commands_without_a_machine_name_what_is_wrong_too(arguments: tuple[str,
     assert (said.status, said.out) == (2, "")
 
 
-def test_only_the_run_at_boot_has_a_watchdog_and_tells_it_the_deadline(
+def test_only_what_a_boot_waits_for_has_a_watchdog_and_tells_it_the_deadline(
     ec2: Callable[..., Said],
 ) -> None:
     assert ec2("--deadline", "7").deadlines == [7]
     assert ec2("apply", AWS_METADATA_DEADLINE="9").deadlines == [9]
+    assert ec2("clean", "--deadline", "7").deadlines == [7]
     assert ec2("plan", "--deadline", "7").deadlines == []
     assert ec2("--deadline", "7", "--nonsense").deadlines == []
 
