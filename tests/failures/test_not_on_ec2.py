@@ -1,0 +1,163 @@
+"""Is this EC2? What a machine's firmware says decides how long a silence is waited for.
+
+All runs of this module are made at once: what they do most is wait.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from e2e import program
+from failures import timed
+from failures.in_process import GivenEc2, found
+from failures.in_process import run as in_process_run
+from failures.timed import SLACK, Timed
+from machine import MachineDisk
+from rancheros_ec2_metadata.rancheros import disk as paths
+from real_parts.namespace import IMDS_IPV4, IMDS_IPV6, Namespace
+
+pytestmark = pytest.mark.real_parts
+
+DMI = "/sys/class/dmi/id"
+VENDOR, UUID, BIOS = f"{DMI}/sys_vendor", f"{DMI}/product_uuid", f"{DMI}/bios_version"
+XEN_UUID = "/sys/hypervisor/uuid"
+OURS, SWAPPED = "ec2e1916-9099-7caf-fd21-012345abcdef", "45E12AEC-DCD1-B213-94ED-012345ABCDEF"
+THEIRS = "4c4c4544-0051-3010-8052-b4c04f4d3232"
+
+# ec2-facts.md, "Is this EC2?": each sign, alone and beside what says nothing.
+ON_EC2: Mapping[str, Mapping[str, str]] = {
+    "nitro": {VENDOR: "Amazon EC2"},
+    "xen-product-uuid": {VENDOR: "Xen", UUID: OURS.upper(), BIOS: "4.2"},
+    "xen-product-uuid-swapped": {VENDOR: "Xen", UUID: SWAPPED},
+    "xen-hypervisor-uuid": {VENDOR: "Xen", XEN_UUID: OURS, UUID: THEIRS},
+    "xen-hypervisor-uuid-swapped": {XEN_UUID: SWAPPED.lower()},
+    "xen-bios": {VENDOR: "Xen", BIOS: "4.11.amazon"},
+}
+UNCLEAR: Mapping[str, Mapping[str, str]] = {
+    "nothing-readable": {},
+    "xen-alone": {VENDOR: "Xen"},
+    "xen-of-others": {VENDOR: "Xen", UUID: THEIRS, XEN_UUID: THEIRS, BIOS: "4.11.1"},
+}
+ELSEWHERE: Mapping[str, Mapping[str, str]] = {
+    "kvm": {VENDOR: "QEMU", UUID: THEIRS, BIOS: "1.16.2"},
+    "another-vendor": {VENDOR: "Not Amazon EC2"},
+}
+DEADLINE = {**dict.fromkeys(ON_EC2, 3.0), **dict.fromkeys((*UNCLEAR, *ELSEWHERE), 60.0)}
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Networks in which the metadata service does not answer.
+
+    Args:
+        refuses: nobody listens at its addresses. swallows: somebody does, and says nothing.
+        unreachable: there is no way to them.
+    """
+
+    refuses: Namespace
+    swallows: Namespace
+    unreachable: Namespace
+
+
+@pytest.fixture(scope="module")
+def silence() -> Iterator[Silence]:
+    with (
+        Namespace.opened() as refuses,
+        Namespace.opened() as swallows,
+        Namespace.opened("empty") as unreachable,
+        swallows.listen(IMDS_IPV4, 80),
+        swallows.listen(IMDS_IPV6, 80),
+    ):
+        yield Silence(refuses, swallows, unreachable)
+
+
+@pytest.fixture(scope="module")
+def runs(
+    silence: Silence, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[tuple[str, str], Future[Timed]]]:
+    """The run of each firmware in each silence."""
+
+    def run(firmware: Mapping[str, str], network: Namespace, deadline: float) -> Timed:
+        disk = MachineDisk(tmp_path_factory.mktemp("machine") / "disk")
+        disk.user_data("#cloud-config\nrancher: {docker: {extra_args: [--debug]}}\n")
+        in_process_run(disk.root, GivenEc2(found({"docker.role": "web"})))
+        for path, text in firmware.items():
+            disk.write(path, text + "\n")
+        argv = program.command(f"--deadline={deadline:g}", "--root", str(disk.root))
+        environment = program.unmeasured(program.environment())
+        started = time.monotonic()
+        done = network.run(argv, env=environment, seconds=90)
+        return Timed(program.Ran.of(done), time.monotonic() - started, disk)
+
+    networks = {
+        "refuses": silence.refuses,
+        "swallows": silence.swallows,
+        "unreachable": silence.unreachable,
+    }
+    with ThreadPoolExecutor(6) as pool:
+        yield {
+            (name, kind): pool.submit(run, firmware, network, DEADLINE[name])
+            for name, firmware in {**ELSEWHERE, **UNCLEAR, **ON_EC2}.items()
+            for kind, network in networks.items()
+        }
+
+
+SILENCES = ("refuses", "swallows", "unreachable")
+in_each_silence = pytest.mark.parametrize("kind", SILENCES)
+
+
+def nothing_of_ours(disk: MachineDisk) -> bool:
+    return not disk.path(paths.DROP_IN).exists() and not disk.path(paths.STATE).exists()
+
+
+@in_each_silence
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_elsewhere_by_its_firmware_it_is_status_3_at_once(
+    runs: Mapping[tuple[str, str], Future[Timed]], name: str, kind: str
+) -> None:
+    run = runs[name, kind].result()
+    assert run.ran.status == 3
+    assert run.seconds < SLACK
+    assert run.ran.line("error", "its firmware says: nothing is asked")
+    assert nothing_of_ours(run.disk)
+
+
+@in_each_silence
+@pytest.mark.parametrize("name", UNCLEAR)
+def test_where_the_firmware_is_unclear_it_is_status_3_after_5_seconds_of_silence(
+    runs: Mapping[tuple[str, str], Future[Timed]], name: str, kind: str
+) -> None:
+    run = runs[name, kind].result()
+    assert run.ran.status == 3
+    assert 4 < run.seconds < 5 + SLACK
+    assert run.ran.line("error", "no metadata service has answered within 5 s")
+    assert nothing_of_ours(run.disk)
+
+
+@in_each_silence
+@pytest.mark.parametrize("name", ON_EC2)
+def test_on_ec2_by_its_firmware_a_silence_is_status_4_at_the_end_of_reading(
+    runs: Mapping[tuple[str, str], Future[Timed]], name: str, kind: str
+) -> None:
+    run = runs[name, kind].result()
+    assert run.ran.status == 4
+    # Reading may last five sixths of the deadline.
+    assert 2.2 < run.seconds < 3 + SLACK
+    assert not nothing_of_ours(run.disk)
+
+
+def test_elsewhere_with_an_endpoint_set_that_endpoint_is_asked_for_5_seconds(
+    silence: Silence, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    disk = MachineDisk(tmp_path_factory.mktemp("machine") / "disk")
+    program.elsewhere(disk)
+    endpoint = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{IMDS_IPV4}"}
+    before = ("nsenter", f"--net=/proc/{silence.swallows.first.pid}/ns/net")
+    run = timed.run(disk, deadline=60, variables=endpoint, before=before)
+    assert run.ran.status == 3
+    assert 4 < run.seconds < 5 + SLACK
