@@ -192,7 +192,7 @@ def test_a_folder_in_place_of_our_own_file_is_left_and_named(disk: MachineDisk, 
 def test_a_folder_in_place_of_cloud_config_is_left_and_the_labels_are_set(tmp_path: Path) -> None:
     disk = timed.user_machine(tmp_path / "disk")
     disk.path(paths.CLOUD_CONFIG).mkdir()
-    run(disk)
+    assert run(disk).status == 0
     assert disk.path(paths.CLOUD_CONFIG).is_dir()
     assert in_force(disk) == ("--debug", LABEL)
 
@@ -215,8 +215,9 @@ def test_without_the_folder_of_drop_ins_it_is_made(disk: MachineDisk) -> None:
 def test_a_file_in_place_of_conf_is_left_and_named(disk: MachineDisk) -> None:
     shutil.rmtree(disk.path(paths.CONF))
     disk.path(paths.CONF).write_bytes(VICTIM)
-    with pytest.raises(FilesError, match="Not a directory"):
+    with pytest.raises(FilesError, match="Not a directory") as raised:
         run(disk)
+    assert raised.value.status == 5
     assert disk.path(paths.CONF).read_bytes() == VICTIM
 
 

@@ -128,7 +128,7 @@ def test_nothing_is_asked_of_ec2_before_the_first_plan_is_on_the_disk(disk: Mach
     ec2 = GivenEc2(found(WEB))
     seen: list[tuple[tuple[str, ...], dict[str, str]]] = []
     ec2.before = lambda: seen.append((items(disk), ours(disk)))
-    run(disk, ec2)
+    assert run(disk, ec2).status == 0
     assert seen == [(users(disk), {STATUS_VARIABLE: "none"})]
 
 
@@ -173,7 +173,7 @@ def test_metadata_of_the_same_start_is_kept(disk: MachineDisk) -> None:
 def test_kept_tags_follow_the_settings_of_today(disk: MachineDisk) -> None:
     run(disk, GivenEc2(found(WEB)))
     today = settings(disk, "DATABASE")
-    run(disk, GivenEc2(found(None, notes=LOST)), given=today)
+    assert run(disk, GivenEc2(found(None, notes=LOST)), given=today).status == 4
     variables = ours(disk)
     assert "DB_HOST" not in variables
     assert variables["DATABASE"] == "db.internal"
@@ -206,7 +206,7 @@ def test_a_machine_that_is_known_by_its_uuid_alone_keeps_its_tags_where_ec2_is_s
 ) -> None:
     xen = Machine("yes", None, "ec2-me")
     run(disk, GivenEc2(found(WEB)), xen)
-    run(disk, GivenEc2(found(None, instance_id=None, notes=LOST)), xen)
+    assert run(disk, GivenEc2(found(None, instance_id=None, notes=LOST)), xen).status == 4
     assert items(disk)[-1] == LABEL
     assert ours(disk)[STATUS_VARIABLE] == "kept"
 
@@ -269,9 +269,9 @@ def test_a_state_that_was_damaged_between_two_runs_costs_no_label_and_doubles_no
 
 def test_a_state_of_no_use_is_named_in_the_log(disk: MachineDisk) -> None:
     disk.write(paths.STATE, DAMAGE["cut"])
-    assert (
-        "is of no use (it is not JSON); it is written anew" in run(disk, GivenEc2(found(WEB))).log
-    )
+    booted = run(disk, GivenEc2(found(WEB)))
+    assert booted.status == 0
+    assert "is of no use (it is not JSON); it is written anew" in booted.log
 
 
 def test_a_whole_boot_of_a_baked_image_is_told_by_its_asset_tag(tmp_path: Path) -> None:

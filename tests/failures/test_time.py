@@ -132,6 +132,7 @@ def test_keys_that_lead_elsewhere_are_not_asked_for(tmp_path: Path) -> None:
     disk = timed.user_machine(tmp_path / "disk")
     with server as url:
         run = timed.run(disk, deadline=10, variables={"AWS_EC2_METADATA_SERVICE_ENDPOINT": url})
+    assert run.ran.status == 4
     assert disk.extra_args() == ["--debug", "--label=docker.role=web"]
     tags = [target for _, target in server.requests if "/tags/instance" in target]
     assert tags == [
