@@ -138,16 +138,48 @@ DATA_MODES: dict[str, Mapping[str, Script]] = {
     },
 }
 
+SANE = FakeInstance(role="docker-node", tags={"docker.role": "web"}, user_data="secret: user-data")
+
+
+def described(*tags: bytes, more: bytes = b"", prolog: bytes = b"") -> Mapping[str, Script]:
+    """Answer any request as DescribeTags does, with keys and values as they are here."""
+    sets = b"".join(
+        b"<item><resourceId>%s</resourceId><key>%s</key><value>x</value></item>"
+        % (SANE.instance_id.encode(), tag)
+        for tag in tags
+    )
+    space = b'xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"'
+    answer = b"<DescribeTagsResponse %s><tagSet>%s</tagSet>%s</DescribeTagsResponse>"
+    return {"*": whole(prolog + answer % (space, sets, more), kind="text/xml")}
+
+
+# Each entity is ten of the one before: a good 10 GB in all.
+BILLION = b"<!DOCTYPE x [<!ENTITY a '%s'>%s]>" % (
+    b"a" * 10,
+    b"".join(b"<!ENTITY %c '%s'>" % (n + 1, b"&%c;" % n * 10) for n in range(ord("a"), ord("j"))),
+)
+# An EC2 API that answers, but not as one.
+API_MODES: dict[str, Mapping[str, Script]] = {
+    "25000-tags": described(*(b"docker.%06d" % n for n in range(25_000))),
+    "pages-without-end": described(b"docker.k", more=b"<nextToken>again</nextToken>"),
+    "entities": described(b"docker.&j;", prolog=BILLION),
+    "external-entity": described(
+        b"docker.&x;", prolog=b"<!DOCTYPE x [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>"
+    ),
+    "nul-in-xml": described(b"docker.\0"),
+    "no-utf8-in-xml": described(b"docker.\xff\xfe"),
+    "deep-xml": {"*": whole(b"<a>" * 300_000, kind="text/xml")},
+    "other-xml": {"*": whole(b"<html><body>Log in</body></html>", kind="text/xml")},
+}
+
 NEVER_ACCEPTS = "never-accepts"
 ALL_MODES = (NEVER_ACCEPTS, *MODES, *DATA_MODES)
-
-SANE = FakeInstance(role="docker-node", tags={"docker.role": "web"}, user_data="secret: user-data")
 
 
 def rules(mode: str, at: str) -> Mapping[str, Script]:
     if mode == NEVER_ACCEPTS:
         return {}
-    return DATA_MODES[mode] if mode in DATA_MODES else {at: MODES[mode]}
+    return {**DATA_MODES, **API_MODES}[mode] if mode not in MODES else {at: MODES[mode]}
 
 
 def sane_part(mode: str) -> FakeInstance:

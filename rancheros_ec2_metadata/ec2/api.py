@@ -30,6 +30,7 @@ from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
 from .api_errors import Asked
+from .tags import MOST_KEYS
 from .transport import TooLongError, cause, read_capped
 
 if TYPE_CHECKING:
@@ -164,6 +165,8 @@ class TagsApi:
             for tag in page["Tags"]:
                 if tag.get("ResourceId") == instance_id and tag.get("Key"):
                     tags[tag["Key"]] = tag.get("Value", "")
+            if len(tags) > MOST_KEYS:
+                raise ResponseParserError("more tags than an instance can have")
         return tags
 
     def _asked(self) -> Asked:

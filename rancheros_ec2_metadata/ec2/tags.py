@@ -22,7 +22,7 @@ TAGS_PATH = "meta-data/tags/instance"
 # The only keys an instance can have while its tags are in the metadata service.
 _KEY = re.compile(r"[0-9a-zA-Z\-_+=,.@:]{1,255}")
 # At most 50, and those of `aws:`, which are not counted.
-_MOST_KEYS = 256
+MOST_KEYS = 256
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def read_tags(
     if listed is None:
         return None
     keys = list(dict.fromkeys(line for line in listed.split("\n") if line))
-    if len(keys) > _MOST_KEYS:
+    if len(keys) > MOST_KEYS:
         raise AttemptError(f"{TAGS_PATH}: lists {len(keys)} tags, more than an instance can have")
     if keys and not any(map(_KEY.fullmatch, keys)):
         raise AttemptError(f"{TAGS_PATH}: {shown(keys[0])} and what follows are no keys of tags")

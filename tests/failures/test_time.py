@@ -22,7 +22,7 @@ import pytest
 from e2e import program
 from failures import timed
 from failures.timed import SLACK, Timed
-from hostile_imds import ALL_MODES, MODES, NEVER_ACCEPTS, SANE, HostileImds
+from hostile_imds import ALL_MODES, API_MODES, MODES, NEVER_ACCEPTS, SANE, HostileImds
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.rancheros import disk as paths
 
@@ -64,7 +64,7 @@ class Case:
 
 WHOLE_IMDS = [Case("imds", mode) for mode in ALL_MODES]
 TAGS = [Case("tags", mode) for mode in MODES]
-API = [Case("api", mode) for mode in (NEVER_ACCEPTS, *MODES)]
+API = [Case("api", mode) for mode in (NEVER_ACCEPTS, *MODES, *API_MODES)]
 # Modes that do no harm to what an instance is: the metadata is there all the same.
 STILL_AN_INSTANCE = ("100000-keys", "dotted-keys", "invalid-utf8", "nul-bytes")
 
