@@ -83,9 +83,7 @@ class Store:
         target = self._at(change.path)
         temporary = target.with_name(f"{_TEMPORARY}{target.name.lstrip('.')}")
         with _named(change.path, "could not be written"):
-            if target.parent.is_symlink():
-                raise _link(str(change.path.rpartition("/")[0]))
-            if change.path == paths.DROP_IN:
+            if change.path == paths.DROP_IN and not target.parent.is_symlink():
                 target.parent.mkdir(mode=0o755, exist_ok=True)
             like = self._check(change)
             try:
@@ -123,9 +121,12 @@ class Store:
         """Return the target's attributes to keep, None for a file of ours.
 
         Raises:
-            ChangedError: its content is not what the plan was made from, or it is a symlink.
+            ChangedError: its content is not what the plan was made from.
+            FilesError: it, or its folder, is a symlink.
         """
         target = self._at(change.path)
+        if target.parent.is_symlink():
+            raise _link(change.path.rpartition("/")[0])
         try:
             handle = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -144,7 +145,8 @@ class Store:
 
     def _sweep(self) -> None:
         """Remove what a run that was killed has left."""
-        for folder in (self._at(paths.CONF), self._at(paths.CLOUD_CONFIG_D)):
+        conf, drop_ins = self._at(paths.CONF), self._at(paths.CLOUD_CONFIG_D)
+        for folder in (conf, *([] if drop_ins.is_symlink() else [drop_ins])):
             with contextlib.suppress(OSError):
                 for entry in os.scandir(folder):
                     if entry.name.startswith(_TEMPORARY):

@@ -90,6 +90,71 @@ def test_a_folder_in_a_links_place_is_not_entered(root: Path) -> None:
     assert list((root / "elsewhere").iterdir()) == []
 
 
+def test_nothing_is_removed_through_a_link_in_the_folders_place(root: Path) -> None:
+    (root / "elsewhere").mkdir()
+    there = [root / "elsewhere" / name for name in (paths.DROP_IN_NAME, ".ec2-metadata.tmp.x")]
+    for file in there:
+        file.write_bytes(b"old")
+    (root / paths.CLOUD_CONFIG_D.lstrip("/")).symlink_to(root / "elsewhere")
+    with Store(root).locked(Limit.after(1, Clock())):
+        with pytest.raises(FilesError, match="symbolic link"):
+            Store(root).write(FileChange(paths.DROP_IN, b"old", None))
+        assert [file.read_bytes() for file in there] == [b"old", b"old"]
+
+
+def test_what_is_written_while_we_write_is_not_lost(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ros` takes no lock, and may write when our new text is on the disk already."""
+    (root / CLOUD_CONFIG).write_bytes(b"old")
+    fsync = os.fsync
+
+    def meanwhile(handle: int) -> None:
+        fsync(handle)
+        (root / CLOUD_CONFIG).write_bytes(b"theirs")
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    with pytest.raises(ChangedError):
+        Store(root).write(FileChange(paths.CLOUD_CONFIG, b"old", b"new"))
+    assert (root / CLOUD_CONFIG).read_bytes() == b"theirs"
+    assert files(root) == ["cloud-config.yml"]
+
+
+def test_a_file_is_on_the_disk_before_its_name_and_its_name_before_the_next_file(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a loss of power leaves is as whole as what SIGKILL leaves."""
+    done: list[str] = []
+    fsync, replace, unlink = os.fsync, os.replace, Path.unlink
+
+    def name(path: str | Path) -> str:
+        return str(path).rpartition("/")[2]
+
+    def synced(handle: int) -> None:
+        fsync(handle)
+        done.append(f"synced {name(Path(f'/proc/self/fd/{handle}').readlink())}")
+
+    def replaced(source: Path, target: Path) -> None:
+        assert source.read_bytes() == b"new"
+        replace(source, target)
+        done.append(f"replaced {name(target)}")
+
+    def unlinked(path: Path, *, missing_ok: bool = False) -> None:
+        if path.exists():
+            done.append(f"removed {name(path)}")
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    monkeypatch.setattr(Path, "unlink", unlinked)
+    Store(root).write(FileChange(paths.STATE, None, b"new"))
+    Store(root).write(FileChange(paths.STATE, b"new", None))
+    assert done == [
+        *("synced .ec2-metadata.tmp.ec2-metadata.json", "replaced .ec2-metadata.json"),
+        *("synced conf", "removed .ec2-metadata.json", "synced conf"),
+    ]
+
+
 def test_a_folder_where_the_file_should_be_is_named_and_left(root: Path) -> None:
     (root / DROP_IN).mkdir(parents=True)
     with pytest.raises(FilesError, match="zz-ec2-metadata"):
