@@ -61,23 +61,31 @@ class Asker:
             uses_tags=self.settings.uses_tags,
         )
         findings = Findings()
-        self._bounded(findings, lambda: gather_imds(question, self.machine, self.imds, findings))
+        self._bounded(
+            question,
+            findings,
+            lambda: gather_imds(question, self.machine, self.imds, findings),
+        )
         if findings.needs_api:
             if not _threads_start():
                 so_far(findings)
             self._bounded(
+                question,
                 findings,
                 lambda: gather_api(question, self.settings.api, self.imds, findings),
             )
         return findings
 
-    def _bounded(self, findings: Findings, work: Callable[[], None]) -> None:
+    def _bounded(self, question: Question, findings: Findings, work: Callable[[], None]) -> None:
         left = self.imds.limit.left()
         try:
             abandonable(work, left + (self.deadline.left() - left) * _OVERRUN)
         except TimeoutError:
             text = f"EC2 did not answer in time; the run was {findings.step}"
             findings.notes.append(error(ExitStatus.INCOMPLETE, text))
+            # No time is left for the API; and a required tag that has not come is named.
+            findings.needs_api = False
+            findings.conclude(question)
         noted = list(findings.notes)
         del findings.notes[: len(noted)]
         self.log.notes(noted)

@@ -17,6 +17,7 @@ from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.log import Log
+from rancheros_ec2_metadata.records import replace
 from rancheros_ec2_metadata.settings import ApiSettings, ImdsSettings, Settings
 
 
@@ -95,6 +96,28 @@ def test_reading_that_does_not_end_is_left_behind_and_what_was_found_stands(
     assert found.variables == {"AWS_X": "x"}
     assert log.status() is ExitStatus.INCOMPLETE
     assert "asking for ever" in stream.getvalue()
+
+
+def test_a_required_tag_is_missing_too_where_the_wait_for_it_does_not_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    release = threading.Event()
+
+    def waits_for_the_tag(*args: object) -> None:
+        findings = args[3]
+        assert isinstance(findings, Findings)
+        findings.step = "waiting for tags"
+        release.wait(60)
+
+    monkeypatch.setattr(asking, "gather_imds", waits_for_the_tag)
+    stream = io.StringIO()
+    log = Log(stream)
+    waiting = asker("http://127.0.0.1:9", log, 0.05, 0.2)
+    required = replace(waiting.settings, require_tags=("docker.role",))
+    replace(waiting, settings=required).ask(kept=False, so_far=never)
+    release.set()
+    assert log.status() is ExitStatus.REQUIRED_TAG
+    assert "the required tag 'docker.role' has not come" in stream.getvalue()
 
 
 def test_whether_threads_start_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
