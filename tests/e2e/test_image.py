@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import PIPE, STDOUT
+from subprocess import PIPE, STDOUT, CalledProcessError
 from typing import Any
 
 import pytest
@@ -24,7 +26,29 @@ from real_parts.namespace import IMDS_IPV4, Namespace
 
 pytestmark = pytest.mark.real_parts
 
+MAKEFILE = (image.ROOT / "Makefile").read_text()
 TAGS = {"docker.role": "web", "docker.motto": "café $(id)"}
+CLONE_THREAD = 0x10000
+# No thread starts. system-docker's profile refuses clone3 as it refuses all that it does not know,
+# and so glibc's threads; musl's are made with clone, which only this one refuses.
+NO_THREADS = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [
+        {"names": ["clone3"], "action": "SCMP_ACT_ERRNO"},
+        {
+            "names": ["clone"],
+            "action": "SCMP_ACT_ERRNO",
+            "args": [
+                {
+                    "index": 0,
+                    "value": CLONE_THREAD,
+                    "valueTwo": CLONE_THREAD,
+                    "op": "SCMP_CMP_MASKED_EQ",
+                }
+            ],
+        },
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +113,13 @@ class Machine:
     conf: Path
     options: list[str]
 
+    def docker_labels(self) -> dict[str, str]:
+        """Start a dockerd with the arguments that were written; return the labels it reports."""
+        drop_in = yaml.safe_load((self.conf / "cloud-config.d/zz-ec2-metadata.yml").read_text())
+        items = drop_in["rancher"]["docker"]["extra_args"]
+        with Dockerd.started(self.dockerd.namespace, items) as user_docker:
+            return user_docker.labels()
+
 
 @pytest.fixture
 def machine(
@@ -126,10 +157,19 @@ def wait_for_line(dockerd: Dockerd, container: str) -> None:
 
 def test_it_labels_docker_with_the_rights_that_the_service_has(machine: Machine) -> None:
     machine.dockerd.docker("run", *machine.options, image.IMAGE)
-    drop_in = yaml.safe_load((machine.conf / "cloud-config.d/zz-ec2-metadata.yml").read_text())
-    items = drop_in["rancher"]["docker"]["extra_args"]
-    with Dockerd.started(machine.dockerd.namespace, items) as user_docker:
-        assert user_docker.labels() == TAGS
+    assert machine.docker_labels() == TAGS
+
+
+def test_it_labels_docker_where_no_thread_can_start(machine: Machine, tmp_path: Path) -> None:
+    profile = tmp_path / "seccomp.json"
+    profile.write_text(json.dumps(NO_THREADS))
+    run = ["run", f"--security-opt=seccomp={profile}", *machine.options]
+    thread = ["-c", "import threading; threading.Thread(target=print).start()"]
+    with pytest.raises(CalledProcessError) as refused:
+        machine.dockerd.docker(*run, "--entrypoint=python3", image.IMAGE, *thread)
+    assert "can't start new thread" in refused.value.stderr
+    machine.dockerd.docker(*run, image.IMAGE)
+    assert machine.docker_labels() == TAGS
 
 
 def test_no_module_is_compiled_at_boot_and_no_library_complains(machine: Machine) -> None:
@@ -141,6 +181,20 @@ def test_no_module_is_compiled_at_boot_and_no_library_complains(machine: Machine
     assert any("botocore" in name for name in loaded)
     assert [name for name in loaded if not name.endswith(".pyc")] == []
     assert "Warning" not in done.stderr
+
+
+@pytest.mark.parametrize("machine_type", ["x86_64", "aarch64"])
+def test_all_that_is_locked_has_wheels_for_the_default_base(
+    machine_type: str, tmp_path: Path
+) -> None:
+    python = re.findall(r"^BASE_IMAGE \?= python:(\d\.\d+)-alpine$", MAKEFILE, re.MULTILINE)
+    of_base = [f"--platform=musllinux_1_2_{machine_type}", f"--python-version={python[0]}"]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    found = [*pip, "--dry-run", "--ignore-installed", f"--target={tmp_path}", *of_base]
+    exact = ["--require-hashes", "--only-binary=:all:", "--implementation=cp"]
+    lock = f"--requirement={image.ROOT / 'requirements.lock'}"
+    done = subprocess.run([*found, *exact, lock], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_buildkit_builds_the_same_files(dockerd: Dockerd) -> None:
