@@ -13,6 +13,16 @@ import pytest
 import yaml
 
 from docs import templates
+from docs.commands import (
+    ELSEWHERE,
+    LISTS,
+    NOT_RUN,
+    commands,
+    everything,
+    in_sentences,
+    run_here,
+    why_not,
+)
 from docs.definitions import cloud_configs
 from docs.pages import ROOT, SHELLS, Page, blocks, pages
 from docs.shell import Shell
@@ -20,7 +30,6 @@ from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.rancheros import disk as paths
 
-LISTS = Page("docs/commands-not-run.md")
 TAGS = {
     "docker.environment": "production",
     "docker.role": "web",
@@ -47,35 +56,6 @@ rancher:
   services_include:
     amazon-metadata: true
 """
-
-
-def listed(title: str) -> dict[str, str]:
-    """Return a list of the page: command to where or why."""
-    table = LISTS.text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-    return dict(re.findall(r"^\| ((?:all of )?`.*`) \| (.*) \|$", table, re.MULTILINE))
-
-
-ELSEWHERE = listed("Run by other tests")
-NOT_RUN = {key.strip("`"): why for key, why in listed("Not run").items()}
-
-
-def why_not(command: str) -> str | None:
-    """Return why a command is not run here; None if it is to be."""
-    return ELSEWHERE.get(f"`{command}`") or next(
-        (why for start, why in NOT_RUN.items() if command.startswith(start)), None
-    )
-
-
-def commands(page: Page) -> list[str]:
-    if f"all of `{page.name}`" in ELSEWHERE:
-        return []
-    return [line for block in page.blocks if block.language in SHELLS for line in block.lines]
-
-
-def run_here(page: Page) -> list[str]:
-    return [
-        line for line in commands(page) if not line.startswith("make ") and why_not(line) is None
-    ]
 
 
 PAGES = [page for page in pages() if run_here(page)]
@@ -144,18 +124,43 @@ def test_a_make_target_in_a_page_is_run_somewhere_or_named() -> None:
 
 
 def test_the_lists_have_no_command_that_no_page_has() -> None:
-    everything = [line for page in pages() for line in commands(page)]
     named = [key.strip("`") for key in ELSEWHERE if not key.startswith("all of")]
-    assert [command for command in named if command not in everything] == []
-    unused = [s for s in NOT_RUN if not any(line.startswith(s) for line in everything)]
+    assert [command for command in named if command not in everything()] == []
+    unused = [s for s in NOT_RUN if not any(line.startswith(s) for line in everything())]
     assert unused == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_a_command_in_a_sentence_is_run_somewhere_or_named(page: Page) -> None:
+    known = [line.removeprefix("sudo ") for each in PAGES for line in run_here(each)]
+    known += [key.strip("`").removeprefix("sudo ") for key in (*ELSEWHERE, *NOT_RUN)]
+    # What is only the beginning of one (`ros service enable`) tells which is meant.
+    unknown = [
+        span
+        for span in in_sentences(page)
+        if why_not(span) is None
+        and not any(line.startswith(span.removeprefix("sudo ")) for line in known)
+    ]
+    assert unknown == []
 
 
 def test_what_runs_a_command_elsewhere_is_there() -> None:
     for where in ELSEWHERE.values():
-        file, _, name = where.strip("`").partition("::")
+        file, _, name = where.split("`")[1].partition("::")
         text = (ROOT / file).read_text("utf-8")
         assert not name or f"\ndef {name}(" in text, where
+
+
+def test_every_image_that_cannot_be_pulled_here_is_named_with_what_stands_for_it() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    compose = (ROOT / "docker-compose.test.yml").read_text("utf-8")
+    images = set(re.findall(r"^BASE_IMAGE \?= (\S+)$", makefile, re.MULTILINE))
+    images |= set(re.findall(r"_IMAGE:-([^}]+)\}", compose))
+    for dockerfile in (ROOT / "examples").rglob("Dockerfile"):
+        images |= set(re.findall(r"^FROM (\S+)", dockerfile.read_text("utf-8"), re.MULTILINE))
+    assert len(images) > 2
+    named = LISTS.text.partition("\n## Not the real thing\n")[2]
+    assert {image for image in images if f"`{image}`" not in named} == set()
 
 
 def test_every_shell_block_says_which_lines_are_commands() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -80,6 +81,39 @@ def test_the_console_script_runs_the_program() -> None:
     (script,) = distribution("rancheros-ec2-metadata").entry_points.select(group="console_scripts")
     assert script.name == "rancheros-ec2-metadata"
     assert callable(script.load())
+
+
+def calls(*target: str) -> list[list[str]]:
+    """Return the commands that a make target would run, as words."""
+    make = ["make", "--dry-run", "--no-print-directory", *target]
+    done = subprocess.run(make, cwd=ROOT, check=True, capture_output=True, text=True)
+    return [shlex.split(line) for line in done.stdout.replace("\\\n", " ").splitlines()]
+
+
+def test_the_archive_has_the_name_that_it_is_given() -> None:
+    name = f"example/rancheros-ec2-metadata:{rancheros_ec2_metadata.__version__}"
+    build, _, save, gzip = calls("preload", "IMAGE=example/rancheros-ec2-metadata", "DIST=there")
+    assert build[build.index("--tag") + 1] == name
+    archive = f"there/rancheros-ec2-metadata-{rancheros_ec2_metadata.__version__}.tar"
+    assert save == ["docker", "save", "--output", archive, name]
+    assert (gzip[0], gzip[-1]) == ("gzip", archive)
+
+
+def test_a_release_is_of_both_architectures_in_the_only_form_that_system_docker_pulls() -> None:
+    (build,) = calls("release-image", "IMAGE=registry.example.com/x")
+    assert build[:3] == ["docker", "buildx", "build"]
+    assert build[build.index("--platform") + 1] == "linux/amd64,linux/arm64"
+    # Either would be an index of OCI's own media types.
+    assert {"--provenance=false", "--sbom=false"} <= set(build)
+    output = dict(part.split("=") for part in build[build.index("--output") + 1].split(","))
+    assert output == {
+        "type": "image",
+        "name": f"registry.example.com/x:{rancheros_ec2_metadata.__version__}",
+        "push": "true",
+        "oci-mediatypes": "false",
+        "compression": "gzip",
+        "force-compression": "true",
+    }
 
 
 def test_every_rule_that_is_ignored_says_why() -> None:
