@@ -24,8 +24,15 @@ from botocore.session import Session
 import prune_botocore
 
 FULL_DATA = Path(botocore.__file__).parent / "data"
-PARTITIONS = json.loads((FULL_DATA / "endpoints.json").read_text())["partitions"]
-REGIONS = [region for partition in PARTITIONS for region in partition["regions"]]
+# The second knows more of them.
+REGIONS = sorted(
+    {
+        region
+        for name in ("endpoints.json", "partitions.json")
+        for partition in json.loads((FULL_DATA / name).read_text())["partitions"]
+        for region in partition["regions"]
+    }
+)
 FILTER = [{"Name": "resource-id", "Values": ["i-0123456789abcdef0"]}]
 
 
