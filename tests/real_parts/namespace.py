@@ -178,6 +178,21 @@ class Namespace:
                 raise
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
+    def connect(self, other: Namespace) -> tuple[str, str]:
+        """Join the two networks by a cable; return the IPv4 address of this end and of the other.
+
+        Raises:
+            subprocess.CalledProcessError: the kernel has no such cables.
+        """
+        ends = [str(_child_of(namespace.first)) for namespace in (self, other)]
+        cable = ["ip", "link", "add", "cable", "netns", ends[0], "type", "veth"]
+        subprocess.run([*cable, "peer", "name", "cable", "netns", ends[1]], check=True)
+        addresses = ("192.0.2.1", "192.0.2.2")
+        for namespace, address in zip((self, other), addresses, strict=True):
+            for change in (f"addr add {address}/24 dev cable", "link set cable up"):
+                namespace.run(["ip", *change.split()]).check_returncode()
+        return addresses
+
     def listen(self, host: str, port: int) -> socket.socket:
         """Return a socket that listens inside, for a server that runs in this process."""
         ours, theirs = socket.socketpair()
