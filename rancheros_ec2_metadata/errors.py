@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.records import dataclass
+
+if TYPE_CHECKING:
+    from rancheros_ec2_metadata.plan.provenance import LeftOut
 
 
 class ExitStatus(IntEnum):
@@ -46,26 +50,39 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Note:
-    """One line of the boot log. ``status`` is what it adds to the run's exit status."""
+    """One line of the boot log.
+
+    Args:
+        level: how much it matters.
+        text: the line.
+        status: what it adds to the run's exit status.
+        left_out: what it says is left out, for `plan`.
+    """
 
     level: Level
     text: str
     status: ExitStatus = ExitStatus.OK
+    left_out: tuple[LeftOut, ...] = ()
 
 
-def info(text: str) -> Note:
+def debug(text: str, *left_out: LeftOut) -> Note:
+    """Return a note of something that is as it often is."""
+    return Note(Level.DEBUG, text, left_out=left_out)
+
+
+def info(text: str, *left_out: LeftOut) -> Note:
     """Return a note of something decided."""
-    return Note(Level.INFO, text)
+    return Note(Level.INFO, text, left_out=left_out)
 
 
-def warning(text: str) -> Note:
+def warning(text: str, *left_out: LeftOut) -> Note:
     """Return a note of something left out, or done otherwise than asked."""
-    return Note(Level.WARNING, text)
+    return Note(Level.WARNING, text, left_out=left_out)
 
 
-def error(status: ExitStatus, text: str) -> Note:
+def error(status: ExitStatus, text: str, *left_out: LeftOut) -> Note:
     """Return a note of a failure that shows in the exit status."""
-    return Note(Level.ERROR, text, status)
+    return Note(Level.ERROR, text, status, left_out)
 
 
 def worst(statuses: Iterable[ExitStatus]) -> ExitStatus:
@@ -122,7 +139,12 @@ def shown(text: str, limit: int = 80) -> str:
     """
     cut = text if len(text) <= limit else text[:limit] + "…"
     quoted = cut.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{quoted if quoted.isprintable() else ''.join(map(_printable, quoted))}'"
+    return f"'{printable(quoted)}'"
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with what a terminal would act on escaped."""
+    return text if text.isprintable() else "".join(map(_printable, text))
 
 
 def _printable(character: str) -> str:

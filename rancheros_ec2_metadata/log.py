@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from rancheros_ec2_metadata.errors import ExitStatus, Level, Note, worst
-from rancheros_ec2_metadata.records import dataclass, field
+from rancheros_ec2_metadata.records import dataclass, field, replace
 
 _PREFIX = "ec2-metadata: "
 _LONGEST = 1000
@@ -30,7 +30,8 @@ class Log:
 
     def notes(self, notes: Iterable[Note]) -> None:
         """Write each note that has not been written yet."""
-        for note in notes:
+        for one in notes:
+            note = replace(one, left_out=()) if one.left_out else one
             if note.level is Level.DEBUG:
                 self._debug(note)
             elif note not in self._seen:
@@ -45,6 +46,11 @@ class Log:
     def line(self, text: str) -> None:
         """Write a line that is no decision: the first and the last of a run."""
         self._write(text)
+
+    @property
+    def noted(self) -> tuple[Note, ...]:
+        """Return the notes that have been written, but those for debugging."""
+        return tuple(self._seen)
 
     def status(self) -> ExitStatus:
         """Return the exit status of all that has been noted."""

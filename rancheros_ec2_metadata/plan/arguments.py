@@ -14,6 +14,7 @@ from rancheros_ec2_metadata.records import dataclass
 MOST_BYTES = 96 * 1024
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")
+_OPTION = re.compile(r"--[A-Za-z0-9-]+|-[A-Za-z]")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 
 
@@ -164,6 +165,13 @@ def label_items(
         total -= len(items.pop(key)) + 1
         left_out[key] = f"Docker's arguments would be longer than {MOST_BYTES // 1024} KiB"
     return items, left_out
+
+
+def named(item: str) -> str:
+    """Return an item of the user's by its option alone: what follows may be a password."""
+    option = _OPTION.match(item)
+    name = option[0] if option else ""
+    return name if name == item else f"{name}…"
 
 
 def size(items: Iterable[str]) -> int:

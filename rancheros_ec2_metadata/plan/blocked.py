@@ -17,6 +17,7 @@ from typing import Any
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, shown, warning
 from rancheros_ec2_metadata.plan import arguments, shell
+from rancheros_ec2_metadata.plan.provenance import LeftOut, all_labels
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import Layers
@@ -41,26 +42,29 @@ def allowed(
     if not labels:
         return {}, []
     for layer in layers.unread:
-        text = (
-            f"no label is set: {layer.name} {layer.problem}, and it may hold arguments of Docker"
-            " that a list of ours would replace"
+        reason = (
+            f"{layer.name} {layer.problem}, and it may hold arguments of Docker that a list of ours"
+            " would replace"
         )
-        return {}, [error(ExitStatus.FILES, text)]
+        left_out = all_labels(labels, reason, layer.name)
+        return {}, [error(ExitStatus.FILES, f"no label is set: {reason}", *left_out)]
     if path := _daemon_json_with_labels(disk, layers, quoting):
-        text = (
-            f"no label is set: {path} has 'labels', beside which Docker refuses any --label and"
-            " does not start; move those labels to rancher.docker.extra_args"
+        reason = (
+            f"{path} has 'labels', beside which Docker refuses any --label and does not start; move"
+            " those labels to rancher.docker.extra_args"
         )
-        return {}, [error(ExitStatus.FILES, text)]
+        left_out = all_labels(labels, reason, path)
+        return {}, [error(ExitStatus.FILES, f"no label is set: {reason}", *left_out)]
     free = dict(labels)
     notes = []
     for key in sorted(_docker_opts_labels(disk, layers, labels) & set(free)):
         del free[key]
-        text = (
-            f"label {shown(key)} is left out: DOCKER_OPTS in {paths.DOCKER_OPTS} sets it too, and"
-            " with two values Docker does not start"
+        reason = (
+            f"DOCKER_OPTS in {paths.DOCKER_OPTS} sets it too, and with two values Docker does not"
+            " start"
         )
-        notes.append(error(ExitStatus.FILES, text))
+        one = LeftOut("label", key, reason, by=paths.DOCKER_OPTS)
+        notes.append(error(ExitStatus.FILES, f"label {shown(key)} is left out: {reason}", one))
     return free, notes
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from rancheros_ec2_metadata.errors import Note, info, shown, warning
+from rancheros_ec2_metadata.errors import Note, debug, info, shown, warning
+from rancheros_ec2_metadata.plan.provenance import LeftOut, Source
 from rancheros_ec2_metadata.settings import Settings
 
 STATUS_LABEL = "ec2-metadata.status"
@@ -44,24 +45,29 @@ def mapped_labels(
     metadata: Mapping[str, str],
     tags: Mapping[str, str],
     notes: list[Note],
-) -> dict[str, str]:
-    """Return the labels, and add to ``notes`` why a tag is none."""
-    labels = {
-        f"aws.{name}": metadata[variable]
-        for name in settings.metadata_labels
-        if (variable := METADATA_LABELS[name]) in metadata
-    }
+) -> tuple[dict[str, str], dict[str, Source]]:
+    """Return the labels and what gives each, and add to ``notes`` why a tag is none."""
+    labels: dict[str, str] = {}
+    sources: dict[str, Source] = {}
+    for name in settings.metadata_labels:
+        key, source = f"aws.{name}", Source("metadata", METADATA_LABELS[name])
+        if source.name in metadata:
+            labels[key], sources[key] = metadata[source.name], source
+        else:
+            why = "the instance does not have it, or EC2 did not say"
+            notes.append(debug(f"no label {key}: {why}", LeftOut("label", key, why, source)))
     for tag in sorted(filter(settings.is_label, tags)):
         reason = _label_refused(tag)
         if reason is None and (tag in labels or (settings.status_label and tag == STATUS_LABEL)):
             reason = "the label of that name is the program's own"
         if reason is not None:
-            notes.append(warning(f"tag {shown(tag)} is no label: {reason}; left out"))
+            left_out = LeftOut("label", tag, reason, Source("tag", tag))
+            notes.append(warning(f"tag {shown(tag)} is no label: {reason}; left out", left_out))
             continue
         if not _CONSTRAINT_KEY.fullmatch(tag):
             notes.append(info(f"label {shown(tag)} is set, but no Swarm constraint can name it"))
-        labels[tag] = tags[tag]
-    return labels
+        labels[tag], sources[tag] = tags[tag], Source("tag", tag)
+    return labels, sources
 
 
 def _label_refused(tag: str) -> str | None:

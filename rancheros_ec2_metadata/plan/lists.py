@@ -7,12 +7,12 @@ EXTRA_CMDLINE, a drop-in that sorts after ours) cannot be changed, and is named.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
 from rancheros_ec2_metadata.plan import arguments, shell
+from rancheros_ec2_metadata.plan.provenance import LeftOut, all_labels
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros.layers import Layers
@@ -112,21 +112,22 @@ def with_labels(
         return unchanged, {}, []
     target = _target(lists)
     if target.home == "shadowed":
-        text = (
-            f"no label is set: rancher.docker.{target.key} is set by {target.setter}, which is"
-            " stronger than any file of ours; take it out there"
+        why = (
+            f"rancher.docker.{target.key} is set by {target.setter}, which is stronger than any"
+            " file of ours; take it out there"
         )
-        return unchanged, {}, [error(ExitStatus.FILES, text)]
+        return unchanged, {}, [_no_label(labels, why, target)]
     for user in lists:
         if reason := _not_ours_to_write(user, quoting):
-            text = f"no label is set: rancher.docker.{user.key} in {user.setter}: {reason}"
-            return unchanged, {}, [error(ExitStatus.FILES, text)]
+            why = f"rancher.docker.{user.key} in {user.setter}: {reason}"
+            return unchanged, {}, [_no_label(labels, why, user)]
     notes: list[Note] = []
     free = _not_shadowed(lists, labels, quoting, notes)
     taken = sum(arguments.size(user.items) for user in lists)
     items, left_out = arguments.label_items(free, quoting, taken)
     notes.extend(
-        warning(f"label {shown(key)} is left out: {reason}") for key, reason in left_out.items()
+        warning(f"label {shown(key)} is left out: {reason}", LeftOut("label", key, reason))
+        for key, reason in left_out.items()
     )
     return (
         tuple(_composed(user, target, items, quoting, notes) for user in lists),
@@ -135,22 +136,22 @@ def with_labels(
     )
 
 
+def _no_label(labels: Mapping[str, str], reason: str, user: UserList) -> Note:
+    left_out = all_labels(labels, reason, user.setter)
+    return error(ExitStatus.FILES, f"no label is set: {reason}", *left_out)
+
+
 def _not_ours_to_write(user: UserList, quoting: Quoting) -> str | None:
     """Return why a list of the user's cannot be written again with labels behind it."""
     try:
         arguments.label_keys(user.items, quoting)
     except shell.NotWordsError as wrong:
-        item = _named(user.items[wrong.item])
+        item = f"item {shown(arguments.named(user.items[wrong.item]))}"
         return f"{item} has {wrong.reason}: what follows may never reach Docker; quote it"
     for item in user.items:
         if reason := document.uncarriable_item(item):
-            return f"{_named(item)}: {reason}"
+            return f"item {shown(arguments.named(item))}: {reason}"
     return None
-
-
-def _named(item: str) -> str:
-    """Return an item for the log by its option alone: what follows may be a password."""
-    return f"item {shown(re.split('[ =]', item, maxsplit=1)[0])}"
 
 
 def without_ours(lists: Sequence[ArgumentList]) -> tuple[ArgumentList, ...]:
@@ -176,8 +177,10 @@ def _not_shadowed(
         if user.home == "shadowed":
             for key in sorted(arguments.label_keys(user.items, quoting) & set(free)):
                 del free[key]
-                text = f"label {shown(key)} is left out: {user.setter} sets it, stronger than us"
-                notes.append(error(ExitStatus.FILES, text))
+                reason = f"{user.setter} sets it, stronger than us"
+                text = f"label {shown(key)} is left out: {reason}"
+                one = LeftOut("label", key, reason, by=user.setter)
+                notes.append(error(ExitStatus.FILES, text, one))
     return free
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rancheros_ec2_metadata.errors import Note, info, shown, warning
+from rancheros_ec2_metadata.errors import Note, info, warning
 from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.plan.labels import STATUS_LABEL, mapped_labels
-from rancheros_ec2_metadata.plan.variables import mapped_variables
-from rancheros_ec2_metadata.records import dataclass
+from rancheros_ec2_metadata.plan.provenance import LeftOut, Source, Sources
+from rancheros_ec2_metadata.plan.variables import mapped_variables, no_tag
+from rancheros_ec2_metadata.records import dataclass, field
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
 
 
@@ -21,12 +22,14 @@ class Desired:
         variables: those of rancher.environment, each of which ``ros`` can carry.
         config: values by config path.
         notes: what was refused, left out or lost, and why.
+        sources: what gives each; empty where that is not known any more.
     """
 
     labels: Mapping[str, str]
     variables: Mapping[str, str]
     config: Mapping[str, config_paths.Value]
     notes: tuple[Note, ...] = ()
+    sources: Sources = field(default_factory=Sources)
 
 
 NOTHING = Desired({}, {}, {})
@@ -47,30 +50,41 @@ def desired(
         status: the outcome to write into EC2_METADATA_STATUS; None leaves it out.
     """
     notes: list[Note] = []
-    labels = mapped_labels(settings, metadata, tags, notes)
-    variables = mapped_variables(settings, metadata, tags, notes)
+    labels, of_labels = mapped_labels(settings, metadata, tags, notes)
+    variables, of_variables = mapped_variables(settings, metadata, tags, notes)
     if status is not None:
-        variables[STATUS_VARIABLE] = status
+        outcome = Source("outcome", STATUS_VARIABLE)
+        variables[STATUS_VARIABLE], of_variables[STATUS_VARIABLE] = status, outcome
         if settings.status_label:
-            labels[STATUS_LABEL] = status
-    config = _config(settings, tags, notes)
-    return Desired(labels, variables, config, tuple(notes))
+            labels[STATUS_LABEL], of_labels[STATUS_LABEL] = status, outcome
+    config, of_config = _config(settings, tags, notes)
+    sources = Sources(of_labels, of_variables, of_config)
+    return Desired(labels, variables, config, tuple(notes), sources)
 
 
 def _config(
     settings: Settings, tags: Mapping[str, str], notes: list[Note]
-) -> dict[str, config_paths.Value]:
+) -> tuple[dict[str, config_paths.Value], dict[str, Source]]:
     values: dict[str, config_paths.Value] = {}
+    sources: dict[str, Source] = {}
     for mapping in settings.mappings:
-        if not mapping.is_config_path or mapping.tag not in tags:
+        if not mapping.is_config_path:
             continue
-        path = config_paths.find(mapping.target)
+        target, source = mapping.target, Source("tag", mapping.tag)
+        if mapping.tag not in tags:
+            notes.append(no_tag("config path", target, source))
+            continue
+        path = config_paths.find(target)
         try:
-            values[mapping.target] = path.read(tags[mapping.tag])
+            value = path.read(tags[mapping.tag])
         except ValueError as reason:
-            notes.append(
-                warning(f"tag {shown(mapping.tag)} is not set as {mapping.target}: {reason}")
-            )
-        else:
-            notes.append(info(f"{mapping.target} from tag {shown(mapping.tag)}, {path.effect}"))
-    return values
+            left_out = LeftOut("config path", target, str(reason), source)
+            notes.append(warning(f"{source} is not set as {target}: {reason}", left_out))
+            continue
+        if target in values:
+            former, why = sources[target], f"it gives way to {source}"
+            text = f"{target}: {former} gives way to {source}"
+            notes.append(info(text, LeftOut("config path", target, why, former)))
+        values[target], sources[target] = value, source
+        notes.append(info(f"{target} from {source}, {path.effect}"))
+    return values, sources

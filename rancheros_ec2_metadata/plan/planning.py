@@ -9,12 +9,13 @@ from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, 
 from rancheros_ec2_metadata.plan import blocked, config_paths, lists, local
 from rancheros_ec2_metadata.plan.given import Given
 from rancheros_ec2_metadata.plan.mapping import Desired
+from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, all_labels
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros import state as states
 from rancheros_ec2_metadata.rancheros.change import FileChange
 from rancheros_ec2_metadata.rancheros.disk import Disk
-from rancheros_ec2_metadata.rancheros.layers import Layers, stack
+from rancheros_ec2_metadata.rancheros.layers import CLOUD_CONFIG, Layers, stack
 from rancheros_ec2_metadata.rancheros.state import State
 from rancheros_ec2_metadata.rancheros.yaml_nodes import CannotEditError
 from rancheros_ec2_metadata.records import dataclass, replace
@@ -38,6 +39,8 @@ class Plan:
         variables: our variables.
         state: what the next run will know.
         notes: what was decided.
+        desired: what it was made of, and given: the machine as it was found.
+        composed: Docker's argument lists.
     """
 
     changes: tuple[FileChange, ...]
@@ -46,6 +49,9 @@ class Plan:
     variables: Mapping[str, str]
     state: State
     notes: tuple[Note, ...]
+    desired: Desired
+    given: Given
+    composed: tuple[lists.ArgumentList, ...]
 
 
 def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = local.NOTHING) -> Plan:
@@ -70,7 +76,7 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
         _check_nothing_is_laid_bare(given, layers, own.content)
     except CannotEditError as reason:
         composed, labels = lists.without_ours(composed), {}
-        own, list_notes = _unedited(given, reason), []
+        own, list_notes = _unedited(given, wanted, reason), []
     notes.extend((*list_notes, *own.notes))
     tree = _tree(desired, composed)
     after = {
@@ -89,7 +95,17 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
     predicted = stack(disk.with_files(after), release, layers)
     notes.extend(_shadowed(desired, predicted))
     changes = _changes(disk, _steps(given.state, new_state, after))
-    return Plan(changes, predicted, labels, desired.variables, new_state, tuple(notes))
+    return Plan(
+        changes=changes,
+        predicted=predicted,
+        labels=labels,
+        variables=desired.variables,
+        state=new_state,
+        notes=tuple(notes),
+        desired=desired,
+        given=given,
+        composed=composed,
+    )
 
 
 def _check_nothing_is_laid_bare(given: Given, layers: Layers, content: bytes | None) -> None:
@@ -164,13 +180,15 @@ def _with(tree: Any, path: Sequence[str], value: Any) -> dict[Any, Any]:
     return copy
 
 
-def _unedited(given: Given, reason: CannotEditError) -> local.Edited:
-    text = (
-        f"no label is set: cloud-config.yml sets Docker's arguments and is not changed: {reason};"
-        " write them there as a plain list, or take them out"
+def _unedited(given: Given, wanted: Mapping[str, str], reason: CannotEditError) -> local.Edited:
+    why = (
+        f"cloud-config.yml sets Docker's arguments and is not changed: {reason}; write them there"
+        " as a plain list, or take them out"
     )
+    left_out = all_labels(wanted, why, CLOUD_CONFIG)
+    note = error(ExitStatus.FILES, f"no label is set: {why}", *left_out)
     raw, state = given.disk.files.get(paths.CLOUD_CONFIG), given.state
-    return local.Edited(raw, state.edits, state.removal, (error(ExitStatus.FILES, text),))
+    return local.Edited(raw, state.edits, state.removal, (note,))
 
 
 def _tree(desired: Desired, composed: Sequence[lists.ArgumentList]) -> dict[str, Any]:
@@ -192,21 +210,26 @@ def _shadowed(desired: Desired, predicted: Layers) -> list[Note]:
     environment = predicted.environment()
     for name, value in sorted(desired.variables.items()):
         if environment.get(name) != value:
-            notes.append(_shadow(predicted, ("rancher", "environment", name), f"variable {name}"))
-    for path in sorted(desired.config):
-        keys = config_paths.keys(path)
+            path = ("rancher", "environment", name)
+            notes.append(_shadow(predicted, path, "variable", name))
+    for target in sorted(desired.config):
+        keys = config_paths.keys(target)
         setter = predicted.setter(keys)
         if setter is not None and setter.path != paths.DROP_IN:
-            notes.append(_shadow(predicted, keys, path))
+            notes.append(_shadow(predicted, keys, "config path", target))
     return notes
 
 
-def _shadow(predicted: Layers, path: tuple[str, ...], what: str) -> Note:
+def _shadow(predicted: Layers, path: tuple[str, ...], kind: Kind, target: str) -> Note:
     setter = predicted.setter(path)
     name = setter.name if setter is not None else "no layer"
+    what = f"variable {target}" if kind == "variable" else target
     if setter is not None and setter.path == paths.CLOUD_CONFIG and _sets(setter.data, path):
-        return warning(f"{what} is left as {name} has it; --override-local takes it out there")
-    return error(ExitStatus.FILES, f"{what} is not in force: {name} is stronger; take it out there")
+        why = f"left as {name} has it; --override-local takes it out there"
+        return warning(f"{what} is {why}", LeftOut(kind, target, why, by=name))
+    why = f"{name} is stronger; take it out there"
+    note = f"{what} is not in force: {why}"
+    return error(ExitStatus.FILES, note, LeftOut(kind, target, why, by=name))
 
 
 def _sets(tree: Any, path: Sequence[str]) -> bool:

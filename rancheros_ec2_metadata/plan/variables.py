@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from rancheros_ec2_metadata.errors import Note, info, shown, warning
+from rancheros_ec2_metadata.errors import Note, debug, info, shown, warning
+from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, Source
 from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.settings import (
     NEVER_FROM_TAGS,
@@ -25,19 +26,21 @@ class _Chosen:
 
     def __init__(self, notes: list[Note]) -> None:
         self.values: dict[str, str] = {}
-        self._sources: dict[str, str] = {}
+        self.sources: dict[str, Source] = {}
         self._notes = notes
 
-    def put(self, name: str, value: str, source: str) -> None:
+    def put(self, name: str, value: str, source: Source) -> None:
         reason = _refused(name, value)
         if reason is not None:
-            self._notes.append(warning(f"{source} is not set as {name}: {reason}; left out"))
+            text = f"{source} is not set as {name}: {reason}; left out"
+            self._notes.append(warning(text, LeftOut("variable", name, reason, source)))
             return
         if name in self.values:
-            former = self._sources[name]
-            self._notes.append(info(f"variable {name}: {former} gives way to {source}"))
+            former, reason = self.sources[name], f"it gives way to {source}"
+            text = f"variable {name}: {former} gives way to {source}"
+            self._notes.append(info(text, LeftOut("variable", name, reason, former)))
         self.values[name] = value
-        self._sources[name] = source
+        self.sources[name] = source
 
 
 def mapped_variables(
@@ -45,26 +48,43 @@ def mapped_variables(
     metadata: Mapping[str, str],
     tags: Mapping[str, str],
     notes: list[Note],
-) -> dict[str, str]:
-    """Return the variables, the weakest source first, and add to ``notes`` what is left out."""
+) -> tuple[dict[str, str], dict[str, Source]]:
+    """Return the variables and what gives each, and add to ``notes`` what is left out.
+
+    The weakest source comes first.
+    """
     chosen = _Chosen(notes)
     if settings.metadata:
         for name in sorted(metadata):
-            chosen.put(name, metadata[name], "metadata")
+            chosen.put(name, metadata[name], Source("metadata", name))
     for name, tag in sorted(_by_prefix(settings.env_prefixes, tags, notes).items()):
-        chosen.put(name, tags[tag], f"tag {shown(tag)}")
+        chosen.put(name, tags[tag], Source("tag", tag))
     for mapping in settings.mappings:
-        if not mapping.is_config_path and mapping.tag in tags:
-            chosen.put(mapping.target, tags[mapping.tag], f"tag {shown(mapping.tag)}")
+        if mapping.is_config_path:
+            continue
+        source = Source("tag", mapping.tag)
+        if mapping.tag in tags:
+            chosen.put(mapping.target, tags[mapping.tag], source)
+        else:
+            notes.append(no_tag("variable", mapping.target, source))
     known = {**metadata, **chosen.values}
     for template in settings.templates:
         value, missing = _filled(template, known, tags)
         if missing:
-            text = f"--set {template.name}: there is no {', no '.join(missing)}; not set"
-            notes.append(warning(text))
+            source, reason = Source("set", template.name), f"there is no {', no '.join(missing)}"
+            left_out = LeftOut("variable", template.name, reason, source)
+            notes.append(warning(f"{source}: {reason}; not set", left_out))
         else:
-            chosen.put(template.name, value, f"--set {template.name}")
-    return chosen.values
+            chosen.put(template.name, value, Source("set", template.name))
+    return chosen.values, chosen.sources
+
+
+def no_tag(kind: Kind, target: str, source: Source) -> Note:
+    """Return the note of a mapping whose tag is not there."""
+    reason = "the instance has no such tag, or EC2 did not say"
+    return debug(
+        f"{target} is not set from {source}: {reason}", LeftOut(kind, target, reason, source)
+    )
 
 
 def _refused(name: str, value: str) -> str | None:
@@ -87,21 +107,25 @@ def _by_prefix(
                 continue
             name = prefix.variable(tag)
             if name in NEVER_FROM_TAGS | PROXY_NAMES | {STATUS_VARIABLE}:
-                notes.append(
-                    warning(f"tag {shown(tag)}: {name} is not for a prefix to set; left out")
-                )
+                reason = f"{name} is not for a prefix to set"
+                notes.append(_not_by_prefix(tag, name, reason))
             else:
                 wanted.setdefault(name, []).append(tag)
         for name, meeting in wanted.items():
             winners = [tag for tag in meeting if len(meeting) == 1 or prefix.spells(tag, name)]
             notes.extend(
-                warning(f"tag {shown(tag)}: {len(meeting)} tags meet in {name}; left out")
+                _not_by_prefix(tag, name, f"{len(meeting)} tags meet in {name}")
                 for tag in meeting
                 if tag not in winners[:1]
             )
             if winners:
                 found[name] = winners[0]
     return found
+
+
+def _not_by_prefix(tag: str, name: str, reason: str) -> Note:
+    source = Source("tag", tag)
+    return warning(f"{source}: {reason}; left out", LeftOut("variable", name, reason, source))
 
 
 def _filled(

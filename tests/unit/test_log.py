@@ -15,6 +15,7 @@ from rancheros_ec2_metadata.errors import (
     worst,
 )
 from rancheros_ec2_metadata.log import Log
+from rancheros_ec2_metadata.plan.provenance import LeftOut
 
 
 @given(st.text())
@@ -52,6 +53,18 @@ def test_a_note_is_written_once_and_counts_in_the_status() -> None:
     log.note(Note(Level.DEBUG, "hidden"))
     assert stream.getvalue() == "ec2-metadata: error: x\n"
     assert log.status() is ExitStatus.INCOMPLETE
+
+
+def test_a_note_is_written_once_whatever_each_plan_leaves_out_with_it() -> None:
+    stream = io.StringIO()
+    log = Log(stream)
+    log.notes(warning("none is set", LeftOut("label", key, "x")) for key in ("a", "b"))
+    log.note(error(ExitStatus.FILES, "none is set"))
+    assert stream.getvalue().splitlines() == [
+        "ec2-metadata: warning: none is set",
+        "ec2-metadata: error: none is set",
+    ]
+    assert log.status() == ExitStatus.FILES
 
 
 def test_debug_lines_are_written_on_request() -> None:

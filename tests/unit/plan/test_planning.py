@@ -332,10 +332,16 @@ def test_the_drop_in_is_json_with_a_comment_and_every_value_a_string() -> None:
 
 def test_what_an_item_of_the_users_holds_is_in_no_note() -> None:
     secret = "hunter2"
-    before = disk(boot=f"rancher: {{docker: {{extra_args: ['--x={secret};', '-y {secret}']}}}}")
-    _, done = run(before, LABELS)
-    assert any("'--x'" in note.text for note in done.notes)
-    assert not any(secret in note.text for note in done.notes)
+    for item, named in (
+        (f"--x={secret};", "item '--x…' has"),
+        (f"-y {secret};", "item '-y…' has"),
+        ("--z;", "item '--z…' has"),
+        (f"{secret};", "item '…' has"),
+    ):
+        before = disk(boot=f"rancher: {{docker: {{extra_args: ['{item}', '-y {secret}']}}}}")
+        _, done = run(before, LABELS)
+        assert any(named in note.text for note in done.notes)
+        assert not any(secret in note.text for note in done.notes)
 
 
 def test_a_later_run_names_the_labels_that_changed_and_when_they_count() -> None:

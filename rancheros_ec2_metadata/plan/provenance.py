@@ -1,0 +1,68 @@
+"""Where labels, variables and config values come from, and why one is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.records import dataclass, field
+
+Kind = Literal["label", "variable", "config path"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What gives one label, variable or config value.
+
+    Args:
+        kind: a tag, a field of the metadata, a ``--set``, or the outcome of the run.
+        name: the tag's key, the AWS_ variable, or the variable that is composed.
+    """
+
+    kind: Literal["tag", "metadata", "set", "outcome"]
+    name: str
+
+    def __str__(self) -> str:
+        """Return it for the log."""
+        match self.kind:
+            case "tag":
+                return f"tag {shown(self.name)}"
+            case "set":
+                return f"--set {self.name}"
+            case "outcome":
+                return "the outcome of the run"
+        return "metadata"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something asked for that is not set, or is set and not in force.
+
+    Args:
+        kind: what it would be.
+        name: its name as that; a tag that is no label would have had its key.
+        reason: for an operator.
+        source: what gives it; None where the desired state says it.
+        by: the layer or file that is in the way, if one is.
+    """
+
+    kind: Kind
+    name: str
+    reason: str
+    source: Source | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What gives each label, variable and config value, by its name."""
+
+    labels: Mapping[str, Source] = field(default_factory=dict)
+    variables: Mapping[str, Source] = field(default_factory=dict)
+    config: Mapping[str, Source] = field(default_factory=dict)
+
+
+def all_labels(names: Mapping[str, str], reason: str, by: str | None = None) -> tuple[LeftOut, ...]:
+    """Return all labels as left out for the same reason."""
+    return tuple(LeftOut("label", name, reason, by=by) for name in names)
