@@ -94,7 +94,8 @@ def boot(settings: Settings, edges: Edges) -> Plan | None:
         else:
             write(findings)
         writer.read_back(edges.ros, edges.deadline)
-    log.line(_last_line(log.status(), writer))
+    if not edges.store.dry:
+        log.line(_last_line(log.status(), writer))
     return writer.plan
 
 

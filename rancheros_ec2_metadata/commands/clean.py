@@ -40,7 +40,7 @@ def take_back(call: Call, store: Store) -> int:
     paths = list(writer.written)
     if dry_run and writer.plan:
         paths = [change.path for change in writer.plan.changes]
-        call.terminal.print(diff(writer.plan.changes))
+        call.terminal.print(diff(writer.plan.changes, writer.plan.given.state.items))
     done = ", ".join(dict.fromkeys(paths)) or "nothing"
     log.line(f"{'would take' if dry_run else 'took'} back: {done}; exit {int(log.status())}")
     return log.status()

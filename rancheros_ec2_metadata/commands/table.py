@@ -30,6 +30,11 @@ class Command:
     has_settings: bool = True
 
 
+def _plan_flags(parser: argparse.ArgumentParser) -> None:
+    forms = ("text", "json")
+    parser.add_argument("--format", choices=forms, default="text", help="(default text)")
+
+
 def _show_flags(parser: argparse.ArgumentParser) -> None:
     forms = ("table", "json", "yaml")
     parser.add_argument("--format", choices=forms, default="table", help="(default table)")
@@ -67,13 +72,21 @@ user Docker starts with docker.* tags as its labels. Done too where no command i
     "plan": Command(
         summary="the same, writing nothing: shows what would change",
         about="""\
-Does all that the run at boot does but write: shows what would change. The exit status is 10 if
-anything would, 0 if nothing would, and the run's own if it would fail.
+Does all that the run at boot does but write. Shows the diff of each file; the labels, variables and
+config paths that come, change, stay and go, where each is from and when it counts; Docker's
+arguments with the layer that each is of; and what is left out, and why. The exit status is 10 if
+anything would change, 0 if nothing would, and the run's own if it would fail.
 """,
         examples=(
             ("plan", "what the service would do here, now"),
             ("plan -t docker. -l example.db.host:DB_HOST", "what it would do with other flags"),
+            (
+                "plan --metadata-labels instance-type,availability-zone --status-label",
+                "what metadata would be as labels",
+            ),
+            ("plan --format json", "for a program (docs/plan.md)"),
         ),
+        add_flags=_plan_flags,
     ),
     "show": Command(
         summary="what the instance and its tags are",

@@ -61,14 +61,19 @@ def imds() -> Iterator[WatchedImds]:
 
 
 @pytest.mark.parametrize("answer", [TAGS, DENIED, (200, "<html>Log in</html>")])
-@pytest.mark.parametrize("command", ["apply", "plan", "show"])
+@pytest.mark.parametrize(
+    "command",
+    ["apply", "plan", "plan --format=json", "show", "show --format=json", "show --format=yaml"],
+)
 def test_no_token_or_credential_is_logged_printed_or_written(
     disk: MachineDisk, imds: WatchedImds, command: str, answer: Answer
 ) -> None:
     # The token is renewed on the way, so there are two of them to lose.
     imds.faults = [Fault("/latest/meta-data/iam/*", expire_tokens=True)]
     with AnsweringApi(answer) as api:
-        ran = program.run(disk, command, "--debug", imds=imds, AWS_ENDPOINT_URL_EC2=api.url)
+        ran = program.run(
+            disk, *command.split(), "--debug", imds=imds, AWS_ENDPOINT_URL_EC2=api.url
+        )
     assert len(imds.tokens) == 2
     assert api.authorizations, "the credentials were not used"
     assert "debug: GET" in ran.err

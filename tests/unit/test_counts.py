@@ -197,7 +197,7 @@ def test_with_tags_from_the_metadata_service_these_packages_are_imported_and_no_
     assert found.packages() == OURS
     assert NOT_NEEDED & {name.partition(".")[0] for name in found.modules} == set()
     ours = {name for name in found.modules if name.startswith("rancheros_ec2_metadata.")}
-    unused = {"fake_ec2", "ec2.api", "ec2.api_errors", "diff", "show", "splay"}
+    unused = {"fake_ec2", "ec2.api", "ec2.api_errors", "diff", "plan_report", "show", "splay"}
     assert {f"rancheros_ec2_metadata.{name}" for name in unused} & ours == set()
 
 

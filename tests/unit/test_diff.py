@@ -5,15 +5,18 @@ from rancheros_ec2_metadata.rancheros.change import FileChange
 SECRET = "wJalrXUtnFEMI"
 
 
+OURS = "--label=a=$'x\\x0a'"
+
+
 def lines(path: str, before: bytes | None, after: bytes | None) -> list[str]:
-    return list(diff([FileChange(path, before, after)]))
+    return list(diff([FileChange(path, before, after)], [OURS]))
 
 
 def test_of_cloud_config_yml_only_arguments_and_names_are_shown_never_a_value() -> None:
     before = f"""\
 rancher:
   ssh: {{keys: {{rsa: {SECRET}}}}}
-  docker: {{args: [daemon, --label, docker.role=old], extra_args: [-D, --x]}}
+  docker: {{args: [daemon, --label, docker.role=old], extra_args: [-D, --x, '--y={SECRET}']}}
   environment: {{AWS_SECRET_ACCESS_KEY: {SECRET}, OTHER: {SECRET}}}
 """.encode()
     after = f"""\
@@ -26,8 +29,9 @@ rancher:
         f"--- {paths.CLOUD_CONFIG}",
         f"+++ {paths.CLOUD_CONFIG}",
         "-rancher.docker.args: '--label'",
-        "-rancher.docker.args: 'docker.role=old'",
+        "-rancher.docker.args: '…'",
         "-rancher.docker.extra_args: '--x'",
+        "-rancher.docker.extra_args: '--y…'",
         r"+rancher.docker.extra_args: '--label=a=$\'x\\x0a\''",
         "-rancher.environment.AWS_SECRET_ACCESS_KEY: (its value is not shown)",
         "+rancher.environment.MINE: (its value is not shown)",

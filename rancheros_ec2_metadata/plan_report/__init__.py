@@ -1,0 +1,1 @@
+"""What a plan would do, for an operator or a program to read; imported by ``plan`` alone."""
