@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from rancheros_ec2_metadata.deadline import Clock
 from rancheros_ec2_metadata.edges import Limits, edges
+from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros.disk import Disk, read_also
+from rancheros_ec2_metadata.rancheros.saved_metadata import of_another_machine
 from rancheros_ec2_metadata.rancheros.store import Store
 from rancheros_ec2_metadata.records import replace
-from rancheros_ec2_metadata.show import lines
+from rancheros_ec2_metadata.show import lines, what_is_shown
 
 from .call import Call
 
@@ -17,5 +20,11 @@ def run(call: Call) -> int:
     everything = replace(call.settings, metadata=True, label_prefixes=("", "aws:"))
     store = Store(call.settings.root, dry=True)
     found = edges(everything, call.log, limits, store).ec2.ask(kept=False, so_far=lambda _: None)
-    call.terminal.print(lines(found, call.given.format))
+    saved = read_also(call.settings.root, Disk(), paths.SAVED_METADATA)
+    raw = saved.files.get(paths.SAVED_METADATA)
+    other = of_another_machine(raw, found.variables) if raw else None
+    if other is not None:
+        call.log.note(other)
+    what = what_is_shown(found, [other.text] if other else [])
+    call.terminal.print(lines(what, call.given.format))
     return call.log.status()

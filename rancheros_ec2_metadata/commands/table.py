@@ -90,8 +90,15 @@ anything would change, 0 if nothing would, and the run's own if it would fail.
     ),
     "show": Command(
         summary="what the instance and its tags are",
-        about="Shows what the instance and its tags are, and where each came from.\n",
-        examples=(("show", "a table"), ("show --format json", "for a program")),
+        about="""\
+Shows what the instance and its tags are, where each came from, and what the instance does not have.
+Warns where what RancherOS has saved of the metadata names another host.
+""",
+        examples=(
+            ("show", "a table"),
+            ("show --format json", "for a program (docs/plan.md)"),
+            ("show --format yaml", "the same as YAML"),
+        ),
         add_flags=_show_flags,
     ),
     "clean": Command(

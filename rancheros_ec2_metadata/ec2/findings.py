@@ -56,6 +56,9 @@ class Findings:
         identity: which one.
         age: seconds since its last start, by the service's clock.
         variables: AWS_ variables.
+        sources: where those come from that are not the metadata service's (instance.source).
+        fields: of the identity document.
+        unread_variables: those that it may have, for all that has been read so far.
         variables_complete: none of them is missing for a failure.
         tags: those that are used; None while no source has given them.
         tags_complete: none of them is missing for a failure.
@@ -72,6 +75,9 @@ class Findings:
     identity: instance.Identity | None = None
     age: float | None = None
     variables: dict[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    unread_variables: frozenset[str] = frozenset(instance.VARIABLES)
     variables_complete: bool = False
     tags: dict[str, str] | None = None
     tags_complete: bool = False

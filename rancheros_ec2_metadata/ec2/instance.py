@@ -49,7 +49,7 @@ class Identity:
 
 
 # Variable: the document's field, and the path that says the same where the document does not.
-_IN_DOCUMENT: dict[str, tuple[str, str | None]] = {
+IN_DOCUMENT: dict[str, tuple[str, str | None]] = {
     "AWS_INSTANCE_ID": ("instanceId", "meta-data/instance-id"),
     "AWS_REGION": ("region", "meta-data/placement/region"),
     "AWS_AVAILABILITY_ZONE": ("availabilityZone", "meta-data/placement/availability-zone"),
@@ -62,7 +62,7 @@ _IN_DOCUMENT: dict[str, tuple[str, str | None]] = {
 }
 
 # Every instance has these.
-_ALWAYS = {
+ALWAYS = {
     "AWS_AMI_LAUNCH_INDEX": "meta-data/ami-launch-index",
     "AWS_AMI_MANIFEST_PATH": "meta-data/ami-manifest-path",
     "AWS_AVAILABILITY_ZONE_ID": "meta-data/placement/availability-zone-id",
@@ -76,7 +76,7 @@ _ALWAYS = {
 }
 
 # Some instances have these; the listing of meta-data/ then shows their first component.
-_SOMETIMES = {
+SOMETIMES = {
     "AWS_ANCESTOR_AMI_IDS": "meta-data/ancestor-ami-ids",
     "AWS_IAM_ROLE": ROLES_PATH,
     "AWS_IPV6": "meta-data/ipv6",
@@ -85,7 +85,18 @@ _SOMETIMES = {
     "AWS_TARGET_LIFECYCLE_STATE": "meta-data/autoscaling/target-lifecycle-state",
 }
 
-_OF_INTERFACE = {"AWS_SUBNET_ID": "subnet-id", "AWS_VPC_ID": "vpc-id"}
+OF_INTERFACE = {"AWS_SUBNET_ID": "subnet-id", "AWS_VPC_ID": "vpc-id"}
+
+# All that can be a variable.
+VARIABLES = (
+    *IN_DOCUMENT,
+    *ALWAYS,
+    *SOMETIMES,
+    *OF_INTERFACE,
+    "AWS_AUTOSCALING_GROUP",
+    "AWS_DEFAULT_REGION",
+    "AWS_PARTITION",
+)
 
 # A region belongs to one partition for good, so that of a well-known one is not asked for.
 _PARTITIONS = (
@@ -118,20 +129,20 @@ def identity(fields: Document, answers: Answers) -> Identity | None:
         region=region if _REGION.fullmatch(region) else None,
         account=known.get("AWS_ACCOUNT_ID"),
         pending_time=fields.get("pendingTime"),
-        partition=_partition(region),
+        partition=partition_of(region),
     )
 
 
 def identity_paths(fields: Document) -> list[str]:
     """Return the paths that say which instance this is, where the document does not."""
     wanted = ("AWS_INSTANCE_ID", "AWS_REGION")
-    return [path for name in wanted if (path := _path_instead(name, fields))]
+    return [path for name in wanted if (path := path_instead(name, fields))]
 
 
 def first_paths(fields: Document) -> list[str]:
     """Return the paths of what every instance has and the document does not say."""
-    instead = [path for name in _IN_DOCUMENT if (path := _path_instead(name, fields))]
-    return [MAC_PATH, *instead, *(path for path in _ALWAYS.values() if path != MAC_PATH)]
+    instead = [path for name in IN_DOCUMENT if (path := path_instead(name, fields))]
+    return [MAC_PATH, *instead, *(path for path in ALWAYS.values() if path != MAC_PATH)]
 
 
 def later_paths(listing: str | None, mac: str | None, partition: str | None) -> list[str]:
@@ -143,12 +154,12 @@ def later_paths(listing: str | None, mac: str | None, partition: str | None) -> 
         partition: None to ask for it.
     """
     there = None if listing is None else {line.strip().rstrip("/") for line in listing.split("\n")}
-    paths = [path for path in _SOMETIMES.values() if there is None or path.split("/")[1] in there]
+    paths = [path for path in SOMETIMES.values() if there is None or path.split("/")[1] in there]
     if partition is None:
         paths.append(PARTITION_PATH)
     folder = interface_folder(mac)
     if folder:
-        paths += [folder + leaf for leaf in _OF_INTERFACE.values()]
+        paths += [folder + leaf for leaf in OF_INTERFACE.values()]
     return paths
 
 
@@ -163,10 +174,10 @@ def is_listed(path: str, listing: str | None) -> bool:
 def variables(fields: Document, answers: Answers, partition: str | None) -> dict[str, str]:
     """Return the AWS_ variables of what has been said; what an instance does not have is none."""
     named = _from_document(fields, answers)
-    for name, path in (_ALWAYS | _SOMETIMES).items():
+    for name, path in (ALWAYS | SOMETIMES).items():
         named[name] = _DECODE.get(name, _plain)(answers.get(path) or "")
     folder = interface_folder(answers.get(MAC_PATH))
-    for name, leaf in _OF_INTERFACE.items():
+    for name, leaf in OF_INTERFACE.items():
         named[name] = _plain(answers.get(f"{folder}{leaf}") or "")
     named["AWS_PARTITION"] = partition or _plain(answers.get(PARTITION_PATH) or "")
     named["AWS_DEFAULT_REGION"] = named.get("AWS_REGION", "")
@@ -212,15 +223,15 @@ def age(pending_time: str | None, now: float | None) -> float | None:
 
 def _from_document(fields: Document, answers: Answers) -> dict[str, str]:
     found = {}
-    for name, (field, path) in _IN_DOCUMENT.items():
-        value = fields.get(field) if _path_instead(name, fields) is None else None
+    for name, (field, path) in IN_DOCUMENT.items():
+        value = fields.get(field) if path_instead(name, fields) is None else None
         found[name] = value or _plain(answers.get(path or "") or "")
     return {name: value for name, value in found.items() if value}
 
 
-def _path_instead(name: str, fields: Document) -> str | None:
+def path_instead(name: str, fields: Document) -> str | None:
     """Return the path to ask because the document does not say it, None if it does or none is."""
-    field, path = _IN_DOCUMENT[name]
+    field, path = IN_DOCUMENT[name]
     value = fields.get(field)
     if value is None or (name == "AWS_LOCAL_IPV4" and not _is_ipv4(value)):
         return path
@@ -235,7 +246,8 @@ def _is_ipv4(text: str) -> bool:
     return True
 
 
-def _partition(region: str) -> str | None:
+def partition_of(region: str) -> str | None:
+    """Return the partition of a well-known region, None of any other."""
     return next((name for name, shape in _PARTITIONS if shape.fullmatch(region)), None)
 
 
@@ -268,11 +280,11 @@ def source(variable: str) -> str:
     """Return where a variable comes from, in the words of AWS's documentation."""
     if variable == "AWS_AUTOSCALING_GROUP":
         return f"tag {GROUP_TAG}"
-    field, _ = _IN_DOCUMENT.get(variable.replace("_DEFAULT_", "_"), ("", None))
+    field, _ = IN_DOCUMENT.get(variable.replace("_DEFAULT_", "_"), ("", None))
     if field:
         return f"identity document, {field}"
     if variable == "AWS_PARTITION":
         return "the region, or services/partition"
-    if variable in _OF_INTERFACE:
-        return f"network/interfaces/macs/<mac>/{_OF_INTERFACE[variable]}"
-    return {**_ALWAYS, **_SOMETIMES}[variable].removeprefix(LISTING_PATH)
+    if variable in OF_INTERFACE:
+        return f"network/interfaces/macs/<mac>/{OF_INTERFACE[variable]}"
+    return {**ALWAYS, **SOMETIMES}[variable].removeprefix(LISTING_PATH)

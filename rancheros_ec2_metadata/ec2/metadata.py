@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, NotOnEc2Error, error, shown
@@ -80,7 +80,7 @@ class Metadata:
         fields = instance.document(document)
         if fields is None:
             problem = problem or f"{instance.DOCUMENT_PATH} is missing, or no JSON object"
-        self._fields = fields or {}
+        self._fields = findings.fields = fields or {}
         self._ask(instance.identity_paths(self._fields))
         identity = instance.identity(self._fields, self._texts())
         if identity is None:
@@ -113,16 +113,18 @@ class Metadata:
         mac = texts.get(instance.MAC_PATH)
         self._ask(instance.later_paths(self.listing(), mac, self._partition()))
         self._decode()
-        failures = [
-            str(answer)
+        failures = {
+            path: str(answer)
             for path, answer in self._said.items()
             if isinstance(answer, AttemptError) and path != instance.LISTING_PATH
-        ]
+        }
         if mac and instance.interface_folder(mac) is None:
-            failures.append(f"{instance.MAC_PATH}: {shown(mac)} is no MAC address")
+            failures[instance.MAC_PATH] = f"{instance.MAC_PATH}: {shown(mac)} is no MAC address"
         if failures:
-            text = "metadata could not be read in part: " + "; ".join(failures)
+            text = "metadata could not be read in part: " + "; ".join(failures.values())
             findings.notes.append(error(ExitStatus.INCOMPLETE, text))
+        unread = [*failures, *([] if self._fields else [instance.DOCUMENT_PATH])]
+        findings.unread_variables = _unread(unread)
         findings.variables_complete = complete and not failures
 
     def listing(self) -> str | None:
@@ -149,3 +151,11 @@ class Metadata:
         return {
             path: said for path, said in self._said.items() if not isinstance(said, AttemptError)
         }
+
+
+def _unread(paths: Sequence[str]) -> frozenset[str]:
+    if not paths:
+        return frozenset()
+    from .sources import told_at  # noqa: PLC0415 - hardly any run needs it
+
+    return frozenset().union(*map(told_at, paths))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
+from rancheros_ec2_metadata.columns import joined, wrapped
 from rancheros_ec2_metadata.errors import printable, shown
 from rancheros_ec2_metadata.plan.provenance import LeftOut
 from rancheros_ec2_metadata.plan_report.arguments import Argument, Arguments
@@ -16,7 +16,6 @@ from rancheros_ec2_metadata.plan_report.report import (
     told,
 )
 
-_WIDTH = 80
 _INDENT = len("  changes  ")
 _LONGEST = 40  # characters of a value; the diff and the JSON have all of them
 _LONGEST_ITEM = 64  # of an item of Docker's arguments
@@ -51,10 +50,10 @@ def _section(title: str, items: Sequence[Item], *, each_says_when: bool = False)
             yield from _item(item, each_says_when=each_says_when)
     stay = [shown(item.name) for item in items if item.change == "stays"]
     if stay:
-        yield from _wrapped("  stays    ", ", ".join(stay))
+        yield from wrapped("  stays    ", ", ".join(stay))
     for item in items:
         if item.change == "stays" and item.stronger:
-            yield from _wrapped(" " * _INDENT, f"{shown(item.name)}: {_stronger(item.stronger)}")
+            yield from wrapped(" " * _INDENT, f"{shown(item.name)}: {_stronger(item.stronger)}")
 
 
 def _item(item: Item, *, each_says_when: bool) -> Iterator[str]:
@@ -70,19 +69,20 @@ def _item(item: Item, *, each_says_when: bool) -> Iterator[str]:
     rest = [told(item.source)] if item.source else []
     rest += [item.when] if each_says_when else []
     rest += [_stronger(item.stronger)] if item.stronger else []
-    yield from _joined(f"{start} {values}", rest)
+    end = f"({'; '.join(rest)})" if rest else ""
+    yield from joined(f"{start} {values}", end, _INDENT)
 
 
 def _arguments(one: Arguments) -> Iterator[str]:
     yield ""
     yield f"DOCKER'S ARGUMENTS, rancher.docker.{one.key}"
     if one.stronger:
-        yield from _wrapped("  ", f"{_stronger(one.stronger)} than any file of ours")
+        yield from wrapped("  ", f"{_stronger(one.stronger)} than any file of ours")
     elif one.written:
-        yield from _wrapped("  ", f"written to {one.written}")
+        yield from wrapped("  ", f"written to {one.written}")
     for item in one.items:
         text = shown(item.text, _LONGEST_ITEM)
-        yield from _joined(f"  {item.change:8} {text}", [_argument_source(item)])
+        yield from joined(f"  {item.change:8} {text}", f"({_argument_source(item)})", _INDENT)
 
 
 def _argument_source(item: Argument) -> str:
@@ -93,28 +93,8 @@ def _argument_source(item: Argument) -> str:
 
 def _left_out(one: LeftOut) -> Iterator[str]:
     source = f" from {told(one.source)}" if one.source else ""
-    yield from _wrapped("  ", f"{one.kind} {shown(one.name)}{source}: {one.reason}")
+    yield from wrapped("  ", f"{one.kind} {shown(one.name)}{source}: {one.reason}")
 
 
 def _stronger(layer: str) -> str:
     return _STRONGER.format(layer)
-
-
-def _joined(start: str, rest: Sequence[str]) -> Iterator[str]:
-    """Yield a line, or several where it would be too long for one."""
-    end = f"({'; '.join(rest)})" if rest else ""
-    if len(start) + 2 + len(end) <= _WIDTH:
-        yield f"{start}  {end}".rstrip()
-    else:
-        yield from _wrapped(start[:_INDENT], start[_INDENT:])
-        yield from _wrapped(" " * _INDENT, end)
-
-
-def _wrapped(start: str, text: str) -> Iterator[str]:
-    yield from textwrap.wrap(
-        printable(text),
-        _WIDTH,
-        initial_indent=start,
-        subsequent_indent=" " * max(len(start), 4),
-        break_on_hyphens=False,
-    )

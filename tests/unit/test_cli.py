@@ -217,8 +217,8 @@ def test_a_failure_counts_more_than_that_something_would_change(
 def test_show_prints_a_table_of_all_tags_mapped_or_not(ec2: Callable[..., Said]) -> None:
     said = ec2("show", AWS_METADATA_LOAD="false", AWS_METADATA_TAG_PREFIXES="none.")
     assert said.status == 0
-    assert "  'docker.role'  'web'  (the metadata service)" in said.out.splitlines()
-    assert "  'other'        'x'  (the metadata service)" in said.out.splitlines()
+    assert "  'docker.role'  'web'  (IMDS, tags/instance/docker.role)" in said.out.splitlines()
+    assert "  'other'        'x'  (IMDS, tags/instance/other)" in said.out.splitlines()
     assert "AWS_INSTANCE_ID" in said.out
 
 
@@ -226,7 +226,8 @@ def test_show_prints_documents_for_programs(ec2: Callable[..., Said], imds: Fake
     as_json = json.loads(ec2("show", "--format=json").out)
     as_yaml = yaml.safe_load(ec2("show", "--format=yaml").out)
     assert as_json == as_yaml
-    assert as_json["tags"]["other"] == {"value": "x", "source": "the metadata service"}
+    assert as_json["tags"]["other"] == {"value": "x", "source": "IMDS, tags/instance/other"}
+    assert "AWS_PUBLIC_IPV4" in as_json["does_not_have"]
     instance_id = as_json["metadata"]["AWS_INSTANCE_ID"]
     assert instance_id == {
         "value": imds.instance.instance_id,
@@ -238,6 +239,21 @@ def test_show_needs_nothing_to_write_to(ec2: Callable[..., Said], disk: MachineD
     before = disk.snapshot()
     assert ec2("show").status == 0
     assert disk.snapshot() == before
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml"])
+def test_show_warns_where_what_rancheros_saved_is_of_another_host(
+    ec2: Callable[..., Said], disk: MachineDisk, form: str
+) -> None:
+    disk.write(paths.SAVED_METADATA, f"Hostname: elsewhere\nSSHPublicKeys: {{k: {SECRET}}}\n")
+    said = ec2("show", "--format", form)
+    assert said.status == 0
+    assert f"warning: {paths.SAVED_METADATA} names another host, 'elsewhere' (here" in said.err
+    assert ("elsewhere" in said.out) is (form != "table")
+    assert SECRET not in said.out + said.err
+    here = json.loads(ec2("show", "--format=json").out)["metadata"]["AWS_HOSTNAME"]["value"]
+    disk.write(paths.SAVED_METADATA, f"Hostname: {here}\n")
+    assert "another host" not in ec2("show").err
 
 
 def test_show_says_what_it_could_not_learn(ec2: Callable[..., Said], imds: FakeImds) -> None:

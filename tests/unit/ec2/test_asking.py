@@ -13,6 +13,7 @@ from rancheros_ec2_metadata.ec2.detect import Machine
 from rancheros_ec2_metadata.ec2.findings import Findings
 from rancheros_ec2_metadata.ec2.imds import Imds
 from rancheros_ec2_metadata.ec2.instance import source
+from rancheros_ec2_metadata.ec2.sources import said_by
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
@@ -62,6 +63,50 @@ def test_each_variable_tells_where_it_comes_from() -> None:
     assert sources["AWS_VPC_ID"] == "network/interfaces/macs/<mac>/vpc-id"
     assert sources["AWS_PUBLIC_IPV4"] == "public-ipv4"
     assert len(sources) == 28
+
+
+@pytest.mark.parametrize(
+    ("instance", "said"),
+    [
+        (FakeInstance(), {"AWS_LOCAL_IPV4": "identity document, privateIp"}),
+        (
+            FakeInstance(region="eu-isoe-west-1", public_ipv4="203.0.113.25", role="r"),
+            {"AWS_PARTITION": "IMDS, services/partition", "AWS_PUBLIC_IPV4": "IMDS, public-ipv4"},
+        ),
+        (
+            FakeInstance(ipv6="fd00::1", extra={"local-ipv4": None}, autoscaling_group="g"),
+            {
+                "AWS_PARTITION": "identity document, region",
+                "AWS_AUTOSCALING_GROUP": "tag aws:autoscaling:groupName",
+            },
+        ),
+        (
+            FakeInstance(extra={"dynamic/instance-identity/document": None}),
+            {
+                "AWS_INSTANCE_ID": "IMDS, instance-id",
+                "AWS_DEFAULT_REGION": "IMDS, placement/region",
+                "AWS_LOCAL_IPV4": "IMDS, local-ipv4",
+            },
+        ),
+    ],
+)
+def test_where_a_variable_of_an_instance_comes_from_was_asked_and_says_it(
+    instance: FakeInstance, said: dict[str, str]
+) -> None:
+    with FakeImds(instance) as imds:
+        found = asker(imds.url, Log(io.StringIO())).ask(kept=False, so_far=never)
+        asked = {request.path for request in imds.requests}
+    sources = {name: said_by(name, found.fields, found.variables) for name in found.variables}
+    assert sources.items() >= said.items()
+    for name, text in sources.items():
+        where, _, rest = text.partition(", ")
+        if where == "IMDS":
+            assert f"/latest/meta-data/{rest}" in asked
+        elif where == "identity document":
+            value = found.fields[rest]
+            assert found.variables[name] == (value if name != "AWS_PARTITION" else "aws")
+        else:
+            assert text == "tag aws:autoscaling:groupName"
 
 
 @pytest.mark.parametrize("threads", [True, False])

@@ -192,6 +192,7 @@ def test_a_whole_instance_is_read_with_all_its_variables(go: Go) -> None:
     assert (found.on_ec2, found.age, found.pending_time) == (True, 60, DOCUMENT["pendingTime"])
     assert found.tags == {"docker.role": "web"} | GROUP
     assert (found.variables_complete, found.tags_complete) == (True, True)
+    assert found.unread_variables == frozenset()
     assert (found.tags_source, run.api.asked_at, run.took) == ("imds", [], 0)
     assert (run.status, found.needs_api) == (ExitStatus.OK, False)
     assert "IMDSv2 at http://169.254.169.254" in run.log
@@ -276,6 +277,7 @@ def test_a_leaf_that_fails_is_named_and_the_rest_is_there(go: Go) -> None:
     assert run.status is ExitStatus.INCOMPLETE
     assert "meta-data/hostname: answered with 403" in run.log
     assert "meta-data/ami-launch-index: the answer is not UTF-8" in run.log
+    assert run.findings.unread_variables == {"AWS_HOSTNAME", "AWS_AMI_LAUNCH_INDEX"}
 
 
 def test_leaves_that_are_busy_for_ever_take_no_more_than_their_part_of_the_time(go: Go) -> None:
@@ -302,6 +304,7 @@ def test_a_mac_that_leads_elsewhere_is_named_and_not_followed(go: Go, mac: str) 
     assert not [path for path in run.server.paths() if "user-data" in path or "macs" in path]
     assert "is no MAC address" in run.log
     assert not run.findings.variables_complete
+    assert run.findings.unread_variables == {"AWS_MAC_ADDRESS", "AWS_SUBNET_ID", "AWS_VPC_ID"}
 
 
 @pytest.mark.parametrize("document", [None, 403, "<html>hello</html>", "[]", b"\xff"])
@@ -316,6 +319,7 @@ def test_without_the_document_the_paths_that_say_the_same_are_asked(
     assert found.variables["AWS_LOCAL_IPV4"] == "10.0.0.7"
     assert "AWS_ACCOUNT_ID" not in found.variables
     assert (found.age, found.variables_complete) == (None, False)
+    assert found.unread_variables == {"AWS_ACCOUNT_ID", "AWS_ARCHITECTURE"}
     assert run.status is ExitStatus.INCOMPLETE
     assert "the identity document could not be read" in run.log
     assert len(run.server.asked) == len(set(run.server.asked))

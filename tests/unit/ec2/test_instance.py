@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancheros_ec2_metadata.ec2 import instance
+from rancheros_ec2_metadata.ec2 import instance, sources
 from unit.ec2.metadata_server import DOCUMENT, INSTANCE_ID, MAC
 
 FIELDS = {key: value for key, value in DOCUMENT.items() if isinstance(value, str)}
@@ -128,6 +128,22 @@ def test_without_a_listing_each_is_asked_for() -> None:
 @pytest.mark.parametrize("mac", [None, "", "../..", "0e:00", f"{MAC}/..", f"{MAC} x", "%2e%2e"])
 def test_what_is_no_mac_leads_nowhere(mac: str | None) -> None:
     assert instance.interface_folder(mac) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("meta-data/placement/region", {"AWS_REGION", "AWS_DEFAULT_REGION"}),
+        ("meta-data/services/partition", {"AWS_PARTITION"}),
+        ("meta-data/ipv6", {"AWS_IPV6"}),
+        (f"meta-data/network/interfaces/macs/{MAC}/vpc-id", {"AWS_VPC_ID"}),
+        ("meta-data/", set()),
+    ],
+)
+def test_of_a_path_that_cannot_be_read_it_is_known_what_it_would_have_told(
+    path: str, names: set[str]
+) -> None:
+    assert sources.told_at(path) == names
 
 
 def test_a_mac_may_have_a_newline_behind_it() -> None:

@@ -1,0 +1,37 @@
+"""Text for a terminal of 80 columns; what a terminal would act on is escaped."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from rancheros_ec2_metadata.errors import printable
+
+WIDTH = 80
+
+
+def joined(start: str, end: str, indent: int) -> Iterator[str]:
+    """Yield ``start`` and ``end`` in one line, or in several where that would be too long.
+
+    Args:
+        start: its first ``indent`` characters stand alone in the lines that follow.
+        end: two columns behind it, or in lines of its own.
+        indent: of the lines that follow.
+    """
+    line = f"{start}  {end}".rstrip()
+    if len(line) <= WIDTH and line.isprintable():
+        yield line
+    else:
+        yield from wrapped(start[:indent], start[indent:])
+        yield from wrapped(" " * indent, end)
+
+
+def wrapped(start: str, text: str) -> Iterator[str]:
+    """Yield ``text`` in lines, the first behind ``start``, the others below it."""
+    yield from textwrap.wrap(
+        printable(text),
+        WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * max(len(start), 4),
+        break_on_hyphens=False,
+    )
