@@ -7,11 +7,13 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped] # it has no stubs of its own
 import pytest
 
+import fake_ros
 from docs.pages import Page
 from e2e import program
 from e2e.answering_api import DENIED, AnsweringApi
@@ -149,6 +151,7 @@ def test_where_a_run_fails_in_part_the_report_comes_all_the_same(
             )
             assert ran.status == 4
             assert "AWS_INSTANCE_TYPE" in ran.out
+            assert [line for line in ran.log if "exit" in line] == [ran.log[-1]]
             assert ran.log[-1] == "nothing was written; exit 4"
     found = json.loads(ran.out)
     assert (found["exit_status"], found["outcome"]) == (4, "partial")
@@ -203,6 +206,17 @@ def test_no_tag_reaches_the_terminal_as_it_is(disk: MachineDisk, imds: FakeImds)
     ran = program.run(disk, "plan", *EVERYTHING, imds=imds)
     assert "docker.motto" in ran.out
     assert all(line.isprintable() for line in ran.out.splitlines())
+
+
+def test_where_only_ros_tells_the_release_it_is_asked_as_in_a_run(
+    tmp_path: Path, imds: FakeImds
+) -> None:
+    disk = MachineDisk(tmp_path / "machine", version=None)
+    ros = fake_ros.executable(tmp_path, disk.root, "v1.5.8")
+    assert document(disk, "--ros", str(ros), status=10, imds=imds)["release"] == "v1.5.8"
+    unknown = document(disk, "--ros", "none", status=5, imds=imds)
+    assert unknown["release"] is None
+    assert any("/usr/share/ros" in note["text"] for note in unknown["notes"])
 
 
 def attributes(disk: MachineDisk) -> dict[str, tuple[int, ...]]:
