@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -217,6 +218,17 @@ def test_where_only_ros_tells_the_release_it_is_asked_as_in_a_run(
     unknown = document(disk, "--ros", "none", status=5, imds=imds)
     assert unknown["release"] is None
     assert any("/usr/share/ros" in note["text"] for note in unknown["notes"])
+
+
+def test_the_text_of_the_page_is_what_is_printed(disk: MachineDisk, imds: FakeImds) -> None:
+    (sample,) = (block.text for block in PAGE.blocks if block.language == "text")
+    (flags,) = re.findall(r"with the flags\n`(.*?)`", PAGE.text)
+    tags = {"docker.role": "web", "com.docker.x": "1", "example.db.host": "db.internal"}
+    imds.instance = replace(imds.instance, tags={**tags, "example.host": "web-1"})
+    disk.user_data("rancher: {docker: {extra_args: [--debug, --label=docker.role=db]}}\n")
+    ran = program.run(disk, "plan", *flags.split(), imds=imds, AWS_METADATA_LOAD="false")
+    assert ran.status == 10
+    assert ran.out.partition("\n\n")[2] == sample
 
 
 def attributes(disk: MachineDisk) -> dict[str, tuple[int, ...]]:
