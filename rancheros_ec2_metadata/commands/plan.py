@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from rancheros_ec2_metadata.boot import boot
-from rancheros_ec2_metadata.deadline import Clock
-from rancheros_ec2_metadata.edges import Limits, edges
+from rancheros_ec2_metadata.desk.disk import settings_on_disk
+from rancheros_ec2_metadata.desk.edges import edges_without_writing
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.plan_report.document import document
 from rancheros_ec2_metadata.plan_report.report import report
 from rancheros_ec2_metadata.plan_report.text import lines
-from rancheros_ec2_metadata.rancheros.store import Store
 
 from .call import Call
 
 
 def run(call: Call) -> int:
     """Do all that a run does but write, and print what would change."""
-    settings, log = call.settings, call.log
-    limits = Limits.of(settings.deadline, 0, Clock())
-    made = boot(settings, edges(settings, log, limits, Store(settings.root, dry=True)))
+    log = call.log
+    with settings_on_disk(call) as settings:
+        made = boot(settings, edges_without_writing(call, settings))
     status = log.status()
     if made is not None:
         told = report(made)

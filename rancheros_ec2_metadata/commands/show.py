@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from rancheros_ec2_metadata.deadline import Clock
-from rancheros_ec2_metadata.edges import Limits, edges
+from rancheros_ec2_metadata.desk.edges import edges_without_writing
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros.disk import Disk, read_also
 from rancheros_ec2_metadata.rancheros.saved_metadata import of_another_machine
-from rancheros_ec2_metadata.rancheros.store import Store
 from rancheros_ec2_metadata.records import replace
 from rancheros_ec2_metadata.show import lines, what_is_shown
 
@@ -16,10 +14,8 @@ from .call import Call
 
 def run(call: Call) -> int:
     """Print what the instance and all its tags are, and where each came from."""
-    limits = Limits.of(call.settings.deadline, 0, Clock())
     everything = replace(call.settings, metadata=True, label_prefixes=("", "aws:"))
-    store = Store(call.settings.root, dry=True)
-    found = edges(everything, call.log, limits, store).ec2.ask(kept=False, so_far=lambda _: None)
+    found = edges_without_writing(call, everything).ec2.ask(kept=False, so_far=lambda _: None)
     saved = read_also(call.settings.root, Disk(), paths.SAVED_METADATA)
     raw = saved.files.get(paths.SAVED_METADATA)
     other = of_another_machine(raw, found.variables) if raw else None

@@ -30,12 +30,26 @@ class Command:
     has_settings: bool = True
 
 
+def _add_instance(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--instance", metavar="ID", help="ask the EC2 API for this instance, not this machine"
+    )
+    parser.add_argument("--profile", metavar="NAME", help="for --instance: of ~/.aws")
+    parser.add_argument("--region", metavar="NAME", help="for --instance")
+
+
 def _plan_flags(parser: argparse.ArgumentParser) -> None:
+    _add_instance(parser)
+    parser.add_argument(
+        "--user-data", metavar="FILE", help="plan for a first boot with it, not a disk; - is stdin"
+    )
+    parser.add_argument("--release", metavar="VERSION", help="of that boot (default v1.5.8)")
     forms = ("text", "json")
     parser.add_argument("--format", choices=forms, default="text", help="(default text)")
 
 
 def _show_flags(parser: argparse.ArgumentParser) -> None:
+    _add_instance(parser)
     forms = ("table", "json", "yaml")
     parser.add_argument("--format", choices=forms, default="table", help="(default table)")
 
@@ -85,6 +99,10 @@ anything would change, 0 if nothing would, and the run's own if it would fail.
                 "what metadata would be as labels",
             ),
             ("plan --format json", "for a program (docs/plan.md)"),
+            (
+                "plan --instance i-0123456789abcdef0 --user-data user-data.yml",
+                "at a desk: a first boot of that instance with that user-data",
+            ),
         ),
         add_flags=_plan_flags,
     ),
@@ -98,6 +116,10 @@ Warns where what RancherOS has saved of the metadata names another host.
             ("show", "a table"),
             ("show --format json", "for a program (docs/plan.md)"),
             ("show --format yaml", "the same as YAML"),
+            (
+                "show --instance i-0123456789abcdef0 --region eu-west-1",
+                "at a desk: that instance, with your own AWS profile",
+            ),
         ),
         add_flags=_show_flags,
     ),

@@ -87,7 +87,7 @@ class TagsApi:
         try:
             if self._client is None:
                 self._client = self._make_client()
-            return self._tags(self._client)
+            return all_tags(self._client, self._identity.instance_id)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             raise self._asked().refused(code, self._status) from None
@@ -151,30 +151,36 @@ class TagsApi:
         headers: Any = response.headers
         return AWSResponse(response.url, response.status_code, headers, _Read(body))
 
-    def _tags(self, client: EC2Client) -> dict[str, str]:
-        instance_id = self._identity.instance_id
-        pages = client.get_paginator("describe_tags").paginate(
-            Filters=[{"Name": "resource-id", "Values": [instance_id]}],
-            PaginationConfig={"PageSize": _PAGE_SIZE},
-        )
-        tags: dict[str, str] = {}
-        for number, page in enumerate(pages, start=1):
-            # An answer that is XML, but not this answer, would look like an instance without tags.
-            if number > _MOST_PAGES or "Tags" not in page:
-                raise ResponseParserError("no tagSet, or too many")
-            for tag in page["Tags"]:
-                if tag.get("ResourceId") == instance_id and tag.get("Key"):
-                    tags[tag["Key"]] = tag.get("Value", "")
-            if len(tags) > MOST_KEYS:
-                raise ResponseParserError("more tags than an instance can have")
-        return tags
-
     def _asked(self) -> Asked:
         if self._client is not None:
             where = self._client.meta.endpoint_url
         else:
             where = self._settings.endpoint or f"region {self._identity.region}"
         return Asked(where, self._credentials.role, self._clock_ahead)
+
+
+def all_tags(client: EC2Client, instance_id: str) -> dict[str, str]:
+    """Return all tags of an instance, in one DescribeTags with its pages.
+
+    Raises:
+        ResponseParserError: the answer is not that of DescribeTags, or has no end to it.
+        ClientError: a refusal. BotoCoreError: no answer.
+    """
+    pages = client.get_paginator("describe_tags").paginate(
+        Filters=[{"Name": "resource-id", "Values": [instance_id]}],
+        PaginationConfig={"PageSize": _PAGE_SIZE},
+    )
+    tags: dict[str, str] = {}
+    for number, page in enumerate(pages, start=1):
+        # An answer that is XML, but not this answer, would look like an instance without tags.
+        if number > _MOST_PAGES or "Tags" not in page:
+            raise ResponseParserError("no tagSet, or too many")
+        for tag in page["Tags"]:
+            if tag.get("ResourceId") == instance_id and tag.get("Key"):
+                tags[tag["Key"]] = tag.get("Value", "")
+        if len(tags) > MOST_KEYS:
+            raise ResponseParserError("more tags than an instance can have")
+    return tags
 
 
 def _without_environment() -> dict[str, Any]:

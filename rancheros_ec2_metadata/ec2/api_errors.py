@@ -7,7 +7,7 @@ from rancheros_ec2_metadata.records import dataclass
 
 from .failure import AttemptError, Kind
 
-_THROTTLED = frozenset(
+THROTTLED = frozenset(
     {
         "EC2ThrottledException",
         "RequestLimitExceeded",
@@ -18,7 +18,7 @@ _THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _TIME = frozenset({"RequestExpired", "SignatureDoesNotMatch"})
 
 # A request's signature is valid for some minutes, a certificate for some months.
@@ -42,7 +42,7 @@ class Asked:
     def refused(self, code: str, status: int) -> AttemptError:
         """Return the error for an answer with an error code."""
         role, named = shown(self.role), shown(code)
-        if code in _THROTTLED or status == 429:
+        if code in THROTTLED or status == 429:
             return AttemptError(
                 f"the EC2 API throttles DescribeTags ({named}): too many calls in this account and "
                 "region; switch on instance tags in the metadata service",
@@ -51,7 +51,7 @@ class Asked:
         if status >= 500:
             text = f"the EC2 API fails at {shown(self.where)} ({status}, {named})"
             return AttemptError(text, Kind.BUSY)
-        if code in _DENIED:
+        if code in DENIED:
             return AttemptError(
                 f"the role {role} may not read the tags ({named}): allow ec2:DescribeTags in its "
                 "policy, or switch on instance tags in the metadata service",

@@ -52,14 +52,7 @@ class Asker:
             so_far: called with what the metadata service said before the API is asked, where
                 threads cannot start: then nothing can be left behind that does not end.
         """
-        question = Question(
-            metadata=self.settings.reads_metadata,
-            wanted=self.settings.maps,
-            source=self.settings.tags,
-            required=self.settings.require_tags,
-            kept=kept,
-            uses_tags=self.settings.uses_tags,
-        )
+        question = Question.of(self.settings, kept=kept)
         findings = Findings()
         self._bounded(
             question,

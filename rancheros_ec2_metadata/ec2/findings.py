@@ -12,6 +12,8 @@ from rancheros_ec2_metadata.settings import GROUP_TAG, TagSource
 from . import instance
 
 if TYPE_CHECKING:
+    from rancheros_ec2_metadata.settings import Settings
+
     from .tags import Tags
 
 
@@ -34,6 +36,18 @@ class Question:
     required: tuple[str, ...] = ()
     kept: bool = False
     uses_tags: bool = True
+
+    @classmethod
+    def of(cls, settings: Settings, *, kept: bool) -> Question:
+        """Return the question of a run with these settings."""
+        return cls(
+            metadata=settings.reads_metadata,
+            wanted=settings.maps,
+            source=settings.tags,
+            required=settings.require_tags,
+            kept=kept,
+            uses_tags=settings.uses_tags,
+        )
 
     @property
     def asks_tags(self) -> bool:

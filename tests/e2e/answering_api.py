@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
+from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 Answer = tuple[int, str]
@@ -44,12 +45,16 @@ class AnsweringApi:
         answer: status and body; replace it at any time.
 
     Attributes:
+        by_action: answers to single actions, which count more.
         authorizations: the ``Authorization`` of each request.
+        actions: the action of each.
     """
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
+        self.by_action: dict[str, Answer] = {}
         self.authorizations: list[str] = []
+        self.actions: list[str] = []
 
     @property
     def url(self) -> str:
@@ -60,9 +65,11 @@ class AnsweringApi:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
+                asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                action = parse_qs(asked)["Action"][0]
+                api.actions.append(action)
                 api.authorizations.append(self.headers["Authorization"])
-                status, text = api.answer
+                status, text = api.by_action.get(action, api.answer)
                 body = text.encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))

@@ -1,0 +1,113 @@
+"""The disk that a plan at a desk is made for: a copy of one, or the first boot with user-data."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rancheros_ec2_metadata.errors import FilesError, UsageError, info, shown
+from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros import release as releases
+from rancheros_ec2_metadata.rancheros.disk import Disk
+from rancheros_ec2_metadata.rancheros.release import Release
+from rancheros_ec2_metadata.records import replace
+
+from .user_data import saved
+
+if TYPE_CHECKING:
+    from rancheros_ec2_metadata.commands.call import Call
+    from rancheros_ec2_metadata.settings import Settings
+
+NEWEST = "v1.5.8"
+BOOT_YML = f"{paths.CLOUD_CONFIG_D}/boot.yml"
+_STANDARD_INPUT = "-"
+
+# As os-config.yml has them where `args` is in use (v0.4 to v0.6).
+_ARGS = ["daemon", "--log-opt", "max-size=25m", "--log-opt", "max-file=2", "-s", "overlay"]
+_ARGS += ["-G", "docker", "-H", "unix:///var/run/docker.sock"]
+
+
+@contextlib.contextmanager
+def settings_on_disk(call: Call) -> Iterator[Settings]:
+    """Yield the settings of a plan, with the root that stands for the disk it is made for.
+
+    Raises:
+        UsageError: the flags contradict each other, or name no disk.
+        FilesError: the user-data cannot be read.
+    """
+    given, settings = call.given, call.settings
+    if given.user_data is None:
+        if given.release is not None:
+            raise UsageError("--release is for --user-data: a disk says itself which release it is")
+        if given.instance is not None and not _is_rancheros(settings.root):
+            raise UsageError(
+                "--instance: what disk is the plan for? Give --user-data FILE, or --root DIR with a"
+                f" copy of one: there is no {paths.CONF} below {settings.root}"
+            )
+        yield settings
+        return
+    if settings.root != Path("/"):
+        raise UsageError("--user-data and --root (AWS_METADATA_ROOT) are two disks: give one")
+    release, os_config = _os_config(given.release or NEWEST)
+    kept = saved(_read(given.user_data), release)
+    called = "standard input" if given.user_data == _STANDARD_INPUT else shown(given.user_data)
+    call.log.note(info(f"planned for a first boot of {release.text} with {called} as user-data"))
+    call.log.notes(kept.notes)
+    # The run's line reads a machine's files below a root: this is one, for its owner's eyes only.
+    with tempfile.TemporaryDirectory(prefix="ec2-metadata-plan-") as folder:
+        root = Path(folder)
+        (root / paths.CLOUD_CONFIG_D.lstrip("/")).mkdir(parents=True)
+        for path, content in ((paths.OS_CONFIG, os_config), (BOOT_YML, kept.boot_yml)):
+            target = root / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if content is not None:
+                target.write_bytes(content)
+        yield replace(settings, root=root)
+
+
+def _is_rancheros(root: Path) -> bool:
+    return (root / paths.CONF.lstrip("/")).is_dir()
+
+
+def _os_config(version: str) -> tuple[Release, bytes]:
+    """Return a release, and as much of its os-config.yml as a plan looks at.
+
+    Raises:
+        UsageError: it is no release.
+    """
+    config: dict[str, Any] = {"rancher": {"environment": {"VERSION": version}}}
+    release = _release(config)
+    if release.version in (None, releases.NEWEST):
+        raise UsageError(f"--release: {shown(version)} is no release, such as {NEWEST} or v0.6.1")
+    if "args" in release.argument_keys:
+        config["rancher"]["docker"] = {"args": _ARGS}
+    return release, _rendered(config)
+
+
+def _release(config: dict[str, Any]) -> Release:
+    return releases.of(Disk({paths.OS_CONFIG: _rendered(config)}))
+
+
+def _rendered(config: dict[str, Any]) -> bytes:
+    return json.dumps(config).encode("ascii")  # JSON is YAML too
+
+
+def _read(name: str) -> bytes:
+    """Return the user-data in a file, or on standard input."""
+    try:
+        if name == _STANDARD_INPUT:
+            content = sys.stdin.buffer.read(paths.SIZE_LIMIT + 1)
+        else:
+            with Path(name).open("rb") as file:
+                content = file.read(paths.SIZE_LIMIT + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else type(error).__name__
+        raise FilesError(f"--user-data: {shown(name)} cannot be read: {why}") from None
+    if len(content) > paths.SIZE_LIMIT:
+        raise FilesError(f"--user-data: {shown(name)} is larger than EC2's 16 KiB by far")
+    return content

@@ -1,0 +1,63 @@
+"""Where a plan and a show touch the world: they write nothing, and may be far from the machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rancheros_ec2_metadata.deadline import Clock
+from rancheros_ec2_metadata.ec2 import detect
+from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.edges import Limits, edges
+from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros.disk import Disk, read_also
+from rancheros_ec2_metadata.rancheros.store import Store
+from rancheros_ec2_metadata.records import replace
+from rancheros_ec2_metadata.writing import state_of
+
+if TYPE_CHECKING:
+    from rancheros_ec2_metadata.boot import Edges
+    from rancheros_ec2_metadata.commands.call import Call
+    from rancheros_ec2_metadata.settings import Settings
+
+_INSTANCE_ID = re.compile(r"i-[0-9a-f]{1,32}")
+
+
+def edges_without_writing(call: Call, settings: Settings) -> Edges:
+    """Return the edges of a plan or a show: of this machine, or of ``--instance`` by the API.
+
+    Args:
+        call: the command's.
+        settings: the run's, with the root of the disk.
+
+    Raises:
+        UsageError: the flags contradict each other, or there is no such profile or region.
+    """
+    given = call.given
+    limits = Limits.of(settings.deadline, 0, Clock())
+    store = Store(settings.root, dry=True)
+    here = edges(settings, call.log, limits, store)
+    if given.instance is None:
+        for flag in ("profile", "region"):
+            if getattr(given, flag) is not None:
+                raise UsageError(f"--{flag} is for --instance: a machine asks with its own role")
+        return here
+    if not _INSTANCE_ID.fullmatch(given.instance):
+        raise UsageError(f"--instance: {shown(given.instance)} is no instance id, such as i-0123")
+    # Not at the top: boto3 takes a while, and a plan on the machine may do without.
+    from .asking import DeskAsker  # noqa: PLC0415 - as said above
+    from .operator import Operator  # noqa: PLC0415 - as said above
+
+    last = state_of(read_also(settings.root, Disk(), paths.STATE), call.log)
+    if last.instance_id != given.instance:
+        machine = Machine("yes", given.instance)
+    else:
+        machine = Machine("yes", given.instance, last.product_uuid)
+    # botocore itself knows AWS_DEFAULT_REGION only.
+    region = given.region or call.terminal.environ.get("AWS_REGION")
+    on_ec2 = detect.detect(Path("/")).verdict == "yes"
+    operator = Operator(given.profile, region, on_ec2=on_ec2)
+    asker = DeskAsker(settings, given.instance, operator, last, call.log, limits.reading)
+    return replace(here, machine=machine, ec2=asker)
