@@ -17,6 +17,7 @@ from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.records import replace
 
+from .flags import check_disk, check_instance
 from .user_data import saved
 
 if TYPE_CHECKING:
@@ -41,19 +42,12 @@ def settings_on_disk(call: Call) -> Iterator[Settings]:
         FilesError: the user-data cannot be read.
     """
     given, settings = call.given, call.settings
+    check_instance(given)
+    check_disk(given, settings)
     if given.user_data is None:
-        if given.release is not None:
-            raise UsageError("--release is for --user-data: a disk says itself which release it is")
-        if given.instance is not None and not _is_rancheros(settings.root):
-            raise UsageError(
-                "--instance: what disk is the plan for? Give --user-data FILE, or --root DIR with a"
-                f" copy of one: there is no {paths.CONF} below {settings.root}"
-            )
         yield settings
         return
-    if settings.root != Path("/"):
-        raise UsageError("--user-data and --root (AWS_METADATA_ROOT) are two disks: give one")
-    release, os_config = _os_config(given.release or NEWEST)
+    release, os_config = _os_config(NEWEST if given.release is None else given.release)
     kept = saved(_read(given.user_data), release)
     called = "standard input" if given.user_data == _STANDARD_INPUT else shown(given.user_data)
     call.log.note(info(f"planned for a first boot of {release.text} with {called} as user-data"))
@@ -68,10 +62,6 @@ def settings_on_disk(call: Call) -> Iterator[Settings]:
             if content is not None:
                 target.write_bytes(content)
         yield replace(settings, root=root)
-
-
-def _is_rancheros(root: Path) -> bool:
-    return (root / paths.CONF.lstrip("/")).is_dir()
 
 
 def _os_config(version: str) -> tuple[Release, bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,19 +9,18 @@ from rancheros_ec2_metadata.deadline import Clock
 from rancheros_ec2_metadata.ec2 import detect
 from rancheros_ec2_metadata.ec2.detect import Machine
 from rancheros_ec2_metadata.edges import Limits, edges
-from rancheros_ec2_metadata.errors import UsageError, shown
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros.disk import Disk, read_also
 from rancheros_ec2_metadata.rancheros.store import Store
 from rancheros_ec2_metadata.records import replace
 from rancheros_ec2_metadata.writing import state_of
 
+from .flags import check_instance
+
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.boot import Edges
     from rancheros_ec2_metadata.commands.call import Call
     from rancheros_ec2_metadata.settings import Settings
-
-_INSTANCE_ID = re.compile(r"i-[0-9a-f]{1,32}")
 
 
 def edges_without_writing(call: Call, settings: Settings) -> Edges:
@@ -36,16 +34,12 @@ def edges_without_writing(call: Call, settings: Settings) -> Edges:
         UsageError: the flags contradict each other, or there is no such profile or region.
     """
     given = call.given
+    check_instance(given)
     limits = Limits.of(settings.deadline, 0, Clock())
     store = Store(settings.root, dry=True)
     here = edges(settings, call.log, limits, store)
     if given.instance is None:
-        for flag in ("profile", "region"):
-            if getattr(given, flag) is not None:
-                raise UsageError(f"--{flag} is for --instance: a machine asks with its own role")
         return here
-    if not _INSTANCE_ID.fullmatch(given.instance):
-        raise UsageError(f"--instance: {shown(given.instance)} is no instance id, such as i-0123")
     # Not at the top: boto3 takes a while, and a plan on the machine may do without.
     from .asking import DeskAsker  # noqa: PLC0415 - as said above
     from .operator import Operator  # noqa: PLC0415 - as said above

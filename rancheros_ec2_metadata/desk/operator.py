@@ -68,6 +68,8 @@ class Operator:
             self._region = region or self._core.get_config_variable("region")
             if self._region:
                 validate_region_name(self._region)
+                # For the login too: a role is assumed in some region.
+                self._core.set_config_variable("region", self._region)
             if not on_ec2:
                 self._core.get_component("credential_provider").remove(_ROLE_OF_THIS_MACHINE)
         if not self._region:
@@ -94,7 +96,7 @@ class Operator:
                 connect_timeout=CONNECT_SECONDS,
                 read_timeout=READ_SECONDS,
             )
-            session = boto3.Session(botocore_session=self._core, region_name=self._region)
+            session = boto3.Session(botocore_session=self._core)
             client: EC2Client = session.client("ec2", config=config)
         who = f"the profile {shown(self._profile)} (credentials: {method})"
         meta = client.meta

@@ -11,6 +11,7 @@ from botocore.exceptions import (
     ClientError,
     ConnectionError,  # noqa: A004 - botocore's, and only it is raised here
     HTTPClientError,
+    SSLError,
 )
 from botocore.parsers import ResponseParserError
 
@@ -75,6 +76,8 @@ class OperatorApi:
             code = error.response.get("Error", {}).get("Code", "")
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             raise self.asked.refused(action, code, status) from None
+        except SSLError as error:
+            raise self.asked.impossible(f"SSLError, {cause(error)}") from None
         except (HTTPClientError, ConnectionError) as error:
             why = f"{type(error).__name__}, {cause(error)}"
             raise self.asked.unreachable(why) from None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e import program
+from e2e import described_api, program
 from machine import MachineDisk
 from rancheros_ec2_metadata.commands.table import COMMANDS
 from rancheros_ec2_metadata.errors import ExitStatus
@@ -21,6 +21,7 @@ from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 TAGS = {"docker.role": "web", "example.db.host": "db.internal"}
 EXAMPLES = [arguments for command in COMMANDS.values() for arguments, _ in command.examples]
 SERVERS = [arguments for arguments in EXAMPLES if arguments.startswith("fake-imds ")]
+AT_DESK = [arguments for arguments in EXAMPLES if "--instance" in arguments]
 STATUS = {"plan": ExitStatus.WOULD_CHANGE}
 
 
@@ -35,7 +36,7 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
         }
 
 
-@pytest.mark.parametrize("arguments", [one for one in EXAMPLES if one not in SERVERS])
+@pytest.mark.parametrize("arguments", [one for one in EXAMPLES if one not in SERVERS + AT_DESK])
 def test_an_example_does_what_it_says(
     tmp_path: Path, environ: dict[str, str], arguments: str
 ) -> None:
@@ -50,6 +51,24 @@ def test_an_example_does_what_it_says(
         check=False,
     )
     assert done.returncode == STATUS.get(words[0], ExitStatus.OK), done.stderr
+
+
+@pytest.mark.parametrize("arguments", AT_DESK)
+def test_an_example_of_a_desk_does_what_it_says(tmp_path: Path, arguments: str) -> None:
+    (tmp_path / "user-data.yml").write_text("#cloud-config\nhostname: x\n")
+    words = shlex.split(arguments)
+    with described_api.describing(FakeInstance(tags=TAGS)) as api:
+        done = subprocess.run(
+            program.command(*words),
+            cwd=tmp_path,
+            env=program.environment(**described_api.environment(api)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == STATUS.get(words[0], ExitStatus.OK), done.stderr
+    assert "docker.role" in done.stdout
 
 
 @pytest.mark.parametrize("arguments", SERVERS)

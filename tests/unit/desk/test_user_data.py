@@ -1,0 +1,77 @@
+"""What of user-data a first boot saves, and what is said of the rest."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rancheros_ec2_metadata.desk.user_data import saved
+from rancheros_ec2_metadata.errors import Level
+from rancheros_ec2_metadata.rancheros.disk import SIZE_LIMIT
+from rancheros_ec2_metadata.rancheros.release import Release
+
+CONFIG = b"#cloud-config\nhostname: x\n"
+NEWEST = Release((1, 5, 8), "v1.5.8", "a test")
+BEFORE_GZIP = Release((1, 4, 0), "v1.4.0", "a test")
+PACKED = gzip.compress(CONFIG)
+
+
+@pytest.mark.parametrize(
+    "user_data",
+    [CONFIG, CONFIG.replace(b"\n", b"\r\n"), b"#cloud-config", b"#cloud-config \t\na: b"],
+)
+def test_a_cloud_config_is_saved_as_it_is(user_data: bytes) -> None:
+    assert saved(user_data, NEWEST).boot_yml == user_data
+    assert saved(user_data, NEWEST).notes == ()
+
+
+def test_gzip_is_unpacked_where_the_release_unpacks_it() -> None:
+    assert saved(PACKED, NEWEST).boot_yml == CONFIG
+    assert saved(PACKED, Release((1, 4, 1), "v1.4.1", "a test")).boot_yml == CONFIG
+
+
+@pytest.mark.parametrize(
+    ("user_data", "release", "words"),
+    [
+        (PACKED, BEFORE_GZIP, ("gzipped", "v1.4.1", "v1.4.0")),
+        (PACKED[:-9], NEWEST, ("gzipped", "damaged")),
+        (PACKED[:2] + b"nonsense", NEWEST, ("gzipped", "damaged")),
+        (gzip.compress(bytes(SIZE_LIMIT + 1)), NEWEST, ("gzipped", "too large")),
+        (b"Content-Type: multipart/mixed; boundary=X\n", NEWEST, ("MIME multipart",)),
+        (b"MIME-Version: 1.0\r\n", NEWEST, ("MIME multipart",)),
+        (base64.b64encode(CONFIG), NEWEST, ("base64", "decode")),
+        (base64.b64encode(PACKED), NEWEST, ("base64", "gzip", "decode")),
+        (b"hostname: x\n", NEWEST, ("first line", "#cloud-config")),
+        (b"\n#cloud-config\n", NEWEST, ("first line", "#cloud-config")),
+        (b"", NEWEST, ("first line", "#cloud-config")),
+    ],
+)
+def test_what_rancheros_does_not_save_is_said_with_the_reason(
+    user_data: bytes, release: Release, words: tuple[str, ...]
+) -> None:
+    kept = saved(user_data, release)
+    (note,) = kept.notes
+    assert kept.boot_yml is None
+    assert note.level is Level.WARNING
+    assert [word for word in words if word not in note.text] == []
+
+
+@pytest.mark.parametrize(
+    ("user_data", "word"),
+    [(b"#!/bin/sh\nros config set x y\n", "script"), (b"#compose\n", "#compose")],
+)
+def test_what_rancheros_uses_otherwise_is_said(user_data: bytes, word: str) -> None:
+    kept = saved(user_data, NEWEST)
+    (note,) = kept.notes
+    assert (kept.boot_yml, note.level) == (None, Level.INFO)
+    assert word in note.text
+
+
+@given(st.binary(max_size=64) | st.binary(max_size=64).map(lambda raw: b"\x1f\x8b\x08" + raw))
+def test_any_bytes_are_saved_as_they_are_or_spoken_of(user_data: bytes) -> None:
+    kept = saved(user_data, NEWEST)
+    assert (kept.boot_yml is None) == bool(kept.notes)
