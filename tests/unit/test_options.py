@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from rancheros_ec2_metadata import options
+from rancheros_ec2_metadata.commands.table import COMMANDS
 from rancheros_ec2_metadata.errors import UsageError
 from rancheros_ec2_metadata.settings import EnvPrefix, Settings, TagMapping
 
@@ -155,3 +156,15 @@ def test_the_reference_has_every_flag_and_variable(page: str) -> None:
     rows = [line for line in text.splitlines() if line.startswith("| `-")]
     assert len(rows) == len(options.OPTIONS)
     assert {row.split("|")[2].strip(" `") for row in rows} == known
+
+
+def test_the_reference_has_every_flag_of_single_commands() -> None:
+    text = (Path(__file__).parents[2] / "docs/reference.md").read_text("utf-8")
+    missing = []
+    for name, command in COMMANDS.items():
+        parser = argparse.ArgumentParser(add_help=False)
+        command.add_flags(parser)
+        rows = [line for line in text.splitlines() if line.startswith("|") and f"`{name}" in line]
+        flags = [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001 - argparse tells them nowhere else
+        missing += [f"{name} {flag}" for flag in flags if not any(flag in row for row in rows)]
+    assert missing == []

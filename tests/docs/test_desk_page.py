@@ -1,0 +1,107 @@
+"""The page for an operator's desk: its commands, and its table."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs.pages import ROOT, Page
+from e2e import described_api
+from machine import MachineDisk
+from rancheros_ec2_metadata.desk.described import NEVER_TOLD, described
+from rancheros_ec2_metadata.errors import ExitStatus
+from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
+
+PAGE = Page("docs/at-your-desk.md")
+COMMANDS = [line for block in PAGE.blocks if block.language == "sh" for line in block.lines]
+INSTANCE = FakeInstance(tags={"docker.role": "web", "example.db.host": "db.internal"})
+STATUS = {"plan": ExitStatus.WOULD_CHANGE}
+PROGRAMS = {
+    "rancheros-ec2-metadata": f'exec {sys.executable} -m rancheros_ec2_metadata "$@"',
+    # What EC2 keeps of user-data.
+    "aws": 'printf "%s" "#cloud-config" | base64',
+}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A folder with what the page's files and programs are."""
+    MachineDisk(tmp_path / "disk")
+    (tmp_path / "user-data.yml").write_text("#cloud-config\nhostname: x\n")
+    (tmp_path / "config").write_text("[profile ops]\nregion = eu-west-1\n")
+    keys = f"aws_access_key_id = A\naws_secret_access_key = {described_api.SECRET}\n"
+    (tmp_path / "credentials").write_text(f"[ops]\n{keys}[default]\nregion = eu-west-1\n{keys}")
+    (tmp_path / "programs").mkdir()
+    for name, script in PROGRAMS.items():
+        (tmp_path / "programs" / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "programs" / name).chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_page_does_what_it_says(desk: Path, command: str) -> None:
+    with described_api.describing(INSTANCE) as api:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            env={
+                "PATH": f"{desk / 'programs'}:{os.environ['PATH']}",
+                "PYTHONPATH": str(ROOT),
+                "AWS_CONFIG_FILE": str(desk / "config"),
+                "AWS_SHARED_CREDENTIALS_FILE": str(desk / "credentials"),
+                "AWS_ENDPOINT_URL_EC2": api.url,
+            },
+            cwd=desk,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    name, verb, *_ = command.split()
+    expected = STATUS.get(verb, ExitStatus.OK)
+    assert done.returncode == expected, done.stderr
+    if name == "aws":
+        assert (desk / "user-data.yml").read_text() == "#cloud-config"
+    else:
+        assert "docker.role" in done.stdout
+
+
+def test_the_table_says_which_field_each_variable_is() -> None:
+    rows = dict(re.findall(r"^\| `(AWS_\w+)` \| (.+) \|$", PAGE.text, re.MULTILINE))
+    instance = {
+        "InstanceId": "i-0",
+        "Placement": {"AvailabilityZone": "x", "AvailabilityZoneId": "x"},
+        "NetworkInterfaces": [
+            {
+                "Attachment": {"DeviceIndex": 0},
+                "MacAddress": "x",
+                "Ipv6Addresses": [{"Ipv6Address": "x"}],
+            }
+        ],
+        "SecurityGroups": [{"GroupName": "x"}],
+        **dict.fromkeys(
+            ("AmiLaunchIndex", "Architecture", "ImageId", "InstanceLifecycle", "InstanceType"), "x"
+        ),
+        **dict.fromkeys(
+            ("PrivateDnsName", "PrivateIpAddress", "PublicDnsName", "PublicIpAddress"), "x"
+        ),
+        **dict.fromkeys(("SubnetId", "VpcId"), "x"),
+    }
+    found = described({"OwnerId": "x", "ReservationId": "x"}, instance, "r", "p")
+    fields = {
+        name: source.removeprefix("the EC2 API, ") if source.startswith("the EC2") else None
+        for name, source in found.sources.items()
+    }
+    said = {
+        name: None if row.startswith("none") else row.split("`")[1] for name, row in rows.items()
+    }
+    assert said.pop("AWS_AUTOSCALING_GROUP") is None
+    assert said == fields
+
+
+def test_what_the_api_does_not_tell_is_named() -> None:
+    last = PAGE.prose.rpartition("The API does not tell")[2]
+    assert set(re.findall(r"`(AWS_\w+)`", last)) == {*NEVER_TOLD, "AWS_IAM_ROLE"}
