@@ -52,9 +52,12 @@ def imds(instance: FakeInstance, desk: Desk) -> Iterator[FakeImds]:
 
 @pytest.fixture
 def booted(desk: Desk, disk: MachineDisk, imds: FakeImds) -> MachineDisk:
-    """The disk after the machine's own run."""
+    """The disk after the machine's own run; what its firmware says is on no disk."""
+    disk.write("/sys/class/dmi/id/sys_vendor", "Amazon EC2\n")
+    disk.write("/sys/class/dmi/id/product_uuid", "ec2e1916-9099-7caf-fd21-012345abcdef\n")
     assert desk.run("apply", *MAPPINGS, "--root", str(disk.root)) == ExitStatus.OK
     imds.requests.clear()
+    shutil.rmtree(disk.path("/sys"))
     return disk
 
 
@@ -91,9 +94,11 @@ def test_a_copy_of_the_disk_after_the_run_needs_no_change(
     desk.log_in(api)
     at_desk = ("--instance", INSTANCE_ID, "--root", str(copy))
     assert desk.run("plan", *MAPPINGS, *at_desk) == ExitStatus.OK
+    log = desk.err
     assert imds.requests == []
     assert booted.snapshot().items() <= before.items()
     assert desk.run("show", *at_desk) == ExitStatus.OK
+    assert f", {INSTANCE_ID}, v1.5.8" in log.splitlines()[0]
     (role,) = (line for line in desk.out.splitlines() if "AWS_IAM_ROLE" in line)
     assert role.endswith("'node'  (the machine's last run)")
 
@@ -166,6 +171,16 @@ def test_an_instance_that_does_not_run_is_shown_with_a_warning(
     desk.log_in(api)
     assert desk.run("show", "--instance", INSTANCE_ID) == ExitStatus.OK
     assert "warning: the instance is 'stopped'" in desk.err
+
+
+def test_an_answer_about_another_instance_is_none(
+    desk: Desk, api: AnsweringApi, instance: FakeInstance
+) -> None:
+    other = replace(instance, instance_id="i-0aaaaaaaaaaaaaaaa")
+    api.by_action["DescribeInstances"] = described_api.described(other)
+    desk.log_in(api)
+    assert desk.run("show", "--instance", INSTANCE_ID) == ExitStatus.INCOMPLETE
+    assert f"no instance '{INSTANCE_ID}'" in desk.error()
 
 
 def test_a_required_tag_that_is_missing_is_not_waited_for(

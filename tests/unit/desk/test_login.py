@@ -14,6 +14,7 @@ import prune_botocore
 from e2e.answering_api import AnsweringApi, refusal
 from e2e.described_api import KEY_ID, SECRET
 from rancheros_ec2_metadata.desk.operator import Operator
+from rancheros_ec2_metadata.ec2.failure import AttemptError
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
@@ -166,6 +167,20 @@ def test_on_an_instance_its_own_role_is_the_last_resort(
     assert asks.instance().identity.instance_id == INSTANCE_ID
     assert "iam-role" in asks.asked.who
     assert imds.requests != []
+
+
+def test_a_request_that_cannot_be_made_is_said_without_what_the_library_says(
+    desk: Desk, api: AnsweringApi
+) -> None:
+    def broken(**_: object) -> None:
+        raise OSError(SECRET)
+
+    desk.log_in(api)
+    asks = Operator(None, "eu-west-1", on_ec2=False).log_in(INSTANCE_ID)
+    asks.client.meta.events.register("before-send.ec2", broken)
+    with pytest.raises(AttemptError, match=r"cannot be asked at .*OSError") as caught:
+        asks.tags()
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(
