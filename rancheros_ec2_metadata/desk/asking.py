@@ -99,6 +99,7 @@ class DeskAsker:
         findings.variables = {**described.variables, **kept}
         findings.sources = {**described.sources, **dict.fromkeys(kept, _KEPT)}
         untold = [name for name in described.untold if name not in kept]
+        findings.unread_variables = frozenset(untold)
         findings.notes.extend(_about_untold(described, untold))
 
     def _logged_in(self) -> OperatorApi:

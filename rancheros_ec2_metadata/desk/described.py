@@ -89,7 +89,7 @@ def described(
     found = [
         *_found(_OF_INSTANCE, instance),
         *_found(_OF_RESERVATION, reservation),
-        *_found(_OF_INTERFACE, _first_interface(instance), "NetworkInterfaces"),
+        *_found(_OF_INTERFACE, _first_interface(instance), "NetworkInterfaces."),
         *((name, region, _REGION) for name in _OF_REGION),
         ("AWS_PARTITION", partition, _REGION),
     ]
@@ -120,10 +120,9 @@ def described(
 
 
 def _found(fields: Mapping[str, str], tree: Any, above: str = "") -> list[tuple[str, str, str]]:
-    return [
-        (name, _value(name, tree, path), f"the EC2 API, {'.'.join(filter(None, (above, path)))}")
-        for name, path in fields.items()
-    ]
+    """Return each variable, its value, and where that is from."""
+    said = f"EC2 API, DescribeInstances {above}"
+    return [(name, _value(name, tree, path), said + path) for name, path in fields.items()]
 
 
 def _value(name: str, tree: Any, path: str) -> str:

@@ -92,7 +92,7 @@ def test_the_table_says_which_field_each_variable_is() -> None:
     }
     found = described({"OwnerId": "x", "ReservationId": "x"}, instance, "r", "p")
     fields = {
-        name: source.removeprefix("the EC2 API, ") if source.startswith("the EC2") else None
+        name: source.removeprefix("EC2 API, DescribeInstances ") if "API" in source else None
         for name, source in found.sources.items()
     }
     said = {

@@ -58,7 +58,10 @@ def test_the_first_interface_is_device_0_of_card_0_whatever_the_order() -> None:
     found = of(NetworkInterfaces=interfaces)
     assert found.variables["AWS_MAC_ADDRESS"] == "02:00:00:00:00:04"
     assert found.variables["AWS_IPV6"] == "2001:db8::1"
-    assert found.sources["AWS_MAC_ADDRESS"] == "the EC2 API, NetworkInterfaces.MacAddress"
+    assert (
+        found.sources["AWS_MAC_ADDRESS"]
+        == "EC2 API, DescribeInstances NetworkInterfaces.MacAddress"
+    )
 
 
 def test_a_spot_instance_is_one() -> None:
