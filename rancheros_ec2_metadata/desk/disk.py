@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,11 +89,10 @@ def _rendered(config: dict[str, Any]) -> bytes:
 def _read(name: str) -> bytes:
     """Return the user-data in a file, or on standard input."""
     try:
-        if name == _STANDARD_INPUT:
-            content = sys.stdin.buffer.read(paths.SIZE_LIMIT + 1)
-        else:
-            with Path(name).open("rb") as file:
-                content = file.read(paths.SIZE_LIMIT + 1)
+        # By its number: sys.stdin is None where it was closed.
+        source = 0 if name == _STANDARD_INPUT else name
+        with open(source, "rb", closefd=source != 0) as file:
+            content = file.read(paths.SIZE_LIMIT + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else type(error).__name__
         raise FilesError(f"--user-data: {shown(name)} cannot be read: {why}") from None

@@ -391,6 +391,18 @@ def test_user_data_comes_through_a_pipe(api: AnsweringApi, user_data: Path) -> N
     assert b"standard input" in done.stderr
 
 
+def test_a_closed_standard_input_is_a_file_that_cannot_be_read(api: AnsweringApi) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *program.command("plan", "--user-data", "-")],
+        env=program.environment(**described_api.environment(api)),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == ExitStatus.FILES, done.stderr
+    assert b"'-' cannot be read" in done.stderr
+
+
 def test_a_plan_on_the_machine_imports_no_boto3(disk: MachineDisk, imds: FakeImds) -> None:
     script = (
         "import sys; from rancheros_ec2_metadata import cli;"
