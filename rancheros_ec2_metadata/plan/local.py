@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,6 @@ from rancheros_ec2_metadata.plan.given import Given
 from rancheros_ec2_metadata.plan.lists import ArgumentList
 from rancheros_ec2_metadata.rancheros import cloud_config, cloud_config_keys
 from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.rancheros.cloud_config_keys import Cut
 from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import DOCKER, ENVIRONMENT, Layers, stack
 from rancheros_ec2_metadata.rancheros.state import Edit, Removal
@@ -152,7 +150,9 @@ class _Editor:
         self._notes: list[Note] = []
 
     def edited(self, raw: bytes, composed: Sequence[ArgumentList]) -> Edited:
-        text = _restored(raw.decode("utf-8", "surrogateescape"), self._former)
+        text = cloud_config_keys.restored(
+            raw.decode("utf-8", "surrogateescape"), ENVIRONMENT, self._former
+        )
         edits: dict[str, Edit] = {}
         for one in composed:
             if one.user.home == "cloud-config.yml":
@@ -161,7 +161,7 @@ class _Editor:
                     edits[one.user.key] = edit
         if self._may_go.legacy:
             text = self._without_legacy_args(text)
-        text, removal = self._without_variables(text)
+        text, removal = self._without_variables(raw, text)
         content = text.encode("utf-8", "surrogateescape")
         if content != raw:
             self._check(content)
@@ -223,8 +223,13 @@ class _Editor:
             return cloud_config.set_list(text, path, kept)
         return cloud_config_keys.cut_keys(text, DOCKER, ["args"])[0]
 
-    def _without_variables(self, text: str) -> tuple[str, Removal | None]:
-        """Return the text without the variables in our way, and what of them can go back."""
+    def _without_variables(self, raw: bytes, text: str) -> tuple[str, Removal | None]:
+        """Return the text without the variables in our way, and what of them can go back.
+
+        Args:
+            raw: the file as it is.
+            text: as it shall be, but for the variables.
+        """
         there = self._variables()
         legacy: set[str] = set()
         if self._may_go.legacy or _LEGACY_MARK in there:
@@ -242,12 +247,18 @@ class _Editor:
         if not overridden:
             return text, None
         text, cuts = cloud_config_keys.cut_keys(text, ENVIRONMENT, overridden)
-        return text, Removal(
-            _digest(text),
+        removal = Removal(
+            cloud_config_keys.digest(text),
             tuple(str(cut.at) for cut in cuts),
             tuple(cut.source for cut in cuts),
             {name: there[name] for name in sorted(overridden)},
+            *cloud_config_keys.taken_out(raw.decode("utf-8", "surrogateescape"), self._former),
         )
+        former = self._former
+        as_found = {"found_digest": "", "found_places": (), "found_pieces": ()}
+        if former and replace(former, **as_found) == replace(removal, **as_found):
+            return text, former  # it is as the last run left it: nothing is written
+        return text, removal
 
     def _variables(self) -> dict[str, str]:
         """Return the variables of the file, those that the last run took out included."""
@@ -282,24 +293,6 @@ def _still(text: str, edit: Edit) -> bool:
         return cloud_config.span(text, edit.at) in (edit.written_text, edit.found_text)
     except CannotEditError:
         return False
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _restored(text: str, removal: Removal | None) -> str:
-    """Return the text with the variables that an earlier run took out."""
-    if removal is None:
-        return text
-    if _digest(text) == removal.digest:
-        places = map(int, removal.places)
-        cuts = [Cut(at, piece) for at, piece in zip(places, removal.pieces, strict=True)]
-        return cloud_config_keys.put_back(text, cuts)
-    found = find(text, ENVIRONMENT)
-    there = {name.value for name, _ in found.node.pairs()} if found else set()
-    missing = {name: value for name, value in removal.values.items() if name not in there}
-    return cloud_config_keys.with_values(text, ENVIRONMENT, missing) if missing else text
 
 
 def _rest(layers: Layers, lists: Collection[str]) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 
 from rancheros_ec2_metadata.rancheros import document
+from rancheros_ec2_metadata.rancheros.state import Removal
 from rancheros_ec2_metadata.rancheros.yaml_nodes import (
     CannotEditError,
     Node,
@@ -66,6 +68,41 @@ def put_back(text: str, cuts: Sequence[Cut]) -> str:
     for cut in reversed(cuts):
         text = text[: cut.at] + cut.source + text[cut.at :]
     return text
+
+
+def digest(text: str) -> str:
+    """Return what a text is known by."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def taken_out(text: str, removal: Removal | None) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Return digest, places and pieces of what was taken out of just this text; none if unknown.
+
+    It is as our removal left it, or, where that was cut off, as it found it.
+    """
+    known = digest(text)
+    if removal and known == removal.digest:
+        return known, removal.places, removal.pieces
+    if removal and known == removal.found_digest:
+        return known, removal.found_places, removal.found_pieces
+    return "", (), ()
+
+
+def restored(text: str, path: Path, removal: Removal | None) -> str:
+    """Return the text with the keys of the map at ``path`` that an earlier run took out.
+
+    Raises:
+        CannotEditError: the map, or the way to it, is not plain.
+    """
+    if removal is None:
+        return text
+    known, places, pieces = taken_out(text, removal)
+    if known:
+        return put_back(text, [Cut(int(at), x) for at, x in zip(places, pieces, strict=True)])
+    found = find(text, path)
+    there = {name.value for name, _ in found.node.pairs()} if found else set()
+    missing = {name: value for name, value in removal.values.items() if name not in there}
+    return with_values(text, path, missing) if missing else text
 
 
 def with_values(text: str, path: Path, values: Mapping[str, str]) -> str:

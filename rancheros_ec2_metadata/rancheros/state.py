@@ -47,12 +47,17 @@ class Removal:
         places: where each piece was in what was left, as decimal numbers.
         pieces: the pieces of the text.
         values: the variables, for when the file has been written anew since.
+        found_digest: of the file before it, from which an earlier run had taken some out: a run
+            that is killed leaves it so. found_places, found_pieces: those of that file.
     """
 
     digest: str
     places: tuple[str, ...]
     pieces: tuple[str, ...]
     values: Mapping[str, str]
+    found_digest: str = ""
+    found_places: tuple[str, ...] = ()
+    found_pieces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -165,9 +170,16 @@ def _edit(value: Any) -> Edit | None:
 def _removal(value: Any) -> Removal | None:
     if not isinstance(value, dict) or not isinstance(value.get("digest"), str):
         return None
-    places, pieces = _texts(value.get("places")), _texts(value.get("pieces"))
-    whole = places is not None and pieces is not None and len(places) == len(pieces)
-    if not whole or not all(place.isdecimal() and place.isascii() for place in places or ()):
-        places, pieces = (), ()
-    digest = value["digest"] if whole else ""
-    return Removal(digest, places or (), pieces or (), _texts_by_name(value.get("values")))
+    values = _texts_by_name(value.get("values"))
+    return Removal(*_cuts(value, ""), values, *_cuts(value, "found_"))
+
+
+def _cuts(value: Mapping[str, Any], prefix: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Return digest, places and pieces; none where they do not read."""
+    digest = value.get(f"{prefix}digest")
+    places, pieces = _texts(value.get(f"{prefix}places")), _texts(value.get(f"{prefix}pieces"))
+    if not isinstance(digest, str) or places is None or pieces is None:
+        return "", (), ()
+    if len(places) != len(pieces) or not all(p.isdecimal() and p.isascii() for p in places):
+        return "", (), ()
+    return digest, places, pieces

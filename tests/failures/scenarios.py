@@ -145,6 +145,7 @@ SCENARIOS = {
         Scenario("first-after-2016", WEB, edits=LEGACY),
         Scenario("retagged", DB, before=AFTER_WEB),
         Scenario("retagged-with-edit", DB, edits=CLOUD_CONFIG, before=AFTER_WEB),
+        Scenario("retagged-overriding", DB, edits=MINE, before=AFTER_WEB, override=True),
         Scenario("untagged-with-edit", {}, edits=CLOUD_CONFIG, before=AFTER_WEB),
         Scenario("baked", DB, edits=CLOUD_CONFIG, before=(OTHERS, WEB)),
         Scenario("moved-elsewhere", None, edits=CLOUD_CONFIG, before=AFTER_WEB),

@@ -21,6 +21,7 @@ from rancheros_ec2_metadata.ec2.findings import Findings
 from rancheros_ec2_metadata.errors import ExitStatus, error
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
+from rancheros_ec2_metadata.rancheros import state as states
 from rancheros_ec2_metadata.rancheros.disk import Disk, read_disk
 from rancheros_ec2_metadata.rancheros.layers import Layers, stack
 from rancheros_ec2_metadata.rancheros.ros_yaml import UnusableError
@@ -98,6 +99,7 @@ class OwnedMachine:
             templates=tuple(map(Template.parse, rng.sample(templates, rng.randint(0, 2)))),
             metadata_labels=("region", "instance-id") if self.chance(0.2) else (),
             status_label=self.chance(0.2),
+            override_local=self.chance(0.2),
         )
 
     def users_files(self) -> None:
@@ -186,6 +188,14 @@ class OwnedMachine:
     def settings_change(self) -> None:
         self.settings = self.some_settings()
 
+    def misses_variables(self) -> bool:
+        """Tell whether a run with --override-local has taken variables out of cloud-config.yml."""
+        file = self.disk.path(paths.STATE)
+        try:
+            return states.parse(file.read_bytes()).removal is not None
+        except (FileNotFoundError, states.DamagedStateError):
+            return False
+
     def users_cloud_config_is_edited(self) -> None:
         """The user adds to the file, and leaves what is ours in it."""
         file = self.disk.path(paths.CLOUD_CONFIG)
@@ -194,8 +204,12 @@ class OwnedMachine:
         added = b"\n# a comment of the user's\n"
         file.write_bytes(file.read_bytes() + added)
         self.users_cloud_config += added
+        # In a text that has changed, what was taken out has no place of its own any more.
+        self.reserialised |= self.misses_variables()
 
     def users_cloud_config_is_replaced(self) -> None:
+        if self.misses_variables():
+            return  # nothing tells that the user does not want them back
         text = texts.cloud_config(self.rng, self.keys, secret=True)
         self.write_cloud_config(text.encode())
 

@@ -1,0 +1,174 @@
+"""Every layer, with every kind of node where Docker's arguments are set: what becomes of ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from machine import os_config
+from rancheros_ec2_metadata.errors import ExitStatus, worst
+from rancheros_ec2_metadata.plan.given import Given
+from rancheros_ec2_metadata.plan.mapping import NOTHING, Desired
+from rancheros_ec2_metadata.plan.planning import Plan, plan
+from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros import release as releases
+from rancheros_ec2_metadata.rancheros import state as states
+from rancheros_ec2_metadata.rancheros.disk import Disk
+from rancheros_ec2_metadata.rancheros.layers import stack
+from rancheros_ec2_metadata.rancheros.state import State
+
+LABEL = "--label=docker.role=web"
+WANTED = Desired({"docker.role": "web"}, {"A": "b"}, {})
+OURS = {paths.STATE, paths.DROP_IN}
+
+WEAKER = {
+    "oem-config.yml": paths.OEM_CONFIG,
+    "boot.yml": f"{paths.CLOUD_CONFIG_D}/boot.yml",
+    "user_config.yml": f"{paths.CLOUD_CONFIG_D}/user_config.yml",
+    "without a suffix": f"{paths.CLOUD_CONFIG_D}/boot.yml~",
+}
+STRONGER = f"{paths.CLOUD_CONFIG_D}/zzz.yml"
+
+PLAIN = {
+    "block list": "rancher:\n  docker:\n    extra_args:\n    - --mine  # mine\n    - -D\n",
+    "block list, indented": "rancher:\n  docker:\n    extra_args:\n      - --mine\n",
+    "flow list": "rancher: {docker: {extra_args: [--mine, -D]}}\n",
+    "flow list of lines": "rancher:\n  docker:\n    extra_args: [\n    --mine,\n    -D\n    ]\n",
+    "empty list": "rancher: {docker: {extra_args: []}}\n",
+    "null": "rancher: {docker: {extra_args: null}}\n",
+    "tilde": "rancher:\n  docker:\n    extra_args: ~  # none\n    tls: true\n",
+    "nothing": "rancher:\n  docker:\n    extra_args:\n    tls: true\n",
+    "null above": "rancher:\n  docker: null\nhostname: mine\n",
+    "nothing above": "rancher:\n  docker:\nhostname: mine\n",
+    "null at the top": "rancher: null\nhostname: mine\n",
+    "label of ours": f"rancher: {{docker: {{extra_args: [{LABEL}, -D]}}}}\n",
+}
+NOT_SET = {
+    "another list": "rancher: {docker: {args: [daemon]}, network: {dns: {search: [a]}}}\n",
+    "no docker": "hostname: mine\n",
+    "empty": "{}\n",
+}
+# Nothing of such a file is in force.
+BROKEN = {
+    "no yaml": "rancher: [\n",
+    "comments": "# nothing\n",
+    "a text": "rancher: {docker: {extra_args: -D}}\n",
+    "a map": "rancher: {docker: {extra_args: {a: b}}}\n",
+    "a list above": "rancher: {docker: [a]}\n",
+}
+UNSET = NOT_SET | BROKEN
+ALL = PLAIN | UNSET
+NOT_PLAIN = {
+    "anchor": "rancher: {docker: {extra_args: &a [-D]}}\n",
+    "alias": "x: &a [-D]\nrancher: {docker: {extra_args: *a}}\n",
+    "tag": "rancher: {docker: {extra_args: !!seq [-D]}}\n",
+    "anchor above": "rancher: {docker: &a {extra_args: [-D]}}\n",
+    "alias above": "x: &a {extra_args: [-D]}\nrancher: {docker: *a}\n",
+    "merge": "x: &a {tls: true}\nrancher: {docker: {<<: *a, extra_args: [-D]}}\n",
+    "anchored item": "rancher: {docker: {extra_args: [&a -D]}}\n",
+    "twice": "rancher: {docker: {extra_args: [-D]}}\nrancher: {docker: {extra_args: [-H]}}\n",
+    "twice at the end": "rancher: {docker: {extra_args: [-D], extra_args: [-H]}}\n",
+    "anchored null": "rancher: {docker: &a null}\n",
+    "key of its own": "rancher:\n  docker:\n    ? extra_args\n    : - -D\n      - -H\n",
+    "item of lines": "rancher:\n  docker:\n    extra_args:\n    -\n      -D\n",
+    "line of its key": "rancher:\n  docker:\n    extra_args: !!seq\n    - -D\n",
+}
+
+
+def disk(files: dict[str, str], version: str = "v1.5.8") -> Disk:
+    base = {paths.OS_CONFIG: os_config(version), paths.COMMAND_LINE: "console=ttyS0\n"}
+    return Disk({path: text.encode() for path, text in {**base, **files}.items()})
+
+
+def run(before: Disk, desired: Desired) -> tuple[Disk, Plan]:
+    raw = before.files.get(paths.STATE)
+    given = Given(before, releases.of(before), states.parse(raw) if raw else State())
+    state = State() if desired == NOTHING else State(status="complete")
+    done = plan(desired, given, state)
+    return before.with_files({change.path: change.after for change in done.changes}), done
+
+
+def items(found: Disk) -> tuple[str, ...]:
+    return stack(found, releases.of(found)).docker_arguments("extra_args")
+
+
+def status(done: Plan) -> ExitStatus:
+    return worst(note.status for note in done.notes)
+
+
+def checked(before: Disk, may_change: set[str]) -> tuple[Disk, Plan]:
+    """Run, and check what holds for every layer and node."""
+    after, done = run(before, WANTED)
+    again, second = run(after, WANTED)
+    assert (second.changes, again.files) == ((), after.files)
+    changed = {
+        p for p in {*before.files, *after.files} if before.files.get(p) != after.files.get(p)
+    }
+    assert changed <= may_change
+    variables = stack(after, releases.of(after)).environment()
+    # A null at the top of a stronger file hides the variables too, and is named.
+    assert variables.get("A") == "b" or any("variable A" in note.text for note in done.notes)
+    assert [item for item in items(after) if item != LABEL] == [
+        item for item in items(before) if item != LABEL
+    ]
+    assert (LABEL in items(after)) == (done.labels == WANTED.labels) or LABEL in items(before)
+    assert run(after, NOTHING)[0].files == before.files
+    return after, done
+
+
+@pytest.mark.parametrize("node", ALL)
+@pytest.mark.parametrize("layer", WEAKER)
+def test_below_our_drop_in_it_is_read_and_never_written(layer: str, node: str) -> None:
+    text = ALL[node]
+    before = disk({WEAKER[layer]: text})
+    after, done = checked(before, OURS)
+    assert items(after)[-1] == LABEL
+    assert status(done) is ExitStatus.OK
+
+
+@pytest.mark.parametrize("node", PLAIN)
+def test_in_cloud_config_yml_that_one_node_is_changed(node: str) -> None:
+    hidden = "rancher: {docker: {extra_args: [--hidden]}}\n"
+    before = disk({paths.CLOUD_CONFIG: PLAIN[node], WEAKER["boot.yml"]: hidden})
+    after, done = checked(before, {*OURS, paths.CLOUD_CONFIG})
+    assert items(after)[-1] == LABEL
+    assert after.files[paths.CLOUD_CONFIG] != before.files[paths.CLOUD_CONFIG]
+    assert status(done) is ExitStatus.OK
+
+
+@pytest.mark.parametrize("node", UNSET)
+def test_a_cloud_config_yml_that_sets_no_list_is_left_alone(node: str) -> None:
+    before = disk({paths.CLOUD_CONFIG: UNSET[node]})
+    after, done = checked(before, OURS)
+    assert items(after)[-1] == LABEL
+    assert status(done) is ExitStatus.OK
+
+
+@pytest.mark.parametrize("node", NOT_PLAIN)
+def test_in_cloud_config_yml_what_is_not_plain_is_refused_by_name(node: str) -> None:
+    before = disk({paths.CLOUD_CONFIG: NOT_PLAIN[node]})
+    _, done = checked(before, OURS)
+    assert done.labels == {}
+    assert status(done) is ExitStatus.FILES
+    assert any("cloud-config.yml sets Docker's arguments" in note.text for note in done.notes)
+
+
+@pytest.mark.parametrize("node", PLAIN)
+def test_a_drop_in_behind_ours_is_named_and_all_else_applied(node: str) -> None:
+    before = disk({STRONGER: PLAIN[node]})
+    _, done = checked(before, OURS)
+    assert done.labels == {}
+    assert status(done) is ExitStatus.FILES
+    assert any("cloud-config.d/zzz.yml" in note.text for note in done.notes)
+
+
+@pytest.mark.parametrize("parameter", ["=[--mine,-D]", "=[]", "=null", "="])
+@pytest.mark.parametrize("where", ["kernel command line", "EXTRA_CMDLINE"])
+def test_a_command_line_is_named_and_all_else_applied(parameter: str, where: str) -> None:
+    text = f"rancher.docker.extra_args{parameter}"
+    files = {paths.COMMAND_LINE: f"quiet {text}\n"}
+    if where == "EXTRA_CMDLINE":
+        files = {f"{paths.CLOUD_CONFIG_D}/init.yml": f'EXTRA_CMDLINE: "{text}"\n'}
+    _, done = checked(disk(files), OURS)
+    assert done.labels == {}
+    assert status(done) is ExitStatus.FILES
+    assert any(where in note.text for note in done.notes)
