@@ -7,6 +7,7 @@ from hypothesis import given as any_of
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from candied_emitter import emitted
 from machine import os_config
 from rancheros_ec2_metadata.errors import ExitStatus, worst
 from rancheros_ec2_metadata.plan import local
@@ -19,6 +20,7 @@ from rancheros_ec2_metadata.rancheros import release as releases
 from rancheros_ec2_metadata.rancheros import state as states
 from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import stack
+from rancheros_ec2_metadata.rancheros.ros_yaml import parse
 from rancheros_ec2_metadata.rancheros.state import State
 
 OVERRIDE = Local(override=True)
@@ -77,12 +79,17 @@ def test_variables_in_our_way_go_and_come_back_byte_for_byte(text: str) -> None:
     assert after.files == before.files
 
 
+@pytest.mark.parametrize("as_ros", [True, False])
 @pytest.mark.parametrize("text", FILES)
-def test_after_ros_has_written_the_file_anew_they_come_back_by_value(text: str) -> None:
+def test_after_ros_has_written_the_file_anew_they_come_back_by_value(
+    text: str, *, as_ros: bool
+) -> None:
     before = disk(text)
     during, _ = run(before, OURS, OVERRIDE)
     tree = stack(during, releases.of(during)).only(paths.CLOUD_CONFIG).merged
     anew = json.dumps({**tree, "added": "by the system"}).encode()
+    if as_ros:
+        anew = emitted(parse(anew)).encode()
     after, _ = run(during.with_files({paths.CLOUD_CONFIG: anew}), {}, local.NOTHING)
     assert environment(after) == environment(before)
     assert paths.STATE not in after.files

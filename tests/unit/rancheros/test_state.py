@@ -13,14 +13,15 @@ from rancheros_ec2_metadata.rancheros.state import Edit, Removal, State
 TEXTS = st.lists(st.text(max_size=5), max_size=3).map(tuple)
 MAPS = st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3)
 EDITS = st.builds(Edit, TEXTS, *[st.text()] * 3, *[TEXTS] * 5)
-REMOVALS = st.integers(0, 3).flatmap(
-    lambda n: st.builds(
-        Removal,
+CUTS = st.integers(0, 3).flatmap(
+    lambda n: st.tuples(
         st.text(),
         st.lists(st.integers(0, 99).map(str), min_size=n, max_size=n).map(tuple),
         st.lists(st.text(max_size=5), min_size=n, max_size=n).map(tuple),
-        MAPS,
     )
+)
+REMOVALS = st.builds(
+    lambda now, values, found: Removal(now[0], now[1], now[2], values, *found), CUTS, MAPS, CUTS
 )
 STATES = st.builds(
     State,
@@ -62,3 +63,17 @@ def test_whatever_stands_in_a_field_it_reads_or_is_left_out(value: object) -> No
     raw = {"schema": 1, **dict.fromkeys(names, value), "edits": {"a": value, "b": {"at": value}}}
     found = state.parse(json.dumps(raw).encode())
     assert state.parse(state.render(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("places", ["1"]), ("places", ["x", "2"]), ("pieces", "ab")]
+)
+def test_cuts_that_do_not_fit_are_none_and_the_values_are_there(field: str, value: object) -> None:
+    whole = Removal("d", ("1", "2"), ("a", "b"), {"A": "1"}, "e", ("3", "4"), ("c", "d"))
+    raw = json.loads(state.render(State(removal=whole)))
+    raw["removal"][field] = value
+    found = state.parse(json.dumps(raw).encode()).removal
+    assert found == Removal("", (), (), {"A": "1"}, "e", ("3", "4"), ("c", "d"))
+    raw["removal"][f"found_{field}"] = value
+    found = state.parse(json.dumps(raw).encode()).removal
+    assert found == Removal("", (), (), {"A": "1"})
