@@ -172,3 +172,29 @@ def test_a_command_line_is_named_and_all_else_applied(parameter: str, where: str
     assert done.labels == {}
     assert status(done) is ExitStatus.FILES
     assert any(where in note.text for note in done.notes)
+
+
+@pytest.mark.parametrize(
+    ("files", "where", "expected"),
+    [
+        ({STRONGER: "rancher: {environment: {A: x}}\n"}, "zzz.yml", ExitStatus.FILES),
+        ({STRONGER: "rancher: {environment: null}\n"}, "zzz.yml", ExitStatus.FILES),
+        ({paths.CLOUD_CONFIG: "rancher: {environment: ~}\n"}, "cloud-config.yml", ExitStatus.FILES),
+        ({paths.CLOUD_CONFIG: "rancher: {environment: {A: x}}\n"}, "--override", ExitStatus.OK),
+        ({paths.COMMAND_LINE: "rancher.environment.A=x\n"}, "command line", ExitStatus.FILES),
+        (
+            {WEAKER["boot.yml"]: "EXTRA_CMDLINE: rancher.environment.A=x\n"},
+            *("EXTRA_CMDLINE", ExitStatus.FILES),
+        ),
+    ],
+)
+def test_a_variable_that_a_stronger_layer_sets_is_named_and_the_labels_are_set(
+    files: dict[str, str], where: str, expected: ExitStatus
+) -> None:
+    before = disk(files)
+    after, done = run(before, WANTED)
+    assert items(after) == (LABEL,)
+    assert stack(after, releases.of(after)).environment().get("A") != "b"
+    assert any("variable A" in note.text and where in note.text for note in done.notes)
+    assert status(done) is expected
+    assert {path: after.files[path] for path in before.files} == before.files
