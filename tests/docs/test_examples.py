@@ -218,7 +218,7 @@ def test_a_node_that_has_not_got_its_role_is_not_complete(folder: Path, tmp_path
     tags = {"docker.environment": "production"}
     with boots.machine(tmp_path, user_data, tags) as machine:
         command = definitions.words(machine.services[definitions.NAME]["command"])
-        machine.run(command, "--deadline=1.2", "--tags=imds", "--ros=none")
+        machine.run(command, "--deadline=3", "--tags=imds", "--ros=none")
         assert machine.status == 6, machine.log
         joining = {CLASSIC: "swarm-agent", MODE: "swarm-join"}[folder]
         assert machine.environment(joining)["EC2_METADATA_STATUS"] == "partial"

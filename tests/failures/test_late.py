@@ -140,9 +140,11 @@ class Late:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[Late]]]:
+    folder = tmp_path_factory.mktemp("machines")  # not in a thread: pytest makes it unguarded
+
     def run(name: str) -> Late:
         case = CASES[name]
-        disk = timed.user_machine(tmp_path_factory.mktemp(name) / "disk")
+        disk = timed.user_machine(folder / name)
         with FakeImds(case.instance) as imds, AnsweringApi(case.answer) as api:
             imds.faults = list(case.faults)
 

@@ -27,7 +27,7 @@ from real_parts.namespace import IMDS_IPV4, Namespace
 
 pytestmark = pytest.mark.real_parts
 
-DEADLINE = 3.0
+DEADLINE = 5.0
 BY_NAME = "http://ec2.eu-west-1.example"
 WITHOUT_TAGS = replace(SANE, tags_in_metadata=False)
 # Only this run's mounts have it; $0 is the file.

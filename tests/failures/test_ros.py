@@ -22,7 +22,7 @@ from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.rancheros import disk as paths
 
-DEADLINE = 3.0
+DEADLINE = 5.0
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----"
 LABEL = "--label=docker.role=web"
 
@@ -125,10 +125,11 @@ HANGS = {
 @pytest.fixture(scope="module")
 def hung(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Hung]]:
     with FakeImds(SANE) as imds, ThreadPoolExecutor(len(HANGS)) as pool:
+        folders = {name: tmp_path_factory.mktemp(name) for name in HANGS}
 
         def run(name: str) -> Hung:
             text, deadline = HANGS[name]
-            folder = tmp_path_factory.mktemp(name)
+            folder = folders[name]
             disk = timed.user_machine(folder / "disk")
             if name == "on-its-version":
                 disk.path(paths.OS_CONFIG).unlink()

@@ -17,7 +17,7 @@ from rancheros_ec2_metadata.settings import STATUS_VARIABLE
 
 # What a loaded machine may need after the deadline to end a process and tell its parent. Where
 # nothing ended the run, each of these would take for ever.
-SLACK = 2.0
+SLACK = 4.0
 
 
 @dataclass(frozen=True)
