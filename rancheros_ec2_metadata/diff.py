@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import printable, shown
 from rancheros_ec2_metadata.plan import arguments
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
@@ -46,7 +46,8 @@ def diff(changes: Sequence[FileChange], ours: Collection[str] = ()) -> Iterator[
 
 
 def _lines(content: bytes | None) -> list[str]:
-    return (content or b"").decode("utf-8", "replace").splitlines()
+    text = (content or b"").decode("utf-8", "replace")
+    return [printable(line) for line in text.split("\n")[: -1 if text.endswith("\n") else None]]
 
 
 def _cloud_config(change: FileChange, ours: Collection[str]) -> Iterator[str]:

@@ -143,11 +143,11 @@ def shown(text: str, limit: int = 80) -> str:
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with what a terminal would act on escaped."""
-    return text if text.isprintable() else "".join(map(_printable, text))
+    """Return ``text`` on one line, with what would steer a terminal escaped."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
 
 
-def _printable(character: str) -> str:
+def _escaped(character: str) -> str:
     if character.isprintable():
         return character
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")

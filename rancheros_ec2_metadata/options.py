@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from rancheros_ec2_metadata.errors import UsageError, shown
-from rancheros_ec2_metadata.plan import config_paths
+from rancheros_ec2_metadata.plan import config_paths, env_file
 from rancheros_ec2_metadata.plan.labels import METADATA_LABELS
 from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.settings import (
@@ -174,6 +174,15 @@ OPTIONS = (
         _switch,
         "",
         "take variables of ours out of cloud-config.yml, where they would win",
+    ),
+    Option(
+        "env_file",
+        ("--env-file",),
+        "AWS_METADATA_ENV_FILE",
+        "one",
+        env_file.path,
+        "PATH",
+        "write all variables there too, for docker run --env-file",
     ),
     Option(
         "require_tags",

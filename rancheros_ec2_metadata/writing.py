@@ -16,7 +16,7 @@ from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import readback
 from rancheros_ec2_metadata.rancheros import state as states
 from rancheros_ec2_metadata.rancheros.change import FileChange, in_order
-from rancheros_ec2_metadata.rancheros.disk import Disk, read_disk
+from rancheros_ec2_metadata.rancheros.disk import Disk, read_also, read_disk
 from rancheros_ec2_metadata.rancheros.layers import stack
 from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.rancheros.ros import Ros
@@ -45,7 +45,7 @@ def state_of(disk: Disk, log: Log) -> State:
 
 def _as_given(state: State) -> State:
     """Return a state as it is given to a plan, less what the plan itself puts there."""
-    return replace(state, labels={}, variables={}, items=(), edits={}, removal=None)
+    return replace(state, labels={}, variables={}, items=(), edits={}, removal=None, env_files=())
 
 
 class Writer:
@@ -81,6 +81,7 @@ class Writer:
             disk = read_disk(self._root)
             state = state_of(disk, self._log)
             desired, new_state = wanted(state)
+            disk = self._with_env_files(disk, state, desired)
             asked = disk, desired, _as_given(new_state)
             if asked == self._unchanging:
                 return
@@ -100,6 +101,14 @@ class Writer:
             self._unchanging = None if self.plan.changes else asked
             return
         self._log.note(FilesError("files kept changing while this program ran").note())
+
+    def _with_env_files(self, disk: Disk, state: State, desired: Desired) -> Disk:
+        wanted = [desired.env_file.path] if desired.env_file is not None else []
+        for path in state.env_files:
+            self._store.drop_temporary(path)
+        for path in {*state.env_files, *wanted}:
+            disk = read_also(self._root, disk, path)
+        return disk
 
     def read_back(self, ros: Ros | None, limit: Limit) -> None:
         """Compare what ``ros`` reads with what was planned; put the former files back if it must.

@@ -7,6 +7,7 @@ from typing import Literal
 
 from rancheros_ec2_metadata.ec2.detect import Machine
 from rancheros_ec2_metadata.ec2.instance import group_variable
+from rancheros_ec2_metadata.plan.env_file import EnvFile
 from rancheros_ec2_metadata.plan.mapping import NOTHING, Desired, desired
 from rancheros_ec2_metadata.rancheros.state import State
 from rancheros_ec2_metadata.records import dataclass, replace
@@ -35,10 +36,12 @@ def before_requests(settings: Settings, state: State, machine: Machine) -> tuple
             return desired(settings, state.metadata, state.tags, state.status), state
         case False:
             fresh = State(product_uuid=machine.product_uuid, status="none")
-            return replace(NOTHING, variables={STATUS_VARIABLE: "none"}), fresh
+            none = {STATUS_VARIABLE: "none"}
+            return replace(NOTHING, variables=none, env_file=EnvFile.of(settings, none)), fresh
         case None:
             config = desired(settings, {}, state.tags, None).config
-            return Desired(state.labels, state.variables, config), state
+            env_file = desired(settings, state.metadata, state.tags, state.status).env_file
+            return Desired(state.labels, state.variables, config, env_file), state
 
 
 @dataclass(frozen=True)

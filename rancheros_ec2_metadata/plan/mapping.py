@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from rancheros_ec2_metadata.errors import Note, info, warning
 from rancheros_ec2_metadata.plan import config_paths
+from rancheros_ec2_metadata.plan.env_file import EnvFile, unholdable
 from rancheros_ec2_metadata.plan.labels import STATUS_LABEL, mapped_labels
 from rancheros_ec2_metadata.plan.provenance import LeftOut, Source, Sources
-from rancheros_ec2_metadata.plan.variables import mapped_variables, no_tag
+from rancheros_ec2_metadata.plan.variables import Place, mapped_variables, no_tag
 from rancheros_ec2_metadata.records import dataclass, field
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
 
@@ -21,6 +22,7 @@ class Desired:
         labels: Docker's labels.
         variables: those of rancher.environment, each of which ``ros`` can carry.
         config: values by config path.
+        env_file: those of the file of --env-file too, each of which Docker reads there.
         notes: what was refused, left out or lost, and why.
         sources: what gives each; empty where that is not known any more.
     """
@@ -28,11 +30,14 @@ class Desired:
     labels: Mapping[str, str]
     variables: Mapping[str, str]
     config: Mapping[str, config_paths.Value]
+    env_file: EnvFile | None = None
     notes: tuple[Note, ...] = ()
     sources: Sources = field(default_factory=Sources)
 
 
 NOTHING = Desired({}, {}, {})
+
+_IN_ENV_FILE = Place("env-file variable", " in the file of --env-file", unholdable)
 
 
 def desired(
@@ -52,14 +57,21 @@ def desired(
     notes: list[Note] = []
     labels, of_labels = mapped_labels(settings, metadata, tags, notes)
     variables, of_variables = mapped_variables(settings, metadata, tags, notes)
+    exported: dict[str, str] = {}
+    if settings.env_file is not None:
+        again: list[Note] = []
+        exported, _ = mapped_variables(settings, metadata, tags, again, _IN_ENV_FILE)
+        notes.extend(note for note in again if note not in notes)
     if status is not None:
         outcome = Source("outcome", STATUS_VARIABLE)
         variables[STATUS_VARIABLE], of_variables[STATUS_VARIABLE] = status, outcome
+        exported[STATUS_VARIABLE] = status
         if settings.status_label:
             labels[STATUS_LABEL], of_labels[STATUS_LABEL] = status, outcome
     config, of_config = _config(settings, tags, notes)
     sources = Sources(of_labels, of_variables, of_config)
-    return Desired(labels, variables, config, tuple(notes), sources)
+    env_file = EnvFile.of(settings, exported)
+    return Desired(labels, variables, config, env_file, tuple(notes), sources)
 
 
 def _config(

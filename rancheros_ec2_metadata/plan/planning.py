@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
-from rancheros_ec2_metadata.plan import blocked, config_paths, lists, local
+from rancheros_ec2_metadata.plan import blocked, config_paths, env_file, lists, local
 from rancheros_ec2_metadata.plan.given import Given
 from rancheros_ec2_metadata.plan.mapping import Desired
 from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, all_labels
@@ -83,6 +83,10 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
         paths.DROP_IN: document.render(tree, COMMENT) if tree else None,
         paths.CLOUD_CONFIG: own.content,
     }
+    env_files = env_file.planned(disk, given.state.env_files, desired.env_file)
+    notes.extend(env_files.notes)
+    # Where nothing is to be kept, the state goes when all else has gone.
+    known = env_files.paths if kept != State() else ()
     new_state = replace(
         kept,
         labels=dict(labels),
@@ -90,11 +94,12 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
         items=tuple(item for one in composed for item in one.ours),
         edits=own.edits,
         removal=own.removal,
+        env_files=known,
     )
     notes.extend(_about_labels(labels, given.state))
     predicted = stack(disk.with_files(after), release, layers)
     notes.extend(_shadowed(desired, predicted))
-    changes = _changes(disk, _steps(given.state, new_state, after))
+    changes = _changes(disk, _steps(given.state, new_state, after, env_files))
     return Plan(
         changes=changes,
         predicted=predicted,
@@ -118,14 +123,18 @@ def _check_nothing_is_laid_bare(given: Given, layers: Layers, content: bytes | N
         raise CannotEditError(f"a null in it hides what ros cannot read ({fatal})")
 
 
-def _steps(old: State, new: State, after: Mapping[str, bytes | None]) -> Steps:
+def _steps(
+    old: State, new: State, after: Mapping[str, bytes | None], env_files: env_file.Planned
+) -> Steps:
     """Yield each file and what it shall be, in the order of writing.
 
     What goes from cloud-config.yml is in the state until it has gone there: after a kill in
     between, nothing of ours may be taken for the user's, and nothing of the user's be lost.
     """
+    gone = dict.fromkeys(env_files.gone)
     if new == State():
         yield paths.STATE, None
+        yield from gone.items()
         yield from after.items()
         return
     removal = new.removal or old.removal
@@ -133,7 +142,10 @@ def _steps(old: State, new: State, after: Mapping[str, bytes | None]) -> Steps:
         removal = replace(removal, values={**old.removal.values, **removal.values})
     between = replace(new, edits={**old.edits, **new.edits}, removal=removal)
     yield paths.STATE, states.render(between)
+    yield from gone.items()
     yield from after.items()
+    # Last: that one of the operator's folders cannot be written must not be at Docker's cost.
+    yield from env_files.written.items()
     yield paths.STATE, states.render(new)
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from rancheros_ec2_metadata.errors import shown
 from rancheros_ec2_metadata.records import dataclass, field
 
-Kind = Literal["label", "variable", "config path"]
+Kind = Literal["label", "variable", "config path", "env-file variable"]
 
 
 @dataclass(frozen=True)

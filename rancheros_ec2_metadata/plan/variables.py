@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from rancheros_ec2_metadata.errors import Note, debug, info, shown, warning
 from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, Source
 from rancheros_ec2_metadata.rancheros import document
+from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.settings import (
     NEVER_FROM_TAGS,
     PROXY_NAMES,
@@ -21,19 +22,39 @@ from rancheros_ec2_metadata.settings import (
 _PROXY_VALUE = re.compile(r"[A-Za-z0-9._~:/@,*%+=\[\]-]*")
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where variables are written.
+
+    Args:
+        kind: what a variable there is called in a report.
+        text: says so in a note, where it is not RancherOS's configuration.
+        refuses: returns why a name and its value cannot be carried there, None if they can.
+    """
+
+    kind: Kind
+    text: str
+    refuses: Callable[[str, str], str | None]
+
+
+_IN_RANCHEROS = Place("variable", "", lambda _name, value: document.uncarriable(value))
+
+
 class _Chosen:
     """The variables chosen so far; a later, stronger source replaces an earlier one."""
 
-    def __init__(self, notes: list[Note]) -> None:
+    def __init__(self, place: Place, notes: list[Note]) -> None:
+        self._place = place
         self.values: dict[str, str] = {}
         self.sources: dict[str, Source] = {}
         self._notes = notes
 
     def put(self, name: str, value: str, source: Source) -> None:
-        reason = _refused(name, value)
+        place = self._place
+        reason = _refused(name, value) or place.refuses(name, value)
         if reason is not None:
-            text = f"{source} is not set as {name}: {reason}; left out"
-            self._notes.append(warning(text, LeftOut("variable", name, reason, source)))
+            text = f"{source} is not set as {name}{place.text}: {reason}; left out"
+            self._notes.append(warning(text, LeftOut(place.kind, name, reason, source)))
             return
         if name in self.values:
             former, reason = self.sources[name], f"it gives way to {source}"
@@ -48,12 +69,13 @@ def mapped_variables(
     metadata: Mapping[str, str],
     tags: Mapping[str, str],
     notes: list[Note],
+    place: Place = _IN_RANCHEROS,
 ) -> tuple[dict[str, str], dict[str, Source]]:
     """Return the variables and what gives each, and add to ``notes`` what is left out.
 
     The weakest source comes first.
     """
-    chosen = _Chosen(notes)
+    chosen = _Chosen(place, notes)
     if settings.metadata:
         for name in sorted(metadata):
             chosen.put(name, metadata[name], Source("metadata", name))
@@ -90,7 +112,7 @@ def no_tag(kind: Kind, target: str, source: Source) -> Note:
 def _refused(name: str, value: str) -> str | None:
     if name in PROXY_NAMES and not _PROXY_VALUE.fullmatch(value):
         return "a proxy setting may only hold A-Za-z0-9._~:/@,*%+=[]-"
-    return document.uncarriable(value)
+    return None
 
 
 def _by_prefix(

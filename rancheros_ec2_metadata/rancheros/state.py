@@ -74,6 +74,7 @@ class State:
         items: our items in Docker's arguments, wherever they are.
         edits: lists changed in cloud-config.yml, by argument key.
         removal: variables taken out of it.
+        env_files: paths of files of ours for ``docker run --env-file``.
         status: the outcome that was written.
     """
 
@@ -87,11 +88,13 @@ class State:
     items: tuple[str, ...] = ()
     edits: Mapping[str, Edit] = field(default_factory=dict)
     removal: Removal | None = None
+    env_files: tuple[str, ...] = ()
     status: str | None = None
 
     def holds_values(self) -> bool:
         """Tell whether a machine could still have something of ours."""
-        return bool(self.labels or self.variables or self.items or self.edits or self.removal)
+        ours = (self.labels, self.variables, self.items, self.edits, self.removal, self.env_files)
+        return any(ours)
 
 
 class DamagedStateError(ValueError):
@@ -133,6 +136,7 @@ def parse(raw: bytes) -> State:
             if (edit := _edit(value)) is not None
         },
         removal=_removal(found.get("removal")),
+        env_files=_texts(found.get("env_files")) or (),
     )
 
 

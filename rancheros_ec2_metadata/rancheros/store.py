@@ -79,9 +79,15 @@ class Store:
         else:
             self._write(change, change.after)
 
+    def drop_temporary(self, path: str) -> None:
+        """Remove what a run that was killed has left beside ``path``, in a folder not ours."""
+        if not self.dry:
+            with contextlib.suppress(OSError):
+                _temporary(self._at(path)).unlink()
+
     def _write(self, change: FileChange, content: bytes) -> None:
         target = self._at(change.path)
-        temporary = target.with_name(f"{_TEMPORARY}{target.name.lstrip('.')}")
+        temporary = _temporary(target)
         with _named(change.path, "could not be written"):
             if change.path == paths.DROP_IN and not target.parent.is_symlink():
                 target.parent.mkdir(mode=0o755, exist_ok=True)
@@ -154,6 +160,10 @@ class Store:
 
     def _at(self, path: str) -> Path:
         return self._root / path.lstrip("/")
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f"{_TEMPORARY}{target.name.lstrip('.')}")
 
 
 def _link(path: str) -> FilesError:

@@ -26,7 +26,9 @@ from rancheros_ec2_metadata.settings import Settings
 # At which of a child's calls ``strace`` kills it. A child makes as many calls less before its run.
 LAST_CALL = 200
 
+ENV_FILE, FORMER_ENV_FILE = f"{paths.CONF}/ec2.env", f"{paths.CONF}/former.env"
 OURS = (paths.STATE, paths.DROP_IN, paths.CLOUD_CONFIG)
+WRITTEN = (*OURS, ENV_FILE, FORMER_ENV_FILE)
 
 CLOUD_CONFIG = """\
 # written by hand
@@ -70,6 +72,7 @@ class Scenario:
         clean: it is the command ``clean``.
         release: RancherOS's; before v0.7 there are two lists.
         override: with --override-local.
+        env_files: --env-file of the run before it, and its own.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Scenario:
     clean: bool = False
     release: str = "v1.5.8"
     override: bool = False
+    env_files: tuple[str | None, str | None] = (None, None)
 
     def __str__(self) -> str:
         return self.name
@@ -95,7 +99,8 @@ class Scenario:
             instance, tags = self.before
             machine = Machine("yes", instance, f"ec2-{instance}")
             ec2 = GivenEc2(found(tags, instance_id=instance))
-            in_process.run(root, ec2, machine=machine, settings=self._settings(root))
+            settings = self._settings(root, self.env_files[0])
+            in_process.run(root, ec2, machine=machine, settings=settings)
         return disk
 
     def run(self, root: Path, store: Store | None = None) -> None:
@@ -104,17 +109,19 @@ class Scenario:
             in_process.clean(root, store)
             return
         ros = Ros("ros", _blind(root)) if self.misread else None
-        in_process.run(root, self._ec2(), store=store, ros=ros, settings=self._settings(root))
+        settings = self._settings(root, self.env_files[1])
+        in_process.run(root, self._ec2(), store=store, ros=ros, settings=settings)
 
     def run_next(self, root: Path) -> None:
         """Do the run after it: the same, with files that are read as they are."""
         if self.clean:
             in_process.clean(root)
         else:
-            in_process.run(root, self._ec2(), settings=self._settings(root))
+            settings = self._settings(root, self.env_files[1])
+            in_process.run(root, self._ec2(), settings=settings)
 
-    def _settings(self, root: Path) -> Settings:
-        return Settings(root=root, override_local=self.override)
+    def _settings(self, root: Path, env_file: str | None) -> Settings:
+        return Settings(root=root, override_local=self.override, env_file=env_file)
 
     def _ec2(self) -> GivenEc2:
         return GivenEc2(elsewhere() if self.findings is None else found(self.findings))
@@ -156,6 +163,9 @@ SCENARIOS = {
         Scenario(
             "clean-of-overriding", WEB, edits=MINE, before=AFTER_WEB, clean=True, override=True
         ),
+        Scenario("first-with-env-file", WEB, env_files=(None, ENV_FILE)),
+        Scenario("other-env-file", DB, before=AFTER_WEB, env_files=(FORMER_ENV_FILE, ENV_FILE)),
+        Scenario("elsewhere-with-env-file", None, before=AFTER_WEB, env_files=(ENV_FILE, ENV_FILE)),
     )
 }
 
@@ -177,7 +187,7 @@ class Recorded(Store):
 
 def contents_of(root: Path) -> dict[str, bytes | None]:
     """Return the files that runs write; None where there is none."""
-    found = ((path, root / path.lstrip("/")) for path in OURS)
+    found = ((path, root / path.lstrip("/")) for path in WRITTEN)
     return {path: file.read_bytes() if file.exists() else None for path, file in found}
 
 
@@ -185,7 +195,7 @@ def watched(root: Path) -> list[str]:
     """Return the paths whose system calls count: all below conf/ that a run can touch."""
     names = [paths.CONF, paths.CLOUD_CONFIG_D, paths.DOCKER_OPTS]
     names.append(f"{paths.CLOUD_CONFIG_D}/boot.yml")
-    for path in OURS:
+    for path in WRITTEN:
         folder, _, name = path.rpartition("/")
         names += [path, f"{folder}/.ec2-metadata.tmp.{name.lstrip('.')}"]
     return [str(root / name.lstrip("/")) for name in names]

@@ -60,5 +60,10 @@ def test_bytes_that_are_no_text_are_shown_all_the_same() -> None:
     assert shown[-2:] == ["-\N{REPLACEMENT CHARACTER}", "+b"]
 
 
+def test_what_would_steer_a_terminal_is_escaped() -> None:
+    shown = lines("/opt/ec2.env", None, "A=\x1b[31m\x85\rb\n".encode())
+    assert shown[-1] == r"+A=\x1b[31m\x85\rb"
+
+
 def test_nothing_is_said_where_nothing_changes() -> None:
     assert list(diff([])) == []

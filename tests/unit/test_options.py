@@ -66,6 +66,7 @@ def test_everything_else_is_read_too() -> None:
         "--ros=/y/ros",
         "--status-label",
         "--override-local",
+        "--env-file=/opt/ec2.env",
     )
     assert settings.env_prefixes == (EnvPrefix("e.", "E_"),)
     assert settings.metadata_labels == ("instance-type", "region")
@@ -76,6 +77,7 @@ def test_everything_else_is_read_too() -> None:
     assert (settings.root, settings.ros) == (Path("/x"), Path("/y/ros"))
     assert settings.status_label
     assert settings.override_local
+    assert settings.env_file == "/opt/ec2.env"
 
 
 @pytest.mark.parametrize(
@@ -92,6 +94,8 @@ def test_everything_else_is_read_too() -> None:
         (["--metadata-labels", "nope"], {}, ["--metadata-labels", "'nope'"]),
         (["--require-tag", ""], {}, ["--require-tag"]),
         (["--set", "A"], {}, ["--set", "'A'"]),
+        (["--env-file", "x"], {}, ["--env-file", "'x'"]),
+        ([], {"AWS_METADATA_ENV_FILE": "/proc/x"}, ["AWS_METADATA_ENV_FILE", "'/proc/x'"]),
         (["--nonsense"], {}, ["--nonsense"]),
         (["stray"], {}, ["stray"]),
         ([], {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "imds"}, ["SERVICE_ENDPOINT", "'imds'"]),

@@ -111,6 +111,35 @@ def test_a_prefix_never_sets_what_steers_the_system_or_is_a_shell_script() -> No
         assert "evil" not in found.variables.values() or name != prefix.variable(tag)
 
 
+def test_the_env_file_has_also_what_rancheros_cannot_carry() -> None:
+    tags = {"a": "café", "b": "~", "c": "one\ntwo", "d": "plain"}
+    mappings = tuple(TagMapping(tag, tag.upper()) for tag in tags)
+    template = Template.parse("E={A}/{D}")
+    settings = Settings(mappings=mappings, templates=(template,), env_file="/opt/ec2.env")
+    found = mapped(settings, tags)
+    assert found.variables == {"C": "one\ntwo", "D": "plain", "EC2_METADATA_STATUS": "complete"}
+    assert found.env_file is not None
+    assert found.env_file.variables == {
+        "A": "café",
+        "B": "~",
+        "D": "plain",
+        "E": "café/plain",
+        "EC2_METADATA_STATUS": "complete",
+    }
+    assert warned(found, "'c'", "in the file of --env-file", "line end")
+    assert mapped(Settings(mappings=mappings), tags).env_file is None
+
+
+def test_what_must_not_come_from_a_tag_is_not_in_the_env_file_either() -> None:
+    prefixes = tuple(EnvPrefix("e.", name[0]) for name in sorted(NEVER_FROM_TAGS | PROXY_NAMES))
+    mapping = TagMapping("p", "http_proxy")
+    tags = {f"e.{name[1:]}": "evil" for name in NEVER_FROM_TAGS | PROXY_NAMES} | {"p": "$(evil)"}
+    found = mapped(Settings(env_prefixes=prefixes, mappings=(mapping,), env_file="/e"), tags)
+    assert found.env_file is not None
+    forbidden = NEVER_FROM_TAGS | PROXY_NAMES
+    assert {n: v for n, v in found.env_file.variables.items() if n in forbidden} == {}
+
+
 @pytest.mark.parametrize("value", ["$(touch pwned)", "`x`", "a b", "a;b", 'a"', "\n"])
 def test_a_proxy_that_a_login_shell_could_read_otherwise_is_left_out(value: str) -> None:
     found = mapped(with_mappings("p:http_proxy"), {"p": value})

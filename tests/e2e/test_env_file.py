@@ -1,0 +1,178 @@
+"""``--env-file``: what a run writes there, and what a container that is started with it gets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from docker_env_file import read
+from e2e import program
+from e2e.program import Ran
+from machine import MachineDisk
+from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
+from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from rancheros_ec2_metadata.rancheros import disk as paths
+from real_parts import stand_in_image
+from real_parts.dockerd import Dockerd
+
+PATH = f"{paths.CONF}/ec2.env"
+# Of those that the metadata service can show and RancherOS cannot carry in a variable.
+VALUES = {
+    "app.accents": "café 語 🐄",
+    "app.comment": "# no comment",
+    "app.equals": "a=b=c",
+    "app.null": "null",
+    "app.quotes": '"it\'s"',
+    "app.shell": "$(touch pwned) `x` ${HOME} \\n",
+    "app.space": "  a\tb  ",
+    "app.bom": "\ufeffx\u2028y",
+}
+FLAGS = ("--env-prefix", "app.:APP_", "--env-file", PATH)
+EXPECTED = {f"APP_{tag[4:].upper()}": value for tag, value in VALUES.items()}
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> MachineDisk:
+    return MachineDisk(tmp_path / "machine")
+
+
+@pytest.fixture
+def imds() -> Iterator[FakeImds]:
+    with FakeImds(FakeInstance(tags=VALUES)) as fake:
+        yield fake
+
+
+def env_file(disk: MachineDisk, path: str = PATH) -> Path:
+    return disk.path(path)
+
+
+def run(disk: MachineDisk, imds: FakeImds, *flags: str) -> Ran:
+    return program.run(disk, *flags, imds=imds)
+
+
+def test_it_has_all_variables_and_only_its_owner_reads_it(
+    disk: MachineDisk, imds: FakeImds
+) -> None:
+    ran = run(disk, imds, *FLAGS)
+    assert ran.status == 0
+    assert "ec2.env" in ran.log[-1]
+    found = read(env_file(disk).read_bytes())
+    assert found | EXPECTED == found
+    assert found.keys() == disk.variables().keys() | EXPECTED.keys()
+    assert env_file(disk).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_second_run_leaves_it_untouched(disk: MachineDisk, imds: FakeImds) -> None:
+    run(disk, imds, *FLAGS)
+    before = disk.snapshot()
+    run(disk, imds, *FLAGS)
+    assert disk.snapshot() == before
+
+
+@pytest.mark.parametrize("flags", [(), ("clean",)], ids=["without the flag", "clean"])
+def test_it_goes_with_its_flag_and_with_clean(
+    disk: MachineDisk, imds: FakeImds, flags: tuple[str, ...]
+) -> None:
+    run(disk, imds, *FLAGS)
+    assert run(disk, imds, *flags).status == 0
+    assert not env_file(disk).exists()
+    assert PATH not in disk.path(paths.STATE).read_text() if not flags else True
+
+
+def test_elsewhere_than_on_ec2_it_goes(disk: MachineDisk, imds: FakeImds) -> None:
+    run(disk, imds, *FLAGS)
+    program.elsewhere(disk)
+    assert program.run(disk, *FLAGS).status == 3
+    assert not env_file(disk).exists()
+
+
+def test_under_another_name_it_goes_from_the_former(disk: MachineDisk, imds: FakeImds) -> None:
+    run(disk, imds, *FLAGS)
+    disk.path("/opt").mkdir()
+    assert run(disk, imds, *FLAGS[:-1], "/opt/ec2.env").status == 0
+    assert not env_file(disk).exists()
+    assert read(env_file(disk, "/opt/ec2.env").read_bytes())["APP_NULL"] == "null"
+    before = disk.snapshot()
+    run(disk, imds, *FLAGS[:-1], "/opt/ec2.env")
+    assert disk.snapshot() == before
+    assert PATH not in disk.path(paths.STATE).read_text()
+
+
+def test_the_plan_shows_it_and_writes_nothing(disk: MachineDisk, imds: FakeImds) -> None:
+    planned = run(disk, imds, "plan", *FLAGS)
+    assert planned.status == 10
+    assert f"+++ {PATH}\n" in planned.out
+    assert "+APP_NULL=null\n" in planned.out
+    assert not env_file(disk).exists()
+
+
+def test_a_file_of_somebody_else_is_left_alone_and_all_else_is_applied(
+    disk: MachineDisk, imds: FakeImds
+) -> None:
+    disk.write(PATH, "MINE=1\n")
+    ran = run(disk, imds, *FLAGS)
+    assert ran.status == 5
+    assert ran.line("error:", PATH, "move it away")
+    assert env_file(disk).read_text() == "MINE=1\n"
+    assert disk.variables()["APP_EQUALS"] == "a=b=c"
+    assert run(disk, imds, "clean").status == 0
+    assert env_file(disk).read_text() == "MINE=1\n"
+
+
+@pytest.mark.parametrize("to", ["/etc/victim", "/nowhere", PATH])
+def test_a_symbolic_link_is_not_followed_and_all_else_is_applied(
+    disk: MachineDisk, imds: FakeImds, to: str
+) -> None:
+    victim = disk.write("/etc/victim", "")
+    env_file(disk).symlink_to(to)
+    ran = run(disk, imds, *FLAGS)
+    assert ran.status == 5
+    assert ran.line("error:", PATH)
+    assert victim.read_bytes() == b""
+    assert env_file(disk).is_symlink()
+    assert disk.variables()["APP_EQUALS"] == "a=b=c"
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "no folder above", "link above"])
+def test_what_is_no_file_is_named_and_all_else_is_applied(
+    disk: MachineDisk, imds: FakeImds, kind: str
+) -> None:
+    path = "/opt/made/ec2.env"
+    file = disk.path(path)
+    file.parent.parent.mkdir()
+    if kind == "link above":
+        disk.path("/elsewhere").mkdir()
+        file.parent.symlink_to("../elsewhere")
+    elif kind != "no folder above":
+        file.parent.mkdir()
+        file.mkdir() if kind == "folder" else os.mkfifo(file)
+    ran = run(disk, imds, *FLAGS[:-1], path)
+    assert ran.status == 5
+    assert ran.line("error:", path.rpartition("/")[0])
+    assert disk.variables()["APP_EQUALS"] == "a=b=c"
+    assert not [found for found in disk.root.rglob("*ec2.env*") if found.is_file()]
+
+
+def test_what_a_killed_run_left_beside_it_goes(disk: MachineDisk, imds: FakeImds) -> None:
+    left = disk.write("/opt/.ec2-metadata.tmp.ec2.env", "APP_HALF")
+    run(disk, imds, *FLAGS[:-1], "/opt/ec2.env")
+    assert not left.exists()
+    left.write_text("APP_HALF")
+    run(disk, imds)
+    assert not left.exists()
+
+
+@pytest.mark.real_parts
+def test_a_container_started_with_it_has_every_value_as_the_tags_have_it(
+    disk: MachineDisk, imds: FakeImds, image_dockerd: Dockerd, tmp_path: Path
+) -> None:
+    assert run(disk, imds, *FLAGS).status == 0
+    stand_in_image.make(image_dockerd, "localhost/env:1", tmp_path)
+    command = ["run", "--rm", "--network=none", "--env-file", str(env_file(disk))]
+    printed = image_dockerd.docker(*command, "localhost/env:1", "cat", "/proc/self/environ")
+    got = dict(entry.split("=", 1) for entry in printed.split("\0") if entry)
+    assert got | EXPECTED == got
+    assert got["AWS_INSTANCE_ID"] == FakeInstance().instance_id
