@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata import closing, summary
 from rancheros_ec2_metadata.errors import ExitStatus, FilesError, Note, error, info, shown
 from rancheros_ec2_metadata.plan import kept
 from rancheros_ec2_metadata.plan.local import Local
@@ -17,7 +17,8 @@ from rancheros_ec2_metadata.rancheros.disk import Disk, read_also, read_disk
 from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.rancheros.state import State
 from rancheros_ec2_metadata.records import dataclass
-from rancheros_ec2_metadata.writing import Writer, state_of
+from rancheros_ec2_metadata.times import Times
+from rancheros_ec2_metadata.writing import Wanted, Writer, state_of
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.deadline import Limit
@@ -49,6 +50,7 @@ class Edges:
         store: writes files.
         ros: reads back; None where it is not there.
         deadline: until when anything may be waited for.
+        boot_id: the kernel's name for this boot, for `status`.
     """
 
     log: Log
@@ -58,6 +60,7 @@ class Edges:
     store: Store
     ros: Ros | None
     deadline: Limit
+    boot_id: str | None = None
 
 
 def boot(settings: Settings, edges: Edges) -> Plan | None:
@@ -69,33 +72,38 @@ def boot(settings: Settings, edges: Edges) -> Plan | None:
         FilesError: there is nothing to write to.
         DeadlineError: another run is in the way.
     """
-    log, machine = edges.log, edges.machine
+    log, machine, times = edges.log, edges.machine, Times(edges.deadline.clock.now)
     disk = read_disk(settings.root)
     release, told = release_of(disk, edges.ros, edges.deadline)
-    log.line(_first_line(edges, release))
+    log.line(summary.first_line(edges.now, machine.instance_id, release))
     log.notes(told)
     with edges.store.locked(edges.deadline):
         # Another run may have held the lock until now.
         state = state_of(read_also(settings.root, disk, paths.STATE), log)
         writer = Writer(settings.root, release, edges.store, log, Local.of(settings))
 
-        def write(findings: Findings) -> None:
+        def write(wanted: Wanted) -> None:
+            with times.of("files"):
+                writer.write(wanted)
+
+        def write_found(findings: Findings) -> None:
             answer = _answer(findings, settings)
-            writer.write(lambda _: kept.after_requests(settings, state, machine, answer))
+            write(lambda _: kept.after_requests(settings, state, machine, answer))
 
         if state.holds_values():
-            writer.write(lambda state: kept.before_requests(settings, state, machine))
+            write(lambda state: kept.before_requests(settings, state, machine))
         of_this_instance = state.holds_values() and kept.same_machine(state, machine) is True
-        findings = edges.ec2.ask(kept=of_this_instance, so_far=write)
+        with times.of("EC2"):
+            findings = edges.ec2.ask(kept=of_this_instance, so_far=write_found)
         if findings.identity is not None:
             log.note(info(f"instance {shown(findings.identity.instance_id)}"))
         if findings.on_ec2 is False:
-            writer.write(lambda _: (NOTHING, State()))
+            write(lambda _: (NOTHING, State()))
         else:
-            write(findings)
-        writer.read_back(edges.ros, edges.deadline)
-    if not edges.store.dry:
-        log.line(_last_line(log.status(), writer))
+            write_found(findings)
+        with times.of("ros"):
+            writer.read_back(edges.ros, edges.deadline)
+        closing.close(edges, writer, state, findings, times.seconds)
     return writer.plan
 
 
@@ -133,19 +141,3 @@ def _answer(findings: Findings, settings: Settings) -> kept.Answer:
         unread_tags=tuple(findings.unread_tags),
         tags_complete=findings.tags_complete and not findings.missing(settings.require_tags),
     )
-
-
-def _first_line(edges: Edges, release: Release) -> str:
-    return (
-        f"rancheros-ec2-metadata {__version__}, {edges.now:%Y-%m-%dT%H:%M:%SZ},"
-        f" {edges.machine.instance_id or 'instance not known yet'},"
-        f" {release.text or 'release not known'}"
-    )
-
-
-def _last_line(status: ExitStatus, writer: Writer) -> str:
-    plan = writer.plan
-    labels, variables = (len(plan.labels), len(plan.variables)) if plan else (0, 0)
-    outcome = (plan.state.status if plan else None) or "nothing"
-    wrote = ", ".join(path.rpartition("/")[2] for path in writer.written) or "no file"
-    return f"{outcome}: {labels} labels, {variables} variables; wrote {wrote}; exit {int(status)}"

@@ -38,7 +38,7 @@ def _guarded(run: Callable[[], int], log: Log) -> int:
         return run()
     except UsageError as wrong:
         log.note(wrong.note())
-        log.line(f"nothing was touched; see {PROGRAM} --help; exit {int(ExitStatus.USAGE)}")
+        log.last(f"nothing was touched; see {PROGRAM} --help; exit {int(ExitStatus.USAGE)}")
         return ExitStatus.USAGE
     except Ec2MetadataError as known:
         log.note(known.note())
@@ -48,7 +48,7 @@ def _guarded(run: Callable[[], int], log: Log) -> int:
         raise  # for `start`: nobody reads what is printed
     except Exception as bug:  # noqa: BLE001 - the promise above
         _report(bug, log)
-    log.line(f"exit {int(log.status())}")
+    log.last(f"exit {int(log.status())}")
     return log.status()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.boot import Edges
@@ -60,7 +61,16 @@ def edges(settings: Settings, log: Log, limits: Limits, store: Store) -> Edges:
         store=store,
         ros=ros_of(settings),
         deadline=limits.deadline,
+        boot_id=boot_id(settings.root),
     )
+
+
+def boot_id(root: Path) -> str | None:
+    """Return the kernel's name for this boot; None where it does not say."""
+    try:
+        return (root / "proc/sys/kernel/random/boot_id").read_text("ascii").strip() or None
+    except (OSError, ValueError):
+        return None
 
 
 def ros_of(settings: Settings) -> Ros | None:

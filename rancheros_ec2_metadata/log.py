@@ -9,7 +9,7 @@ from typing import TextIO
 from rancheros_ec2_metadata.errors import ExitStatus, Level, Note, worst
 from rancheros_ec2_metadata.records import dataclass, field, replace
 
-_PREFIX = "ec2-metadata: "
+PREFIX = "ec2-metadata: "
 _LONGEST = 1000
 
 
@@ -44,7 +44,11 @@ class Log:
         self.notes([note])
 
     def line(self, text: str) -> None:
-        """Write a line that is no decision: the first and the last of a run."""
+        """Write a line that is no decision: the first of a run and its summary."""
+        self._write(text)
+
+    def last(self, text: str) -> None:
+        """Write the last line of a run."""
         self._write(text)
 
     @property
@@ -63,7 +67,7 @@ class Log:
     def _write(self, text: str) -> None:
         cut = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
         safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
-        line = f"{_PREFIX}{safe}\n"
+        line = f"{PREFIX}{safe}\n"
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         # That nobody reads the log any more, or its disk is full, is no reason to label nothing.
         with contextlib.suppress(OSError):

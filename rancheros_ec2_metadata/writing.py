@@ -8,6 +8,7 @@ from pathlib import Path
 from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.errors import FilesError, info, warning
 from rancheros_ec2_metadata.log import Log
+from rancheros_ec2_metadata.outcome import Left, left
 from rancheros_ec2_metadata.plan import planning
 from rancheros_ec2_metadata.plan.given import Given
 from rancheros_ec2_metadata.plan.local import Local
@@ -62,12 +63,13 @@ class Writer:
     def __init__(self, root: Path, release: Release, store: Store, log: Log, may_go: Local) -> None:
         self._root = root
         self._may_go = may_go
-        self._release = release
+        self.release = release
         self._store = store
         self._log = log
         self._former: dict[str, bytes | None] = {}
         self.written: dict[str, bytes | None] = {}
         self.plan: planning.Plan | None = None
+        self.as_planned = True
         # What the last plan was made of, if it changed nothing: it need not be made again.
         self._unchanging: tuple[Disk, Desired, State] | None = None
 
@@ -85,9 +87,10 @@ class Writer:
             asked = disk, desired, _as_given(new_state)
             if asked == self._unchanging:
                 return
-            given = Given(disk, self._release, state)
+            given = Given(disk, self.release, state)
             self.plan = planning.plan(desired, given, new_state, self._may_go)
             self._log.notes(self.plan.notes)
+            self.as_planned = False
             try:
                 for change in in_order(self.plan.changes):
                     self._store.write(change)
@@ -98,15 +101,17 @@ class Writer:
                 continue
             except FilesError as error:
                 self._log.note(error.note())
+            else:
+                self.as_planned = True
             self._unchanging = None if self.plan.changes else asked
             return
         self._log.note(FilesError("files kept changing while this program ran").note())
 
     def _with_env_files(self, disk: Disk, state: State, desired: Desired) -> Disk:
-        wanted = [desired.env_file.path] if desired.env_file is not None else []
+        wanted = {desired.env_file.path} if desired.env_file is not None else set()
         for path in state.env_files:
             self._store.drop_temporary(path)
-        for path in {*state.env_files, *wanted}:
+        for path in wanted.union(state.env_files):
             disk = read_also(self._root, disk, path)
         return disk
 
@@ -118,18 +123,27 @@ class Writer:
         if ros is None or self.plan is None or not self.written:
             return
         names = self.plan.variables
-        wrong = readback.difference(ros, self.plan.predicted, self._release, names, limit)
+        wrong = readback.difference(ros, self.plan.predicted, self.release, names, limit)
         if wrong is None:
             self._log.note(info("read back through ros: as planned"))
             return
         self._put(reversed(self.written), self._former, self.written)
-        before = stack(read_disk(self._root), self._release)
-        if readback.difference(ros, before, self._release, names, limit) is None:
+        before = stack(read_disk(self._root), self.release)
+        if readback.difference(ros, before, self.release, names, limit) is None:
+            self.as_planned = False
             self._log.note(FilesError(f"{wrong}; the former files are back").note())
             return
         self._put(self.written, self.written, self._former)
         text = f"{wrong}, and is as wrong without our files; they are left in place"
         self._log.note(warning(text))
+
+    def left(self, before: State) -> Left:
+        """Return what is on the disk now, which need not be what was planned.
+
+        Args:
+            before: the state that the run found.
+        """
+        return left(self._root, self.release, self.plan, before, as_planned=self.as_planned)
 
     def _remember(self, change: FileChange) -> None:
         """Keep what to put back: what somebody else wrote last, not what this run did before."""

@@ -76,9 +76,10 @@ class MachineDisk:
         return found
 
     def snapshot(self) -> dict[str, tuple[int, bytes]]:
-        """Return each file's inode and bytes."""
+        """Return each file's inode and bytes, without the history, which every run writes."""
+        runs = self.path(paths.RUNS)
         return {
             str(file.relative_to(self.root)): (file.stat().st_ino, file.read_bytes())
             for file in sorted(self.root.rglob("*"))
-            if file.is_file()
+            if file.is_file() and file != runs
         }

@@ -79,6 +79,7 @@ class Asker:
             # No time is left for the API; and a required tag that has not come is named.
             findings.needs_api = False
             findings.conclude(question)
+        findings.imds_requests = self.imds.requests
         noted = list(findings.notes)
         del findings.notes[: len(noted)]
         self.log.notes(noted)

@@ -80,6 +80,8 @@ class Findings:
         unread_tags: keys whose values could not be read, each with the reason.
         keys: keys of all tags that the instance has.
         role: name of its role, once read.
+        imds_requests: sent to the metadata service so far.
+        api_calls: made to the EC2 API so far.
         needs_api: the metadata service does not have the tags, or not all that are required.
         notes: for the log.
         step: what is being done, in words.
@@ -99,6 +101,8 @@ class Findings:
     unread_tags: Mapping[str, str] = field(default_factory=dict)
     keys: frozenset[str] = frozenset()
     role: str | None = None
+    imds_requests: int = 0
+    api_calls: int = 0
     needs_api: bool = False
     notes: list[Note] = field(default_factory=list)
     step: str = "nothing yet"

@@ -53,6 +53,8 @@ class Imds:
         """The service's clock at its last answer, seconds since 1970."""
         self.clock_ahead: float | None = None
         """Seconds by which this machine's clock was ahead of it then."""
+        # As many as requests were sent: of what threads can do at once, to append is whole.
+        self._sent: list[None] = []
         self._session = session
         self.draw = draw
         self._wall = wall
@@ -63,6 +65,11 @@ class Imds:
 
     def __repr__(self) -> str:
         return f"Imds({self._base or 'not connected'})"
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent."""
+        return len(self._sent)
 
     def connect(self, limit: Limit) -> Note:
         """Find the address that answers, and get a token there; needed before the first `get`.
@@ -142,6 +149,7 @@ class Imds:
     def _send(
         self, method: str, url: str, headers: dict[str, str], limit: Limit
     ) -> transport.Answer:
+        self._sent.append(None)
         answer = transport.send(self._session, method, url, headers, limit)
         date = answer.date()
         if date is not None:

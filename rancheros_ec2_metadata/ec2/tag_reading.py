@@ -107,8 +107,12 @@ class TagReading:
         findings = self._findings
         try:
             findings.step = "asking the metadata service for the role's credentials"
-            ask = self._asker(settings, connect)
+            call = self._asker(settings, connect)
             findings.step = "asking the EC2 API for tags"
+
+            def ask() -> dict[str, str]:
+                findings.api_calls += 1
+                return call()
 
             def look(limit: Limit) -> None:
                 tags = ask_patiently(ask, self._given, limit, self._imds.draw)

@@ -87,8 +87,8 @@ def _opening() -> Iterator[str]:
     yield "# An instance of an Auto Scaling group boots RancherOS v1.5.8. Its tags:"
     for key, value in _TAGS.items():
         yield f"  {key:20} {value}"
-    yield "# Its user-data has extra_args: [--debug] for Docker. The service is run with"
-    yield "#   -l " + " -l ".join(_MAPPINGS) + ":"
+    flags = " ".join(f"-l {mapping}" for mapping in _MAPPINGS)
+    yield f"# Its user-data has extra_args: [--debug]. The run, with {flags}:"
 
 
 def _files(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Iterator[str]:

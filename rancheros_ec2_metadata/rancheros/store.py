@@ -34,7 +34,7 @@ class Store:
     """
 
     def __init__(self, root: Path, *, dry: bool = False) -> None:
-        self._root = root
+        self.root = root
         self.dry = dry
 
     @contextlib.contextmanager
@@ -159,7 +159,7 @@ class Store:
                         os.unlink(entry.path)  # noqa: PTH108 - scandir gives strings
 
     def _at(self, path: str) -> Path:
-        return self._root / path.lstrip("/")
+        return self.root / path.lstrip("/")
 
 
 def _temporary(target: Path) -> Path:

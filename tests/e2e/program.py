@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from rancheros_ec2_metadata.rancheros import disk as paths
 
 _PREFIX = "ec2-metadata: "
 
@@ -95,5 +96,8 @@ def contents(disk: MachineDisk) -> dict[str, bytes]:
 
 def holding(disk: MachineDisk, texts: Iterable[str]) -> list[str]:
     """Return which of ``texts`` are in a file of the disk, or in a file's name."""
-    everything = b"\0".join(part for n, raw in contents(disk).items() for part in (n.encode(), raw))
+    found = contents(disk)
+    if (runs := disk.path(paths.RUNS)).exists():
+        found[paths.RUNS] = runs.read_bytes()
+    everything = b"\0".join(part for name, raw in found.items() for part in (name.encode(), raw))
     return [text for text in texts if text.encode() in everything]

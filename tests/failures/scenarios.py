@@ -195,7 +195,7 @@ def watched(root: Path) -> list[str]:
     """Return the paths whose system calls count: all below conf/ that a run can touch."""
     names = [paths.CONF, paths.CLOUD_CONFIG_D, paths.DOCKER_OPTS]
     names.append(f"{paths.CLOUD_CONFIG_D}/boot.yml")
-    for path in WRITTEN:
+    for path in (*WRITTEN, paths.RUNS):
         folder, _, name = path.rpartition("/")
         names += [path, f"{folder}/.ec2-metadata.tmp.{name.lstrip('.')}"]
     return [str(root / name.lstrip("/")) for name in names]

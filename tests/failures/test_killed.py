@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -178,7 +179,10 @@ def check_folders(disk: MachineDisk, scenario: Scenario) -> None:
     users = {None: ["--debug"], NULL: []}.get(scenario.edits, ["--mine"])
     items = layers.docker_arguments("extra_args")
     assert [item for item in items if not item.startswith("--label=")] == users
-    ours = (path for path in WRITTEN if path != paths.CLOUD_CONFIG)
+    history = disk.path(paths.RUNS)
+    if history.exists():
+        json.loads(history.read_bytes())
+    ours = (*(path for path in WRITTEN if path != paths.CLOUD_CONFIG), paths.RUNS)
     for file in [*temporaries(disk), *map(disk.path, ours)]:
         assert not file.exists() or file.stat().st_mode & 0o777 in (0o600, 0o620)
     if scenario.edits:

@@ -72,7 +72,7 @@ def _files_are_whole(life: OwnedMachine, users: Layers, now: Layers) -> None:
         if file.name != ".hidden.yml" and not file.name.startswith(".ec2-metadata.tmp.")
     }
     assert loaded <= {"boot.yml", *USERS_DROP_INS, paths.DROP_IN_NAME}
-    for path in (paths.STATE, paths.DROP_IN):
+    for path in (paths.STATE, paths.DROP_IN, paths.RUNS):
         file = life.disk.path(path)
         assert not file.exists() or stat.S_IMODE(file.stat().st_mode) == 0o600
     config = life.disk.path(paths.CLOUD_CONFIG)
@@ -133,7 +133,7 @@ def _no_secret_is_out(life: OwnedMachine, log: str) -> None:
     for line in log.splitlines():
         assert line.startswith("ec2-metadata: ")
         assert line.isprintable()
-    for path in (paths.STATE, paths.DROP_IN):
+    for path in (paths.STATE, paths.DROP_IN, paths.RUNS):
         file = life.disk.path(path)
         assert not file.exists() or SECRET.encode() not in file.read_bytes()
 

@@ -274,10 +274,26 @@ def test_clean_takes_back_what_a_run_wrote(ec2: Callable[..., Said], disk: Machi
     assert disk.snapshot() == written
     assert f"-rancher.docker.extra_args: '{LABEL}'" in dry.out.splitlines()
     assert "would take back: " in dry.err
+    assert paths.RUNS in dry.err
+    assert disk.path(paths.RUNS).exists()
     said = ec2("clean")
     assert (said.status, said.out) == (0, "")
+    assert paths.RUNS in said.err
+    assert not disk.path(paths.RUNS).exists()
     assert {name: raw for name, (_, raw) in disk.snapshot().items()} == before
     assert ec2("clean").err.endswith("took back: nothing; exit 0\n")
+
+
+def test_clean_says_which_history_it_cannot_remove(
+    ec2: Callable[..., Said], disk: MachineDisk
+) -> None:
+    disk.write("/elsewhere", "{}")
+    disk.path(paths.RUNS).symlink_to("/elsewhere")
+    said = ec2("clean")
+    assert said.status == ExitStatus.FILES
+    assert f"error: {paths.RUNS} is a symbolic link" in said.err
+    assert said.err.endswith("took back: nothing; exit 5\n")
+    assert disk.path(paths.RUNS).is_symlink()
 
 
 def test_clean_legacy_takes_out_what_the_tool_of_2016_left(

@@ -179,6 +179,8 @@ def test_where_it_has_not_the_api_is_called_once(
     # The role's credentials, in place of the list of tags and their values.
     assert len(asked) == 18
     assert len(api.authorizations) == 1
+    again = program.run(disk, *FLAGS, imds=imds, AWS_ENDPOINT_URL_EC2=api.url)
+    assert again.line("IMDS requests").startswith("18 IMDS requests, 1 API calls; EC2 ")
 
 
 OURS = {"rancheros_ec2_metadata", "requests", "urllib3", "idna", "certifi", "yaml"}
@@ -198,6 +200,7 @@ def test_with_tags_from_the_metadata_service_these_packages_are_imported_and_no_
     assert NOT_NEEDED & {name.partition(".")[0] for name in found.modules} == set()
     ours = {name for name in found.modules if name.startswith("rancheros_ec2_metadata.")}
     unused = {"fake_ec2", "ec2.api", "ec2.api_errors", "diff", "plan_report", "show", "splay"}
+    unused.add("status")
     assert {f"rancheros_ec2_metadata.{name}" for name in unused} & ours == set()
 
 
@@ -219,15 +222,22 @@ def test_a_run_opens_these_files_of_the_machine_and_no_others(
     temporary = f"{paths.CLOUD_CONFIG_D}/.ec2-metadata.tmp.{paths.DROP_IN_NAME}"
     read = (paths.OS_CONFIG, paths.OEM_CONFIG, paths.CLOUD_CONFIG, paths.DOCKER_OPTS, boot_yml)
     looked_for = dict.fromkeys((*read, paths.DAEMON_JSON, paths.COMMAND_LINE), 2)
+    # How the run ended is kept for `status`, at each run: that file, and what the others are now.
+    history = {
+        paths.RUNS: 3,
+        f"{paths.CONF}/.ec2-metadata.tmp.ec2-metadata-runs.json": 1,
+    }
     first = counted(disk.root, *FLAGS, **endpoint).files
     firmware = {path: n for path, n in first.items() if path.startswith("/sys/")}
     assert set(firmware.values()) == {1}
     assert first - Counter(firmware) == Counter(
         {
             **looked_for,
-            paths.STATE: 5,
-            paths.DROP_IN: 2,
-            paths.CONF: 2,
+            **history,
+            paths.STATE: 6,
+            paths.DROP_IN: 3,
+            paths.CONF: 3,
+            "/proc/sys/kernel/random/boot_id": 1,
             f"{paths.CONF}/.ec2-metadata.tmp.ec2-metadata.json": 1,
             paths.CLOUD_CONFIG_D: 1,
             temporary: 1,
@@ -235,7 +245,14 @@ def test_a_run_opens_these_files_of_the_machine_and_no_others(
     )
     second = counted(disk.root, *FLAGS, **endpoint).files
     assert second - Counter(firmware) == Counter(
-        {**dict.fromkeys(looked_for, 3), paths.STATE: 4, paths.DROP_IN: 3, paths.CONF: 1}
+        {
+            **dict.fromkeys(looked_for, 3),
+            **history,
+            paths.STATE: 5,
+            paths.DROP_IN: 4,
+            paths.CONF: 2,
+            "/proc/sys/kernel/random/boot_id": 1,
+        }
     )
 
 

@@ -49,6 +49,7 @@ def test_what_the_metadata_service_says_is_found_and_logged() -> None:
     assert found.tags == {"docker.role": "web"}
     assert found.variables["AWS_INSTANCE_ID"] == "i-0123456789abcdef0"
     assert "1 tags from the metadata service" in stream.getvalue()
+    assert (found.imds_requests, found.api_calls) == (len(imds.requests), 0)
 
 
 def test_each_variable_tells_where_it_comes_from() -> None:
