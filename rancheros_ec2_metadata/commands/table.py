@@ -54,6 +54,10 @@ def _show_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=forms, default="table", help="(default table)")
 
 
+def _status_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="(default text)")
+
+
 def _clean_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--legacy", action="store_true", help="also the 2016 tool's")
     parser.add_argument("--dry-run", action="store_true", help="only say what would go")
@@ -122,6 +126,17 @@ Warns where what RancherOS has saved of the metadata names another host.
             ),
         ),
         add_flags=_show_flags,
+    ),
+    "status": Command(
+        summary="what the last runs did, and whether it is still so",
+        about="""\
+Shows how the last five runs at boot ended, whether the files are still as the last one left them,
+and whether Docker was started since its labels changed. Asks EC2 nothing. The exit status is 5 if a
+file has changed or no run is known, 7 if no run has ended since the machine started, else the last
+run's own.
+""",
+        examples=(("status", "after a boot"), ("status --format json", "for a program")),
+        add_flags=_status_flags,
     ),
     "clean": Command(
         summary="take back everything this program wrote",

@@ -22,7 +22,8 @@ TAGS = {"docker.role": "web", "example.db.host": "db.internal"}
 EXAMPLES = [arguments for command in COMMANDS.values() for arguments, _ in command.examples]
 SERVERS = [arguments for arguments in EXAMPLES if arguments.startswith("fake-imds ")]
 AT_DESK = [arguments for arguments in EXAMPLES if "--instance" in arguments]
-STATUS = {"plan": ExitStatus.WOULD_CHANGE}
+# There has been no run yet.
+STATUS = {"plan": ExitStatus.WOULD_CHANGE, "status": ExitStatus.FILES}
 
 
 @pytest.fixture
