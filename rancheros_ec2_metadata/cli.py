@@ -24,7 +24,7 @@ exit status: 0 done, 1 a bug, 2 wrong usage, 3 not on EC2, 4 EC2 said it only in
 
 def main(arguments: Sequence[str], terminal: Terminal) -> int:
     """Run one command and return its exit status."""
-    log = Log(terminal.err, debug="--debug" in arguments)
+    log = Log(terminal.err, debug="--debug" in arguments, kmsg=terminal.kmsg)
     try:
         return _guarded(lambda: _run(list(arguments), terminal, log), log)
     except SystemExit as done:  # --help and --version

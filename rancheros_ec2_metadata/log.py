@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterable
 from typing import TextIO
 
-from rancheros_ec2_metadata.errors import ExitStatus, Level, Note, worst
+from rancheros_ec2_metadata import kmsg
+from rancheros_ec2_metadata.errors import ExitStatus, Level, Note, printable, worst
 from rancheros_ec2_metadata.records import dataclass, field, replace
 
 PREFIX = "ec2-metadata: "
@@ -22,10 +23,12 @@ class Log:
     Args:
         stream: stderr.
         debug: also write debug notes.
+        kmsg: path of the kernel's log, which gets the last line too.
     """
 
     stream: TextIO
     debug: bool = False
+    kmsg: str | None = None
     _seen: list[Note] = field(default_factory=list)
 
     def notes(self, notes: Iterable[Note]) -> None:
@@ -48,8 +51,10 @@ class Log:
         self._write(text)
 
     def last(self, text: str) -> None:
-        """Write the last line of a run."""
+        """Write the last line of a run, to the kernel's log as well."""
         self._write(text)
+        if self.kmsg is not None:
+            kmsg.tell(_line(text), self.kmsg)
 
     @property
     def noted(self) -> tuple[Note, ...]:
@@ -65,11 +70,15 @@ class Log:
             self._write(f"debug: {note.text}")
 
     def _write(self, text: str) -> None:
-        cut = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
-        safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
-        line = f"{PREFIX}{safe}\n"
+        line = f"{_line(text)}\n"
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         # That nobody reads the log any more, or its disk is full, is no reason to label nothing.
         with contextlib.suppress(OSError):
             self.stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
             self.stream.flush()
+
+
+def _line(text: str) -> str:
+    """Return the one line that is written for ``text``, whatever is in it."""
+    cut = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    return PREFIX + printable(cut)

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 
-from rancheros_ec2_metadata import watchdog
+from rancheros_ec2_metadata import kmsg, watchdog
 
 # In the form of the boot log, which the parent has not imported: at the deadline it may be the
 # disk that hangs.
@@ -22,36 +22,45 @@ ec2-metadata: error: the deadline passed, and the run was ended where the line a
 every file is its old or its new self
 ec2-metadata: exit 7
 """
+_OVERDUE_ON_THE_CONSOLE = "ec2-metadata: the deadline passed; exit 7"
 
 
 def console() -> None:
     """Run the program as the console script, the image and ``python -m`` do."""
     first = sys.argv[1] if sys.argv[1:] else "apply"
     if first in ("apply", "clean") or first.startswith("-"):
-        status = watchdog.supervised(_boot, lambda: os.write(2, _OVERDUE))
+        device = kmsg.device(sys.argv[1:], os.environ)
+        status = watchdog.supervised(
+            lambda run_for: _boot(run_for, device), lambda: _overdue(device)
+        )
         # Not sys.exit: nothing is left to be done, and to take an interpreter down takes a while.
         os._exit(status)
     try:
-        sys.exit(_main(lambda _seconds: None))
+        sys.exit(_main(lambda _seconds: None, None))
     except BrokenPipeError:
         # `show | head`: whoever reads has read enough. Python would flush again on its way out.
         os._exit(128 + signal.SIGPIPE)
 
 
-def _boot(run_for: watchdog.RunFor) -> int:
+def _overdue(device: str) -> None:
+    os.write(2, _OVERDUE)
+    kmsg.tell(_OVERDUE_ON_THE_CONSOLE, device)
+
+
+def _boot(run_for: watchdog.RunFor, device: str) -> int:
     # A run makes too little garbage to be worth looking for it.
     gc.disable()
     from rancheros_ec2_metadata import lean  # noqa: PLC0415 - as said above
 
     lean.prepare()
-    return _main(run_for)
+    return _main(run_for, device)
 
 
-def _main(run_for: watchdog.RunFor) -> int:
+def _main(run_for: watchdog.RunFor, device: str | None) -> int:
     from rancheros_ec2_metadata import cli  # noqa: PLC0415 - as said above
     from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - as said above
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What tags hold, a terminal's encoding may not have.
         sys.stdout.reconfigure(errors="backslashreplace")
-    return cli.main(sys.argv[1:], Terminal(os.environ, sys.stdout, sys.stderr, run_for))
+    return cli.main(sys.argv[1:], Terminal(os.environ, sys.stdout, sys.stderr, run_for, device))

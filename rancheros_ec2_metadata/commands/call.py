@@ -17,12 +17,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Terminal:
-    """What the program is given of the process it runs in."""
+    """What the program is given of the process it runs in.
+
+    Args:
+        environ: its environment.
+        out: standard output.
+        err: standard error, for the log.
+        run_for: called with the seconds after which the run shall be over.
+        kmsg: path of the kernel's log, for the last line; None where it is no run at boot.
+    """
 
     environ: Mapping[str, str]
     out: TextIO
     err: TextIO
     run_for: RunFor = lambda _seconds: None
+    kmsg: str | None = None
 
     def print(self, lines: Iterable[str]) -> None:
         """Write lines to standard output."""

@@ -49,7 +49,7 @@ def take_back(call: Call, store: Store) -> int:
     if with_runs:
         paths.append(RUNS)
     done = ", ".join(dict.fromkeys(paths)) or "nothing"
-    log.line(f"{'would take' if dry_run else 'took'} back: {done}; exit {int(log.status())}")
+    log.last(f"{'would take' if dry_run else 'took'} back: {done}; exit {int(log.status())}")
     return log.status()
 
 

@@ -238,6 +238,7 @@ def test_a_run_opens_these_files_of_the_machine_and_no_others(
             paths.DROP_IN: 3,
             paths.CONF: 3,
             "/proc/sys/kernel/random/boot_id": 1,
+            "/dev/kmsg": 1,
             f"{paths.CONF}/.ec2-metadata.tmp.ec2-metadata.json": 1,
             paths.CLOUD_CONFIG_D: 1,
             temporary: 1,
@@ -252,6 +253,7 @@ def test_a_run_opens_these_files_of_the_machine_and_no_others(
             paths.DROP_IN: 4,
             paths.CONF: 2,
             "/proc/sys/kernel/random/boot_id": 1,
+            "/dev/kmsg": 1,
         }
     )
 

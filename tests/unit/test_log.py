@@ -1,4 +1,5 @@
 import io
+import os
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +66,17 @@ def test_a_note_is_written_once_whatever_each_plan_leaves_out_with_it() -> None:
         "ec2-metadata: error: none is set",
     ]
     assert log.status() == ExitStatus.FILES
+
+
+def test_only_the_last_line_goes_to_the_kernels_log_too() -> None:
+    terminal, device = os.openpty()
+    log = Log(io.StringIO(), kmsg=os.ttyname(device))
+    log.line("the first")
+    log.last("complete: café\nx; exit 0")
+    written = os.read(terminal, 1000)
+    assert written.splitlines() == [rb"<6>ec2-metadata: complete: caf\xe9\nx; exit 0"]
+    os.close(terminal)
+    os.close(device)
 
 
 def test_debug_lines_are_written_on_request() -> None:
