@@ -11,10 +11,14 @@ import pytest
 from docker_env_file import read
 from e2e import program
 from e2e.program import Ran
+from failures import in_process
+from failures.in_process import GivenEc2, found
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros.ros import Answer, Ros
+from rancheros_ec2_metadata.settings import Settings
 from real_parts import stand_in_image
 from real_parts.dockerd import Dockerd
 
@@ -155,6 +159,17 @@ def test_what_is_no_file_is_named_and_all_else_is_applied(
     assert ran.line("error:", path.rpartition("/")[0])
     assert disk.variables()["APP_EQUALS"] == "a=b=c"
     assert not [found for found in disk.root.rglob("*ec2.env*") if found.is_file()]
+
+
+def test_it_goes_back_with_the_other_files_where_ros_reads_them_otherwise(
+    disk: MachineDisk,
+) -> None:
+    blind = Ros("ros", lambda command, _: Answer(0, b"[]\n" if "args" in command[-1] else b"{}\n"))
+    settings = Settings(root=disk.root, env_file=PATH)
+    ec2 = GivenEc2(found({"docker.role": "web"}))
+    assert in_process.run(disk.root, ec2, settings=settings, ros=blind).status == 5
+    assert not env_file(disk).exists()
+    assert not disk.path(paths.STATE).exists()
 
 
 def test_what_a_killed_run_left_beside_it_goes(disk: MachineDisk, imds: FakeImds) -> None:
