@@ -23,7 +23,7 @@ def close(
     findings: Findings,
     seconds: Mapping[str, float],
 ) -> None:
-    """Write the summary and the last line; the lock is held.
+    """Write the summary and the last line, unless it is `plan`, which tells more; the lock is held.
 
     Args:
         edges: the run's.
@@ -32,6 +32,8 @@ def close(
         findings: what EC2 said.
         seconds: that each part took.
     """
+    if edges.store.dry:
+        return
     log, plan = edges.log, writer.plan
     now = writer.left(before)
     outcome = plan.state.status if plan is not None else None
@@ -56,7 +58,5 @@ def close(
     history.add(edges.store, log, lambda runs: runs.with_run(run, changed_labels=changed))
     for line in said:
         log.line(line)
-    if edges.store.dry:
-        return  # `plan` has a last line of its own
     in_force = now.labels, now.variables
     log.last(summary.last_line(log.status(), outcome, in_force, writer.written))

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 def add(store: Store, log: Log, more: Callable[[Runs], Runs]) -> None:
     """Write the runs with what ``more`` adds to them, if they can be written; the lock is held."""
-    if store.dry:
-        return
     raw = _raw(store)
     try:
         store.write(FileChange(paths.RUNS, raw, runs.render(more(runs.parse(raw)))))
