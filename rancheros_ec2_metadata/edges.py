@@ -68,7 +68,7 @@ def edges(settings: Settings, log: Log, limits: Limits, store: Store) -> Edges:
 def boot_id(root: Path) -> str | None:
     """Return the kernel's name for this boot; None where it does not say."""
     try:
-        return (root / "proc/sys/kernel/random/boot_id").read_text("ascii").strip() or None
+        return (root / "proc/sys/kernel/random/boot_id").read_text("utf-8").strip() or None
     except (OSError, ValueError):
         return None
 
