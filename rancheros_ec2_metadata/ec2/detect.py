@@ -86,6 +86,6 @@ def _verdict(facts: Facts) -> Verdict:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="ascii", errors="replace").strip() or None
+        return path.read_text(encoding="utf-8", errors="replace").strip() or None
     except OSError:
         return None
