@@ -98,8 +98,17 @@ def option(items: Sequence[str], name: str, quoting: Quoting) -> str | None:
     Raises:
         NotWordsError: an item does not read as shell words.
     """
-    values = [value for value, _ in _options(items, name, quoting)]
-    return values[-1] if values else None
+    found = values(items, name, quoting)
+    return found[-1] if found else None
+
+
+def values(items: Sequence[str], name: str, quoting: Quoting) -> list[str]:
+    """Return all values that ``items`` give an option.
+
+    Raises:
+        NotWordsError: an item does not read as shell words.
+    """
+    return [value for value, _ in _options(items, name, quoting)]
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import Layers
 from rancheros_ec2_metadata.rancheros.release import Quoting
+from rancheros_ec2_metadata.rancheros.ros_yaml import Node
 
 # More than any daemon.json; what unpacks to more is not read.
 _MOST_UNPACKED = 1024 * 1024
@@ -48,7 +49,7 @@ def allowed(
         )
         left_out = all_labels(labels, reason, layer.name)
         return {}, [error(ExitStatus.FILES, f"no label is set: {reason}", *left_out)]
-    if path := _daemon_json_with_labels(disk, layers, quoting):
+    if path := daemon_json_with_labels(disk, layers, quoting):
         reason = (
             f"{path} has 'labels', beside which Docker refuses any --label and does not start; move"
             " those labels to rancher.docker.extra_args"
@@ -57,7 +58,7 @@ def allowed(
         return {}, [error(ExitStatus.FILES, f"no label is set: {reason}", *left_out)]
     free = dict(labels)
     notes = []
-    for key in sorted(_docker_opts_labels(disk, layers, labels) & set(free)):
+    for key in sorted(docker_opts_labels(disk, layers, labels) & set(free)):
         del free[key]
         reason = (
             f"DOCKER_OPTS in {paths.DOCKER_OPTS} sets it too, and with two values Docker does not"
@@ -68,9 +69,10 @@ def allowed(
     return free, notes
 
 
-def _daemon_json_with_labels(disk: Disk, layers: Layers, quoting: Quoting) -> str | None:
-    path = _daemon_json(layers, quoting)
-    content = _as_it_will_be(disk, layers, path)
+def daemon_json_with_labels(disk: Disk, layers: Layers, quoting: Quoting) -> str | None:
+    """Return the path of dockerd's configuration file if there will be ``labels`` in it."""
+    path = daemon_json(layers, quoting)
+    content = as_it_will_be(disk, layers, path)
     if content is None:
         return None
     try:
@@ -80,7 +82,7 @@ def _daemon_json_with_labels(disk: Disk, layers: Layers, quoting: Quoting) -> st
     return path if isinstance(found, dict) and "labels" in found else None
 
 
-def _daemon_json(layers: Layers, quoting: Quoting) -> str:
+def daemon_json(layers: Layers, quoting: Quoting) -> str:
     """Return the path of dockerd's configuration file, as the layers name it."""
     named = layers.get(("rancher", "docker", "config_file"))
     path = named if isinstance(named, str) and named else paths.DAEMON_JSON
@@ -92,9 +94,9 @@ def _daemon_json(layers: Layers, quoting: Quoting) -> str:
     return path
 
 
-def _docker_opts_labels(disk: Disk, layers: Layers, labels: Mapping[str, str]) -> set[str]:
-    """Return the keys of ours that DOCKER_OPTS sets with a value that is not ours."""
-    content = _as_it_will_be(disk, layers, paths.DOCKER_OPTS)
+def docker_opts_labels(disk: Disk, layers: Layers, labels: Mapping[str, str]) -> set[str]:
+    """Return the keys of the labels that DOCKER_OPTS sets, but those that ``labels`` have too."""
+    content = as_it_will_be(disk, layers, paths.DOCKER_OPTS)
     if content is None:
         return set()
     keys = set()
@@ -110,8 +112,11 @@ def _docker_opts_labels(disk: Disk, layers: Layers, labels: Mapping[str, str]) -
     return keys
 
 
-def _as_it_will_be(disk: Disk, layers: Layers, path: str) -> bytes | None:
-    """Return a file as the console leaves it: ``write_files`` come after us, before Docker."""
+def as_it_will_be(disk: Disk, layers: Layers, path: str) -> bytes | None:
+    """Return a file as the console leaves it: ``write_files`` come after us, before Docker.
+
+    None: it is not there, or what is to be written cannot be decoded.
+    """
     entries = layers.get(("write_files",))
     for entry in reversed(entries if isinstance(entries, list) else []):
         if isinstance(entry, dict) and entry.get("path") == path:
@@ -140,9 +145,7 @@ def _content(entry: Mapping[Any, Any]) -> bytes | None:
 
 def runs_after_us(layers: Layers) -> list[Note]:
     """Warn of a ``runcmd`` that mentions ``rancher.docker``: it runs after us, before Docker."""
-    commands = layers.get(("runcmd",))
-    text = json.dumps(commands, default=str) if commands else ""
-    if "rancher.docker" not in text:
+    if not mentions_docker(layers.get(("runcmd",))):
         return []
     return [
         warning(
@@ -150,3 +153,8 @@ def runs_after_us(layers: Layers) -> list[Note]:
             " arguments; set them in user-data instead"
         )
     ]
+
+
+def mentions_docker(commands: Node) -> bool:
+    """Tell whether something in ``commands`` mentions ``rancher.docker``."""
+    return "rancher.docker" in json.dumps(commands, default=str)

@@ -13,7 +13,6 @@ STATUS_LABEL = "ec2-metadata.status"
 
 # dockerd refuses to start on labels in these (rancheros-contract, "What dockerd does with labels").
 _RESERVED = ("com.docker.", "io.docker.", "org.dockerproject.")
-# What a constraint of Swarm can name.
 _CONSTRAINT_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]+")
 
 # --metadata-labels: the name IMDS has for a field, and the variable that holds it.
@@ -57,24 +56,35 @@ def mapped_labels(
             why = "the instance does not have it, or EC2 did not say"
             notes.append(debug(f"no label {key}: {why}", LeftOut("label", key, why, source)))
     for tag in sorted(filter(settings.is_label, tags)):
-        reason = _label_refused(tag)
+        reason = refused(tag)
         if reason is None and (tag in labels or (settings.status_label and tag == STATUS_LABEL)):
             reason = "the label of that name is the program's own"
         if reason is not None:
             left_out = LeftOut("label", tag, reason, Source("tag", tag))
             notes.append(warning(f"tag {shown(tag)} is no label: {reason}; left out", left_out))
             continue
-        if not _CONSTRAINT_KEY.fullmatch(tag):
+        if not constraint_can_name(tag):
             notes.append(info(f"label {shown(tag)} is set, but no Swarm constraint can name it"))
         labels[tag], sources[tag] = tags[tag], Source("tag", tag)
     return labels, sources
 
 
-def _label_refused(tag: str) -> str | None:
+def constraint_can_name(key: str) -> bool:
+    """Tell whether a constraint of Swarm can name a label."""
+    return bool(_CONSTRAINT_KEY.fullmatch(key))
+
+
+def is_reserved(key: str) -> bool:
+    """Tell whether a label of this key would stop Docker."""
+    return key.lower().startswith(_RESERVED)
+
+
+def refused(tag: str) -> str | None:
+    """Return why a tag of this key is no label, whatever its value; None if it may be one."""
     if not tag:
         return "its key is empty"
     if "=" in tag:
         return "its key has a '=', where a label's key would end"
-    if tag.lower().startswith(_RESERVED):
+    if is_reserved(tag):
         return "its namespace is reserved, and Docker would not start"
     return None

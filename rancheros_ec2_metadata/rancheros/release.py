@@ -68,6 +68,12 @@ class Release:
         return self.version is not None and self.version < version
 
 
+def named(text: str) -> Release | None:
+    """Return the release of this name, such as ``v1.5.8`` or ``1.0``; None if it is no version."""
+    version = _version(text)
+    return Release(version, text, "its name") if version else None
+
+
 def of(disk: Disk, ros_version: str = "") -> Release:
     """Return the release from os-config.yml, else from what ``ros --version`` printed.
 

@@ -54,9 +54,12 @@ class Outcome(Enum):
 class UnusableError(ValueError):
     """A text that ``ros`` does not load, or that cannot be followed; the message is why."""
 
-    def __init__(self, why: str, outcome: Outcome = Outcome.SKIPPED) -> None:
+    def __init__(
+        self, why: str, outcome: Outcome = Outcome.SKIPPED, line: int | None = None
+    ) -> None:
         super().__init__(why)
         self.outcome = outcome
+        self.line = line
 
 
 @lru_cache(maxsize=16)
@@ -74,18 +77,36 @@ def parse(raw: bytes, loader: Any = _CLoader) -> dict[str, Node]:
     """
     if not raw:
         return {}
+    document = _document(text_as_read(raw), loader)
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise UnusableError("it is not a map")
+    return document
+
+
+def text_as_read(raw: bytes) -> str:
+    """Return the text of a file as its YAML is read: the address variables are placeholders.
+
+    Raises:
+        UnusableError: ``ros`` does not load it.
+    """
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UnusableError("it is not UTF-8") from None
     if _FORGED.search(text):
         raise UnusableError("it holds a character above U+FFFF")
-    document = _document(_with_placeholders(text), loader)
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise UnusableError("it is not a map")
-    return document
+    return _with_placeholders(text)
+
+
+def events(text: str, loader: Any = _CLoader) -> Iterator[Any]:
+    """Yield PyYAML's events of a text that :func:`text_as_read` gave.
+
+    Raises:
+        yaml.YAMLError: it is not YAML.
+    """
+    return yaml.parse(_with_one_line_end(text), Loader=loader)
 
 
 def parse_value(text: str, loader: Any = _CLoader) -> Node:
@@ -121,6 +142,11 @@ def _with_placeholders(text: str) -> str:
         text = re.sub(rf"([^\\]|^)\{variable}", rf"\1{placeholder}", text)
         text = text.replace(f"\\{variable}", variable)
     return text
+
+
+def _with_one_line_end(text: str) -> str:
+    # All line ends are one in YAML, but libyaml and PyYAML count them differently.
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @dataclass()
@@ -164,7 +190,7 @@ class _Tree:
                 self._place(self._scalar(event), event.anchor)
             case yaml.AliasEvent():
                 if event.anchor not in self.anchors:
-                    raise UnusableError(f"an alias without its anchor in {_line(event)}")
+                    raise _at("an alias without its anchor", event)
                 self._place(self.anchors[event.anchor], None)
             case yaml.SequenceStartEvent():
                 self._begin(event, [])
@@ -196,15 +222,13 @@ class _Tree:
         if not (text or self.open):
             raise UnusableError("there is nothing in it")
         if event.style in (None, "") and self._in_flow() and self._ends_early(event):
-            raise UnusableError(f"a ':' or '?' that needs quotes in {_line(event)}")
+            raise _at("a ':' or '?' that needs quotes", event)
         if event.tag in _BINARY:
             return _decoded(text)
         lost = first_with((Fate.LOST,), text) if self.check else None
         if lost:
-            raise UnusableError(
-                f"U+{ord(lost):04X} in {_line(event)}, which ros cannot read back: "
-                "only ASCII is safe in keys and values"
-            )
+            why = ", which ros cannot read back: only ASCII is safe in keys and values"
+            raise _at(f"U+{ord(lost):04X}", event, why)
         # A tag says nothing to `ros` but that quotes do not count.
         return plain(text) if event.implicit[0] or event.tag else text
 
@@ -220,23 +244,23 @@ class _Tree:
 
 
 def _document(text: str, loader: Any, *, check: bool = True) -> Node:
-    # All line ends are one in YAML, but libyaml and PyYAML count them differently.
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _with_one_line_end(text)
     tree = _Tree(text, check)
     documents = 0
     try:
-        for event in _events(text, loader):
+        for event in events(text, loader):
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
                     break
                 if event.version not in (None, (1, 1)):
-                    raise UnusableError(f"a %YAML directive other than 1.1 in {_line(event)}")
+                    raise _at("a %YAML directive other than 1.1", event)
             tree.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise UnusableError(f"it is not YAML as ros reads it{where}") from None
+        line = mark.line + 1 if mark else None
+        where = f" in line {line}" if line else ""
+        raise UnusableError(f"it is not YAML as ros reads it{where}", line=line) from None
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, UnusableError):
             raise
@@ -244,10 +268,6 @@ def _document(text: str, loader: Any, *, check: bool = True) -> Node:
     if not documents:
         raise UnusableError("there is nothing in it")
     return tree.root
-
-
-def _events(text: str, loader: Any) -> Iterator[Any]:
-    return yaml.parse(text, Loader=loader)
 
 
 def _decoded(text: str) -> str:
@@ -258,5 +278,6 @@ def _decoded(text: str) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _line(event: Any) -> str:
-    return f"line {event.start_mark.line + 1}"
+def _at(what: str, event: Any, why: str = "") -> UnusableError:
+    line = event.start_mark.line + 1
+    return UnusableError(f"{what} in line {line}{why}", line=line)

@@ -11,7 +11,9 @@ import pytest
 from docs import boots
 from docs.definitions import cloud_configs
 from docs.pages import ROOT, Page, pages
+from rancheros_ec2_metadata.ec2.instance import VARIABLES
 from rancheros_ec2_metadata.options import OPTIONS
+from rancheros_ec2_metadata.settings import STATUS_VARIABLE
 
 REFERENCE = Page("docs/reference.md")
 README = Page("README.md")
@@ -91,6 +93,16 @@ def test_the_tags_of_the_readme_become_what_it_says(tmp_path: Path) -> None:
             assert labels[key] == value
         else:
             assert variables[name] == value
+
+
+def test_the_reference_has_every_variable_of_the_metadata() -> None:
+    table = REFERENCE.text.partition("\n| variable | source |\n")[2].partition("\n\n")[0]
+    named = {
+        name
+        for cell in re.findall(r"^\| (`.+?`) \|", table, re.MULTILINE)
+        for name in cell[1:-1].split("`, `")
+    }
+    assert named == {*VARIABLES, STATUS_VARIABLE}
 
 
 def test_the_policy_of_the_readme_is_the_one_the_api_needs() -> None:

@@ -107,3 +107,12 @@ def test_what_follows_from_a_release(
     assert release.quoting == quoting
     assert release.survives_broken_files is survives
     assert release.reads_extra_cmdline is extra
+
+
+def test_a_release_can_be_named() -> None:
+    release = releases.named("v0.6.1")
+    assert release is not None
+    assert (release.version, release.text) == ((0, 6, 1), "v0.6.1")
+    assert "args" in release.argument_keys
+    assert releases.named("burmilla-master") is None
+    assert releases.named("") is None

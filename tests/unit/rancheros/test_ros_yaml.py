@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -112,6 +113,8 @@ def test_what_ros_skips(text: str, why: str, loader: Any) -> None:
     assert error.outcome is Outcome.SKIPPED
     with pytest.raises(UnusableError, match=why):
         raise error
+    said = re.search(r" in line (\d+)", why)
+    assert said is None or error.line == int(said[1])
 
 
 @both_loaders
