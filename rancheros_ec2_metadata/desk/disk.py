@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rancheros_ec2_metadata import given_file
 from rancheros_ec2_metadata.errors import FilesError, UsageError, info, shown
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 NEWEST = "v1.5.8"
 BOOT_YML = f"{paths.CLOUD_CONFIG_D}/boot.yml"
-_STANDARD_INPUT = "-"
 
 # As os-config.yml has them where `args` is in use (v0.4 to v0.6).
 _ARGS = ["daemon", "--log-opt", "max-size=25m", "--log-opt", "max-file=2", "-s", "overlay"]
@@ -47,8 +47,12 @@ def settings_on_disk(call: Call) -> Iterator[Settings]:
         yield settings
         return
     release, os_config = _os_config(NEWEST if given.release is None else given.release)
-    kept = saved(_read(given.user_data), release)
-    called = "standard input" if given.user_data == _STANDARD_INPUT else shown(given.user_data)
+    name = given.user_data
+    try:
+        kept = saved(given_file.read(name, paths.SIZE_LIMIT), release)
+    except FilesError as error:
+        raise FilesError(f"--user-data: {error}") from None
+    called = "standard input" if name == given_file.STANDARD_INPUT else shown(name)
     call.log.note(info(f"planned for a first boot of {release.text} with {called} as user-data"))
     call.log.notes(kept.notes)
     # The run's line reads a machine's files below a root: this is one, for its owner's eyes only.
@@ -84,18 +88,3 @@ def _release(config: dict[str, Any]) -> Release:
 
 def _rendered(config: dict[str, Any]) -> bytes:
     return json.dumps(config).encode("ascii")  # JSON is YAML too
-
-
-def _read(name: str) -> bytes:
-    """Return the user-data in a file, or on standard input."""
-    try:
-        # By its number: sys.stdin is None where it was closed.
-        source = 0 if name == _STANDARD_INPUT else name
-        with open(source, "rb", closefd=source != 0) as file:
-            content = file.read(paths.SIZE_LIMIT + 1)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise FilesError(f"--user-data: {shown(name)} cannot be read: {why}") from None
-    if len(content) > paths.SIZE_LIMIT:
-        raise FilesError(f"--user-data: {shown(name)} is larger than EC2's 16 KiB by far")
-    return content
