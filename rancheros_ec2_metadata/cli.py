@@ -18,7 +18,8 @@ from rancheros_ec2_metadata.settings import Settings
 PROGRAM = "rancheros-ec2-metadata"
 _EXIT_STATUSES = """\
 exit status: 0 done, 1 a bug, 2 wrong usage, 3 not on EC2, 4 EC2 said it only in part,
-5 a file, 6 a required tag never came, 7 the deadline passed, 10 plan: something would change.
+5 a file, 6 a required tag never came, 7 the deadline passed, 10 plan: something would change,
+11 check: something was found.
 """
 
 

@@ -63,6 +63,15 @@ def _clean_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="only say what would go")
 
 
+def _check_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="- is the standard input")
+    parser.add_argument(
+        "--release", metavar="VERSION", help="of RancherOS, such as v1.5.8 (default newest)"
+    )
+    forms = ("text", "json")
+    parser.add_argument("--format", choices=forms, default="text", help="(default text)")
+
+
 def _fake_imds_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--listen", metavar="HOST:PORT", required=True, help="where to answer")
     parser.add_argument("--data", metavar="FILE", required=True, help="the instance, as JSON")
@@ -137,6 +146,24 @@ run's own.
 """,
         examples=(("status", "after a boot"), ("status --format json", "for a program")),
         add_flags=_status_flags,
+    ),
+    "check": Command(
+        summary="what in a cloud-config would break, before it is booted",
+        about="""\
+Reads cloud-configs (user-data), or files for `ros service enable`, and shows what in them would
+break or surprise on a machine with this program: the line, the reason and the mend (docs/check.md).
+Asks nobody, and writes nothing. The exit status is 11 if anything was found, 5 if a file cannot be
+read.
+""",
+        examples=(
+            ("check user-data.yml", "what is wrong with it, a line for each finding"),
+            (
+                "check --release v0.6.1 --format json user-data.yml ec2-metadata.yml",
+                "two files, for an older RancherOS, as JSON",
+            ),
+        ),
+        add_flags=_check_flags,
+        has_settings=False,
     ),
     "clean": Command(
         summary="take back everything this program wrote",

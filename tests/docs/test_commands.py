@@ -99,7 +99,8 @@ def run_all(shell: Shell, page: Page) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_works_on_a_machine_that_has_the_service(shell: Shell, page: Page) -> None:
     (shell.home / "rancheros-ec2-metadata-1.0.0.tar.gz").touch()
-    (shell.home / "00-image.yml").write_text(readme())
+    for name in ("00-image.yml", "user-data.yml"):
+        (shell.home / name).write_text(readme())
     shell.boot()
     assert shell.docker_labels == LABELS
     run_all(shell, page)

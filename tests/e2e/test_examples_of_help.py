@@ -22,6 +22,7 @@ TAGS = {"docker.role": "web", "example.db.host": "db.internal"}
 EXAMPLES = [arguments for command in COMMANDS.values() for arguments, _ in command.examples]
 SERVERS = [arguments for arguments in EXAMPLES if arguments.startswith("fake-imds ")]
 AT_DESK = [arguments for arguments in EXAMPLES if "--instance" in arguments]
+CLOUD_CONFIG = "#cloud-config\nrancher: {docker: {extra_args: [--debug]}}\n"
 # There has been no run yet.
 STATUS = {"plan": ExitStatus.WOULD_CHANGE, "status": ExitStatus.FILES}
 
@@ -29,7 +30,9 @@ STATUS = {"plan": ExitStatus.WOULD_CHANGE, "status": ExitStatus.FILES}
 @pytest.fixture
 def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
     disk = MachineDisk(tmp_path / "machine")
-    disk.user_data("#cloud-config\nrancher: {docker: {extra_args: [--debug]}}\n")
+    disk.user_data(CLOUD_CONFIG)
+    for name in ("user-data.yml", "ec2-metadata.yml"):
+        (tmp_path / name).write_text(CLOUD_CONFIG)
     with FakeImds(FakeInstance(tags=TAGS)) as imds:
         yield {
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url,

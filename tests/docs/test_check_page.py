@@ -1,0 +1,62 @@
+"""What docs/check.md says is so, and nothing is found in what is offered for pasting."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import fake_ros
+from docs.definitions import NAME, SERVICE_FILE, cloud_configs
+from docs.pages import Page
+from rancheros_ec2_metadata.check.file import File
+from rancheros_ec2_metadata.check.form import Form
+from rancheros_ec2_metadata.check.report import SCHEMA, Judged, lines
+from rancheros_ec2_metadata.check.table import RULES, judge
+
+PAGE = Page("docs/check.md")
+OFFERED = {
+    "service/ec2-metadata.yml": SERVICE_FILE.read_text("utf-8"),
+    **{one.source: one.text for one in cloud_configs()},
+}
+
+
+@pytest.mark.parametrize("release", fake_ros.RELEASES)
+@pytest.mark.parametrize("source", OFFERED)
+def test_nothing_is_found_in_what_is_offered(source: str, release: str) -> None:
+    file = File.of(OFFERED[source].encode(), fake_ros.release_named(release))
+    found = judge(file)
+    if "cron.schedule" in OFFERED[source] and release < "v1.1":
+        found = [finding for finding in found if "no system-cron" not in finding.reason]
+    assert found == []
+    assert next(service.name for service in file.ours).startswith(NAME)
+
+
+def test_the_page_has_every_rule_with_its_reason_and_its_mend() -> None:
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| .+ \| (.+) \| (.+) \|$", PAGE.text, re.MULTILINE)
+    assert rows == [(rule.name, rule.why, rule.mend) for rule in RULES]
+    assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_the_page_has_every_form() -> None:
+    table = PAGE.text.partition("\n| form |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE) == list(Form)
+
+
+def fields(tree: dict[str, Any], above: str = "") -> Iterator[str]:
+    for name, value in tree.items():
+        yield f"{above}{name}"
+        if isinstance(value, list) and isinstance(value[0], dict):
+            yield from fields(value[0], f"{above}{name}[].")
+
+
+def test_the_page_has_every_field_of_the_json() -> None:
+    file = File.of(b"a: b\n", fake_ros.release_named("v1.5.8"))
+    judged = Judged("a", file.form, ("b",), tuple(judge(file)))
+    tree = json.loads("".join(lines([judged], "v1.5.8", "json")))
+    table = PAGE.text.partition("\n| field |")[2]
+    assert re.findall(r"^\| `([a-z.\[\]]+)` \|", table, re.MULTILINE) == list(fields(tree))
+    assert f"| `schema` | number | {SCHEMA} |" in table

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from e2e import program
+from rancheros_ec2_metadata.cli import main
+from rancheros_ec2_metadata.commands.call import Terminal
+from unit.check.judging import GOOD, SERVICE_FILE, changed
+
+BAD = changed("net: host", "net: bridge")
+
+
+class Said:
+    """What ``check`` printed and returned."""
+
+    def __init__(self, *arguments: str | Path) -> None:
+        out, err = io.StringIO(), io.StringIO()
+        self.status = main(["check", *map(str, arguments)], Terminal({}, out, err))
+        self.out, self.err = out.getvalue(), err.getvalue()
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    file = tmp_path / "good.yml"
+    file.write_text(GOOD)
+    return file
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    file = tmp_path / "bad.yml"
+    file.write_text(BAD)
+    return file
+
+
+def test_a_file_without_findings_is_said_to_have_none(good: Path) -> None:
+    said = Said(good)
+    assert (said.status, said.out) == (0, "")
+    assert said.err == (
+        f"ec2-metadata: {good}: cloud-config, services: ec2-metadata; nothing found\n"
+    )
+
+
+def test_a_finding_is_a_line_with_file_line_rule_reason_and_mend(bad: Path) -> None:
+    said = Said(bad)
+    assert said.status == 11
+    assert said.out == (
+        f"{bad}:7: [net] 'ec2-metadata' has net: 'bridge': the metadata service answers a token"
+        " request over one network hop only; set net: host\n"
+    )
+    assert said.err.endswith("; 1 finding\n")
+
+
+def test_findings_are_in_the_order_of_their_lines(bad: Path) -> None:
+    bad.write_text(BAD.replace("1.0.0", "latest").replace("after: network", "after: ntp"))
+    lines = [line.split(":")[1] for line in Said(bad).out.splitlines()]
+    assert lines == ["5", "7", "11"]
+
+
+def test_each_file_is_judged_for_itself(good: Path, bad: Path) -> None:
+    said = Said(good, bad, good)
+    assert said.status == 11
+    assert [line.partition(":")[0] for line in said.out.splitlines()] == [str(bad)]
+    assert len(said.err.splitlines()) == 3
+
+
+def test_the_form_that_was_seen_is_said(tmp_path: Path) -> None:
+    service = tmp_path / "service.yml"
+    service.write_text(SERVICE_FILE)
+    assert f"{service}: service-file, services: ec2-metadata; nothing" in Said(service).err
+    service.write_text(f"#compose\n{SERVICE_FILE}")
+    assert f"{service}: compose, services: ec2-metadata" in Said(service).err
+    service.write_text("")
+    assert f"{service}: unknown, services: none of this program; 1 finding\n" in Said(service).err
+
+
+def test_the_standard_input_is_read_for_a_dash() -> None:
+    done = subprocess.run(
+        program.command("check", "-"),
+        input=BAD.encode(),
+        env=program.environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.partition(b" ")[0]) == (11, b"-:7:")
+    assert done.stderr == b"ec2-metadata: -: cloud-config, services: ec2-metadata; 1 finding\n"
+
+
+def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_being_judged(
+    tmp_path: Path, bad: Path
+) -> None:
+    for unreadable, why in (("none", "No such file"), (".", "Is a directory")):
+        said = Said(tmp_path / unreadable, bad)
+        assert said.status == 5
+        assert "[net]" in said.out
+        assert f"error: '{tmp_path / unreadable}' cannot be read: {why}" in said.err
+
+
+def test_a_file_that_is_far_too_large_is_not_read(good: Path) -> None:
+    good.write_bytes(b"#" * (128 * 1024 + 1))
+    said = Said(good)
+    assert (said.status, said.out) == (5, "")
+    assert "is larger than 128 KiB" in said.err
+    good.write_bytes(b"#cloud-config\n#".ljust(128 * 1024, b"#"))
+    assert Said(good).status == 11
+
+
+def test_what_a_release_reads_depends_on_it(tmp_path: Path) -> None:
+    file = tmp_path / "args.yml"
+    file.write_text(f"{GOOD}  docker: {{args: [daemon]}}\n")
+    assert Said(file, "--release", "v0.6.1").status == 0
+    for newer in (("--release", "v0.7.0"), ("--release", "newest"), ()):
+        assert Said(file, *newer).status == 11
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--release", "next", "-"), ("--format", "yaml", "-"), ("--debug", "-"), ("-m", "-")],
+)
+def test_a_wrong_usage_is_named(arguments: tuple[str, ...]) -> None:
+    said = Said(*arguments)
+    assert (said.status, said.out) == (2, "")
+    assert said.err.endswith("exit 2\n")
+
+
+def test_json_has_what_the_page_says(good: Path, bad: Path) -> None:
+    said = Said("--format", "json", "--release", "v1.5.8", bad, good)
+    assert said.status == 11
+    tree = json.loads(said.out)
+    reason = tree["files"][0]["findings"][0].pop("reason")
+    assert reason.startswith("'ec2-metadata' has net: 'bridge': ")
+    finding = {"line": 7, "rule": "net", "mend": "set net: host"}
+    common = {"form": "cloud-config", "services": ["ec2-metadata"]}
+    assert tree == {
+        "schema": 1,
+        "release": "v1.5.8",
+        "files": [
+            {"file": str(bad), **common, "findings": [finding]},
+            {"file": str(good), **common, "findings": []},
+        ],
+    }
+
+
+def test_json_names_the_files_that_were_judged_alone(tmp_path: Path, good: Path) -> None:
+    said = Said("--format", "json", tmp_path / "none", good)
+    assert said.status == 5
+    assert [file["file"] for file in json.loads(said.out)["files"]] == [str(good)]
+    assert json.loads(said.out)["release"] == "newest"
+
+
+def test_nothing_hostile_reaches_the_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "a\n\x1b[2J.yml"
+    hostile = '"\\u001b]0;x\\u0007\\nec2-metadata: exit 0"'
+    file.write_text(
+        f"#cloud-config\n{hostile}: 1\nrancher:\n  {hostile}: 2\n  services:\n    {hostile}:\n"
+        f"      image: x/ec2-metadata\n      {hostile}: 3\n      net: {hostile}\n"
+        f"      command: [-l, {hostile}, {hostile}]\n      environment: [{hostile}]\n"
+    )
+    said = Said(file)
+    assert said.status == 11
+    for text in (said.out, said.err):
+        assert "\x1b" not in text
+        assert "\x07" not in text
+    assert all(line.startswith(str(tmp_path)) for line in said.out.splitlines())
+    assert all(line.startswith("ec2-metadata: ") for line in said.err.splitlines())
+
+
+def test_no_secret_of_a_file_is_shown(bad: Path) -> None:
+    secret = "c2VjcmV0LWtleQ"
+    bad.write_text(
+        f"{BAD}  ssh: {{keys: {{ecdsa: '-----BEGIN {secret}'}}}}\n"
+        f"  environment: {{A: '{secret}', C: '${{X}}{secret}'}}\n"
+        f"  registry_auths: {{'https://x': {{auth: {secret}}}}}\n"
+        f"  docker:\n    server_key: {secret}\n    environment: [{secret}]\n"
+        f"    extra_args: ['--label=1a={secret}', '{secret} (', '--token={secret};']\n"
+        f"write_files:\n- path: /etc/docker/daemon.json\n  content: '{secret}'\n"
+        f"runcmd:\n- ros config set rancher.docker.tls {secret}\n"
+    )
+    for form in ("text", "json"):
+        said = Said("--format", form, bad)
+        assert "daemon-json" in said.out
+        assert "docker-environment" in said.out
+        assert secret not in said.out + said.err
+    bad.write_text(f"{BAD}  environment: {{A: [{secret}]}}\nhostname: {{a: {secret}}}\n")
+    assert Said(bad).out.count("wrong-type") == 2
+    assert secret not in Said(bad).out

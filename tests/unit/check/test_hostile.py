@@ -1,0 +1,149 @@
+"""Whatever is in a file, it is judged: there is no traceback, and no hang."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fuzz import texts
+from rancheros_ec2_metadata.check.compose import KEYS
+from rancheros_ec2_metadata.check.file import File
+from rancheros_ec2_metadata.check.form import Form
+from rancheros_ec2_metadata.check.report import Judged, lines
+from rancheros_ec2_metadata.check.table import RULES, judge
+from rancheros_ec2_metadata.rancheros import release as releases
+from unit.check.judging import GOOD, SERVICE_FILE
+
+RELEASES = [releases.named(name) for name in ("v0.4.5", "v0.6.1", "v1.0.4", "v1.5.8")]
+NAMES = {rule.name for rule in RULES}
+
+
+def check(raw: bytes, release: releases.Release | None) -> None:
+    assert release is not None
+    file = File.of(raw, release)
+    found = judge(file)
+    for finding in found:
+        assert 1 <= finding.line <= max(1, len(raw.splitlines()))
+        assert finding.rule in NAMES
+        assert finding.reason
+        assert finding.mend
+    judged = [Judged("a", file.form, (), tuple(found))]
+    assert len(list(lines(judged, "", "text"))) == len(found)
+    assert all(line.isprintable() for line in lines(judged, "", "text"))
+    json.loads("".join(lines(judged, "", "json")))
+
+
+release = st.sampled_from(RELEASES)
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"", b"#cloud-config\n", b"#compose\n"]), release)
+def test_any_bytes(raw: bytes, first: bytes, release: releases.Release) -> None:
+    check(first + raw, release)
+
+
+@given(st.text(alphabet="ab:- \n\t[]{}&*!|>'\"#%@`,?~\\$=é\x85\ufeff", max_size=80), release)
+def test_any_yaml(text: str, release: releases.Release) -> None:
+    check(f"#cloud-config\n{text}".encode(), release)
+
+
+WORDS = [
+    *("ec2-metadata", "rancher", "services", "environment", "docker", "extra_args", "args"),
+    *("labels", "io.rancher.os.after", "cron.schedule", "-m", "-l a:B", "--set", "A={B}", "-t"),
+    *("AWS_*", "*", "", "=", "A=", "${AWS_REGION}", "$", "$$", "null", "--label=a=b", "--label"),
+    *("/:/", ":::", "apply", "plan", "'", "\n", "\x1b", "é", "€", "true", "/var/lib/rancher/conf"),
+    *("--root", "x/ec2-metadata:latest", "write_files", "path", "content", "EXTRA_CMDLINE"),
+    *("rancher.docker.extra_args=[a]", "/etc/docker/daemon.json", "b64", "encoding", "runcmd"),
+]
+leaf = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.sampled_from(WORDS),
+    st.text(max_size=5),
+)
+key = st.one_of(st.sampled_from([*sorted(KEYS), *WORDS]), st.text(max_size=5))
+tree = st.recursive(
+    leaf,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(key, inner, max_size=4)),
+    max_leaves=12,
+)
+service = st.dictionaries(st.sampled_from(sorted(KEYS)), tree, max_size=6)
+config = st.fixed_dictionaries(
+    {},
+    optional={
+        "rancher": st.fixed_dictionaries(
+            {},
+            optional={
+                "services": st.dictionaries(st.sampled_from(["ec2-metadata", "a", "b"]), service),
+                "environment": st.dictionaries(key, leaf, max_size=4) | tree,
+                "docker": st.dictionaries(
+                    st.sampled_from(["args", "extra_args", "environment", "config_file"]),
+                    st.lists(leaf, max_size=4) | tree,
+                )
+                | tree,
+                "services_include": tree,
+            },
+        )
+        | tree,
+        "runcmd": tree,
+        "write_files": st.lists(st.dictionaries(key, leaf, max_size=4)) | tree,
+        "EXTRA_CMDLINE": leaf,
+    },
+)
+
+
+@given(config, release)
+def test_any_configuration(tree: dict[str, Any], release: releases.Release) -> None:
+    check(b"#cloud-config\n" + json.dumps(tree).encode(), release)
+
+
+@given(st.dictionaries(key, service | tree, max_size=3), release)
+def test_any_service_file(tree: dict[str, Any], release: releases.Release) -> None:
+    check(json.dumps(tree).encode(), release)
+
+
+@given(st.sampled_from([GOOD, SERVICE_FILE]), st.data(), release)
+def test_a_good_file_with_a_piece_cut_out_or_put_in(
+    text: str, data: st.DataObject, release: releases.Release
+) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 20)))
+    check((text[:start] + data.draw(st.sampled_from(WORDS)) + text[end:]).encode(), release)
+
+
+def test_files_as_the_users_of_the_fuzz_have_them() -> None:
+    rng = Random(1)
+    for _ in range(300):
+        text = texts.cloud_config(rng, ("args", "extra_args"), secret=True)
+        text += texts.write_files(rng)
+        raw = f"#cloud-config\n{text}".encode()
+        check(raw, rng.choice(RELEASES))
+        assert File.of(raw, releases.Release(None, "", "")).form is Form.CLOUD_CONFIG
+        found = judge(File.of(raw, releases.Release((1, 5, 8), "v1.5.8", "")))
+        assert not any(texts.SECRET in finding.reason + finding.mend for finding in found)
+
+
+MANY = {
+    "keys": "".join(f"k{n}:\n" for n in range(4000)),
+    "services": "rancher:\n  services:\n"
+    + "".join(f"    ec2-metadata-{n}: {{}}\n" for n in range(800)),
+    "labels": "rancher:\n  docker:\n    extra_args:\n"
+    + "".join(f"    - --label=a{n}=1\n" for n in range(5000)),
+    "prefixes": "rancher:\n  services:\n    ec2-metadata:\n      command:\n"
+    + "".join(f"      - -t\n      - 1{n}\n" for n in range(1500)),
+    "waiting": "rancher:\n  services:\n    ec2-metadata: {command: -m}\n"
+    + "".join(f"    s{n}: {{labels: {{io.rancher.os.after: s{n + 1}}}}}\n" for n in range(2000)),
+    "brackets": "[" * 120_000,
+    "braces": "{a: " * 30_000,
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_very_much_of_a_thing(name: str) -> None:
+    check(b"#cloud-config\n" + MANY[name].encode()[: 127 * 1024], RELEASES[-1])
