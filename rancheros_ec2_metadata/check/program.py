@@ -115,6 +115,7 @@ def mapped(file: File, service: Service) -> tuple[object, ...] | None:
         found.templates,
         found.metadata_labels,
         found.status_label,
+        found.env_file,
     )
 
 

@@ -23,6 +23,8 @@ _MOUNTS = {
     _ROS: "nothing is read back",
     _DOCKER: "a daemon.json with labels is not seen, and Docker would not start",
 }
+_READ = frozenset({_RELEASE, _ROS, _DOCKER})
+_ENV_FILE = "the file of --env-file does not outlast the container"
 # RancherOS's own containers for volumes (os-config.yml).
 _FROM = {
     "all-volumes": frozenset(_MOUNTS),
@@ -69,21 +71,23 @@ def mounts(file: File) -> Iterator[Found]:
         for path, targets in _needed(settings).items():
             modes = [_mounted(service, path, target) for target in targets]
             mode = next((mode for mode in modes if mode is not None), None)
+            where = shown(path)[1:-1]
             if mode is None:
-                mend = f"add {path}:{targets[0]}{'' if path == paths.CONF else ':ro'}"
-                what = f"{shown(service.name)} does not have {path} of the machine mounted"
-                yield Found(line, what, mend, _MOUNTS[path])
-            elif path == paths.CONF and "ro" in mode.split(","):
-                what = f"{shown(service.name)} has {path} mounted read-only"
-                yield Found(line, what, "take its :ro out", "nothing can be written")
+                mend = f"add {where}:{shown(targets[0])[1:-1]}{':ro' if path in _READ else ''}"
+                what = f"{shown(service.name)} does not have {where} of the machine mounted"
+                yield Found(line, what, mend, _MOUNTS.get(path, _ENV_FILE))
+            elif path not in _READ and "ro" in mode.split(","):
+                what = f"{shown(service.name)} has {where} mounted read-only"
+                yield Found(line, what, "take its :ro out", "nothing can be written there")
 
 
 def _needed(settings: Settings) -> dict[str, list[str]]:
     """Return the machine's paths that a run needs, each with where it looks for it."""
     root = posixpath.join("/", settings.root)
-    found = {
-        path: [posixpath.join(root, path[1:])] for path in (paths.CONF, _RELEASE, _ROS, _DOCKER)
-    }
+    needed = [paths.CONF, _RELEASE, _ROS, _DOCKER]
+    if settings.env_file and not settings.env_file.startswith(f"{paths.CONF}/"):
+        needed.append(posixpath.dirname(settings.env_file))
+    found = {path: [posixpath.join(root, path[1:])] for path in needed}
     if settings.ros is None or (root != "/" and settings.ros == program.ROS):
         del found[_ROS]
     elif settings.ros == program.ROS:

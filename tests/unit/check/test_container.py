@@ -105,6 +105,21 @@ def test_a_mount_of_something_else_is_none(mount: str) -> None:
     assert [rule for rule, _ in found(changed(CONF, f"        - {mount}\n"))] == ["mounts"]
 
 
+def test_the_folder_of_the_env_file_has_to_be_mounted_too() -> None:
+    def with_file(path: str) -> str:
+        return changed("command: [-m, ", f"command: [--env-file, {path}, -m, ")
+
+    assert found(with_file("/var/lib/rancher/conf/ec2.env")) == []
+    (finding,) = judged(with_file("/opt/app/ec2.env"))
+    assert "the file of --env-file does not outlast" in finding.reason
+    assert finding.mend == "add /opt/app:/opt/app"
+    mounted = changed(CONF, f"{CONF}        - /opt:/opt\n", with_file("/opt/app/ec2.env"))
+    assert found(mounted) == []
+    assert [rule for rule, _ in found(changed("- /opt:/opt", "- /opt:/opt:ro", mounted))] == [
+        "mounts"
+    ]
+
+
 def test_a_read_only_mount_of_what_is_written_is_found() -> None:
     (finding,) = judged(changed(CONF, CONF.replace("\n", ":z,ro\n")))
     assert "nothing can be written" in finding.reason

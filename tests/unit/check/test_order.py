@@ -123,5 +123,10 @@ def test_two_services_with_different_mappings_are_found() -> None:
     assert found(text) == [("two-services", "ec2-metadata-again:")]
 
 
+def test_two_services_with_different_files_undo_each_others_too() -> None:
+    text = two("-m -l example.db.host:DB_HOST --env-file /var/lib/rancher/conf/ec2.env")
+    assert [rule for rule, _ in found(text)] == ["two-services"]
+
+
 def test_two_services_may_differ_in_how_they_run() -> None:
     assert found(two("-m -l example.db.host:DB_HOST --deadline 60 --debug")) == []
