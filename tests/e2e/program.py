@@ -45,13 +45,16 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return this process's environment without proxies, with ``variables``."""
-    kept = {name: text for name, text in os.environ.items() if not name.lower().endswith("_proxy")}
-    return kept | variables
+    """Return this process's environment without proxies and coverage, with ``variables``."""
+    kept = unmeasured(os.environ).items()
+    return {name: text for name, text in kept if not name.lower().endswith("_proxy")} | variables
 
 
 def unmeasured(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without coverage's, which costs time and imports modules."""
+    """Return the environment without coverage's, which takes as long as the run and imports more.
+
+    Tests that call the program's functions cover its lines; two that start it cover its start.
+    """
     return {name: text for name, text in environ.items() if not name.startswith("COVERAGE")}
 
 

@@ -32,6 +32,15 @@ from rancheros_ec2_metadata.rancheros import disk as paths
 pytestmark = pytest.mark.real_parts
 
 TMPFS = Path("/dev/shm")
+# A first run, a second and the way back, with and without an edit, there too.
+ON_TMPFS = (
+    "first",
+    "first-with-edit",
+    "retagged",
+    "retagged-with-edit",
+    "clean",
+    "clean-with-edit",
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +60,9 @@ def ext4(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     subprocess.run(["umount", mounted], check=True)
 
 
-@pytest.fixture(params=["ext4", "tmpfs"])
+@pytest.fixture
 def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A folder on a disk, and one in memory."""
+    """A folder on a disk, or one in memory."""
     on = TMPFS if request.param == "tmpfs" else request.getfixturevalue("ext4")
     made = on / f"killed-{os.getpid()}"
     made.mkdir()
@@ -127,7 +136,15 @@ def cleaned(root: Path, copy: Path) -> dict[str, bytes | None]:
     return left
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=str)
+@pytest.mark.parametrize(
+    ("scenario", "folder"),
+    [
+        pytest.param(scenario, on, id=f"{on}-{name}")
+        for name, scenario in SCENARIOS.items()
+        for on in ("ext4", *(("tmpfs",) if name in ON_TMPFS else ()))
+    ],
+    indirect=["folder"],
+)
 def test_a_run_killed_at_any_call_leaves_each_file_old_or_new_and_the_next_run_mends_it(
     scenario: Scenario, folder: Path
 ) -> None:

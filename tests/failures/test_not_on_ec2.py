@@ -91,7 +91,7 @@ def runs(
         for path, text in firmware.items():
             disk.write(path, text + "\n")
         argv = program.command(f"--deadline={DEADLINE[name]:g}", "--root", str(disk.root))
-        environment = program.unmeasured(program.environment())
+        environment = program.environment()
         started = time.monotonic()
         done = networks[kind].run(argv, env=environment, seconds=90)
         return Timed(program.Ran.of(done), time.monotonic() - started, disk)

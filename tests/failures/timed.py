@@ -71,7 +71,7 @@ def run(
     started = time.monotonic()
     done = subprocess.run(
         argv,
-        env=program.unmeasured(program.environment(**variables)),
+        env=program.environment(**variables),
         capture_output=True,
         text=True,
         timeout=deadline + 30,

@@ -82,7 +82,7 @@ def counted(root: Path, *arguments: str, **variables: str) -> Counted:
         code = TOLD.replace("TELL", str(writes))
         process = subprocess.Popen(
             [sys.executable, "-c", code, "--root", str(root), *arguments],
-            env=program.unmeasured(program.environment(**variables)),
+            env=program.environment(**variables),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             pass_fds=[writes],
