@@ -33,7 +33,7 @@ def test_a_log_that_cannot_be_written_costs_no_label(
 ) -> None:
     done = subprocess.run(
         program.command(*flags, "--root", str(disk.root)),
-        env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+        env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
         stderr=dead_end,
         check=False,
     )

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from machine import MachineDisk
-from rancheros_ec2_metadata import __version__, watchdog
+from rancheros_ec2_metadata import __version__
 from rancheros_ec2_metadata.cli import main
 from rancheros_ec2_metadata.commands import show
 from rancheros_ec2_metadata.commands.call import Terminal
@@ -24,12 +24,6 @@ from rancheros_ec2_metadata.rancheros import disk as paths
 
 LABEL = "--label=docker.role=web"
 SECRET = "AQAE-a-token"
-
-
-@pytest.fixture(autouse=True)
-def _young_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The deadline counts from the start of the process, which here is that of all tests.
-    monkeypatch.setattr(watchdog, "process_age", lambda: 0.0)
 
 
 class Said:

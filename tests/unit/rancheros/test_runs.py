@@ -27,10 +27,12 @@ RUN = Run(
 
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=4,
 )
 fields = st.sampled_from([*Run.__annotations__, "schema", "runs", "labels_changed", "new"])
-any_tree = st.dictionaries(fields, any_json | st.lists(st.dictionaries(fields, any_json)))
+any_run = st.dictionaries(fields, any_json, max_size=4)
+any_tree = st.dictionaries(fields, any_json | st.lists(any_run, max_size=6), max_size=3)
 
 
 def test_what_is_written_is_read_again() -> None:
