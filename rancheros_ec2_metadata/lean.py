@@ -1,6 +1,6 @@
 """Importing requests and PyYAML without what a run at boot does not use of them.
 
-That is a sixth of a run (docs/performance.md). Done for the run at boot only, in the process that
+That is a seventh of a run (docs/performance.md). Done for the run at boot only, in the process that
 is the run's own.
 """
 
