@@ -13,7 +13,6 @@ from rancheros_ec2_metadata import given_file
 from rancheros_ec2_metadata.errors import FilesError, UsageError, info, shown
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
-from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.records import replace
 
@@ -73,18 +72,10 @@ def _os_config(version: str) -> tuple[Release, bytes]:
     Raises:
         UsageError: it is no release.
     """
-    config: dict[str, Any] = {"rancher": {"environment": {"VERSION": version}}}
-    release = _release(config)
-    if release.version in (None, releases.NEWEST):
+    release = releases.named(version)
+    if release is None:
         raise UsageError(f"--release: {shown(version)} is no release, such as {NEWEST} or v0.6.1")
+    config: dict[str, Any] = {"rancher": {"environment": {"VERSION": version}}}
     if "args" in release.argument_keys:
         config["rancher"]["docker"] = {"args": _ARGS}
-    return release, _rendered(config)
-
-
-def _release(config: dict[str, Any]) -> Release:
-    return releases.of(Disk({paths.OS_CONFIG: _rendered(config)}))
-
-
-def _rendered(config: dict[str, Any]) -> bytes:
-    return json.dumps(config).encode("ascii")  # JSON is YAML too
+    return release, json.dumps(config).encode("ascii")  # JSON is YAML too

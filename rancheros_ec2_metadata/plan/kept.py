@@ -39,9 +39,8 @@ def before_requests(settings: Settings, state: State, machine: Machine) -> tuple
             none = {STATUS_VARIABLE: "none"}
             return replace(NOTHING, variables=none, env_file=EnvFile.of(settings, none)), fresh
         case None:
-            config = desired(settings, {}, state.tags, None).config
-            env_file = desired(settings, state.metadata, state.tags, state.status).env_file
-            return Desired(state.labels, state.variables, config, env_file), state
+            known = desired(settings, state.metadata, state.tags, state.status)
+            return Desired(state.labels, state.variables, known.config, known.env_file), state
 
 
 @dataclass(frozen=True)
