@@ -9,8 +9,9 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rancheros_ec2_metadata import __version__, options
+from rancheros_ec2_metadata.commands import AT_BOOT
 from rancheros_ec2_metadata.commands.call import Call, Terminal
-from rancheros_ec2_metadata.commands.table import COMMANDS, Command
+from rancheros_ec2_metadata.commands.table import COMMANDS, Command, named
 from rancheros_ec2_metadata.errors import Ec2MetadataError, ExitStatus, UsageError, error, warning
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.settings import Settings
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str], terminal: Terminal) -> int:
     """Run one command and return its exit status."""
     log = Log(terminal.err, debug="--debug" in arguments, kmsg=terminal.kmsg)
     try:
-        return _guarded(lambda: _run(list(arguments), terminal, log), log)
+        return _guarded(lambda: _run(arguments, terminal, log), log)
     except SystemExit as done:  # --help and --version
         terminal.out.flush()
         return int(done.code or 0)
@@ -63,11 +64,11 @@ def _report(bug: BaseException, log: Log) -> None:
             log.line(line)
 
 
-def _run(arguments: list[str], terminal: Terminal, log: Log) -> int:
-    named = bool(arguments) and arguments[0] in COMMANDS
-    name = arguments.pop(0) if named else "apply"
+def _run(arguments: Sequence[str], terminal: Terminal, log: Log) -> int:
+    said, flags = named(arguments)
+    name = said or "apply"
     command = COMMANDS[name]
-    given = _parser(name if named else "", command).parse_args(arguments)
+    given = _parser(said, command).parse_args(flags)
     settings, waited = Settings(), 0.0
     if command.has_settings:
         settings = options.settings(given, terminal.environ)
@@ -75,7 +76,7 @@ def _run(arguments: list[str], terminal: Terminal, log: Log) -> int:
         log.debug = settings.debug
     if name == "apply":
         waited = _splay(settings, terminal, log)
-    elif name == "clean":
+    elif name in AT_BOOT:
         terminal.run_for(settings.deadline)
     # Only now: --help, and what is wrong, need none of it.
     module = importlib.import_module(f"{__package__}.commands.{name.replace('-', '_')}")

@@ -14,6 +14,7 @@ import signal
 import sys
 
 from rancheros_ec2_metadata import kmsg, watchdog
+from rancheros_ec2_metadata.commands import AT_BOOT
 
 # In the form of the boot log, which the parent has not imported: at the deadline it may be the
 # disk that hangs.
@@ -28,7 +29,7 @@ _OVERDUE_ON_THE_CONSOLE = "ec2-metadata: the deadline passed; exit 7"
 def console() -> None:
     """Run the program as the console script, the image and ``python -m`` do."""
     first = sys.argv[1] if sys.argv[1:] else "apply"
-    if first in ("apply", "clean") or first.startswith("-"):
+    if first in AT_BOOT or first.startswith("-"):
         device = kmsg.device(sys.argv[1:], os.environ)
         status = watchdog.supervised(
             lambda run_for: _boot(run_for, device), lambda: _overdue(device)

@@ -10,7 +10,7 @@ from rancheros_ec2_metadata import options
 from rancheros_ec2_metadata.check import places
 from rancheros_ec2_metadata.check.file import File
 from rancheros_ec2_metadata.check.service import Service, Variable
-from rancheros_ec2_metadata.commands.table import COMMANDS
+from rancheros_ec2_metadata.commands.table import named
 from rancheros_ec2_metadata.errors import UsageError
 from rancheros_ec2_metadata.rancheros.ros_scalars import text_of
 from rancheros_ec2_metadata.records import dataclass
@@ -70,10 +70,8 @@ def arguments(service: Service) -> tuple[str, list[str]]:
     Raises:
         ValueError: the service's command is no command line.
     """
-    words = service.words()
-    if words[:1] and words[0] in COMMANDS:
-        return words[0], words[1:]
-    return "apply", words
+    said, words = named(service.words())
+    return said or "apply", words
 
 
 def settings(words: list[str], environ: Mapping[str, str]) -> Settings:

@@ -6,7 +6,7 @@ What a command does is in the module of its name, which is imported when it is c
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rancheros_ec2_metadata.records import dataclass
 
@@ -38,24 +38,27 @@ def _add_instance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--region", metavar="NAME", help="for --instance")
 
 
+def _add_format(parser: argparse.ArgumentParser, *forms: str) -> None:
+    """Add --format; the first of ``forms`` is the default."""
+    parser.add_argument("--format", choices=forms, default=forms[0], help=f"(default {forms[0]})")
+
+
 def _plan_flags(parser: argparse.ArgumentParser) -> None:
     _add_instance(parser)
     parser.add_argument(
         "--user-data", metavar="FILE", help="plan for a first boot with it, not a disk; - is stdin"
     )
     parser.add_argument("--release", metavar="VERSION", help="of that boot (default v1.5.8)")
-    forms = ("text", "json")
-    parser.add_argument("--format", choices=forms, default="text", help="(default text)")
+    _add_format(parser, "text", "json")
 
 
 def _show_flags(parser: argparse.ArgumentParser) -> None:
     _add_instance(parser)
-    forms = ("table", "json", "yaml")
-    parser.add_argument("--format", choices=forms, default="table", help="(default table)")
+    _add_format(parser, "table", "json", "yaml")
 
 
 def _status_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="(default text)")
+    _add_format(parser, "text", "json")
 
 
 def _clean_flags(parser: argparse.ArgumentParser) -> None:
@@ -68,8 +71,7 @@ def _check_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--release", metavar="VERSION", help="of RancherOS, such as v1.5.8 (default newest)"
     )
-    forms = ("text", "json")
-    parser.add_argument("--format", choices=forms, default="text", help="(default text)")
+    _add_format(parser, "text", "json")
 
 
 def _fake_imds_flags(parser: argparse.ArgumentParser) -> None:
@@ -200,3 +202,10 @@ until it is stopped.
         has_settings=False,
     ),
 }
+
+
+def named(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the command that a command line names, empty where it names none, and the rest."""
+    if arguments and arguments[0] in COMMANDS:
+        return arguments[0], list(arguments[1:])
+    return "", list(arguments)

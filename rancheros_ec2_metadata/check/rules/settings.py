@@ -12,6 +12,7 @@ from rancheros_ec2_metadata.check.finding import Found, Rule
 from rancheros_ec2_metadata.check.places import Path
 from rancheros_ec2_metadata.check.service import Service
 from rancheros_ec2_metadata.check.spelling import instead
+from rancheros_ec2_metadata.commands import AT_BOOT
 from rancheros_ec2_metadata.errors import UsageError, shown
 
 _VARIABLES = frozenset(option.variable for option in options.OPTIONS)
@@ -26,7 +27,6 @@ _OF_AWS = frozenset(
 _FLAGS = frozenset(flag for option in options.OPTIONS for flag in option.flags)
 # A flag and what belongs to it in one item of a list: "-l TAG:TARGET".
 _TWO_WORDS = re.compile(r"(-[A-Za-z]|--[a-z-]+)[ \t]+\S")
-_AT_BOOT = ("apply", "clean")
 
 
 def command(file: File) -> Iterator[Found]:
@@ -37,7 +37,7 @@ def command(file: File) -> Iterator[Found]:
             called, words = program.arguments(service)
         except ValueError:
             continue  # `wrong-type` has it
-        if called not in _AT_BOOT:
+        if called not in AT_BOOT:
             why = "it sets no label and no variable"
             line = file.line(*service.path, "command")
             yield Found(line, f"{name} has the command {called}", "take the word out", why)
