@@ -7,7 +7,7 @@ import shlex
 import shutil
 import socket
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,19 +24,6 @@ from rancheros_ec2_metadata.rancheros import disk as paths
 
 LABEL = "--label=docker.role=web"
 VICTIM = b"root:x:0:0\n"
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> MachineDisk:
-    disk = timed.user_machine(tmp_path / "disk")
-    disk.cloud_config(CLOUD_CONFIG)
-    return disk
-
-
-@pytest.fixture
-def imds() -> Iterator[FakeImds]:
-    with FakeImds(SANE) as running:
-        yield running
 
 
 def run(disk: MachineDisk) -> Booted:

@@ -32,12 +32,6 @@ def disk(tmp_path: Path) -> MachineDisk:
     return timed.user_machine(tmp_path / "disk")
 
 
-@pytest.fixture
-def imds() -> Iterator[FakeImds]:
-    with FakeImds(SANE) as running:
-        yield running
-
-
 @dataclass(frozen=True)
 class Script:
     """A ``ros`` in a folder.

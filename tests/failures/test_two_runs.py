@@ -6,33 +6,15 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from e2e import program
 from failures import timed
-from failures.scenarios import CLOUD_CONFIG
-from hostile_imds import SANE
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.faults import Fault
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
 LABEL = "--label=docker.role=web"
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> MachineDisk:
-    disk = timed.user_machine(tmp_path / "disk")
-    disk.cloud_config(CLOUD_CONFIG)
-    return disk
-
-
-@pytest.fixture
-def imds() -> Iterator[FakeImds]:
-    with FakeImds(SANE) as running:
-        yield running
 
 
 def start(disk: MachineDisk, imds: FakeImds, *flags: str) -> subprocess.Popen[str]:
