@@ -34,6 +34,14 @@ INSTANCE: dict[str, Any] = {
 }
 FLAGS = ("-m", "-l", "example.db.host:DB_HOST", "-l", "example.queue.host:QUEUE_HOST")
 
+# As Nitro's firmware has it: a second run knows from it, before any request, whose values it kept.
+_FIRMWARE = {
+    "sys_vendor": "Amazon EC2",
+    "board_asset_tag": INSTANCE["instance_id"],
+    "bios_version": "1.0",
+    "product_uuid": "ec2a1b2c-3d4e-5f60-7182-93a4b5c6d7e8",
+}
+
 _USER_DATA = """\
 #cloud-config
 hostname: web
@@ -130,8 +138,11 @@ class Disk:
         shutil.rmtree(self.root, ignore_errors=True)
         conf = self.root / "var/lib/rancher/conf/cloud-config.d"
         share = self.root / "usr/share/ros"
-        for folder in (conf, share):
+        firmware = self.root / "sys/class/dmi/id"
+        for folder in (conf, share, firmware):
             folder.mkdir(parents=True)
+        for name, text in _FIRMWARE.items():
+            (firmware / name).write_text(f"{text}\n")
         (conf / "boot.yml").write_text(_USER_DATA)
         (share / "os-config.yml").write_text(os_config())
 

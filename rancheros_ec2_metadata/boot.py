@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rancheros_ec2_metadata import closing, summary
@@ -13,7 +14,7 @@ from rancheros_ec2_metadata.plan.local import Local
 from rancheros_ec2_metadata.plan.mapping import NOTHING
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
-from rancheros_ec2_metadata.rancheros.disk import Disk, read_also, read_disk
+from rancheros_ec2_metadata.rancheros.disk import Disk, read_also
 from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.rancheros.state import State
 from rancheros_ec2_metadata.records import dataclass
@@ -73,13 +74,11 @@ def boot(settings: Settings, edges: Edges) -> Plan | None:
         DeadlineError: another run is in the way.
     """
     log, machine, times = edges.log, edges.machine, Times(edges.deadline.clock.now)
-    disk = read_disk(settings.root)
-    release, told = release_of(disk, edges.ros, edges.deadline)
+    release, told = release_of(settings.root, edges.ros, edges.deadline)
     log.line(summary.first_line(edges.now, machine.instance_id, release))
     log.notes(told)
     with edges.store.locked(edges.deadline):
-        # Another run may have held the lock until now.
-        state = state_of(read_also(settings.root, disk, paths.STATE), log)
+        state = state_of(read_also(settings.root, Disk(), paths.STATE), log)
         writer = Writer(settings.root, release, edges.store, log, Local.of(settings))
 
         def write(wanted: Wanted) -> None:
@@ -107,14 +106,15 @@ def boot(settings: Settings, edges: Edges) -> Plan | None:
     return writer.plan
 
 
-def release_of(disk: Disk, ros: Ros | None, limit: Limit) -> tuple[Release, list[Note]]:
+def release_of(root: Path, ros: Ros | None, limit: Limit) -> tuple[Release, list[Note]]:
     """Return the release that reads the files, and what is to be said where nothing tells.
 
     Args:
-        disk: as read.
-        ros: is asked where the disk does not tell.
+        root: the folder that stands for the machine's root.
+        ros: is asked where os-config.yml does not tell.
         limit: for its answer.
     """
+    disk = read_also(root, Disk(), paths.OS_CONFIG)
     release = releases.of(disk)
     told: list[Note] = []
     if not release.known and ros is not None:

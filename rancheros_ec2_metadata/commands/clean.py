@@ -12,7 +12,7 @@ from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.plan.local import Local
 from rancheros_ec2_metadata.plan.mapping import NOTHING
 from rancheros_ec2_metadata.rancheros.change import FileChange
-from rancheros_ec2_metadata.rancheros.disk import RUNS, read_disk
+from rancheros_ec2_metadata.rancheros.disk import RUNS
 from rancheros_ec2_metadata.rancheros.state import State
 from rancheros_ec2_metadata.rancheros.store import Store
 from rancheros_ec2_metadata.writing import Writer
@@ -36,7 +36,7 @@ def take_back(call: Call, store: Store) -> int:
     log.line(f"rancheros-ec2-metadata {__version__}, clean")
     limit = Limit.after(settings.deadline, Clock())
     with store.locked(limit):
-        release, _ = release_of(read_disk(settings.root), ros_of(settings), limit)
+        release, _ = release_of(settings.root, ros_of(settings), limit)
         may_go = Local.of(settings, legacy=call.given.legacy)
         writer = Writer(settings.root, release, store, log, may_go)
         writer.write(lambda _: (NOTHING, State()))
