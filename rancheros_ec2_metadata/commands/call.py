@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TextIO
 
+from rancheros_ec2_metadata.errors import FilesError
 from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.settings import Settings
 
@@ -34,9 +35,20 @@ class Terminal:
     kmsg: str | None = None
 
     def print(self, lines: Iterable[str]) -> None:
-        """Write lines to standard output."""
-        self.out.writelines(line + "\n" for line in lines)
-        self.out.flush()
+        """Write lines to standard output.
+
+        Raises:
+            FilesError: it cannot be written, a full disk mostly.
+            BrokenPipeError: nobody reads it any more.
+        """
+        try:
+            self.out.writelines(line + "\n" for line in lines)
+            self.out.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as why:
+            text = f"standard output cannot be written ({why.strerror}): what it has is not whole"
+            raise FilesError(text) from why
 
 
 @dataclass(frozen=True)

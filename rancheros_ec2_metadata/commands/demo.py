@@ -9,4 +9,4 @@ from .call import Call
 
 def run(call: Call) -> int:
     """Play it."""
-    return demo.play(call.terminal.out, colour=call.terminal.out.isatty())
+    return demo.play(call.terminal.print, colour=call.terminal.out.isatty())

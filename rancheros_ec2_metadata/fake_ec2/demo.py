@@ -8,9 +8,8 @@ import shutil
 import subprocess
 import tempfile
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
 
 from rancheros_ec2_metadata.boot import boot
 from rancheros_ec2_metadata.deadline import Clock
@@ -40,11 +39,11 @@ _SHOWN = "AWS_INSTANCE_ID"
 _COLOURS = {"+": "32", "-": "31", "#": "1"}
 
 
-def play(out: TextIO, *, colour: bool) -> int:
+def play(show: Callable[[Iterable[str]], None], *, colour: bool) -> int:
     """Play a boot and print what it did, in 80 columns and 50 lines; return its exit status.
 
     Args:
-        out: for the story, the run's own log included.
+        show: prints lines of the story, the run's own log included.
         colour: with terminal colours.
     """
     lines = io.StringIO()
@@ -54,7 +53,7 @@ def play(out: TextIO, *, colour: bool) -> int:
         _install(root)
         before = read_disk(root)
         instance = FakeInstance(tags=_TAGS, role="docker-node", autoscaling_group="web")
-        _print(out, _opening(), colour=colour)
+        show(_drawn(_opening(), colour=colour))
         with FakeImds(instance) as imds:
             settings = Settings(
                 mappings=tuple(map(TagMapping.parse, _MAPPINGS)),
@@ -65,12 +64,12 @@ def play(out: TextIO, *, colour: bool) -> int:
             limits = Limits.of(_SECONDS, 0, Clock())
             plan = boot(settings, edges(settings, log, limits, Store(root)))
         after = read_disk(root)
-    _print(out, lines.getvalue().splitlines(), colour=colour)
-    _print(out, _files(before.files, after.files), colour=colour)
+    show(_drawn(lines.getvalue().splitlines(), colour=colour))
+    show(_drawn(_files(before.files, after.files), colour=colour))
     if plan is not None:
-        _print(out, _results(plan), colour=colour)
+        show(_drawn(_results(plan), colour=colour))
         items = plan.predicted.docker_arguments("extra_args")
-        _print(out, _arguments(items), colour=colour)
+        show(_drawn(_arguments(items), colour=colour))
     return log.status()
 
 
@@ -135,9 +134,9 @@ def _arguments(items: Sequence[str]) -> Iterator[str]:
         yield f"  {json.dumps(word, ensure_ascii=False)}"
 
 
-def _print(out: TextIO, lines: Sequence[str] | Iterator[str], *, colour: bool) -> None:
+def _drawn(lines: Iterable[str], *, colour: bool) -> Iterator[str]:
+    """Yield the lines, cut to the width of the screen."""
     for line in lines:
         cut = line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
         code = _COLOURS.get(line[:1])
-        out.write(f"\x1b[{code}m{cut}\x1b[0m\n" if colour and code else f"{cut}\n")
-    out.flush()
+        yield f"\x1b[{code}m{cut}\x1b[0m" if colour and code else cut

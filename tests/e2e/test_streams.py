@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +59,25 @@ def test_a_reader_that_has_read_enough_is_no_bug(disk: MachineDisk, imds: FakeIm
     assert done.returncode == 128 + signal.SIGPIPE
     assert "bug" not in done.stderr
     assert "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "plan", "status", "demo"])
+def test_a_full_disk_under_what_is_printed_is_no_bug(
+    disk: MachineDisk, imds: FakeImds, command: str
+) -> None:
+    root = [] if command == "demo" else ["--root", str(disk.root)]
+    with Path("/dev/full").open("w", encoding="ascii") as full:
+        done = subprocess.run(
+            program.command(command, *root),
+            env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 5
+    assert "standard output cannot be written (No space left on device)" in done.stderr
+    assert "bug" not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["show", "plan", "apply"])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -16,9 +15,9 @@ HOSTILE = "docker.motto=it's café; $(touch pwned)"
 
 
 def played(*, colour: bool = False) -> list[str]:
-    out = io.StringIO()
-    assert demo.play(out, colour=colour) == 0
-    return out.getvalue().splitlines()
+    lines: list[str] = []
+    assert demo.play(lines.extend, colour=colour) == 0
+    return lines
 
 
 @pytest.fixture(scope="module")
