@@ -91,7 +91,8 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
         kept,
         labels=dict(labels),
         variables=dict(desired.variables),
-        items=tuple(item for one in composed for item in one.ours),
+        # Where nothing was to be written, the user's own items say the same: they stay the user's.
+        items=tuple(item for one in composed if one.changed for item in one.ours),
         edits=own.edits,
         removal=own.removal,
         env_files=known,

@@ -16,10 +16,13 @@ _NOT_CONFIG = {ENVIRONMENT, (*DOCKER, "args"), (*DOCKER, "extra_args")}
 
 
 def labels(plan: Plan, now: Layers) -> dict[str, str]:
-    """Return the labels of our items, in force or hidden by a list that a user has set since."""
+    """Return the labels of our items, in force or hidden by a list that a user has set since.
+
+    An item of the user's that says the same as one of ours counts as that.
+    """
     found: dict[str, str] = {}
-    written = set(plan.given.state.items)
     for one in plan.composed:
+        written = {*plan.given.state.items, *one.ours}
         in_force = now.docker_arguments(one.user.key)
         own = now.only(paths.DROP_IN).texts((*DOCKER, one.user.key))
         items = [item for item in own if item in written]

@@ -90,6 +90,22 @@ def test_a_label_of_the_users_gives_way_in_any_spelling(theirs: str) -> None:
     assert arguments(after) == ["--label=docker.role=web"]
 
 
+@pytest.mark.parametrize("layer", ["boot", "cloud_config"])
+@pytest.mark.parametrize("later", [{}, {"docker.role": "db"}])
+def test_a_label_that_the_user_has_set_to_what_the_tag_says_stays_the_users(
+    layer: str, later: dict[str, str]
+) -> None:
+    theirs = '{"rancher": {"docker": {"extra_args": ["-D", "--label=docker.role=web"]}}}'
+    before = disk(**{layer: theirs})
+    first, _ = run(before, LABELS)
+    again, done = run(first, LABELS)
+    assert arguments(first) == arguments(again) == ["-D", "--label=docker.role=web"]
+    assert done.changes == ()
+    changed, _ = run(again, later)
+    assert arguments(changed)[-1] == f"--label=docker.role={later.get('docker.role', 'web')}"
+    assert run(changed, {})[0].files == before.files
+
+
 def test_only_the_label_is_cut_out_of_an_item_with_other_words() -> None:
     before = disk(boot="rancher: {docker: {extra_args: ['-D --label docker.role=db --x=$(y)']}}\n")
     after, _ = run(before, LABELS)

@@ -80,6 +80,14 @@ def test_labels_come_change_stay_and_go() -> None:
     assert {one.when for one in second.labels} == {"when Docker starts"}
 
 
+def test_a_label_that_the_user_has_set_to_what_the_tag_says_stays() -> None:
+    theirs = "rancher: {docker: {extra_args: [--label=docker.role=web]}}\n"
+    first, after = planned(disk(cloud_config=theirs), ROLE)
+    second, _ = planned(after, ROLE)
+    assert [(one.name, one.change) for one in first.labels] == [("docker.role", "stays")]
+    assert [(one.name, one.change) for one in second.labels] == [("docker.role", "stays")]
+
+
 def test_variables_come_change_stay_and_go() -> None:
     mappings = ("a:A", "b:B", "c:C", "d:D")
     _, after = planned(disk(), {"a": "1", "b": "1", "c": "1"}, *mappings)
