@@ -16,6 +16,10 @@ import sys
 from rancheros_ec2_metadata import kmsg, watchdog
 from rancheros_ec2_metadata.commands import AT_BOOT
 
+TYPE_CHECKING = False  # as in `watchdog`
+if TYPE_CHECKING:
+    from typing import Any
+
 # In the form of the boot log, which the parent has not imported: at the deadline it may be the
 # disk that hangs.
 _OVERDUE = b"""\
@@ -37,7 +41,7 @@ def console() -> None:
         # Not sys.exit: nothing is left to be done, and to take an interpreter down takes a while.
         os._exit(status)
     try:
-        sys.exit(_main(lambda _seconds: None, None))
+        sys.exit(_main())
     except BrokenPipeError:
         # `show | head`: whoever reads has read enough. Python would flush again on its way out.
         os._exit(128 + signal.SIGPIPE)
@@ -54,14 +58,15 @@ def _boot(run_for: watchdog.RunFor, device: str) -> int:
     from rancheros_ec2_metadata import lean  # noqa: PLC0415 - as said above
 
     lean.prepare()
-    return _main(run_for, device)
+    return _main(run_for=run_for, kmsg=device, load=lean.load)
 
 
-def _main(run_for: watchdog.RunFor, device: str | None) -> int:
+def _main(**of_the_run: Any) -> int:
     from rancheros_ec2_metadata import cli  # noqa: PLC0415 - as said above
     from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - as said above
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What tags hold, a terminal's encoding may not have.
         sys.stdout.reconfigure(errors="backslashreplace")
-    return cli.main(sys.argv[1:], Terminal(os.environ, sys.stdout, sys.stderr, run_for, device))
+    terminal = Terminal(os.environ, sys.stdout, sys.stderr, **of_the_run)
+    return cli.main(sys.argv[1:], terminal)

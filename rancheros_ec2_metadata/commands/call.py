@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, TextIO
 
 from rancheros_ec2_metadata.errors import FilesError
@@ -26,6 +28,7 @@ class Terminal:
         err: standard error, for the log.
         run_for: called with the seconds after which the run shall be over.
         kmsg: path of the kernel's log, for the last line; None where it is no run at boot.
+        load: imports the command's module by its name.
     """
 
     environ: Mapping[str, str]
@@ -33,6 +36,7 @@ class Terminal:
     err: TextIO
     run_for: RunFor = lambda _seconds: None
     kmsg: str | None = None
+    load: Callable[[str], ModuleType] = importlib.import_module
 
     def print(self, lines: Iterable[str]) -> None:
         """Write lines to standard output.
