@@ -3,51 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, warning
-from rancheros_ec2_metadata.plan import arguments
+from rancheros_ec2_metadata.plan import legacy, untouched
 from rancheros_ec2_metadata.plan.given import Given
 from rancheros_ec2_metadata.plan.lists import ArgumentList
 from rancheros_ec2_metadata.rancheros import cloud_config, cloud_config_keys
 from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import DOCKER, ENVIRONMENT, Layers, stack
 from rancheros_ec2_metadata.rancheros.state import Edit, Removal
 from rancheros_ec2_metadata.rancheros.yaml_nodes import CannotEditError, find
 from rancheros_ec2_metadata.records import dataclass, replace
 from rancheros_ec2_metadata.settings import Settings
-
-# What the 2016 tool and its fork wrote into cloud-config.yml, a misspelt secret included. They are
-# stale from the next start on, and some are credentials.
-LEGACY_NAMES = frozenset(
-    {
-        "AWS_ACCESS_KEY_ID",
-        "AWS_AMI_ID",
-        "AWS_AMI_LAUNCH_INDEX",
-        "AWS_AMI_MANIFEST_PATH",
-        "AWS_ANCESTOR_AMI_IDS",
-        "AWS_AVAILABILITY_ZONE",
-        "AWS_DEFAULT_REGION",
-        "AWS_HOSTNAME",
-        "AWS_IAM_ROLE",
-        "AWS_INSTANCE_ACTION",
-        "AWS_INSTANCE_ID",
-        "AWS_INSTANCE_TYPE",
-        "AWS_LOCAL_HOSTNAME",
-        "AWS_LOCAL_IPV4",
-        "AWS_MAC_ADDRESS",
-        "AWS_PUBLIC_IPV4",
-        "AWS_RESERVATION_ID",
-        "AWS_SECRET_ACCESS_KE",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SECURITY_GROUPS",
-        "AWS_SECURITY_TOKEN",
-    }
-)
-_LEGACY_MARK = "AWS_INSTANCE_ID"
-# Maps that come and go with what is in them.
-_ABOVE_OURS = ((), ("rancher",), DOCKER)
 
 
 @dataclass(frozen=True)
@@ -164,7 +131,8 @@ class _Editor:
         text, removal = self._without_variables(raw, text)
         content = text.encode("utf-8", "surrogateescape")
         if content != raw:
-            self._check(content)
+            kept = {n: value for n, value in self._variables().items() if n not in self._gone}
+            untouched.check(content, self._layers, self._lists, kept)
         return Edited(content, edits, removal, tuple(self._notes))
 
     def _with_list(self, text: str, one: ArgumentList) -> tuple[str, Edit | None]:
@@ -204,18 +172,10 @@ class _Editor:
         )
 
     def _without_legacy_args(self, text: str) -> str:
-        """Return the text without the labels that the 2016 tool put into ``args``.
-
-        What is left of the list then is what the tool had read; from v0.7 on that was nothing.
-        """
+        """Return the text without the labels that the 2016 tool put into ``args``."""
         path = (*DOCKER, "args")
         items = self._lists.get("args", self._layers.texts(path))
-        keys = {
-            key
-            for key in arguments.label_keys(items, "raw")
-            if key.startswith(self._may_go.label_prefixes)
-        }
-        kept = arguments.without_labels(items, keys, "raw").kept
+        kept = legacy.arguments_kept(items, self._may_go.label_prefixes)
         if kept == items:
             return text
         self._lists["args"] = kept
@@ -231,19 +191,17 @@ class _Editor:
             text: as it shall be, but for the variables.
         """
         there = self._variables()
-        legacy: set[str] = set()
-        if self._may_go.legacy or _LEGACY_MARK in there:
-            legacy.update((LEGACY_NAMES | self._may_go.mapped) & there.keys())
-        if legacy:
-            found = ", ".join(sorted(legacy))
+        left = legacy.variables(there, self._may_go.mapped, even_unmarked=self._may_go.legacy)
+        if left:
+            found = ", ".join(sorted(left))
             text_of_note = f"taken out of cloud-config.yml, left by the 2016 tool: {found}"
             self._notes.append(info(text_of_note))
             # Not to go back, and not to be kept anywhere: credentials are among them.
-            text, _ = cloud_config_keys.cut_keys(text, ENVIRONMENT, legacy)
+            text, _ = cloud_config_keys.cut_keys(text, ENVIRONMENT, left)
         overridden: set[str] = set()
         if self._may_go.override:
-            overridden.update((set(self._names) & there.keys()) - legacy)
-        self._gone = legacy | overridden
+            overridden.update((set(self._names) & there.keys()) - left)
+        self._gone = left | overridden
         if not overridden:
             return text, None
         text, cuts = cloud_config_keys.cut_keys(text, ENVIRONMENT, overridden)
@@ -264,21 +222,6 @@ class _Editor:
         """Return the variables of the file, those that the last run took out included."""
         return {**(self._former.values if self._former else {}), **self._layers.environment()}
 
-    def _check(self, content: bytes) -> None:
-        """Raise unless the file differs from the former where it shall, and nowhere else."""
-        disk = Disk({paths.CLOUD_CONFIG: content})
-        after = stack(disk, self._layers.release).only(paths.CLOUD_CONFIG)
-        if any(layer.problem for layer in after):
-            raise CannotEditError("it would not be read")
-        for key, items in self._lists.items():
-            if after.texts((*DOCKER, key)) != items:
-                raise CannotEditError(f"rancher.docker.{key} would not read back")
-        kept = {n: value for n, value in self._variables().items() if n not in self._gone}
-        if after.environment() != kept:
-            raise CannotEditError("another variable of it would change")
-        if _rest(self._layers, self._lists) != _rest(after, self._lists):
-            raise CannotEditError("another key of it would change")
-
 
 def _null_above(at: tuple[str, ...], path: tuple[str, ...]) -> Note:
     return warning(
@@ -293,21 +236,3 @@ def _still(text: str, edit: Edit) -> bool:
         return cloud_config.span(text, edit.at) in (edit.written_text, edit.found_text)
     except CannotEditError:
         return False
-
-
-def _rest(layers: Layers, lists: Collection[str]) -> Any:
-    """Return all that a file sets beside what is ours to change, empty maps left out."""
-    return _pruned(layers.merged, (), {ENVIRONMENT, *((*DOCKER, key) for key in lists)})
-
-
-def _pruned(node: Any, path: tuple[str, ...], out: Collection[tuple[str, ...]]) -> Any:
-    if path not in _ABOVE_OURS:
-        return node
-    if not isinstance(node, dict):
-        return node or {}
-    rest = {
-        key: _pruned(value, (*path, key), out)
-        for key, value in node.items()
-        if (*path, key) not in out
-    }
-    return {key: value for key, value in rest.items() if value or (*path, key) not in _ABOVE_OURS}
