@@ -41,7 +41,8 @@ class Store:
     def locked(self, limit: Limit) -> Iterator[None]:
         """Hold the lock on conf/: two runs at once take turns.
 
-        The lock is on the folder itself, so no file of ours is left behind for it.
+        The lock is on the folder itself, so no file of ours is left behind for it. What only looks
+        waits for its turn too, then lets the next one go ahead: a boot waits for nobody's look.
 
         Raises:
             FilesError: the folder is not there. DeadlineError: another run held it until the limit.
@@ -59,7 +60,9 @@ class Store:
                 if limit.passed():
                     raise DeadlineError(f"another run holds the lock on {paths.CONF}")
                 limit.sleep(_LOCK_POLL)
-            if not self.dry:
+            if self.dry:
+                fcntl.flock(handle, fcntl.LOCK_UN)
+            else:
                 self._sweep()
             yield
         finally:

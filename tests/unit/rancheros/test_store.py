@@ -228,6 +228,17 @@ def test_a_lock_that_is_never_free_ends_at_the_limit(root: Path) -> None:
         assert now[0] == pytest.approx(5)
 
 
+def test_what_only_looks_waits_for_its_turn_and_holds_up_nobody(root: Path) -> None:
+    at_once = Limit.after(0, Clock())
+    with (
+        Store(root, dry=True).locked(at_once),
+        Store(root).locked(at_once),
+        pytest.raises(DeadlineError, match="another run"),
+        Store(root, dry=True).locked(at_once),
+    ):
+        pass
+
+
 def test_the_state_is_written_first_and_removed_last() -> None:
     write = [FileChange(path, None, b"x") for path in (paths.STATE, paths.DROP_IN)]
     assert [change.path for change in in_order(write)] == [paths.STATE, paths.DROP_IN]
