@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import random
 import statistics
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+_BY_CHANCE = 0.05
+_FEWEST_ROUNDS = 6
 _DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 
 
@@ -83,6 +86,39 @@ class Result:
     def memory(self) -> float:
         """Return the largest peak memory in bytes."""
         return max(sample.memory for sample in self.samples)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How long one case takes beside another, from the rounds that both were in.
+
+    Args:
+        median: of the rounds' ratios. low, high: the median of all rounds that there could be is
+            between them, 19 times of 20.
+    """
+
+    median: float
+    low: float
+    high: float
+
+
+def ratio(one: Result, other: Result) -> Ratio:
+    """Return the ratio of two cases' wall times, each round by itself: a busy one hits both.
+
+    Raises:
+        ValueError: there are less than six rounds: no interval is that sure.
+    """
+    pairs = zip(one.samples, other.samples, strict=True)
+    ratios = sorted(a.wall / b.wall for a, b in pairs)
+    rounds = len(ratios)
+    if rounds < _FEWEST_ROUNDS:
+        raise ValueError(f"{rounds} rounds tell nothing")
+    # The sign test: how many of the rounds may be on one side of the median by chance.
+    below, aside = 0, 0.5**rounds
+    while aside <= _BY_CHANCE / 2:
+        below += 1
+        aside += math.comb(rounds, below) * 0.5**rounds
+    return Ratio(statistics.median(ratios), ratios[below - 1], ratios[rounds - below])
 
 
 class Launcher:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measure import Case, Launcher, Result, Sample, interleaved
+from benchmarks.measure import Case, Launcher, Result, Sample, interleaved, ratio
 
 PYTHON = [sys.executable, "-I", "-S", "-c"]
 
@@ -82,3 +82,22 @@ def test_a_result_is_medians_and_the_range() -> None:
     samples = tuple(Sample(wall, wall / 2, wall / 4, wall * 10, 0) for wall in walls)
     result = Result(Case("x", [], {}), samples)
     assert (result.wall, result.wall_range, result.cpu, result.memory) == (3, (1, 5), 2.25, 50)
+
+
+def walls(*seconds: float) -> Result:
+    samples = tuple(Sample(wall, 0, 0, 0, 0) for wall in seconds)
+    return Result(Case("x", [], {}), samples)
+
+
+def test_rounds_are_compared_each_by_itself_with_what_is_sure_of_it() -> None:
+    # One round was busy, for both.
+    ones = [2.0, 2.2, 1.8, 2.0, 20.0, 2.0, 2.1, 1.9, 2.0, 2.0]
+    found = ratio(walls(*ones), walls(*[1.0] * 4, 10.0, *[1.0] * 5))
+    # Of ten rounds one or none on a side is chance enough: 2 * 11 of 1024, but not 2 * 56.
+    assert (found.low, found.median, found.high) == (1.9, 2.0, 2.1)
+
+
+def test_too_few_rounds_are_no_answer() -> None:
+    with pytest.raises(ValueError, match="5 rounds"):
+        ratio(walls(*[1.0] * 5), walls(*[1.0] * 5))
+    assert ratio(walls(*range(1, 7)), walls(*[1.0] * 6)).low == 1
