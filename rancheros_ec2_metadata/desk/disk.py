@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rancheros_ec2_metadata import given_file
@@ -15,6 +13,7 @@ from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
 from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.records import replace
+from rancheros_ec2_metadata.scratch import scratch
 
 from .flags import check_disk, check_instance
 from .user_data import saved
@@ -37,7 +36,7 @@ def settings_on_disk(call: Call) -> Iterator[Settings]:
 
     Raises:
         UsageError: the flags contradict each other, or name no disk.
-        FilesError: the user-data cannot be read.
+        FilesError: the user-data cannot be read, or there is no place for the disk.
     """
     given, settings = call.given, call.settings
     check_instance(given)
@@ -55,8 +54,7 @@ def settings_on_disk(call: Call) -> Iterator[Settings]:
     call.log.note(info(f"planned for a first boot of {release.text} with {called} as user-data"))
     call.log.notes(kept.notes)
     # The run's line reads a machine's files below a root: this is one, for its owner's eyes only.
-    with tempfile.TemporaryDirectory(prefix="ec2-metadata-plan-") as folder:
-        root = Path(folder)
+    with scratch("plan") as root:
         (root / paths.CLOUD_CONFIG_D.lstrip("/")).mkdir(parents=True)
         for path, content in ((paths.OS_CONFIG, os_config), (BOOT_YML, kept.boot_yml)):
             target = root / path.lstrip("/")

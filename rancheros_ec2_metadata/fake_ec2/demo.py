@@ -6,7 +6,6 @@ import io
 import json
 import shutil
 import subprocess
-import tempfile
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from rancheros_ec2_metadata.plan.planning import Plan
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros.disk import read_disk
 from rancheros_ec2_metadata.rancheros.store import Store
+from rancheros_ec2_metadata.scratch import scratch
 from rancheros_ec2_metadata.settings import ImdsSettings, Settings, TagMapping
 
 _WIDTH = 80
@@ -45,11 +45,13 @@ def play(show: Callable[[Iterable[str]], None], *, colour: bool) -> int:
     Args:
         show: prints lines of the story, the run's own log included.
         colour: with terminal colours.
+
+    Raises:
+        FilesError: there is no place for the disk.
     """
     lines = io.StringIO()
     log = Log(lines)
-    with tempfile.TemporaryDirectory(prefix="ec2-metadata-demo-") as folder:
-        root = Path(folder)
+    with scratch("demo") as root:
         _install(root)
         before = read_disk(root)
         instance = FakeInstance(tags=_TAGS, role="docker-node", autoscaling_group="web")

@@ -1,0 +1,26 @@
+"""A folder for the time of one command."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from rancheros_ec2_metadata.errors import FilesError
+
+
+@contextlib.contextmanager
+def scratch(command: str) -> Iterator[Path]:
+    """Make a folder that only its owner can read, and remove it on leaving.
+
+    Raises:
+        FilesError: there is no place for one, as in a container whose root is read-only.
+    """
+    try:
+        made = tempfile.TemporaryDirectory(prefix=f"ec2-metadata-{command}-")
+    except OSError as why:
+        text = f"{command} needs a temporary folder, and none can be made: set TMPDIR to a place"
+        raise FilesError(f"{text} that can be written") from why
+    with made as folder:
+        yield Path(folder)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from rancheros_ec2_metadata.errors import FilesError
+from rancheros_ec2_metadata.scratch import scratch
+
+
+def test_the_folder_is_its_owners_alone_and_is_removed() -> None:
+    with scratch("plan") as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert not folder.exists()
+
+
+def test_no_place_for_it_is_said_and_what_happens_inside_is_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(ZeroDivisionError), scratch("plan"):
+        raise ZeroDivisionError
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(FilesError, match="set TMPDIR"), scratch("plan"):
+        pass
+
+
+@pytest.mark.parametrize("command", [["demo"], ["plan", "--user-data", "-"]])
+def test_a_command_without_a_place_for_it_is_no_bug(command: list[str]) -> None:
+    # As in a container whose root is read-only.
+    script = (
+        "import sys, tempfile; tempfile.tempdir = '/proc/none'; "
+        "from rancheros_ec2_metadata.start import console; console()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command],
+        input="#cloud-config\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 5
+    assert f"{command[0]} needs a temporary folder" in done.stderr
+    assert "bug" not in done.stderr
