@@ -10,19 +10,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from subprocess import PIPE, STDOUT, CalledProcessError
+from subprocess import CalledProcessError
 from typing import Any
 
 import pytest
-import yaml
 
 from rancheros_ec2_metadata import __version__
 from real_parts import image
 from real_parts.dockerd import Dockerd
-from real_parts.moto_ec2 import REGION, MotoEc2
-from real_parts.namespace import IMDS_IPV4, Namespace
+from real_parts.image_machine import Machine
+from real_parts.moto_ec2 import MotoEc2
+from real_parts.namespace import Namespace
 
 pytestmark = pytest.mark.real_parts
 
@@ -100,59 +99,14 @@ def test_nothing_outside_the_image_is_imported(dockerd: Dockerd, tmp_path: Path)
     assert printed.split()[-1] == __version__
 
 
-@dataclass(frozen=True)
-class Machine:
-    """An instance whose tags only the API has, with a dockerd that has the image.
-
-    Args:
-        dockerd: runs containers where the metadata service and the API are.
-        conf: its RancherOS configuration. options: of ``docker run``, as the service has them.
-    """
-
-    dockerd: Dockerd
-    conf: Path
-    options: list[str]
-
-    def docker_labels(self) -> dict[str, str]:
-        """Start a dockerd with the arguments that were written; return the labels it reports."""
-        drop_in = yaml.safe_load((self.conf / "cloud-config.d/zz-ec2-metadata.yml").read_text())
-        items = drop_in["rancher"]["docker"]["extra_args"]
-        with Dockerd.started(self.dockerd.namespace, items) as user_docker:
-            return user_docker.labels()
-
-
 @pytest.fixture
 def machine(
     namespace: Namespace, moto_ec2: MotoEc2, image_archive: Path, tmp_path: Path
 ) -> Iterator[Machine]:
-    instance_id = moto_ec2.launch(TAGS)
-    conf, ros, data = tmp_path / "conf", tmp_path / "ros", tmp_path / "imds.json"
-    (conf / "cloud-config.d").mkdir(parents=True)
-    ros.mkdir()
-    (ros / "os-config.yml").write_text("rancher: {environment: {VERSION: v1.5.8}}\n")
-    instance = {"instance_id": instance_id, "region": REGION, "role": "node"}
-    data.write_text(json.dumps({**instance, "tags_in_metadata": False}))
     with Dockerd.started(namespace, []) as dockerd:
         dockerd.docker("load", "--input", image_archive)
-        imds = ["run", "--detach", "--network=host", f"--volume={data}:/imds.json:ro", image.IMAGE]
-        listen = f"--listen={IMDS_IPV4}:80"
-        served = dockerd.docker(*imds, "fake-imds", listen, "--data=/imds.json").strip()
-        wait_for_line(dockerd, served)
-        options = ["--rm", "--network=host", "--read-only", "--cap-drop=ALL"]
-        options += [f"--volume={conf}:/var/lib/rancher/conf", f"--volume={ros}:/usr/share/ros:ro"]
-        # The machine that runs the tests is, by its DMI, not on EC2: unless it is told so.
-        options += [f"--env=AWS_EC2_METADATA_SERVICE_ENDPOINT=http://{IMDS_IPV4}"]
-        options += [f"--env=AWS_ENDPOINT_URL_EC2={moto_ec2.endpoint}"]
-        yield Machine(dockerd, conf, options)
-        dockerd.docker("rm", "--force", served)
-
-
-def wait_for_line(dockerd: Dockerd, container: str) -> None:
-    """Wait until a container has logged its first line."""
-    follow = [*dockerd.client, "logs", "--follow", container]
-    with dockerd.namespace.start(follow, stdout=PIPE, stderr=STDOUT) as started:
-        assert started.process.stdout is not None
-        assert started.process.stdout.readline(), "it ended without a word"
+        with Machine.started(dockerd, image.IMAGE, moto_ec2, TAGS, tmp_path) as machine:
+            yield machine
 
 
 def test_it_labels_docker_with_the_rights_that_the_service_has(machine: Machine) -> None:

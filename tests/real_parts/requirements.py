@@ -9,9 +9,11 @@ from pathlib import Path
 
 # Another docker client may come first on PATH; Debian's package is the one the tests know.
 DOCKER = Path("/usr/bin/docker")
+REGISTRY = Path("/usr/bin/docker-registry")
 PROGRAMS = {
     DOCKER: "docker.io",
     Path("/usr/sbin/dockerd"): "docker.io",
+    REGISTRY: "docker-registry",
     Path("/bin/busybox"): "busybox-static",
     Path("/usr/bin/nsenter"): "util-linux",
     Path("/usr/bin/unshare"): "util-linux",
