@@ -42,11 +42,20 @@ def make(dockerd: Dockerd, name: str, folder: Path, *installed: str) -> None:
     """
     archive = folder / "stand-in.tar"
     write(archive, *installed)
-    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PIP_CERT": _CERTIFICATES}
-    environment |= {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
-    changes = [f"--change=ENV {key}={value}" for key, value in environment.items()]
+    changes = [f"--change=ENV {key}={value}" for key, value in environment().items()]
     dockerd.docker("import", *changes, '--change=CMD ["python3"]', archive, name)
     archive.unlink()
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of an image whose pip is to reach the index that this machine's does."""
+    passed_on = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "PIP_CERT": _CERTIFICATES, **passed_on}
+
+
+def certificates() -> str:
+    """Return the file of the certificates that this machine's pip trusts."""
+    return os.environ.get("PIP_CERT") or ssl.get_default_verify_paths().cafile or _CERTIFICATES
 
 
 def write(archive: Path, *installed: str) -> None:
@@ -76,8 +85,7 @@ def write(archive: Path, *installed: str) -> None:
         for applet in applets.stdout.split():
             if applet != "busybox":
                 _link(tar, f"bin/{applet}", "busybox")
-        bundle = os.environ.get("PIP_CERT") or ssl.get_default_verify_paths().cafile
-        tar.add(bundle or _CERTIFICATES, _CERTIFICATES[1:])
+        tar.add(certificates(), _CERTIFICATES[1:])
         _file(tar, "etc/passwd", "root:x:0:0:root:/:/bin/sh\n")
         _file(tar, "etc/nsswitch.conf", "hosts: files dns\n")
         tmp = tarfile.TarInfo("tmp")
