@@ -190,6 +190,9 @@ NOT_NEEDED = {
     *("asyncio", "concurrent", "dataclasses", "decimal", "difflib", "gzip", "inspect"),
     *("multiprocessing", "subprocess", "tenacity", "charset_normalizer", "xml"),
 }
+if sys.version_info >= (3, 12):
+    # Its importlib.resources and importlib.metadata import it, for certifi and urllib3.
+    NOT_NEEDED.discard("inspect")
 
 
 def test_with_tags_from_the_metadata_service_these_packages_are_imported_and_no_others(

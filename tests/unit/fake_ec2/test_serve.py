@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -156,7 +157,9 @@ def test_an_ipv6_address_without_brackets_is_told_how_to_be_written(data: Path) 
 def test_an_address_in_use_is_named(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         listen = f"127.0.0.1:{other.getsockname()[1]}"
-        with pytest.raises(UsageError, match=f"--listen '{listen}': Address already in use"):
+        with pytest.raises(
+            UsageError, match=f"--listen '{listen}': {os.strerror(errno.EADDRINUSE)}"
+        ):
             serve(listen, data, Lines())
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import threading
 import time
@@ -436,5 +438,5 @@ def test_ipv6_is_served_too() -> None:
 def test_an_address_in_use_is_an_os_error(imds: FakeImds) -> None:
     port = int(imds.url.rpartition(":")[2])
 
-    with pytest.raises(OSError, match="Address already in use"), FakeImds(port=port):
+    with pytest.raises(OSError, match=os.strerror(errno.EADDRINUSE)), FakeImds(port=port):
         pass
