@@ -45,7 +45,7 @@ lint: $(DEV)/made
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/hadolint Dockerfile
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run examples/*/*/*.sh; else echo 'no shellcheck here: scripts not looked at'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run examples/*/*/*.sh tests/real_parts/*.sh; else echo 'no shellcheck here: scripts not looked at'; fi
 
 bench: $(DEV)/made
 	$(DEV)/bin/python -m benchmarks.boot $(BENCH_ARGS)

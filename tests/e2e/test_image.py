@@ -1,6 +1,7 @@
 """The image: small, readable, complete, and at work as the service runs it.
 
-Its base is a stand-in made of this machine's Python (glibc): no registry is needed.
+Its base is a stand-in made of this machine's Python (glibc): no registry is needed. With
+``BASE_IMAGE_ARCHIVE`` it is that of `real_parts/musl_base.sh`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from rancheros_ec2_metadata import __version__
-from real_parts import image
+from real_parts import image, old_seccomp
 from real_parts.dockerd import Dockerd
 from real_parts.image_machine import Machine
 from real_parts.moto_ec2 import MotoEc2
@@ -48,6 +49,25 @@ NO_THREADS = {
         },
     ],
 }
+# The program as the image starts it, and a line on standard error for each thread that starts to
+# ask with others at once.
+TELLS_OF_THREADS = """
+import sys, threading
+
+start = threading.Thread.start
+
+def tell(thread):
+    asks = thread._target.__module__ == "rancheros_ec2_metadata.at_once"
+    start(thread)
+    if asks:
+        print("one more asks", file=sys.stderr)
+
+threading.Thread.start = tell
+sys.path.insert(0, "/app")
+from rancheros_ec2_metadata.start import console
+
+console()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +143,27 @@ def test_it_labels_docker_where_no_thread_can_start(machine: Machine, tmp_path: 
         machine.dockerd.docker(*run, "--entrypoint=python3", image.IMAGE, *thread)
     assert "can't start new thread" in refused.value.stderr
     machine.dockerd.docker(*run, image.IMAGE)
+    assert machine.docker_labels() == TAGS
+
+
+def test_threads_start_under_the_profile_of_docker_17_06_if_the_base_is_musl(
+    machine: Machine, tmp_path: Path
+) -> None:
+    profile = tmp_path / "seccomp.json"
+    profile.write_text(json.dumps(old_seccomp.profile()))
+    python, *flags, _app = inspected(machine.dockerd, image.IMAGE)["Config"]["Entrypoint"]
+    run = [*machine.dockerd.client, "run", f"--security-opt=seccomp={profile}", *machine.options]
+    run += [f"--entrypoint={python}", image.IMAGE, *flags]
+
+    def printed(script: str) -> str:
+        done = machine.dockerd.namespace.run([*run, "-c", script])
+        return done.stdout + done.stderr
+
+    newer = printed("import os, sys; print(sys.implementation._multiarch); os.pidfd_open(1)")
+    # Refused as it was then: ENOSYS instead would lead glibc to an older call.
+    assert "PermissionError" in newer
+    more = printed(TELLS_OF_THREADS).count("one more asks")
+    assert more >= 3 if "linux-musl" in newer else more == 0
     assert machine.docker_labels() == TAGS
 
 

@@ -11,13 +11,19 @@ from real_parts import stand_in_image
 from real_parts.dockerd import Dockerd
 
 ROOT = Path(__file__).parents[2]
-BASE = "local/python:stand-in"
+BASE = "local/python:base"
 IMAGE = f"rancheros-ec2-metadata:{__version__}"
 
 
 def make_base(dockerd: Dockerd, folder: Path) -> None:
-    """Make the base image that needs no registry, by way of files in ``folder``."""
-    stand_in_image.make(dockerd, BASE, folder)
+    """Make the base image that needs no registry, by way of files in ``folder``.
+
+    It is a stand-in, or what `musl_base.sh` has built, where ``BASE_IMAGE_ARCHIVE`` names that.
+    """
+    if archive := os.environ.get("BASE_IMAGE_ARCHIVE"):
+        stand_in_image.take(dockerd, BASE, Path(archive))
+    else:
+        stand_in_image.make(dockerd, BASE, folder)
 
 
 def make(dockerd: Dockerd, target: str, *variables: str, buildkit: bool = False) -> None:

@@ -42,9 +42,14 @@ def make(dockerd: Dockerd, name: str, folder: Path, *installed: str) -> None:
     """
     archive = folder / "stand-in.tar"
     write(archive, *installed)
+    take(dockerd, name, archive)
+    archive.unlink()
+
+
+def take(dockerd: Dockerd, name: str, archive: Path) -> None:
+    """Import an image's tree, a tar file, with what pip in it must know of this machine."""
     changes = [f"--change=ENV {key}={value}" for key, value in environment().items()]
     dockerd.docker("import", *changes, '--change=CMD ["python3"]', archive, name)
-    archive.unlink()
 
 
 def environment() -> dict[str, str]:
