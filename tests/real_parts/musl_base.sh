@@ -29,7 +29,8 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >/etc/apt/sources.list.d/sources.list
 apt-get update -qq
 apt-get install -qq --no-install-recommends \
-    musl-tools linux-libc-dev busybox-static gcc make perl xz-utils dpkg-dev pkg-config </dev/null >/dev/null
+    musl-tools linux-libc-dev busybox-static gcc make perl xz-utils dpkg-dev pkg-config \
+    </dev/null >/dev/null
 
 # musl-gcc does not look at /usr/include, where the kernel's headers are too.
 for folder in linux asm-generic; do
@@ -85,8 +86,8 @@ libssl() {
         make && make install_sw
 }
 # Configured as the official image is, but for its profile-guided and link-time optimizations. 1 MB
-# is the stack that it gives threads: musl's own are too small for Python's recursion limit. What the
-# program does not import (ctypes, sqlite3, tkinter, curses) is left out where its library is missing.
+# is the stack that it gives threads: musl's own are too small for Python's recursion limit. Modules
+# whose library is not here (ctypes, sqlite3, tkinter, curses) are left out: none is imported.
 python() {
     ./configure --enable-shared --enable-option-checking=fatal --with-ensurepip \
         --disable-test-modules --with-openssl=/musl LDFLAGS=-Wl,--strip-all &&
