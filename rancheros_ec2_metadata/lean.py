@@ -1,6 +1,6 @@
 """Importing what a run at boot is made of, without what such a run does not use of it.
 
-That is a fifth of a run (docs/performance.md). Done for the run at boot only, in the process that
+That is an eighth of a run (docs/performance.md). Done for the run at boot only, in the process that
 is the run's own.
 """
 
