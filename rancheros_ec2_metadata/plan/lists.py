@@ -82,23 +82,24 @@ def _user_list(layers: Layers, key: str, state: State) -> UserList:
     if shadow is None:
         return UserList(key, current, current, "drop-in", name)
     if shadow.path == paths.CLOUD_CONFIG:
-        items = _users(current, state.edits.get(key), state.items)
+        items = _users(current, state.edits.get(key))
         return UserList(key, items, current, "cloud-config.yml", name)
     return UserList(key, current, current, "shadowed", name)
 
 
-def _users(current: tuple[str, ...], edit: Edit | None, ours: Sequence[str]) -> tuple[str, ...]:
+def _users(current: tuple[str, ...], edit: Edit | None) -> tuple[str, ...]:
     """Return the items of cloud-config.yml's list that are the user's.
 
     ``ros`` re-serialises that file, so what is ours is known by value. Labels of the user's that
     ours had replaced come back, unless the list has been written without any item of ours since.
     A run that was killed may have left the list as it was before the edit, or as the user had it.
     """
-    if edit is not None and current in (edit.written, edit.found, edit.former):
+    if edit is None:
+        return current  # none of ours has ever been in it
+    if current in (edit.written, edit.found, edit.former):
         return edit.former
-    mine = {*ours, *(edit.ours if edit else ())}
-    items = tuple(item for item in current if item not in mine)
-    if edit is not None and len(items) < len(current):
+    items = tuple(item for item in current if item not in edit.ours)
+    if len(items) < len(current):
         items += tuple(item for item in edit.displaced if item not in items)
     return items
 

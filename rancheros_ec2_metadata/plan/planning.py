@@ -16,7 +16,7 @@ from rancheros_ec2_metadata.rancheros import state as states
 from rancheros_ec2_metadata.rancheros.change import FileChange
 from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import CLOUD_CONFIG, Layers, stack
-from rancheros_ec2_metadata.rancheros.state import State
+from rancheros_ec2_metadata.rancheros.state import Removal, State
 from rancheros_ec2_metadata.rancheros.yaml_nodes import CannotEditError
 from rancheros_ec2_metadata.records import dataclass, replace
 
@@ -83,6 +83,9 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
         paths.DROP_IN: document.render(tree, COMMENT) if tree else None,
         paths.CLOUD_CONFIG: own.content,
     }
+    if _gives_back(given.state.removal, own.removal):
+        # Until the user's variables are there again, ours stand in for them.
+        after = dict(reversed(after.items()))
     env_files = env_file.planned(disk, given.state.env_files, desired.env_file)
     notes.extend(env_files.notes)
     # Where nothing is to be kept, the state goes when all else has gone.
@@ -112,6 +115,12 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
         given=given,
         composed=composed,
     )
+
+
+def _gives_back(before: Removal | None, after: Removal | None) -> bool:
+    """Tell whether a variable goes back into cloud-config.yml."""
+    still_out = after.values.keys() if after is not None else set()
+    return before is not None and not before.values.keys() <= still_out
 
 
 def _check_nothing_is_laid_bare(given: Given, layers: Layers, content: bytes | None) -> None:

@@ -196,6 +196,11 @@ class OwnedMachine:
         except (FileNotFoundError, states.DamagedStateError):
             return False
 
+    def has_ours(self) -> bool:
+        """Tell whether there is something of ours in cloud-config.yml."""
+        config = self.disk.path(paths.CLOUD_CONFIG)
+        return (config.read_bytes() if config.exists() else None) != self.users_cloud_config
+
     def users_cloud_config_is_edited(self) -> None:
         """The user adds to the file, and leaves what is ours in it."""
         file = self.disk.path(paths.CLOUD_CONFIG)
@@ -211,6 +216,9 @@ class OwnedMachine:
         if self.misses_variables():
             return  # nothing tells that the user does not want them back
         text = texts.cloud_config(self.rng, self.keys, secret=True)
+        while self.has_ours() and "=web" in text:
+            # Nobody could tell whether it is the user's or was left of ours.
+            text = texts.cloud_config(self.rng, self.keys, secret=True)
         self.write_cloud_config(text.encode())
 
     def is_reserialised(self) -> None:
@@ -234,9 +242,9 @@ class OwnedMachine:
 
     def state_is_lost(self) -> None:
         """It happens where nothing of ours is in cloud-config.yml: else nobody knows it as ours."""
-        file, config = self.disk.path(paths.STATE), self.disk.path(paths.CLOUD_CONFIG)
-        if (config.read_bytes() if config.exists() else None) != self.users_cloud_config:
+        if self.has_ours():
             return
+        file = self.disk.path(paths.STATE)
         self.state_lost = True
         if self.chance(0.5):
             file.unlink(missing_ok=True)

@@ -31,13 +31,15 @@ _RANGES = (
 PREFIXES = ("docker.", "docker.", "docker.", "app.", "app.", "", "aws:", "com.docker.", "Docker.")
 ORDINARY = ("docker.role", "docker.zone", "app.db.host", "app.db_host", "app.DB.host", "proxy")
 
-# The user's own arguments. Their labels have values that no tag has, so that they are known apart.
+# The user's own arguments. Two of their labels say what tags often say.
 ITEMS: tuple[tuple[str, ...], ...] = (
     ("--debug",),
     ("--log-opt", "max-size=25m"),
     ("--log-opt max-file=2",),
     ("-H", "unix:///var/run/docker.sock"),
     ("--label=docker.role=of-the-user",),
+    ("--label=docker.role=web",),
+    ("--label=docker.zone=web",),
     ("--label='docker.role=of-the-user'",),
     ("--label=user.motto='kept  as it is'",),
     ("--label", "docker.zone=of-the-user"),
@@ -100,6 +102,9 @@ def tags(rng: Random) -> dict[str, str]:
         rng.choice(ORDINARY) if rng.random() < 0.45 else _key(rng): text(rng, 256)
         for _ in range(count)
     }
+    for key in ("docker.role", "docker.zone"):
+        if rng.random() < 0.2:
+            found[key] = "web"
     if count == 50 and rng.random() < 0.5:
         found |= {f"docker.n{n}": rng.choice("語🐄'x") * 256 for n in range(45)}
     return found
@@ -111,7 +116,7 @@ def _key(rng: Random) -> str:
 
 def items(rng: Random) -> list[str]:
     """Return a list of Docker's arguments as a user has it."""
-    chosen = rng.sample(ITEMS[:14] if rng.random() < 0.8 else ITEMS, rng.choice((0, 1, 1, 2, 3, 4)))
+    chosen = rng.sample(ITEMS[:16] if rng.random() < 0.8 else ITEMS, rng.choice((0, 1, 1, 2, 3, 4)))
     return [item for one in chosen for item in one]
 
 

@@ -18,6 +18,7 @@ from rancheros_ec2_metadata.plan.planning import Plan, plan
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
 from rancheros_ec2_metadata.rancheros import state as states
+from rancheros_ec2_metadata.rancheros.change import in_order
 from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import stack
 from rancheros_ec2_metadata.rancheros.ros_yaml import parse
@@ -77,6 +78,16 @@ def test_variables_in_our_way_go_and_come_back_byte_for_byte(text: str) -> None:
     assert environment(other).get("B") == environment(before).get("B")
     after, _ = run(other, {}, local.NOTHING)
     assert after.files == before.files
+
+
+def test_a_variable_is_in_force_after_each_write_of_taking_it_out_and_giving_it_back() -> None:
+    files = disk(FILES[0])
+    for variables, at_the_end in ((OURS, "tag"), ({"C": "tag"}, "mine")):
+        _, done = run(files, variables, OVERRIDE)
+        for change in in_order(done.changes):
+            files = files.with_files({change.path: change.after})
+            assert environment(files)["A"] in ("mine", "tag"), change.path
+        assert environment(files)["A"] == at_the_end
 
 
 @pytest.mark.parametrize("as_ros", [True, False])

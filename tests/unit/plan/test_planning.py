@@ -106,6 +106,15 @@ def test_a_label_that_the_user_has_set_to_what_the_tag_says_stays_the_users(
     assert run(changed, {})[0].files == before.files
 
 
+def test_a_label_that_the_user_writes_after_we_have_set_the_same_elsewhere_is_the_users() -> None:
+    ours, _ = run(disk(), LABELS)
+    theirs = b"rancher: {docker: {extra_args: [--label=docker.role=web, -D]}}\n"
+    written = ours.with_files({paths.CLOUD_CONFIG: theirs})
+    after, _ = run(written, LABELS)
+    assert sorted(arguments(after)) == ["--label=docker.role=web", "-D"]
+    assert run(after, {})[0].files[paths.CLOUD_CONFIG] == theirs
+
+
 def test_only_the_label_is_cut_out_of_an_item_with_other_words() -> None:
     before = disk(boot="rancher: {docker: {extra_args: ['-D --label docker.role=db --x=$(y)']}}\n")
     after, _ = run(before, LABELS)
