@@ -90,9 +90,10 @@ def _user_list(layers: Layers, key: str, state: State) -> UserList:
 def _users(current: tuple[str, ...], edit: Edit | None) -> tuple[str, ...]:
     """Return the items of cloud-config.yml's list that are the user's.
 
-    ``ros`` re-serialises that file, so what is ours is known by value. Labels of the user's that
-    ours had replaced come back, unless the list has been written without any item of ours since.
-    A run that was killed may have left the list as it was before the edit, or as the user had it.
+    ``ros`` re-serialises that file, so what our edit of the list put there is known by value.
+    Labels of the user's that ours had replaced come back, unless the list has been written without
+    any item of ours since. A run that was killed may have left the list as it was before the edit,
+    or as the user had it.
     """
     if edit is None:
         return current  # none of ours has ever been in it
