@@ -83,9 +83,12 @@ def test_labels_come_change_stay_and_go() -> None:
 def test_a_label_that_the_user_has_set_to_what_the_tag_says_stays() -> None:
     theirs = "rancher: {docker: {extra_args: [--label=docker.role=web]}}\n"
     first, after = planned(disk(cloud_config=theirs), ROLE)
-    second, _ = planned(after, ROLE)
+    second, again = planned(after, ROLE)
+    without_the_tag, _ = planned(again, {})
     assert [(one.name, one.change) for one in first.labels] == [("docker.role", "stays")]
     assert [(one.name, one.change) for one in second.labels] == [("docker.role", "stays")]
+    # It is the user's: it does not go with the tag.
+    assert without_the_tag.labels == ()
 
 
 def test_variables_come_change_stay_and_go() -> None:
