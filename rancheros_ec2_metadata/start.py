@@ -18,7 +18,7 @@ from rancheros_ec2_metadata.commands import AT_BOOT
 
 TYPE_CHECKING = False  # as in `watchdog`
 if TYPE_CHECKING:
-    from typing import Any
+    from rancheros_ec2_metadata.commands.call import Terminal
 
 # In the form of the boot log, which the parent has not imported: at the deadline it may be the
 # disk that hangs.
@@ -40,8 +40,10 @@ def console() -> None:
         )
         # Not sys.exit: nothing is left to be done, and to take an interpreter down takes a while.
         os._exit(status)
+    from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - as said above
+
     try:
-        sys.exit(_main())
+        sys.exit(_main(Terminal(os.environ, sys.stdout, sys.stderr)))
     except BrokenPipeError:
         # `show | head`: whoever reads has read enough. Python would flush again on its way out.
         os._exit(128 + signal.SIGPIPE)
@@ -58,15 +60,15 @@ def _boot(run_for: watchdog.RunFor, device: str) -> int:
     from rancheros_ec2_metadata import lean  # noqa: PLC0415 - as said above
 
     lean.prepare()
-    return _main(run_for=run_for, kmsg=device, load=lean.load)
-
-
-def _main(**of_the_run: Any) -> int:
-    from rancheros_ec2_metadata import cli  # noqa: PLC0415 - as said above
     from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - as said above
+
+    return _main(Terminal(os.environ, sys.stdout, sys.stderr, run_for, device, lean.load))
+
+
+def _main(terminal: Terminal) -> int:
+    from rancheros_ec2_metadata import cli  # noqa: PLC0415 - as said above
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What tags hold, a terminal's encoding may not have.
         sys.stdout.reconfigure(errors="backslashreplace")
-    terminal = Terminal(os.environ, sys.stdout, sys.stderr, **of_the_run)
     return cli.main(sys.argv[1:], terminal)

@@ -101,7 +101,7 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
         env_files=known,
     )
     notes.extend(_about_labels(labels, given.state))
-    predicted = stack(disk.with_files(after), release, layers)
+    predicted = stack(disk.with_files(after), release)
     notes.extend(_shadowed(desired, predicted))
     changes = _changes(disk, _steps(given.state, new_state, after, env_files))
     return Plan(
@@ -128,7 +128,7 @@ def _check_nothing_is_laid_bare(given: Given, layers: Layers, content: bytes | N
     if content == given.disk.files.get(paths.CLOUD_CONFIG):
         return
     after = given.disk.with_files({paths.DROP_IN: b"{}\n", paths.CLOUD_CONFIG: content})
-    fatal = stack(after, given.release, layers).fatal
+    fatal = stack(after, given.release).fatal
     if fatal and not layers.fatal:
         raise CannotEditError(f"a null in it hides what ros cannot read ({fatal})")
 

@@ -86,7 +86,7 @@ class Report:
 def report(plan: Plan) -> Report:
     """Return what ``plan`` would do to the machine that it was made for."""
     desired, given = plan.desired, plan.given
-    now = stack(given.disk, given.release, plan.predicted)
+    now = stack(given.disk, given.release)
     left_out = tuple(_left_out(plan))
     stronger = {(one.kind, one.name): one.by for one in left_out if one.by is not None}
 

@@ -35,7 +35,6 @@ class Layer:
         data: what it sets; empty where there is a problem.
         problem: why ``ros`` does not load it, or why we cannot.
         outcome: what the problem does to ``ros``; UNKNOWN: it may set anything.
-        raw: the bytes that all this was made of.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Layer:
     data: dict[str, Node] = field(default_factory=dict, repr=False)
     problem: str | None = None
     outcome: Outcome = Outcome.SKIPPED
-    raw: bytes | None = field(default=None, repr=False)
 
     @property
     def unread(self) -> bool:
@@ -157,13 +155,12 @@ class Layers:
         return None
 
 
-def stack(disk: Disk, release: Release, known: Layers | None = None) -> Layers:
+def stack(disk: Disk, release: Release) -> Layers:
     """Return the layers of ``disk`` as this release loads them.
 
     Args:
         disk: the files.
         release: which of them it loads, and how.
-        known: layers of a disk that has some of the same files, so that they need no parsing.
     """
     files = (
         paths.OS_CONFIG,
@@ -173,15 +170,12 @@ def stack(disk: Disk, release: Release, known: Layers | None = None) -> Layers:
         paths.CLOUD_CONFIG,
         paths.COMMAND_LINE,
     )
-    parsed = {layer.path: layer for layer in known or () if layer.raw is not None}
     layers = []
     for path in files:
         if path in disk.unreadable:
             layers.append(_unreadable_layer(path, disk.unreadable[path]))
         elif path in disk.files:
-            raw = disk.files[path]
-            same = path in parsed and parsed[path].raw == raw
-            layers.append(parsed[path] if same else _layer(path, raw))
+            layers.append(_layer(path, disk.files[path]))
     return _assembled(layers, release)
 
 
@@ -211,9 +205,9 @@ def _layer(path: str, raw: bytes) -> Layer:
     try:
         data = parse(raw)
     except UnusableError as error:
-        return Layer(name, path, problem=str(error), outcome=error.outcome, raw=raw)
+        return Layer(name, path, problem=str(error), outcome=error.outcome)
     wrong = config_types.wrong_type(data)
-    return Layer(name, path, {} if wrong else data, wrong, raw=raw)
+    return Layer(name, path, {} if wrong else data, wrong)
 
 
 def _command_line_layer(name: str, text: str) -> Layer:
