@@ -227,6 +227,7 @@ def test_an_answer_does_not_show_its_body() -> None:
         ({"Retry-After": "7"}, 7),
         ({"Retry-After": "-7"}, 0),
         ({"Retry-After": "nan"}, 0),
+        ({"Retry-After": "\xb2"}, 0),  # a digit, but no number
         ({"Retry-After": "9" * 400}, 999_999_999),
         (
             {
