@@ -1,7 +1,13 @@
+from typing import Any
+
 import pytest
 
 from rancheros_ec2_metadata.errors import UsageError
 from rancheros_ec2_metadata.settings import EnvPrefix, Place, Settings, TagMapping, Template
+
+
+def _alone(**one: Any) -> Settings:
+    return Settings(label_prefixes=(), metadata=False, **one)
 
 
 def test_a_mapping_is_split_at_its_last_colon() -> None:
@@ -95,4 +101,28 @@ def test_tags_are_wanted_by_whatever_uses_them() -> None:
     tags = ["docker.a", "one", "two.x", "three", "four", "aws:autoscaling:groupName", "Name"]
     assert [tag for tag in tags if settings.wants(tag)] == tags[:-1]
     assert [tag for tag in tags if settings.maps(tag)] == tags[:4]
-    assert not Settings(label_prefixes=()).uses_tags
+
+
+def test_a_tag_of_aws_is_wanted_only_where_a_prefix_names_it() -> None:
+    everything = Settings(metadata=False, env_prefixes=(EnvPrefix("", "A_"),))
+    assert everything.wants("x")
+    assert not everything.wants("aws:x")
+    assert Settings(env_prefixes=(EnvPrefix("aws:", "A_"),)).wants("aws:x")
+
+
+@pytest.mark.parametrize(
+    ("settings", "tags", "metadata"),
+    [
+        (Settings(label_prefixes=(), metadata=False), False, False),
+        (Settings(label_prefixes=(), metadata=True), False, True),
+        (Settings(label_prefixes=("docker.",), metadata=False), True, False),
+        (_alone(mappings=(TagMapping("one", "A"),)), True, False),
+        (_alone(env_prefixes=(EnvPrefix("two.", "B_"),)), True, False),
+        (_alone(require_tags=("four",)), True, False),
+        (_alone(templates=(Template.parse("C={tag:three}"),)), True, False),
+        (_alone(templates=(Template.parse("C={AWS_REGION}"),)), False, True),
+        (_alone(metadata_labels=("region",)), False, True),
+    ],
+)
+def test_only_what_is_used_is_asked_for(settings: Settings, tags: bool, metadata: bool) -> None:
+    assert (settings.uses_tags, settings.reads_metadata) == (tags, metadata)

@@ -67,6 +67,12 @@ def test_a_daemon_json_that_the_console_will_write_is_looked_at_as_it_will_be(
     assert judged({**plain, paths.DAEMON_JSON: WITH_LABELS})[0] == LABELS
 
 
+def test_an_entry_for_another_file_says_nothing_of_daemon_json() -> None:
+    another = entry(WITH_LABELS, path="/etc/another.json")
+    assert judged(write_files(another)) == (LABELS, [])
+    assert judged(write_files(entry(WITH_LABELS), entry(b"{}", path="/etc/motd")))[0] == {}
+
+
 CORRUPT = base64.b64encode(gzip.compress(WITH_LABELS, mtime=0)[:10] + b"\xff" * 20).decode()
 
 

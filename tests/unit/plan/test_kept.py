@@ -10,6 +10,7 @@ from rancheros_ec2_metadata.plan.kept import (
     same_machine,
 )
 from rancheros_ec2_metadata.rancheros.state import State
+from rancheros_ec2_metadata.records import replace
 from rancheros_ec2_metadata.settings import Settings, TagMapping, Template
 
 ME = Machine("yes", "i-me", "uuid-me")
@@ -108,6 +109,12 @@ def test_metadata_is_kept_of_the_same_start_only(pending_time: str | None, kept:
     wanted, _ = after_requests(SETTINGS, STATE, ME, answer)
     assert ("AWS_PUBLIC_IPV4" in wanted.variables) is kept
     assert wanted.variables["EC2_METADATA_STATUS"] == ("kept" if kept else "none")
+
+
+def test_metadata_of_a_start_that_was_never_learnt_is_not_kept() -> None:
+    state = replace(STATE, pending_time=None)
+    wanted, _ = after_requests(SETTINGS, state, ME, Answer("i-me", None, {}, tags={}))
+    assert "AWS_PUBLIC_IPV4" not in wanted.variables
 
 
 def test_one_unread_tag_keeps_its_old_value_and_the_others_are_todays() -> None:

@@ -58,6 +58,7 @@ def test_what_no_argument_can_hold_is_refused(text: str) -> None:
         ("a#b", ["a#b"]),
         ("''", [""]),
         ("a$", ["a$"]),
+        ("\"a$'b'\"", ["a$'b'"]),
         ("", []),
     ],
 )
