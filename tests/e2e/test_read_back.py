@@ -49,6 +49,7 @@ def test_after_a_ros_that_reads_otherwise_the_former_files_are_back(
     assert ran.status == 5
     assert ran.line("error", "rancher.docker.extra_args", "the former files are back")
     assert SECRET not in ran.err
+    assert "0 labels, 0 variables" in ran.log[-1]
     assert program.contents(disk) == before
 
 
