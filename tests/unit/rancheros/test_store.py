@@ -131,8 +131,10 @@ def test_a_file_is_on_the_disk_before_its_name_and_its_name_before_the_next_file
         return str(path).rpartition("/")[2]
 
     def synced(handle: int) -> None:
+        there = Path(f"/proc/self/fd/{handle}").readlink()
+        assert there.is_dir() or there.read_bytes() == b"new"
         fsync(handle)
-        done.append(f"synced {name(Path(f'/proc/self/fd/{handle}').readlink())}")
+        done.append(f"synced {name(there)}")
 
     def replaced(source: Path, target: Path) -> None:
         assert source.read_bytes() == b"new"
