@@ -103,6 +103,11 @@ def test_a_wrong_mapping_ends_with_2_before_anything_is_touched_or_asked(
     assert (disk.snapshot(), imds.requests) == (before, [])
 
 
+def test_the_longest_deadline_can_be_waited_for(disk: MachineDisk, imds: FakeImds) -> None:
+    assert program.run(disk, "--deadline=86400", imds=imds).status == 0
+    assert disk.extra_args() == ["--debug", LABEL]
+
+
 def test_not_on_ec2_ends_with_3_and_takes_out_what_an_earlier_run_wrote(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
