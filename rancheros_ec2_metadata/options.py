@@ -27,6 +27,7 @@ Kind = Literal["switch", "list", "one"]
 _ROS = ("/usr/bin/ros", "/bin/ros")
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
+_LONGEST_SECONDS = 24 * 60 * 60  # far more is more than the system's own clocks can wait for
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ def _seconds(text: str) -> float:
         seconds = math.nan
     if not (math.isfinite(seconds) and seconds >= 0):
         raise UsageError(f"{shown(text)} is not a number of seconds")
+    if seconds > _LONGEST_SECONDS:
+        raise UsageError(f"{shown(text)} is more than a day ({_LONGEST_SECONDS} seconds)")
     return seconds
 
 
