@@ -33,6 +33,16 @@ def test_a_list_in_a_variable_may_end_in_its_separator(text: str) -> None:
     assert read(AWS_METADATA_TAG_PREFIXES=text).label_prefixes == ("a.", "b.")
 
 
+@pytest.mark.parametrize("text", ["a.b:A; x:y:B", " a.b:A ;x:y:B ;", "a.b:A;\n  x:y:B;\n"])
+def test_a_list_in_a_variable_may_be_written_with_spaces_and_on_lines(text: str) -> None:
+    settings = read(AWS_METADATA_TAG_VARIABLES=text)
+    assert settings.mappings == (TagMapping("a.b", "A"), TagMapping("x:y", "B"))
+
+
+def test_a_space_in_a_flag_is_the_tags() -> None:
+    assert read("-t", "my team ").label_prefixes == ("my team ",)
+
+
 def test_the_variables_of_2016_work() -> None:
     settings = read(
         AWS_METADATA_LOAD="false", AWS_METADATA_TAG_VARIABLES="a.b:A;x:y:B;", AWS_METADATA_DEBUG=""
