@@ -301,9 +301,8 @@ def settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
             values[option.setting] = _value(option, flag, option.flags[0])
         elif environ.get(option.variable):
             text = environ[option.variable]
-            texts = (
-                [t for t in text.split(option.separator) if t] if option.kind == "list" else text
-            )
+            items = (item.strip() for item in text.split(option.separator))
+            texts = [item for item in items if item] if option.kind == "list" else text
             values[option.setting] = _value(option, texts, option.variable)
     root: Path = values.get("root", Path("/"))
     values["ros"] = _ros(values.get("ros"), root)
