@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 
-from rancheros_ec2_metadata import kmsg, watchdog
+from rancheros_ec2_metadata import __version__, kmsg, watchdog
 from rancheros_ec2_metadata.commands import AT_BOOT
 
 TYPE_CHECKING = False  # as in `watchdog`
@@ -28,6 +28,17 @@ every file is its old or its new self
 ec2-metadata: exit 7
 """
 _OVERDUE_ON_THE_CONSOLE = "ec2-metadata: the deadline passed; exit 7"
+_KILLED = """\
+ec2-metadata: error: the run was killed by signal {} where the line above left it, see dmesg; \
+every file is its old or its new self
+ec2-metadata: exit 1
+"""
+_KILLED_ON_THE_CONSOLE = "ec2-metadata: the run was killed by signal {}; exit 1"
+_BROKEN = """\
+ec2-metadata: error: this is a bug of rancheros-ec2-metadata {}, or its image is damaged: {}
+ec2-metadata: exit 1
+"""
+_BROKEN_ON_THE_CONSOLE = "ec2-metadata: the program cannot be started; exit 1"
 
 
 def console() -> None:
@@ -36,7 +47,9 @@ def console() -> None:
     if first in AT_BOOT or first.startswith("-"):
         device = kmsg.device(sys.argv[1:], os.environ)
         status = watchdog.supervised(
-            lambda run_for: _boot(run_for, device), lambda: _overdue(device)
+            lambda run_for: _boot(run_for, device),
+            lambda: _overdue(device),
+            lambda number: _killed(number, device),
         )
         # Not sys.exit: nothing is left to be done, and to take an interpreter down takes a while.
         os._exit(status)
@@ -54,15 +67,37 @@ def _overdue(device: str) -> None:
     kmsg.tell(_OVERDUE_ON_THE_CONSOLE, device)
 
 
+def _killed(number: int, device: str) -> None:
+    os.write(2, _KILLED.format(number).encode())
+    kmsg.tell(_KILLED_ON_THE_CONSOLE.format(number), device)
+
+
 def _boot(run_for: watchdog.RunFor, device: str) -> int:
     # A run makes too little garbage to be worth looking for it.
     gc.disable()
-    from rancheros_ec2_metadata import lean  # noqa: PLC0415 - as said above
+    try:
+        from rancheros_ec2_metadata import lean  # noqa: PLC0415 - as said above
 
-    lean.prepare()
-    from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - as said above
+        lean.prepare()
+        from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - as said above
 
-    return _main(Terminal(os.environ, sys.stdout, sys.stderr, run_for, device, lean.load))
+        return _main(Terminal(os.environ, sys.stdout, sys.stderr, run_for, device, lean.load))
+    except BrokenPipeError:
+        raise  # `clean --dry-run | head`: who reads has read enough
+    except Exception as bug:
+        _broken(bug, device)  # `cli`, which says such things, was not reached
+        raise
+
+
+def _broken(bug: Exception, device: str) -> None:
+    if "--debug" in sys.argv:
+        import traceback  # noqa: PLC0415 - of this case alone
+
+        # Without the message, as in `cli`.
+        for line in "".join(traceback.format_tb(bug.__traceback__)).splitlines():
+            os.write(2, f"ec2-metadata: {line}\n".encode("ascii", "backslashreplace"))
+    os.write(2, _BROKEN.format(__version__, type(bug).__name__).encode())
+    kmsg.tell(_BROKEN_ON_THE_CONSOLE, device)
 
 
 def _main(terminal: Terminal) -> int:

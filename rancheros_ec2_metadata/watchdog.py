@@ -40,13 +40,18 @@ def process_age() -> float:
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started)
 
 
-def supervised(run: Callable[[RunFor], int], overdue: Callable[[], object]) -> int:
+def supervised(
+    run: Callable[[RunFor], int],
+    overdue: Callable[[], object],
+    killed: Callable[[int], object],
+) -> int:
     """Run ``run`` in a child for as long as it says that it may take; return its exit status.
 
     Args:
         run: is given the function to say so with, and returns an exit status.
         overdue: called after the child, and all it has started, was killed because the time was
             over.
+        killed: called with the signal where somebody else has killed the child.
 
     A signal that ends the parent ends the child too; the status is then 128 and its number.
     """
@@ -65,7 +70,7 @@ def supervised(run: Callable[[RunFor], int], overdue: Callable[[], object]) -> i
             os._exit(status)
     os.close(said)
     try:
-        return _wait(child, started + _hear(heard), overdue)
+        return _wait(child, started + _hear(heard), overdue, killed)
     finally:
         os.close(heard)
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
@@ -82,12 +87,17 @@ def _hear(heard: int) -> float:
     return float((os.read(heard, 64) if ready else b"") or _SILENT_SECONDS)
 
 
-def _wait(child: int, ends: float, overdue: Callable[[], object]) -> int:
+def _wait(
+    child: int, ends: float, overdue: Callable[[], object], killed: Callable[[int], object]
+) -> int:
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else _BUG
+            if code >= 0:
+                return code
+            killed(-code)
+            return _BUG
         left = ends - time.monotonic()
         if left <= 0:
             _kill(child)

@@ -14,7 +14,9 @@ from rancheros_ec2_metadata import watchdog
 def run(run_for):
     run_for({seconds})
     {run}
-print(watchdog.supervised(run, lambda: print("overdue", flush=True)), flush=True)
+def say(*words):
+    print(*words, flush=True)
+say(watchdog.supervised(run, lambda: say("overdue"), lambda number: say("killed", number)))
 """
 
 
@@ -35,11 +37,14 @@ def _ran(program: str) -> list[str]:
         ("return 4", "4"),
         ("os._exit(5)", "5"),
         ("raise SystemExit(9)", "1"),
-        ("os.kill(os.getpid(), 9)", "1"),
     ],
 )
 def test_the_childs_status_is_the_status(run: str, status: str) -> None:
     assert supervised(run) == [status]
+
+
+def test_a_child_that_somebody_kills_is_a_bug_and_told_with_the_signal() -> None:
+    assert supervised("os.kill(os.getpid(), 9)") == ["killed", "9", "1"]
 
 
 @pytest.mark.parametrize(
