@@ -187,7 +187,8 @@ def test_a_refused_connection_says_so() -> None:
     assert "Connection refused" in str(caught)
 
 
-def test_a_connection_that_is_never_accepted_is_given_up() -> None:
+@pytest.mark.parametrize(("left", "given"), [(0.2, 0.2), (60, 1.0)])
+def test_a_connection_that_is_never_accepted_is_given_up(left: float, given: float) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         address = listener.getsockname()
         held = []
@@ -196,11 +197,25 @@ def test_a_connection_that_is_never_accepted_is_given_up() -> None:
             client.setblocking(False)  # noqa: FBT003 - the standard library's own argument
             client.connect_ex(address)
             held.append(client)
-        caught = failure(f"http://127.0.0.1:{address[1]}", seconds=0.2)
+        started = time.monotonic()
+        caught = failure(f"http://127.0.0.1:{address[1]}", seconds=left)
+        took = time.monotonic() - started
         for client in held:
             client.close()
     assert caught.silent
-    assert "within 0.2 s" in str(caught)
+    assert f"no connection within {given} s" in str(caught)
+    assert given <= took < given + 2
+
+
+def test_an_answer_is_waited_for_two_seconds_where_there_is_more_time(serve: Serve) -> None:
+    def silent(connection: socket.socket) -> None:
+        connection.recv(1)
+
+    url = serve(silent)
+    started = time.monotonic()
+    caught = failure(url, seconds=60)
+    assert 2 <= time.monotonic() - started < 4
+    assert "no whole answer within 2.0 s" in str(caught)
 
 
 @pytest.mark.parametrize("url", ["no-url", "ftp://127.0.0.1/", "http://", "http://[::1/"])
