@@ -555,6 +555,16 @@ def test_an_old_instance_without_a_role_is_told_at_once(go: Go) -> None:
     assert "the instance has no role" in run.log
 
 
+@pytest.mark.parametrize("list_of_roles", [None, ""], ids=["404", "empty"])
+def test_a_profile_without_a_role_is_asked_for_its_role_once(
+    go: Go, list_of_roles: str | None
+) -> None:
+    roles = {} if list_of_roles is None else {"security-credentials": list_of_roles}
+    run = go(latest(metadata(iam={"info": "{}"} | roles), OLD))
+    assert run.server.paths().count("meta-data/iam/security-credentials/") == 1
+    assert "the instance has no role" in run.log
+
+
 def test_a_young_instance_waits_twenty_seconds_for_its_role(go: Go) -> None:
     run = go(latest(metadata()))
     assert 19 < run.took <= 20
@@ -571,7 +581,15 @@ def test_a_role_or_credentials_that_come_late_are_used(go: Go, late: str) -> Non
     tree = latest(metadata(iam={"security-credentials": folder}))
     run = go(tree, api=[{"docker.role": "web"}])
     assert run.findings.tags == {"docker.role": "web"}
+    assert run.findings.variables["AWS_IAM_ROLE"] == "web-role"
     assert 0 < run.took < 20
+
+
+def test_without_metadata_the_role_that_the_api_is_asked_with_is_no_variable(go: Go) -> None:
+    question = Question(metadata=False, wanted=docker)
+    run = go(latest(metadata(**ROLE)), question=question, api=[{"docker.role": "web"}])
+    assert run.findings.tags == {"docker.role": "web"}
+    assert run.findings.variables == {}
 
 
 def test_a_code_that_is_no_success_is_not_waited_for(go: Go) -> None:
