@@ -79,7 +79,7 @@ class Findings:
         tags_source: who gave them.
         unread_tags: keys whose values could not be read, each with the reason.
         keys: keys of all tags that the instance has.
-        role: name of its role, once read.
+        role: name of its role; empty where it had none; None while that has not been read.
         imds_requests: sent to the metadata service so far.
         api_calls: made to the EC2 API so far.
         needs_api: the metadata service does not have the tags, or not all that are required.

@@ -135,7 +135,8 @@ class Metadata:
         findings, texts = self._findings, self._texts()
         partition = (texts.get(instance.PARTITION_PATH) or "").strip() or self._partition()
         findings.variables = instance.variables(self._fields, texts, partition)
-        findings.role = findings.variables.get("AWS_IAM_ROLE")
+        if instance.ROLES_PATH in texts:
+            findings.role = findings.variables.get("AWS_IAM_ROLE", "")
         if findings.identity:
             findings.identity = replace(findings.identity, partition=partition)
 

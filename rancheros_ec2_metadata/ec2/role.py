@@ -42,13 +42,13 @@ def read_credentials(imds: Imds, role: str | None, limit: Limit) -> Credentials:
 
     Args:
         imds: the metadata service.
-        role: the role's name if it is known already, so that no path is asked twice.
+        role: the role's name, or empty for none, if that is known already: no path is asked twice.
         limit: until when a failing request is tried again.
 
     Raises:
         AttemptError: `Kind.ABSENT` if there is no role, or no credentials of it, which may be late.
     """
-    name = role or first_line(imds.get(ROLES_PATH, limit) or "")
+    name = first_line(imds.get(ROLES_PATH, limit) or "") if role is None else role
     if not name:
         raise AttemptError(
             "the instance has no role, so the EC2 API cannot be asked for its tags: attach an "

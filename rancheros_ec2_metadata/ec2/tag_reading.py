@@ -186,9 +186,16 @@ class TagReading:
         late = Patience(
             LATE_IMDS, limit.within(self._given.role), frozenset({Kind.ABSENT}), imds.draw
         )
-        credentials = persist(
-            lambda: read_credentials(imds, findings.role, limit), late, limit.sleep
-        )
+        role = findings.role
+
+        def read() -> Credentials:
+            nonlocal role
+            known, role = role, role or None  # one that was not there may come
+            return read_credentials(imds, known, limit)
+
+        credentials = persist(read, late, limit.sleep)
+        if self._question.metadata:
+            findings.variables = findings.variables | {"AWS_IAM_ROLE": credentials.role}
 
         def domain() -> str | None:
             return imds.get(DOMAIN_PATH, limit)
