@@ -11,6 +11,7 @@ import fake_ros
 from candied_emitter import emitted
 from docs import definitions
 from docs.definitions import CloudConfig, Definition, cloud_configs
+from docs.pages import ROOT
 from rancheros_ec2_metadata import __version__
 from rancheros_ec2_metadata.options import OPTIONS
 from rancheros_ec2_metadata.rancheros import disk as paths
@@ -46,16 +47,6 @@ VOLUMES = {
     "/usr/share/ros:/usr/share/ros:ro",
     "/var/lib/rancher/conf:/var/lib/rancher/conf",
     "/etc/docker:/etc/docker:ro",
-}
-AWS_VARIABLES = {
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
-    "AWS_ENDPOINT_URL_EC2",
-    "AWS_CA_BUNDLE",
-    "AWS_USE_FIPS_ENDPOINT",
-    "AWS_USE_DUALSTACK_ENDPOINT",
-    "HTTPS_PROXY",
-    "NO_PROXY",
 }
 
 every_definition = pytest.mark.parametrize("one", list(definitions.definitions()), ids=str)
@@ -116,7 +107,12 @@ def test_it_names_variables_singly(one: Definition) -> None:
 def test_the_service_file_names_every_variable_of_the_program_and_those_of_aws() -> None:
     (file,) = (d for d in definitions.definitions() if d.source == "service/ec2-metadata.yml")
     ours = {option.variable for option in OPTIONS}
-    assert set(file.service["environment"]) == ours | AWS_VARIABLES
+    page = (ROOT / "docs/reference.md").read_text("utf-8")
+    table = page.partition("These are AWS's own")[2].partition("\n\n|")[2].partition("\n\n")[0]
+    names = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    of_aws = {name.strip(" `") for cell in names for name in cell.split(",")}
+    assert len(of_aws) > 5
+    assert set(file.service["environment"]) == ours | of_aws
 
 
 def test_the_service_file_holds_one_service_and_nothing_that_rancheros_replaces() -> None:
