@@ -362,6 +362,9 @@ def _api(environ: Mapping[str, str]) -> ApiSettings:
 
 
 def _check_url(name: str, url: str | None) -> None:
+    if url is not None and "@" in url:
+        # Not shown: addresses are logged, and passwords are not.
+        raise UsageError(f"{name}: no user and no password may be in the address")
     if url is not None and not url.startswith(("http://", "https://")):
         raise UsageError(f"{name}: {shown(url)} is not an http:// or https:// address")
 
