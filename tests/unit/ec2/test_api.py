@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -318,6 +319,43 @@ def test_an_endpoint_that_hangs_up_is_out_of_reach(script: bytes) -> None:
         caught = failure(api_at(f"http://127.0.0.1:{listener.getsockname()[1]}"))
         thread.join()
     assert caught.kind is Kind.UNREACHABLE
+
+
+@pytest.mark.parametrize(("exempt", "first"), [("", b"CONNECT"), ("127.0.0.1", b"nobody")])
+def test_the_proxy_of_the_environment_is_used_and_its_password_not_shown(
+    monkeypatch: pytest.MonkeyPatch, exempt: str, first: bytes
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        came: list[bytes] = []
+
+        def refuse() -> None:
+            connection, _ = proxy.accept()
+            with connection:
+                came.append(connection.recv(65536).split()[0])
+                connection.sendall(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
+
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:hidden@127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.setenv("NO_PROXY", exempt)
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        caught = failure(api_at(url))
+        with socket.create_connection(proxy.getsockname()) as last:
+            last.sendall(b"nobody came before")
+            thread.join()
+    assert came == [first]
+    assert caught.kind is Kind.UNREACHABLE
+    assert url in str(caught)
+    assert "hidden" not in str(caught)
+
+
+def test_an_endpoint_that_says_nothing_is_given_five_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        started = time.monotonic()
+        caught = failure(api_at(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+    assert 5 <= time.monotonic() - started < 8
+    assert caught.silent
 
 
 @pytest.mark.parametrize("url", ["no-url", "http://", "ftp://127.0.0.1"])
