@@ -39,6 +39,11 @@ def test_a_list_in_a_variable_may_be_written_with_spaces_and_on_lines(text: str)
     assert settings.mappings == (TagMapping("a.b", "A"), TagMapping("x:y", "B"))
 
 
+@pytest.mark.parametrize("text", ["", " ", "\n"])
+def test_a_variable_of_nothing_but_white_space_is_not_set(text: str) -> None:
+    assert read(AWS_METADATA_TAG_PREFIXES=text, AWS_METADATA_LOAD=text) == read()
+
+
 def test_a_space_in_a_flag_is_the_tags() -> None:
     assert read("-t", "my team ").label_prefixes == ("my team ",)
 
