@@ -299,7 +299,7 @@ def settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
         flag = getattr(given, option.setting)
         if flag is not None:
             values[option.setting] = _value(option, flag, option.flags[0])
-        elif environ.get(option.variable):
+        elif environ.get(option.variable, "").strip():
             text = environ[option.variable]
             items = (item.strip() for item in text.split(option.separator))
             texts = [item for item in items if item] if option.kind == "list" else text
