@@ -169,6 +169,7 @@ def test_ros_is_looked_for_on_this_machine_only(
     monkeypatch.setenv("PATH", str(tmp_path))
     given = argparse.Namespace(**{option.setting: None for option in options.OPTIONS})
     assert options.settings(given, {}).ros == ros
+    assert options.settings(given, {"AWS_METADATA_ROS": "none"}).ros is None
     given.root = "/elsewhere"
     assert options.settings(given, {}).ros is None
 

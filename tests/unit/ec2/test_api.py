@@ -389,6 +389,12 @@ def test_a_ca_bundle_that_is_not_there_is_an_error(endpoint: Endpoint) -> None:
             "https://ec2.xx-moon-1.amazonaws.moon",
         ),
         (
+            Identity(INSTANCE_ID, "xx-moon-1", partition="aws-moon"),
+            "amazonaws.moon",
+            ApiSettings(endpoint="https://of-the-operator"),
+            "https://of-the-operator",
+        ),
+        (
             Identity(INSTANCE_ID, "eu-central-1", partition="aws-moon"),
             "amazonaws.moon",
             ApiSettings(fips=True),
@@ -408,7 +414,7 @@ def test_a_ca_bundle_that_is_not_there_is_an_error(endpoint: Endpoint) -> None:
         ),
     ],
 )
-def test_the_endpoint_is_botocores_or_that_of_the_partition(
+def test_the_endpoint_is_the_settings_or_botocores_or_that_of_the_partition(
     monkeypatch: pytest.MonkeyPatch,
     identity: Identity,
     domain: str | None,

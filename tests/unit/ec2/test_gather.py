@@ -642,6 +642,14 @@ def test_a_required_tag_that_the_service_lacks_is_asked_of_the_api(go: Go) -> No
     assert (run.findings.tags_source, run.status) == ("api", ExitStatus.OK)
 
 
+def test_where_only_the_service_may_be_asked_a_required_tag_is_not_asked_of_the_api(go: Go) -> None:
+    tree = latest(metadata(tags={"instance": {"Name": "one"}}, **ROLE), OLD)
+    question = Question(wanted=docker, required=("docker.role",), source="imds")
+    run = go(tree, question=question, api=[{"docker.role": "web"}])
+    assert (run.api.asked_at, run.status) == ([], ExitStatus.REQUIRED_TAG)
+    assert "meta-data/iam/security-credentials/web-role" not in run.server.paths()
+
+
 def test_a_required_tag_is_waited_for_as_long_as_reading_may_last(go: Go) -> None:
     tree = latest(metadata(tags={"instance": {"docker.zone": "a"}}), OLD)
     run = go(tree, question=required(source="imds"))
