@@ -43,6 +43,7 @@ _BROKEN_ON_THE_CONSOLE = "ec2-metadata: the program cannot be started; exit 1"
 
 def console() -> None:
     """Run the program as the console script, the image and ``python -m`` do."""
+    _open_what_is_closed()
     first = sys.argv[1] if sys.argv[1:] else "apply"
     if first in AT_BOOT or first.startswith("-"):
         device = kmsg.device(sys.argv[1:], os.environ)
@@ -60,6 +61,17 @@ def console() -> None:
     except BrokenPipeError:
         # `show | head`: whoever reads has read enough. Python would flush again on its way out.
         os._exit(128 + signal.SIGPIPE)
+
+
+def _open_what_is_closed() -> None:
+    """Give standard streams that are closed to the null device.
+
+    Python has None in their place, and the next file that is opened would get their number.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8"))
 
 
 def _overdue(device: str) -> None:

@@ -28,6 +28,23 @@ def dead_end(request: pytest.FixtureRequest) -> Iterator[int]:
     os.close(descriptor)
 
 
+def root_for(command: str, disk: MachineDisk) -> list[str]:
+    """Return the flag that names the disk, for a command that takes it."""
+    return ["--root", str(disk.root)] if command in ("show", "plan", "status") else []
+
+
+def closing(streams: str, *arguments: str, imds: FakeImds) -> subprocess.CompletedProcess[str]:
+    """Run the program with standard streams closed, as a shell writes it."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {streams}', "sh", *program.command(*arguments)],
+        env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("flags", [[], ["--debug"]])
 def test_a_log_that_cannot_be_written_costs_no_label(
     disk: MachineDisk, imds: FakeImds, dead_end: int, flags: list[str]
@@ -40,6 +57,27 @@ def test_a_log_that_cannot_be_written_costs_no_label(
     )
     assert done.returncode == 0
     assert disk.extra_args() == ["--debug", "--label=docker.role=web"]
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_log_that_is_closed_costs_no_label(
+    disk: MachineDisk, imds: FakeImds, closed: str
+) -> None:
+    done = closing(closed, "--root", str(disk.root), imds=imds)
+    assert done.returncode == 0
+    assert disk.extra_args() == ["--debug", "--label=docker.role=web"]
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [("--help", 0), ("--version", 0), ("show", 0), ("plan", 10), ("status", 5), ("demo", 0)],
+)
+def test_an_output_that_is_closed_is_no_bug(
+    disk: MachineDisk, imds: FakeImds, command: str, status: int
+) -> None:
+    done = closing(">&-", command, *root_for(command, disk), imds=imds)
+    assert done.returncode == status, done.stderr
+    assert "bug" not in done.stderr
 
 
 def test_a_reader_that_has_read_enough_is_no_bug(disk: MachineDisk, imds: FakeImds) -> None:
