@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import select
 import signal
 import sys
 
@@ -75,7 +76,12 @@ def _open_what_is_closed() -> None:
 
 
 def _overdue(device: str) -> None:
-    os.write(2, _OVERDUE)
+    # A log whose reader stands still must not hold the boot up, nor one that takes nothing more.
+    try:
+        if select.select([], [2], [], 0)[1]:
+            os.write(2, _OVERDUE)
+    except OSError:
+        pass
     kmsg.tell(_OVERDUE_ON_THE_CONSOLE, device)
 
 

@@ -165,6 +165,58 @@ def test_what_a_boot_waits_for_is_ended_at_the_deadline_even_where_it_stands_sti
     assert disk.snapshot() == before
 
 
+@pytest.mark.parametrize("stderr", ["closed", "full disk", "no reader", "reader stands still"])
+def test_a_log_that_takes_nothing_does_not_hold_the_deadline_up(
+    tmp_path: Path, stderr: str
+) -> None:
+    disk = timed.user_machine(tmp_path / "disk")
+    before = disk.snapshot()
+    conf = os.open(disk.path(paths.CONF), os.O_RDONLY)
+    fcntl.flock(conf, fcntl.LOCK_EX)
+    argv = program.command("--deadline=2", "--root", str(disk.root))
+    if stderr == "closed":
+        argv = ["sh", "-c", 'exec "$@" 2>&-', "sh", *argv]
+    with closing_handle(conf), log_that_takes_nothing(stderr) as log:
+        started = time.monotonic()
+        with subprocess.Popen(argv, stderr=log) as run:
+            try:
+                if stderr != "reader stands still":  # which stops it too, at its first line
+                    os.kill(waiting_for(disk.path(paths.CONF), run.pid), signal.SIGSTOP)
+                assert run.wait(20) == 7
+            finally:
+                run.kill()
+    assert time.monotonic() - started < 2 + SLACK
+    assert disk.snapshot() == before
+
+
+def waiting_for(conf: Path, run: int) -> int:
+    """Return the process that does the work of a run, once it has the folder open."""
+    while True:
+        for child in Path(f"/proc/{run}/task/{run}/children").read_text().split():
+            if any(link.resolve() == conf for link in Path(f"/proc/{child}/fd").iterdir()):
+                return int(child)
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def log_that_takes_nothing(kind: str) -> Iterator[int]:
+    """Open a file descriptor that takes nothing; the one that is "closed" is not to be used."""
+    if kind in ("closed", "full disk"):
+        with Path("/dev/full").open("wb") as full:
+            yield full.fileno()
+        return
+    read, written = os.pipe()
+    if kind == "no reader":
+        os.close(read)
+    else:
+        size = fcntl.fcntl(written, fcntl.F_GETPIPE_SZ)
+        os.write(written, bytes(size))
+    yield written
+    os.close(written)
+    if kind != "no reader":
+        os.close(read)
+
+
 @contextlib.contextmanager
 def closing_handle(handle: int) -> Iterator[None]:
     try:
