@@ -26,11 +26,7 @@ exit status: 0 done, 1 a bug, 2 wrong usage, 3 not on EC2, 4 EC2 said it only in
 def main(arguments: Sequence[str], terminal: Terminal) -> int:
     """Run one command and return its exit status."""
     log = Log(terminal.err, debug="--debug" in arguments, kmsg=terminal.kmsg)
-    try:
-        return _guarded(lambda: _run(arguments, terminal, log), log)
-    except SystemExit as done:  # --help and --version
-        terminal.out.flush()
-        return int(done.code or 0)
+    return _guarded(lambda: _run(arguments, terminal, log), log)
 
 
 def _guarded(run: Callable[[], int], log: Log) -> int:
@@ -67,7 +63,11 @@ def _run(arguments: Sequence[str], terminal: Terminal, log: Log) -> int:
     said, flags = named(arguments)
     name = said or "apply"
     command = COMMANDS[name]
-    given = _parser(said, command).parse_args(flags)
+    try:
+        given = _parser(said, command).parse_args(flags)
+    except SystemExit as done:  # --help and --version
+        terminal.print([])
+        return int(done.code or 0)
     settings, waited = Settings(), 0.0
     if command.has_settings:
         settings = options.settings(given, terminal.environ)

@@ -57,11 +57,14 @@ def console() -> None:
         os._exit(status)
     from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - as said above
 
-    try:
-        sys.exit(_main(Terminal(os.environ, sys.stdout, sys.stderr)))
-    except BrokenPipeError:
-        # `show | head`: whoever reads has read enough. Python would flush again on its way out.
-        os._exit(128 + signal.SIGPIPE)
+    status = _main(Terminal(os.environ, sys.stdout, sys.stderr))
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # Python would try once more on its way out, and end with a status of its own.
+            os._exit(status)
+    sys.exit(status)
 
 
 def _open_what_is_closed() -> None:
@@ -100,8 +103,6 @@ def _boot(run_for: watchdog.RunFor, device: str) -> int:
         from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - as said above
 
         return _main(Terminal(os.environ, sys.stdout, sys.stderr, run_for, device, lean.load))
-    except BrokenPipeError:
-        raise  # `clean --dry-run | head`: who reads has read enough
     except Exception as bug:
         _broken(bug, device)  # `cli`, which says such things, was not reached
         raise
@@ -124,4 +125,7 @@ def _main(terminal: Terminal) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What tags hold, a terminal's encoding may not have.
         sys.stdout.reconfigure(errors="backslashreplace")
-    return cli.main(sys.argv[1:], terminal)
+    try:
+        return cli.main(sys.argv[1:], terminal)
+    except BrokenPipeError:
+        return 128 + signal.SIGPIPE  # `show | head`: whoever reads has read enough

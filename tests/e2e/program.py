@@ -50,9 +50,16 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def measured_environment(**variables: str) -> dict[str, str]:
-    """Return the same with coverage, which takes as long as the run, and imports more."""
+    """Return the same with coverage, which takes as long as the run, and imports more.
+
+    Without PYTHONUNBUFFERED: nothing would be left to be written when the program ends.
+    """
     kept = os.environ.items()
-    return {name: text for name, text in kept if not name.lower().endswith("_proxy")} | variables
+    return {
+        name: text
+        for name, text in kept
+        if not name.lower().endswith("_proxy") and name != "PYTHONUNBUFFERED"
+    } | variables
 
 
 def unmeasured(environ: Mapping[str, str]) -> dict[str, str]:

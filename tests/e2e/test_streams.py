@@ -80,12 +80,15 @@ def test_an_output_that_is_closed_is_no_bug(
     assert "bug" not in done.stderr
 
 
-def test_a_reader_that_has_read_enough_is_no_bug(disk: MachineDisk, imds: FakeImds) -> None:
+@pytest.mark.parametrize("command", ["show", "plan", "status", "demo", "--help", "--version"])
+def test_a_reader_that_has_read_enough_is_no_bug(
+    disk: MachineDisk, imds: FakeImds, command: str
+) -> None:
     read, written = os.pipe()
     os.close(read)
     try:
         done = subprocess.run(
-            program.command("show", "--root", str(disk.root)),
+            program.command(command, *root_for(command, disk)),
             env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
             stdout=written,
             stderr=subprocess.PIPE,
@@ -99,14 +102,13 @@ def test_a_reader_that_has_read_enough_is_no_bug(disk: MachineDisk, imds: FakeIm
     assert "Exception" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["show", "plan", "status", "demo"])
+@pytest.mark.parametrize("command", ["show", "plan", "status", "demo", "--help", "--version"])
 def test_a_full_disk_under_what_is_printed_is_no_bug(
     disk: MachineDisk, imds: FakeImds, command: str
 ) -> None:
-    root = [] if command == "demo" else ["--root", str(disk.root)]
     with Path("/dev/full").open("w", encoding="ascii") as full:
         done = subprocess.run(
-            program.command(command, *root),
+            program.command(command, *root_for(command, disk)),
             env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
             stdout=full,
             stderr=subprocess.PIPE,
@@ -116,6 +118,21 @@ def test_a_full_disk_under_what_is_printed_is_no_bug(
     assert done.returncode == 5
     assert "standard output cannot be written (No space left on device)" in done.stderr
     assert "bug" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize(("command", "status"), [("show", 0), ("plan", 10), ("demo", 0)])
+def test_a_log_that_cannot_be_written_is_not_in_the_status(
+    disk: MachineDisk, imds: FakeImds, dead_end: int, command: str, status: int
+) -> None:
+    done = subprocess.run(
+        program.command(command, *root_for(command, disk)),
+        env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+        stdout=subprocess.DEVNULL,
+        stderr=dead_end,
+        check=False,
+    )
+    assert done.returncode == status
 
 
 @pytest.mark.parametrize("command", ["show", "plan", "apply"])
