@@ -70,9 +70,9 @@ class Counted:
     modules: frozenset[str]
 
     def packages(self) -> set[str]:
-        """Return the packages that are not of the standard library."""
+        """Return the packages that are not of the standard library, nor of Python's packager."""
         tops = {name.partition(".")[0] for name in self.modules if not name.startswith("_")}
-        return tops - sys.stdlib_module_names - {"cython_runtime"}
+        return tops - sys.stdlib_module_names - {"cython_runtime", "sitecustomize"}
 
 
 def counted(root: Path, *arguments: str, **variables: str) -> Counted:
