@@ -129,7 +129,7 @@ def _arguments(items: Sequence[str]) -> Iterator[str]:
         yield "# The arguments that reach dockerd, through a real bash:"
         script = "printf '%s\\0' " + " ".join(items)
         done = subprocess.run(  # noqa: S603 - our own quoting, shown at work
-            [bash, "-c", script], capture_output=True, check=True
+            [bash, "-c", script], capture_output=True, check=True, env={}
         )
         words = [word.decode("utf-8") for word in done.stdout.split(b"\0")[:-1]]
     for word in words:

@@ -72,6 +72,16 @@ def test_it_shows_the_arguments_that_come_out_of_bash(story: list[str]) -> None:
     ]
 
 
+def test_the_bash_is_as_rancheros_starts_it_whatever_the_users_shell_is_told(
+    story: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    profile = tmp_path / "profile"
+    profile.write_text("echo hello\n")
+    monkeypatch.setenv("BASH_ENV", str(profile))
+    title = "The arguments that reach dockerd"
+    assert after(played(), title) == after(story, title)
+
+
 def test_without_bash_it_shows_the_items_as_they_are_written(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
