@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from docs import boots, definitions
+from docs.commands import commands
 from docs.definitions import CloudConfig
+from docs.pages import Page
+from rancheros_ec2_metadata import __version__
 from rancheros_ec2_metadata.rancheros import disk as paths
 
 TAGS = {
@@ -47,6 +50,13 @@ def test_with_tokens_required_the_tag_names_the_machine_and_the_user_data_can_be
         machine.boot()
         assert machine.docker_labels() == LABELS
         assert machine.layers.get(("hostname",)) == "web-1"
+
+
+def test_the_archive_that_is_baked_has_the_name_that_the_service_asks_for() -> None:
+    page = Page("docs/baking-an-image.md")
+    (made,) = (line for line in commands(page) if line.startswith("make preload"))
+    wanted = from_page(page.name).services[definitions.NAME]["image"]
+    assert made == f"make preload IMAGE={wanted.removesuffix(f':{__version__}')}"
 
 
 def test_a_run_by_cron_has_the_flags_of_the_boot_and_changes_only_what_has_changed(
