@@ -401,6 +401,12 @@ def test_a_ca_bundle_that_is_not_there_is_an_error(endpoint: Endpoint) -> None:
             "https://ec2.eu-central-1.amazonaws.moon",
         ),
         (
+            Identity(INSTANCE_ID, "eu-central-1", partition=None),
+            "amazonaws.moon",
+            ApiSettings(),
+            "https://ec2.eu-central-1.amazonaws.com",
+        ),
+        (
             Identity(INSTANCE_ID, "xx-moon-1", partition="aws-moon"),
             "evil.example/x?",
             ApiSettings(),
