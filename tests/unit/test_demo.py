@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -99,6 +100,24 @@ def test_colours_change_nothing_but_colours(story: list[str]) -> None:
     # Two boots differ in the times, and in the port of the fake.
     varying = re.compile(r"\d{4}-\S+|127\.0\.0\.1:\d+|[\d.]+ m?s\b")
     assert [varying.sub("", line) for line in plain] == [varying.sub("", line) for line in story]
+
+
+def test_on_a_terminal_it_is_coloured() -> None:
+    ours, its = os.openpty()
+    with (
+        os.fdopen(ours, "rb", buffering=0) as shown,
+        subprocess.Popen(
+            [sys.executable, "-m", "rancheros_ec2_metadata", "demo"], stdin=its, stdout=its
+        ) as running,
+    ):
+        os.close(its)
+        seen = b""
+        # A terminal whose last program has ended is an error to its reader.
+        with contextlib.suppress(OSError):
+            while read := shown.read(4096):
+                seen += read
+    assert running.returncode == 0
+    assert b'\x1b[32m+ "rancher": {\x1b[0m' in seen
 
 
 def test_it_needs_no_settings_no_tools_and_leaves_nothing_behind(tmp_path: Path) -> None:

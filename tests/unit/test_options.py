@@ -1,11 +1,14 @@
 import argparse
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from rancheros_ec2_metadata import options
 from rancheros_ec2_metadata.commands.table import COMMANDS
-from rancheros_ec2_metadata.errors import UsageError
+from rancheros_ec2_metadata.errors import SEVERITY, ExitStatus, UsageError
+from rancheros_ec2_metadata.plan.kept import Outcome
 from rancheros_ec2_metadata.settings import EnvPrefix, Settings, TagMapping
 
 
@@ -200,3 +203,47 @@ def test_the_reference_has_every_flag_of_single_commands() -> None:
         flags = [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001 - argparse tells them nowhere else
         missing += [f"{name} {flag}" for flag in flags if not any(flag in row for row in rows)]
     assert missing == []
+
+
+def section(title: str) -> str:
+    """Return a section of the reference."""
+    text = (Path(__file__).parents[2] / "docs/reference.md").read_text("utf-8")
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_the_reference_has_every_command_and_no_other() -> None:
+    rows = re.findall(r"^\| (?:\(none\), )?`([a-z-]+)", section("Commands"), re.MULTILINE)
+    assert set(rows) == set(COMMANDS)
+
+
+def test_the_reference_has_every_exit_status_and_which_of_several_counts() -> None:
+    said = section("Exit statuses")
+    assert re.findall(r"^\| (\d+) \|", said, re.MULTILINE) == [f"{one:d}" for one in ExitStatus]
+    assert f"in the order {', '.join(f'{one:d}' for one in SEVERITY)} counts" in said
+
+
+def test_the_reference_and_the_help_say_what_the_defaults_are() -> None:
+    settings = Settings()
+    defaults = {
+        "--tag-prefix": ";".join(settings.label_prefixes),
+        "--deadline": f"{settings.deadline:g}",
+        "--splay": f"{settings.splay:g}",
+    }
+    rows = section("Flags and variables of the run")
+    in_rows = re.findall(
+        r"^\| .*(--[a-z-]+).*?` \| .*Default `?([\w.]*\w\.?)`?", rows, re.MULTILINE
+    )
+    in_help = {
+        option.flags[-1]: found[1]
+        for option in options.OPTIONS
+        if (found := re.search(r"\(default ([\w.]+)", option.help))
+    }
+    assert dict(in_rows) == defaults
+    assert in_help == defaults
+
+
+@pytest.mark.parametrize("page", ["docs/reference.md", "README.md"])
+def test_the_pages_name_every_outcome(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text("utf-8")
+    said = text.partition("`EC2_METADATA_STATUS` ")[2].partition("\n\n")[0].partition("none`")
+    assert re.findall(r"`([a-z]+)`", "".join(said[:2])) == list(get_args(Outcome))
