@@ -16,6 +16,7 @@ from rancheros_ec2_metadata.records import dataclass
 EXPANDED = "\0"
 
 _SPECIAL = {";": "a ;", "&": "an &", "|": "a |", "<": "a <", ">": "a >", "(": "a (", ")": "a )"}
+_QUOTING = "'\"\\`$"
 _ANSI_C = re.compile(
     rb"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})|c(.)|(.))",
     re.DOTALL,
@@ -94,26 +95,35 @@ class _Reader:
         return NotWordsError(self._index, reason)
 
     def _word(self) -> str:
-        text = ""
+        text = bare = ""
         while (c := self._peek()) and c not in " \t":
             self._at += 1
-            if c in _SPECIAL:
-                raise self._wrong(_SPECIAL[c])
-            if c == "\n":
+            text += self._part(c)
+            bare += " " if c in _QUOTING else c
+        if not _has_expanding_braces(bare):
+            return text
+        option, equals, _ = bare.partition("=")
+        if option == "--label" or "{" in option or not equals:
+            raise self._wrong("braces that bash expands")
+        return f"{option}={EXPANDED}"  # more words than one, but none of them sets a label
+
+    def _part(self, c: str) -> str:
+        if c in _SPECIAL:
+            raise self._wrong(_SPECIAL[c])
+        match c:
+            case "\n":
                 raise self._wrong("a line break")
-            if c == "'":
-                text += self._until("'")
-            elif c == '"':
-                text += self._double_quoted()
-            elif c == "\\":
-                text += self._escaped()
-            elif c == "`":
-                text += self._backquoted()
-            elif c == "$":
-                text += self._dollar(quoted=False)
-            else:
-                text += c
-        return text
+            case "'":
+                return self._until("'")
+            case '"':
+                return self._double_quoted()
+            case "\\":
+                return self._escaped()
+            case "`":
+                return self._backquoted()
+            case "$":
+                return self._dollar(quoted=False)
+        return c
 
     def _until(self, end: str) -> str:
         close = self._item.find(end, self._at)
@@ -200,6 +210,26 @@ class _Reader:
         raw = self._item[start : self._at].encode("utf-8", "surrogatepass")
         self._at += 1
         return _ANSI_C.sub(_ansi_c_escape, raw).decode("utf-8", "surrogateescape")
+
+
+def _has_expanding_braces(bare: str) -> bool:
+    """Tell whether bash may make several words of one: ``{a,b}``, ``{1..3}``, and ``{a},b}``.
+
+    Args:
+        bare: the word, with a space for each part that is quoted or expanded in another way.
+    """
+    for start in (at for at, c in enumerate(bare) if c == "{"):
+        depth, parts = 0, 1
+        for at in range(start + 1, len(bare)):
+            if bare[at] == "{":
+                depth += 1
+            elif bare[at] == "}" and depth:
+                depth -= 1
+            elif bare[at] == "}" and parts > 1:
+                return True
+            elif not depth and bare.startswith((",", ".."), at):
+                parts += 1
+    return False
 
 
 def _ansi_c_escape(match: re.Match[bytes]) -> bytes:

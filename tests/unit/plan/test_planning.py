@@ -271,6 +271,7 @@ def test_what_is_not_plain_is_refused_by_name_and_untouched(text: str) -> None:
         ({"boot": 'EXTRA_CMDLINE: "rancher.docker.extra_args=[-D]"'}, "EXTRA_CMDLINE"),
         ({"boot": "rancher: {docker: {extra_args: ['a;b']}}"}, "a ;"),
         ({"boot": 'rancher: {docker: {extra_args: ["a\'b"]}}'}, "an open '"),
+        ({"boot": "rancher: {docker: {extra_args: ['--label={docker.role,x}=y']}}"}, "braces"),
         ({"daemon_json": '{"labels": []}'}, "daemon.json"),
     ],
 )
