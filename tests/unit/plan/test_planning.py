@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -316,16 +318,31 @@ ITEM = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=1
 )
 KEY = st.sampled_from(["docker.a", "docker.b", "docker.c"])
 TAGS = st.dictionaries(KEY, st.text(max_size=8), max_size=3)
-WORDS = st.lists(
-    st.one_of(ITEM, st.builds("--label={}={}".format, KEY, st.sampled_from("xy"))), max_size=5
+# Most printable text is no shell words, and beside such an item no label is set.
+PLAIN = st.text("ab-= \t", min_size=1, max_size=8).map("-{}".format) | st.sampled_from(
+    [" --debug", "--mtu 1400 ", "--x='a b'"]
+)
+SET = st.builds("docker.{}={}".format, st.sampled_from("abc"), st.sampled_from("xy"))
+LABEL = st.one_of(
+    SET.map(lambda pair: [f"--label={pair}"]),
+    SET.map(lambda pair: [f"--label '{pair}'"]),
+    SET.map(lambda pair: ["--label", pair]),
+)
+GROUPS = st.lists(st.one_of(PLAIN.map(lambda item: [item]), LABEL), max_size=5) | st.lists(
+    st.one_of(ITEM.map(lambda item: [item]), LABEL), max_size=5
 )
 
 
-@any_of(WORDS, st.booleans(), st.lists(TAGS, min_size=1, max_size=3))
+def without_labels(items: Sequence[str]) -> list[str]:
+    return [item for item in items if not re.match(r"--label\b|docker\.[abc]=[xy]$", item)]
+
+
+@any_of(GROUPS, st.booleans(), st.lists(TAGS, min_size=1, max_size=3))
 @settings(max_examples=200, deadline=None)
 def test_any_users_list_survives_any_runs_and_comes_back_whole(
-    items: list[str], in_cloud_config: bool, runs: list[dict[str, str]]
+    groups: list[list[str]], in_cloud_config: bool, runs: list[dict[str, str]]
 ) -> None:
+    items = [item for group in groups for item in group]
     text = json.dumps({"rancher": {"docker": {"extra_args": items}}}).replace("$", "\\u0024")
     before = disk(**{"cloud_config" if in_cloud_config else "boot": text})
     after = before
@@ -334,10 +351,7 @@ def test_any_users_list_survives_any_runs_and_comes_back_whole(
         again, second = run(after, tags)
         assert again.files == after.files
         assert second.changes == ()
-        kept = [item for item in items if not item.startswith("--label=docker.")]
-        assert [i for i in arguments(after) if not i.startswith("--label=")] == [
-            i for i in kept if not i.startswith("--label=")
-        ]
+        assert without_labels(arguments(after)) == without_labels(items)
         assert len(set(done.labels)) == len(done.labels)
     assert run(after, {})[0].files == before.files
 
