@@ -24,6 +24,7 @@ from rancheros_ec2_metadata.scratch import scratch
 from rancheros_ec2_metadata.settings import ImdsSettings, Settings, TagMapping
 
 _WIDTH = 80
+_ENDING = 16  # characters
 _SECONDS = 30.0
 _TAGS = {
     "docker.environment": "production",
@@ -89,7 +90,7 @@ def _opening() -> Iterator[str]:
     for key, value in _TAGS.items():
         yield f"  {key:20} {value}"
     flags = " ".join(f"-l {mapping}" for mapping in _MAPPINGS)
-    yield f"# Its user-data has extra_args: [--debug]. The run, with {flags}:"
+    yield f"# Its user-data: extra_args [--debug]. The run, with {flags}"
 
 
 def _files(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Iterator[str]:
@@ -137,8 +138,10 @@ def _arguments(items: Sequence[str]) -> Iterator[str]:
 
 
 def _drawn(lines: Iterable[str], *, colour: bool) -> Iterator[str]:
-    """Yield the lines, cut to the width of the screen."""
+    """Yield the lines, of long ones the beginning and the end: a status stands there."""
     for line in lines:
-        cut = line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
+        cut = line
+        if len(line) > _WIDTH:
+            cut = f"{line[: _WIDTH - _ENDING - 1]}…{line[-_ENDING:]}"
         code = _COLOURS.get(line[:1])
         yield f"\x1b[{code}m{cut}\x1b[0m" if colour and code else cut

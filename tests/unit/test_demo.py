@@ -41,6 +41,7 @@ def test_it_fits_a_terminal(story: list[str]) -> None:
 def test_it_ends_as_a_boot_that_went_well(story: list[str]) -> None:
     (last,) = (line for line in story if line.startswith("ec2-metadata: complete: "))
     assert "3 labels" in last
+    assert last.endswith("; exit 0")
 
 
 def test_it_shows_the_file_that_was_written_as_a_diff(story: list[str]) -> None:
