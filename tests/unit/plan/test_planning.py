@@ -10,6 +10,7 @@ from hypothesis import given as any_of
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from candied_emitter import emitted
 from machine import os_config
 from rancheros_ec2_metadata.errors import ExitStatus, worst
 from rancheros_ec2_metadata.plan import local
@@ -234,6 +235,24 @@ def test_labels_of_the_users_come_back_after_ros_has_written_the_file_anew() -> 
     anew = {"rancher": {"docker": {"extra_args": items}}}
     after, _ = run(during.with_files({paths.CLOUD_CONFIG: json.dumps(anew).encode()}), {})
     assert arguments(after) == ["--debug", "--mtu 1400", "--new", "--label=docker.role=db"]
+    assert paths.STATE not in after.files
+
+
+@pytest.mark.parametrize("then", [{"docker.role": "other", "docker.x": "y"}, LABELS, {}])
+@pytest.mark.parametrize("text", [text for text in CLOUD_CONFIGS if "|" not in text])
+def test_a_file_that_ros_has_written_anew_takes_other_labels_and_gives_all_back(
+    text: str, then: dict[str, str]
+) -> None:
+    before = disk(cloud_config=text)
+    during, _ = run(before, LABELS)
+    tree = stack(during, releases.of(during)).only(paths.CLOUD_CONFIG).merged
+    anew = emitted({**tree, "added": "by the system"}).encode()
+    other, _ = run(during.with_files({paths.CLOUD_CONFIG: anew}), then)
+    assert sorted(arguments(other)) == sorted(arguments(run(before, then)[0]))
+    assert run(other, then)[1].changes == ()
+    after, _ = run(other, {})
+    assert sorted(arguments(after)) == sorted(arguments(before))
+    assert b"by the system" in after.files[paths.CLOUD_CONFIG]
     assert paths.STATE not in after.files
 
 
