@@ -76,7 +76,8 @@ def constraint_can_name(key: str) -> bool:
 
 def is_reserved(key: str) -> bool:
     """Tell whether a label of this key would stop Docker."""
-    return key.lower().startswith(_RESERVED)
+    # Docker lowers it with Go's strings.ToLower, for which a dotted capital I is an i and no more.
+    return key.replace("\u0130", "i").lower().startswith(_RESERVED)
 
 
 def refused(tag: str) -> str | None:

@@ -37,7 +37,12 @@ def test_docker_tags_are_labels_with_their_keys_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", "a=b", "com.docker.x", "IO.Docker.y", "org.dockerproject.z", "Com.DOCKER.x"]
+    "key",
+    [
+        *("", "a=b", "com.docker.x", "IO.Docker.y", "org.dockerproject.z", "Com.DOCKER.x"),
+        # Go, in which Docker is written, has one small letter for each of these.
+        *("\u0130o.docker.x", "com.doc\u212aer.x"),
+    ],
 )
 def test_a_key_that_would_stop_docker_is_refused_by_name(key: str) -> None:
     found = mapped(Settings(label_prefixes=("",)), {key: "x", "ok": "y"})
