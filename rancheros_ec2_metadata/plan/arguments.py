@@ -59,7 +59,11 @@ def _labels(items: Sequence[str], quoting: Quoting) -> list[_Label]:
 def _options(
     items: Sequence[str], name: str, quoting: Quoting
 ) -> list[tuple[str, tuple[shell.Word, ...]]]:
-    """Return the values that ``items`` give an option, ``name=value`` or ``name value``."""
+    """Return the values that ``items`` give an option, ``name=value`` or ``name value``.
+
+    Raises:
+        NotWordsError: an item does not read as shell words, or braces may give that option.
+    """
     if quoting == "raw":
         words = [shell.Word(i, 0, len(item), item) for i, item in enumerate(items)]
     else:
@@ -67,11 +71,20 @@ def _options(
     found: list[tuple[str, tuple[shell.Word, ...]]] = []
     left = iter(words)
     for word in left:
+        _check_braces(word, f"{name}=")
         if word.text.startswith(name + "="):
             found.append((word.text[len(name) + 1 :], (word,)))
         elif word.text == name and (value := next(left, None)) is not None:
+            _check_braces(value, "")
             found.append((value.text, (word, value)))
     return found
+
+
+def _check_braces(word: shell.Word, start: str) -> None:
+    """Raise where bash makes several words of one, and one of them may begin with ``start``."""
+    if word.forks_at is not None and start.startswith(word.text[: word.forks_at][: len(start)]):
+        reason = "braces, of which bash makes several words"
+        raise shell.NotWordsError(word.item, reason, "write each label as an item of its own")
 
 
 def labels(items: Sequence[str], quoting: Quoting) -> list[tuple[str, str]]:

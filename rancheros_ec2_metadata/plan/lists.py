@@ -149,7 +149,7 @@ def _not_ours_to_write(user: UserList, quoting: Quoting) -> str | None:
         arguments.label_keys(user.items, quoting)
     except shell.NotWordsError as wrong:
         item = f"item {shown(arguments.named(user.items[wrong.item]))}"
-        return f"{item} has {wrong.reason}: what follows may never reach Docker; quote it"
+        return f"{item} has {wrong.reason}: {wrong.so}"
     for item in user.items:
         if reason := document.uncarriable_item(item):
             return f"item {shown(arguments.named(item))}: {reason}"

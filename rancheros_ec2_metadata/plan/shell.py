@@ -17,6 +17,7 @@ EXPANDED = "\0"
 
 _SPECIAL = {";": "a ;", "&": "an &", "|": "a |", "<": "a <", ">": "a >", "(": "a (", ")": "a )"}
 _QUOTING = "'\"\\`$"
+_CLOSING = {"(": ")", "{": "}", "[": "]"}
 _ANSI_C = re.compile(
     rb"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})|c(.)|(.))",
     re.DOTALL,
@@ -40,21 +41,26 @@ class Word:
     """One word of an item, and where in the item it stands.
 
     ``text`` is what dockerd is given, with :data:`EXPANDED` for each part only bash can know.
+    ``forks_at`` is where in it braces begin of which bash makes several words; None without such.
     """
 
     item: int
     start: int
     end: int
     text: str
+    forks_at: int | None = None
 
 
 class NotWordsError(ValueError):
     """An item is more, or less, than plain words: what follows it may not reach dockerd."""
 
-    def __init__(self, item: int, reason: str) -> None:
+    def __init__(
+        self, item: int, reason: str, so: str = "what follows may never reach Docker; quote it"
+    ) -> None:
         super().__init__(reason)
         self.item = item
         self.reason = reason
+        self.so = so
 
 
 def words(items: Sequence[str]) -> list[Word]:
@@ -85,8 +91,8 @@ class _Reader:
             if self._peek() == "#":
                 raise self._wrong("a comment")
             start = self._at
-            text = self._word()
-            found.append(Word(self._index, start, self._at, text))
+            text, bare = self._word()
+            found.append(Word(self._index, start, self._at, text, _forks_at(bare)))
 
     def _peek(self) -> str:
         return self._item[self._at : self._at + 1]
@@ -94,18 +100,14 @@ class _Reader:
     def _wrong(self, reason: str) -> NotWordsError:
         return NotWordsError(self._index, reason)
 
-    def _word(self) -> str:
+    def _word(self) -> tuple[str, str]:
+        """Return a word's text, and the same with a space for each character that was quoted."""
         text = bare = ""
         while (c := self._peek()) and c not in " \t":
             self._at += 1
             text += self._part(c)
-            bare += " " if c in _QUOTING else c
-        if not _has_expanding_braces(bare):
-            return text
-        option, equals, _ = bare.partition("=")
-        if option == "--label" or "{" in option or not equals:
-            raise self._wrong("braces that bash expands")
-        return f"{option}={EXPANDED}"  # more words than one, but none of them sets a label
+            bare = bare.ljust(len(text)) if c in _QUOTING else bare + c
+        return text, bare
 
     def _part(self, c: str) -> str:
         if c in _SPECIAL:
@@ -175,8 +177,8 @@ class _Reader:
         if c == '"' and not quoted:
             self._at += 1
             return self._double_quoted()
-        if c in ("(", "{") and c:
-            self._nested(c, {"(": ")", "{": "}"}[c])
+        if c in _CLOSING:
+            self._nested(c, _CLOSING[c])
             return EXPANDED
         if name := _NAME.match(self._item, self._at):
             self._at = name.end()
@@ -212,11 +214,13 @@ class _Reader:
         return _ANSI_C.sub(_ansi_c_escape, raw).decode("utf-8", "surrogateescape")
 
 
-def _has_expanding_braces(bare: str) -> bool:
-    """Tell whether bash may make several words of one: ``{a,b}``, ``{1..3}``, and ``{a},b}``.
+def _forks_at(bare: str) -> int | None:
+    """Return where braces begin that bash makes several words of: ``{a,b}``, ``{1..3}``, ``{a},b}``.
+
+    None where there are none. Some that bash leaves as they are (``{ab..c}``) are among them.
 
     Args:
-        bare: the word, with a space for each part that is quoted or expanded in another way.
+        bare: the word, with a space for each character that is quoted or expanded in another way.
     """
     for start in (at for at, c in enumerate(bare) if c == "{"):
         depth, parts = 0, 1
@@ -226,10 +230,10 @@ def _has_expanding_braces(bare: str) -> bool:
             elif bare[at] == "}" and depth:
                 depth -= 1
             elif bare[at] == "}" and parts > 1:
-                return True
+                return start
             elif not depth and bare.startswith((",", ".."), at):
                 parts += 1
-    return False
+    return None
 
 
 def _ansi_c_escape(match: re.Match[bytes]) -> bytes:

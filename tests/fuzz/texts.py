@@ -52,6 +52,8 @@ ITEMS: tuple[tuple[str, ...], ...] = (
     ("# a comment",),
     ("--open='quote",),
     ("a; echo b",),
+    ("--label={user.d=1,docker.role=of-the-user}",),
+    ("--log-opt={labels=docker.role,max-file=2}",),
     ("--label=user.c=ü",),
     ("",),
     ("null",),

@@ -42,6 +42,7 @@ def arguments_read(file: File) -> Iterator[Found]:
         for index, item in enumerate(file.docker_items(key)):
             line, name = file.line(*DOCKER, key, index), shown(arguments.named(item))
             try:
+                arguments.label_keys([item], file.release.quoting)
                 starts = [word.text[:8] for word in shell.words([item])]
             except shell.NotWordsError as wrong:
                 yield Found(line, f"the item {name} has {wrong.reason}")

@@ -29,6 +29,7 @@ def test_args_that_leave_out_daemon_are_found_where_they_are_read() -> None:
         "--debug; reboot",
         "--debug # a comment",
         "--label=motto=hello world",
+        "--label={a=b,c=d}",
         "(a)",
     ],
 )

@@ -293,6 +293,10 @@ def test_what_is_not_plain_is_refused_by_name_and_untouched(text: str) -> None:
         ({"boot": "rancher: {docker: {extra_args: ['a;b']}}"}, "a ;"),
         ({"boot": 'rancher: {docker: {extra_args: ["a\'b"]}}'}, "an open '"),
         ({"boot": "rancher: {docker: {extra_args: ['--label={docker.role,x}=y']}}"}, "braces"),
+        ({"boot": 'rancher: {docker: {extra_args: ["--label={docker.role=a,b=c}"]}}'}, "braces"),
+        ({"boot": 'rancher: {docker: {extra_args: ["--label=n=x{1..3}"]}}'}, "braces"),
+        ({"boot": 'rancher: {docker: {extra_args: ["-D {--label=a=b,--ipv6}"]}}'}, "braces"),
+        ({"boot": 'rancher: {docker: {extra_args: [--label, "{a=b,c=d}"]}}'}, "braces"),
         ({"daemon_json": '{"labels": []}'}, "daemon.json"),
     ],
 )
@@ -305,6 +309,15 @@ def test_where_no_label_can_be_set_that_is_named_and_variables_are(
     assert worst(note.status for note in done.notes) is ExitStatus.FILES
     assert any(named in note.text for note in done.notes)
     assert stack(after, releases.of(after)).environment()["A"] == "b"
+
+
+@pytest.mark.parametrize(
+    "item", ["--log-opt={max-size=1m,max-file=2}", "'--label={a=b,c=d}'", "--label=a={b}"]
+)
+def test_braces_that_make_no_label_are_no_obstacle(item: str) -> None:
+    before = disk(boot=json.dumps({"rancher": {"docker": {"extra_args": [item]}}}))
+    after, _ = run(before, LABELS)
+    assert arguments(after) == [item, "--label=docker.role=web"]
 
 
 def test_a_label_that_a_list_out_of_reach_sets_is_left_out_and_the_others_are_not() -> None:
