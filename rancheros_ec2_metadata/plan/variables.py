@@ -57,9 +57,7 @@ class _Chosen:
             self._notes.append(warning(text, LeftOut(place.kind, name, reason, source)))
             return
         if name in self.values:
-            former, reason = self.sources[name], f"it gives way to {source}"
-            text = f"variable {name}: {former} gives way to {source}"
-            self._notes.append(info(text, LeftOut("variable", name, reason, former)))
+            self._notes.append(_gives_way(name, self.sources[name], source))
         self.values[name] = value
         self.sources[name] = source
 
@@ -109,6 +107,11 @@ def no_tag(kind: Kind, target: str, source: Source) -> Note:
     )
 
 
+def _gives_way(name: str, former: Source, source: Source) -> Note:
+    left_out = LeftOut("variable", name, f"it gives way to {source}", former)
+    return info(f"variable {name}: {former} gives way to {source}", left_out)
+
+
 def _refused(name: str, value: str) -> str | None:
     if name in PROXY_NAMES and not _PROXY_VALUE.fullmatch(value):
         return "a proxy setting may only hold A-Za-z0-9._~:/@,*%+=[]-"
@@ -118,7 +121,10 @@ def _refused(name: str, value: str) -> str | None:
 def _by_prefix(
     prefixes: Iterable[EnvPrefix], tags: Mapping[str, str], notes: list[Note]
 ) -> dict[str, str]:
-    """Return the tag for each variable that a prefix makes; a later prefix wins."""
+    """Return the tag for each variable that a prefix makes; a later prefix wins.
+
+    The metadata's names steer the AWS tools: a prefix that is their beginning makes none of them.
+    """
     found: dict[str, str] = {}
     for prefix in prefixes:
         wanted: dict[str, list[str]] = {}
@@ -128,7 +134,8 @@ def _by_prefix(
             ):
                 continue
             name = prefix.variable(tag)
-            if name in NEVER_FROM_TAGS | PROXY_NAMES | {STATUS_VARIABLE}:
+            steers = name in NEVER_FROM_TAGS | PROXY_NAMES | {STATUS_VARIABLE}
+            if steers or name.startswith("AWS_"):
                 reason = f"{name} is not for a prefix to set"
                 notes.append(_not_by_prefix(tag, name, reason))
             else:
@@ -141,7 +148,10 @@ def _by_prefix(
                 if tag not in winners[:1]
             )
             if winners:
-                found[name] = winners[0]
+                former = found.setdefault(name, winners[0])
+                if former != winners[0]:
+                    found[name] = winners[0]
+                    notes.append(_gives_way(name, Source("tag", former), Source("tag", winners[0])))
     return found
 
 

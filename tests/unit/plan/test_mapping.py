@@ -108,8 +108,15 @@ def test_of_two_tags_meeting_in_a_name_that_neither_spells_none_is_set() -> None
     assert warned(found, "'e.x-y'")
 
 
+def test_of_two_prefixes_meeting_in_a_name_the_later_wins_and_the_loser_is_named() -> None:
+    settings = Settings(env_prefixes=(EnvPrefix("a.", "X_"), EnvPrefix("b.", "X_")))
+    found = mapped(settings, {"a.k": "1", "b.k": "2", "a.alone": "3"})
+    assert (found.variables["X_K"], found.variables["X_ALONE"]) == ("2", "3")
+    assert [note.text for note in found.notes] == ["variable X_K: tag 'a.k' gives way to tag 'b.k'"]
+
+
 def test_a_prefix_never_sets_what_steers_the_system_or_is_a_shell_script() -> None:
-    for name in NEVER_FROM_TAGS | PROXY_NAMES | {"EC2_METADATA_STATUS"}:
+    for name in NEVER_FROM_TAGS | PROXY_NAMES | {"EC2_METADATA_STATUS", "AWS_SECRET_ACCESS_KEY"}:
         prefix = EnvPrefix("e.", name[0])
         tag = "e." + name[1:]
         found = mapped(Settings(env_prefixes=(prefix,)), {tag: "evil"})
