@@ -92,8 +92,8 @@ class Store:
         target = self._at(change.path)
         temporary = _temporary(target)
         with _named(change.path, "could not be written"):
-            if change.path == paths.DROP_IN and not target.parent.is_symlink():
-                target.parent.mkdir(mode=0o755, exist_ok=True)
+            if change.path == paths.DROP_IN:
+                _make_folder(target.parent)
             like = self._check(change)
             try:
                 self._fill(temporary, content, like)
@@ -182,6 +182,12 @@ def _try_lock(handle: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _make_folder(folder: Path) -> None:
+    if not os.path.lexists(folder):
+        folder.mkdir(mode=0o755, exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

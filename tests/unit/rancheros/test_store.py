@@ -151,9 +151,17 @@ def test_a_file_is_on_the_disk_before_its_name_and_its_name_before_the_next_file
     monkeypatch.setattr(Path, "unlink", unlinked)
     Store(root).write(FileChange(paths.STATE, None, b"new"))
     Store(root).write(FileChange(paths.STATE, b"new", None))
+    Store(root).write(FileChange(paths.DROP_IN, None, b"new"))
+    Store(root).write(FileChange(paths.DROP_IN, b"new", b"new"))
+    drop_in = (
+        *("synced .ec2-metadata.tmp.zz-ec2-metadata.yml", "replaced zz-ec2-metadata.yml"),
+        "synced cloud-config.d",
+    )
     assert done == [
         *("synced .ec2-metadata.tmp.ec2-metadata.json", "replaced .ec2-metadata.json"),
         *("synced conf", "removed .ec2-metadata.json", "synced conf"),
+        *("synced conf", *drop_in),  # the folder is new, and a name too
+        *drop_in,
     ]
 
 
