@@ -153,6 +153,10 @@ class _Editor:
         at, former = found.path, cloud_config.span(text, found.path)
         if edit is not None and _still(text, edit):
             at, former = edit.at, edit.former_text
+        elif at != path and "args" in self._layers.release.argument_keys:
+            # What it hides says which of the lists is to hold ours.
+            above = ".".join(at)
+            raise CannotEditError(f"a null at {above} hides args too, which Docker needs to start")
         elif at != path:
             self._notes.append(_null_above(at, path))
         elif one.user.current != one.user.items:

@@ -152,6 +152,18 @@ def test_in_cloud_config_yml_what_is_not_plain_is_refused_by_name(node: str) -> 
     assert any("cloud-config.yml sets Docker's arguments" in note.text for note in done.notes)
 
 
+@pytest.mark.parametrize("version", ["v0.4.5", "v0.6.1"])
+@pytest.mark.parametrize("node", [node for node in PLAIN if node.endswith(("above", "top"))])
+def test_a_null_above_both_lists_is_refused_by_name_for_it_hides_what_docker_needs(
+    node: str, version: str
+) -> None:
+    before = disk({paths.CLOUD_CONFIG: PLAIN[node]}, version)
+    _, done = checked(before, OURS)
+    assert done.labels == {}
+    assert status(done) is ExitStatus.FILES
+    assert any("a null at rancher" in note.text for note in done.notes)
+
+
 @pytest.mark.parametrize("node", PLAIN)
 def test_a_drop_in_behind_ours_is_named_and_all_else_applied(node: str) -> None:
     before = disk({STRONGER: PLAIN[node]})
