@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rancheros_ec2_metadata.plan import shell
 from rancheros_ec2_metadata.rancheros.release import Quoting
+from rancheros_ec2_metadata.rancheros.ros_yaml import ADDRESS_VARIABLES
 from rancheros_ec2_metadata.records import dataclass
 
 # Linux passes 131,072 bytes in one argument, and bash gets all of dockerd's command in one
@@ -33,6 +34,9 @@ def label_item(key: str, value: str, quoting: Quoting) -> str:
             return f"--label={shell.quoted(text)}"
         case "raw" if not _PRINTABLE.fullmatch(text):
             raise ValueError("before v0.6 only printable ASCII can be passed")
+        case "raw" if any(name in text for name in ADDRESS_VARIABLES.values()):
+            # `ros` leaves the $ bare when it writes cloud-config.yml anew, then replaces the name.
+            raise ValueError("before v0.6 RancherOS would put an address of the machine there")
         case "safe" if not _PLAIN.fullmatch(text):
             raise ValueError("the release is not known, so only A-Za-z0-9_@%+=:,./- are passed")
     return f"--label={text}"

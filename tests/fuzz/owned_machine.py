@@ -69,14 +69,7 @@ class OwnedMachine:
         return self.rng.random() < probability
 
     def some_tags(self) -> dict[str, str]:
-        """Return tags that can be told from the user's own after ``ros`` has written them anew.
-
-        Before v0.6 no shell reads the items, so a ``$`` in one is bare once it has.
-        """
-        found = texts.tags(self.rng)
-        if self.release.quoting != "raw":
-            return found
-        return {key: text for key, text in found.items() if "$p" not in key + text}
+        return texts.tags(self.rng)
 
     def some_settings(self) -> Settings:
         rng = self.rng

@@ -164,6 +164,13 @@ def test_before_v0_6_labels_are_raw_and_what_is_not_ascii_is_left_out_by_name() 
     assert ["docker.b" in text for text in left_out] == [True]
 
 
+def test_before_v0_6_a_label_in_which_ros_would_put_an_address_is_left_out_by_name() -> None:
+    after, done = run(disk("v0.4.5"), {"docker.a": "at $private_ipv4:1", "docker.b": "$private"})
+    assert arguments(after, "args")[-1] == "--label=docker.b=$private"
+    left_out = [note.text for note in done.notes if "left out" in note.text]
+    assert ["docker.a" in text for text in left_out] == [True]
+
+
 def test_an_unknown_release_gets_extra_args_and_only_plain_labels() -> None:
     after, done = run(Disk({}), {"docker.a": "x y", "docker.b": "z"})
     assert arguments(after) == ["--label=docker.b=z"]
