@@ -215,7 +215,7 @@ class _Reader:
 
 
 def _forks_at(bare: str) -> int | None:
-    """Return where braces begin that bash makes several words of: ``{a,b}``, ``{1..3}``, ``{a},b}``.
+    """Return where braces begin of which bash makes several words: ``{a,b}``, ``{1..3}``.
 
     None where there are none. Some that bash leaves as they are (``{ab..c}``) are among them.
 
