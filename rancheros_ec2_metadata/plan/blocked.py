@@ -76,7 +76,8 @@ def daemon_json_with_labels(disk: Disk, layers: Layers, quoting: Quoting) -> str
     if content is None:
         return None
     try:
-        found = json.loads(content)
+        # Docker takes what is no UTF-8, and does not look at what comes behind the first value.
+        found, _ = json.JSONDecoder().raw_decode(content.decode("utf-8", "replace").lstrip())
     except (ValueError, RecursionError):
         return None  # Docker does not start on it, with us or without
     return path if isinstance(found, dict) and "labels" in found else None
@@ -115,12 +116,15 @@ def docker_opts_labels(disk: Disk, layers: Layers, labels: Mapping[str, str]) ->
 def as_it_will_be(disk: Disk, layers: Layers, path: str) -> bytes | None:
     """Return a file as the console leaves it: ``write_files`` come after us, before Docker.
 
-    None: it is not there, or what is to be written cannot be decoded.
+    None: it is not there. An entry that cannot be decoded is not written (rancher/os,
+    cmd/cloudinitexecute): what was there before stays.
     """
     entries = layers.get(("write_files",))
     for entry in reversed(entries if isinstance(entries, list) else []):
         if isinstance(entry, dict) and entry.get("path") == path:
-            return _content(entry)
+            content = _content(entry)
+            if content is not None:
+                return content
     return disk.files.get(path)
 
 
@@ -133,11 +137,13 @@ def _content(entry: Mapping[Any, Any]) -> bytes | None:
     try:
         for step in reversed(steps):
             if step in ("b64", "base64"):
-                raw = base64.b64decode(raw)
+                raw = base64.b64decode(raw.translate(None, b"\r\n"), validate=True)
             elif step in ("gz", "gzip"):
                 import gzip  # noqa: PLC0415 - hardly any daemon.json is packed so
 
                 raw = gzip.GzipFile(fileobj=io.BytesIO(raw)).read(_MOST_UNPACKED)
+            else:
+                return None
     except (binascii.Error, zlib.error, OSError, EOFError):
         return None
     return raw

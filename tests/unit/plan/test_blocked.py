@@ -49,8 +49,13 @@ def test_labels_in_daemon_json_stop_docker_beside_ours_so_none_is_set() -> None:
     assert "rancher.docker.extra_args" in notes[0].text
 
 
-def test_even_an_empty_list_there_counts() -> None:
-    assert judged({paths.DAEMON_JSON: b'{"labels": []}'})[0] == {}
+@pytest.mark.parametrize(
+    "content",
+    [b'{"labels": []}', b'\n {"labels": []}\n}\n', b'{"labels": ["a=caf\xe9"]}'],
+    ids=["an empty list", "something behind it", "no UTF-8"],
+)
+def test_all_labels_count_that_docker_reads_there(content: bytes) -> None:
+    assert judged({paths.DAEMON_JSON: content})[0] == {}
 
 
 @pytest.mark.parametrize("content", [b"{}", b"[]", b"", b"{labels", b'"labels"', b"[" * 100_000])
@@ -80,6 +85,13 @@ CORRUPT = base64.b64encode(gzip.compress(WITH_LABELS, mtime=0)[:10] + b"\xff" * 
 def test_an_entry_that_cannot_be_decoded_is_no_obstacle(content: str) -> None:
     broken = {"path": paths.DAEMON_JSON, "content": content, "encoding": "gz+b64"}
     assert judged(write_files(broken))[0] == LABELS
+
+
+@pytest.mark.parametrize("encoding", ["b64", "gz+b64", "rot13"])
+def test_an_entry_that_cannot_be_decoded_leaves_the_file_that_was_there(encoding: str) -> None:
+    broken = {"path": paths.DAEMON_JSON, "content": "{}", "encoding": encoding}
+    assert judged({**write_files(broken), paths.DAEMON_JSON: WITH_LABELS})[0] == {}
+    assert judged(write_files(entry(WITH_LABELS), broken))[0] == {}
 
 
 def test_a_gzip_bomb_is_not_unpacked_whole() -> None:
