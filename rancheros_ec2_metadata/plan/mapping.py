@@ -10,7 +10,7 @@ from rancheros_ec2_metadata.plan.env_file import EnvFile, unholdable
 from rancheros_ec2_metadata.plan.labels import STATUS_LABEL, mapped_labels
 from rancheros_ec2_metadata.plan.provenance import LeftOut, Source, Sources
 from rancheros_ec2_metadata.plan.variables import Place, mapped_variables, no_tag
-from rancheros_ec2_metadata.records import dataclass, field
+from rancheros_ec2_metadata.records import dataclass, field, replace
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
 
 
@@ -33,6 +33,19 @@ class Desired:
     env_file: EnvFile | None = None
     notes: tuple[Note, ...] = ()
     sources: Sources = field(default_factory=Sources)
+
+    def with_outcome(self, outcome: str) -> Desired:
+        """Return the same with another outcome of the run, wherever it is said."""
+        said = {STATUS_VARIABLE: outcome}
+        env_file = self.env_file
+        if env_file is not None:
+            env_file = replace(env_file, variables={**env_file.variables, **said})
+        labels = dict(self.labels)
+        source = self.sources.labels.get(STATUS_LABEL)
+        if source is not None and source.kind == "outcome":
+            labels[STATUS_LABEL] = outcome
+        variables = {**self.variables, **said}
+        return replace(self, labels=labels, variables=variables, env_file=env_file)
 
 
 NOTHING = Desired({}, {}, {})

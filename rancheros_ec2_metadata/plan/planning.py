@@ -19,6 +19,7 @@ from rancheros_ec2_metadata.rancheros.layers import CLOUD_CONFIG, Layers, stack
 from rancheros_ec2_metadata.rancheros.state import Removal, State
 from rancheros_ec2_metadata.rancheros.yaml_nodes import CannotEditError
 from rancheros_ec2_metadata.records import dataclass, replace
+from rancheros_ec2_metadata.settings import STATUS_VARIABLE
 
 COMMENT = (
     "Written by rancheros-ec2-metadata from this instance's tags and metadata, anew at every boot.",
@@ -78,6 +79,8 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
         composed, labels = lists.without_ours(composed), {}
         own, list_notes = _unedited(given, wanted, reason), []
     notes.extend((*list_notes, *own.notes))
+    if desired.variables.get(STATUS_VARIABLE) == "complete" and _lacks_labels(notes):
+        return plan(desired.with_outcome("partial"), given, replace(kept, status="partial"), may_go)
     tree = _tree(desired, composed)
     after = {
         paths.DROP_IN: document.render(tree, COMMENT) if tree else None,
@@ -114,6 +117,14 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
         desired=desired,
         given=given,
         composed=composed,
+    )
+
+
+def _lacks_labels(notes: Sequence[Note]) -> bool:
+    """Tell whether a file is in the way of labels: who asks for all of them must not go on."""
+    return any(
+        note.status is ExitStatus.FILES and any(one.kind == "label" for one in note.left_out)
+        for note in notes
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given as any_of
-from hypothesis import settings
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from candied_emitter import emitted
@@ -16,7 +16,7 @@ from rancheros_ec2_metadata.errors import ExitStatus, worst
 from rancheros_ec2_metadata.plan import local
 from rancheros_ec2_metadata.plan.given import Given
 from rancheros_ec2_metadata.plan.local import Local
-from rancheros_ec2_metadata.plan.mapping import NOTHING, Desired
+from rancheros_ec2_metadata.plan.mapping import NOTHING, Desired, desired
 from rancheros_ec2_metadata.plan.planning import Plan, plan
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
@@ -24,6 +24,7 @@ from rancheros_ec2_metadata.rancheros import state as states
 from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import stack
 from rancheros_ec2_metadata.rancheros.state import State
+from rancheros_ec2_metadata.settings import Settings
 
 BOOT = f"{paths.CLOUD_CONFIG_D}/boot.yml"
 LABELS = {"docker.role": "web"}
@@ -327,6 +328,33 @@ def test_braces_that_make_no_label_are_no_obstacle(item: str) -> None:
     assert arguments(after) == [item, "--label=docker.role=web"]
 
 
+def test_the_outcome_is_not_complete_where_a_file_is_in_the_way_of_a_label() -> None:
+    settings = Settings(status_label=True, env_file="/opt/ec2.env")
+    tags = {"docker.role": "web", "docker.x": "y", "docker.com=": "left out"}
+    wanted = desired(settings, {}, tags, "complete")
+
+    def outcomes(before: Disk) -> list[str | None]:
+        given = Given(before, releases.of(before), State())
+        done = plan(wanted, given, State(status="complete"))
+        again = before.with_files({change.path: change.after for change in done.changes})
+        kept = states.parse(again.files[paths.STATE])
+        second = plan(wanted, Given(again, releases.of(again), kept), State(status="complete"))
+        assert second.changes == ()
+        env_file = again.files["/opt/ec2.env"].decode()
+        return [
+            kept.status,
+            stack(again, releases.of(again)).environment().get("EC2_METADATA_STATUS"),
+            done.labels.get("ec2-metadata.status"),
+            env_file.partition("EC2_METADATA_STATUS=")[2].rstrip("\n"),
+        ]
+
+    assert outcomes(disk()) == ["complete"] * 4
+    assert outcomes(disk(docker="DOCKER_OPTS=--label=docker.role=db\n")) == ["partial"] * 4
+    none = ["partial", "partial", None, "partial"]
+    assert outcomes(disk(daemon_json='{"labels": []}')) == none
+    assert outcomes(disk(cloud_config="rancher: {docker: {extra_args: &a []}}\n")) == none
+
+
 def test_a_label_that_a_list_out_of_reach_sets_is_left_out_and_the_others_are_not() -> None:
     before = disk("v0.6.1", cmdline="rancher.docker.extra_args=[--label=docker.role=db]")
     after, done = run(before, {"docker.role": "web", "docker.x": "y"})
@@ -377,7 +405,7 @@ def without_labels(items: Sequence[str]) -> list[str]:
 
 
 @any_of(GROUPS, st.booleans(), st.lists(TAGS, min_size=1, max_size=3))
-@settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=200, deadline=None)
 def test_any_users_list_survives_any_runs_and_comes_back_whole(
     groups: list[list[str]], in_cloud_config: bool, runs: list[dict[str, str]]
 ) -> None:
