@@ -11,7 +11,14 @@ from rancheros_ec2_metadata import __version__, options
 from rancheros_ec2_metadata.commands import AT_BOOT
 from rancheros_ec2_metadata.commands.call import Call, Terminal
 from rancheros_ec2_metadata.commands.table import COMMANDS, Command, named
-from rancheros_ec2_metadata.errors import Ec2MetadataError, ExitStatus, UsageError, error, warning
+from rancheros_ec2_metadata.errors import (
+    Ec2MetadataError,
+    ExitStatus,
+    Note,
+    UsageError,
+    error,
+    warning,
+)
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.settings import Settings
 
@@ -71,7 +78,7 @@ def _run(arguments: Sequence[str], terminal: Terminal, log: Log) -> int:
     settings, waited = Settings(), 0.0
     if command.has_settings:
         settings = options.settings(given, terminal.environ)
-        _warn_of_unknown(terminal.environ, log)
+        _warn_of_unknown(terminal.environ, log.hold if name in AT_BOOT else log.note)
         log.debug = settings.debug
     if name == "apply":
         waited = _splay(settings, terminal, log)
@@ -115,11 +122,11 @@ def _examples(command: Command) -> Iterator[str]:
         yield f"      {what}"
 
 
-def _warn_of_unknown(environ: Mapping[str, str], log: Log) -> None:
+def _warn_of_unknown(environ: Mapping[str, str], say: Callable[[Note], None]) -> None:
     known = {option.variable for option in options.OPTIONS}
     for name in sorted(environ):
         if name.startswith("AWS_METADATA_") and name not in known:
-            log.note(warning(f"variable {name} is not one this program knows; ignored"))
+            say(warning(f"variable {name} is not one this program knows; ignored"))
 
 
 def _splay(settings: Settings, terminal: Terminal, log: Log) -> float:

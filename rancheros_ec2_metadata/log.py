@@ -30,6 +30,7 @@ class Log:
     debug: bool = False
     kmsg: str | None = None
     _seen: list[Note] = field(default_factory=list)
+    _held: list[Note] = field(default_factory=list)
 
     def notes(self, notes: Iterable[Note]) -> None:
         """Write each note that has not been written yet."""
@@ -46,12 +47,18 @@ class Log:
         """Write one note."""
         self.notes([note])
 
+    def hold(self, note: Note) -> None:
+        """Write one note below the next line: a run's first line comes before all else."""
+        self._held.append(note)
+
     def line(self, text: str) -> None:
         """Write a line that is no decision: the first of a run and its summary."""
         self._write(text)
+        self._let_go()
 
     def last(self, text: str) -> None:
         """Write the last line of a run, to the kernel's log as well."""
+        self._let_go()
         self._write(text)
         if self.kmsg is not None:
             kmsg.tell(_line(text), self.kmsg)
@@ -64,6 +71,10 @@ class Log:
     def status(self) -> ExitStatus:
         """Return the exit status of all that has been noted."""
         return worst(note.status for note in self._seen)
+
+    def _let_go(self) -> None:
+        self.notes(self._held)
+        self._held.clear()
 
     def _debug(self, note: Note) -> None:
         if self.debug:

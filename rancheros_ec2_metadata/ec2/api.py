@@ -128,7 +128,7 @@ class TagsApi:
             known = core.get_partition_for_region(region or "")
         except UnknownRegionError:
             known = None
-        if partition is None or partition == known:
+        if not partition or partition == known:
             return None
         domain = (self._domain() or "").strip()
         return f"https://ec2.{region}.{domain}" if _DOMAIN.fullmatch(domain) else None

@@ -38,7 +38,7 @@ class Identity:
         region: as `eu-central-1`; never cut from the zone, which local zones break.
         account: twelve digits.
         pending_time: when it was last started, as the document has it.
-        partition: as `aws`; None until something needs it.
+        partition: as `aws`; empty if the service does not say, None until it is asked.
     """
 
     instance_id: str
@@ -179,7 +179,7 @@ def variables(fields: Document, answers: Answers, partition: str | None) -> dict
     folder = interface_folder(answers.get(MAC_PATH))
     for name, leaf in OF_INTERFACE.items():
         named[name] = _plain(answers.get(f"{folder}{leaf}") or "")
-    named["AWS_PARTITION"] = partition or _plain(answers.get(PARTITION_PATH) or "")
+    named["AWS_PARTITION"] = partition or ""
     named["AWS_DEFAULT_REGION"] = named.get("AWS_REGION", "")
     return {name: named[name] for name in sorted(named) if named[name]}
 

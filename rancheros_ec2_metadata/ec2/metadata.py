@@ -133,7 +133,9 @@ class Metadata:
 
     def _decode(self) -> None:
         findings, texts = self._findings, self._texts()
-        partition = (texts.get(instance.PARTITION_PATH) or "").strip() or self._partition()
+        partition = self._partition()
+        if partition is None and instance.PARTITION_PATH in texts:
+            partition = (texts[instance.PARTITION_PATH] or "").strip()
         findings.variables = instance.variables(self._fields, texts, partition)
         if instance.ROLES_PATH in texts:
             findings.role = findings.variables.get("AWS_IAM_ROLE", "")

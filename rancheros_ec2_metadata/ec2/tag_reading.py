@@ -181,7 +181,7 @@ class TagReading:
             raise AttemptError("the region is not known: the EC2 API cannot be asked for the tags")
         limit = imds.limit
         if identity.partition is None:
-            partition = (imds.get(PARTITION_PATH, limit) or "").strip() or None
+            partition = (imds.get(PARTITION_PATH, limit) or "").strip()
             identity = replace(identity, partition=partition)
         late = Patience(
             LATE_IMDS, limit.within(self._given.role), frozenset({Kind.ABSENT}), imds.draw

@@ -385,3 +385,12 @@ def test_a_variable_that_nobody_reads_is_named(ec2: Callable[..., Said], command
     said = ec2(command, AWS_METADATA_TAGPREFIXES="x", AWS_METADATA_TAGS="auto")
     assert "warning: variable AWS_METADATA_TAGPREFIXES is not one this program knows" in said.err
     assert "AWS_METADATA_TAGS " not in said.err
+
+
+@pytest.mark.parametrize("command", ["apply", "clean"])
+def test_nothing_is_logged_before_the_first_line_of_a_run(
+    ec2: Callable[..., Said], command: str
+) -> None:
+    said = ec2(command, AWS_METADATA_TAGPREFIXES="x")
+    assert said.err.startswith(f"ec2-metadata: rancheros-ec2-metadata {__version__}, ")
+    assert said.err.count("AWS_METADATA_TAGPREFIXES") == 1

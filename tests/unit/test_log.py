@@ -56,6 +56,18 @@ def test_a_note_is_written_once_and_counts_in_the_status() -> None:
     assert log.status() is ExitStatus.INCOMPLETE
 
 
+def test_a_held_note_is_written_below_the_first_line_or_above_the_last() -> None:
+    stream = io.StringIO()
+    log = Log(stream)
+    log.hold(warning("one"))
+    log.line("first")
+    log.line("then")
+    log.hold(warning("two"))
+    log.last("last")
+    lines = ["first", "warning: one", "then", "warning: two", "last"]
+    assert stream.getvalue() == "".join(f"ec2-metadata: {line}\n" for line in lines)
+
+
 def test_a_note_is_written_once_whatever_each_plan_leaves_out_with_it() -> None:
     stream = io.StringIO()
     log = Log(stream)

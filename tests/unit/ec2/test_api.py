@@ -401,7 +401,7 @@ def test_a_ca_bundle_that_is_not_there_is_an_error(endpoint: Endpoint) -> None:
             "https://ec2.eu-central-1.amazonaws.moon",
         ),
         (
-            Identity(INSTANCE_ID, "eu-central-1", partition=None),
+            Identity(INSTANCE_ID, "eu-central-1", partition=""),
             "amazonaws.moon",
             ApiSettings(),
             "https://ec2.eu-central-1.amazonaws.com",

@@ -523,6 +523,14 @@ def test_without_metadata_the_partition_of_an_unknown_region_is_asked_for(go: Go
     assert (identity.partition, domain) == ("aws-eusc", "amazonaws.eu")
 
 
+def test_a_partition_that_is_not_said_is_not_asked_for_again(go: Go) -> None:
+    tree = metadata(services={"domain": "amazonaws.eu"}, **ROLE)
+    run = go(latest(tree, OLD | {"region": "eusc-de-east-1"}), api=[{"docker.role": "web"}])
+    assert run.findings.tags == {"docker.role": "web"}
+    assert "AWS_PARTITION" not in run.findings.variables
+    assert run.server.paths().count("meta-data/services/partition") == 1
+
+
 @pytest.mark.parametrize(
     "failure",
     [
