@@ -34,6 +34,17 @@ def of_killed(signal: int, device: str) -> None:
     _say(f"{text} {_FILES.format(', see dmesg')}", text, 1, device)
 
 
+def of_stopped(signal: int, device: str) -> None:
+    """Say that the whole program was asked to end, by `system-docker stop` mostly.
+
+    Args:
+        signal: its number.
+        device: path of the kernel's log.
+    """
+    text = f"the run was stopped by signal {signal}"
+    _say(f"{text} {_FILES.format('')}", text, 128 + signal, device)
+
+
 def of_broken(bug: Exception, device: str, *, debug: bool) -> None:
     """Say that the program cannot be started.
 

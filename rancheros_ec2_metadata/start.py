@@ -31,6 +31,7 @@ def console() -> None:
             lambda run_for: _boot(run_for, device),
             lambda: last_words.of_overdue(device),
             lambda number: last_words.of_killed(number, device),
+            lambda number: last_words.of_stopped(number, device),
         )
         # Not sys.exit: nothing is left to be done, and to take an interpreter down takes a while.
         os._exit(status)

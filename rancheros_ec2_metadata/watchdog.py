@@ -44,6 +44,7 @@ def supervised(
     run: Callable[[RunFor], int],
     overdue: Callable[[], object],
     killed: Callable[[int], object],
+    stopped: Callable[[int], object],
 ) -> int:
     """Run ``run`` in a child for as long as it says that it may take; return its exit status.
 
@@ -52,8 +53,8 @@ def supervised(
         overdue: called after the child, and all it has started, was killed because the time was
             over.
         killed: called with the signal where somebody else has killed the child.
-
-    A signal that ends the parent ends the child too; the status is then 128 and its number.
+        stopped: called with the signal that ended the parent, after the child was killed in the
+            same way; the status is then 128 and its number.
     """
     started = time.monotonic() - process_age()
     former = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
@@ -70,7 +71,7 @@ def supervised(
             os._exit(status)
     os.close(said)
     try:
-        return _wait(child, started + _hear(heard), overdue, killed)
+        return _wait(child, started + _hear(heard), overdue, killed, stopped)
     finally:
         os.close(heard)
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
@@ -88,7 +89,11 @@ def _hear(heard: int) -> float:
 
 
 def _wait(
-    child: int, ends: float, overdue: Callable[[], object], killed: Callable[[int], object]
+    child: int,
+    ends: float,
+    overdue: Callable[[], object],
+    killed: Callable[[int], object],
+    stopped: Callable[[int], object],
 ) -> int:
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -106,6 +111,7 @@ def _wait(
         received = signal.sigtimedwait(_WAITED_FOR, left)
         if received is not None and received.si_signo != signal.SIGCHLD:
             _kill(child)
+            stopped(received.si_signo)
             return 128 + received.si_signo
 
 

@@ -16,7 +16,8 @@ def run(run_for):
     {run}
 def say(*words):
     print(*words, flush=True)
-say(watchdog.supervised(run, lambda: say("overdue"), lambda number: say("killed", number)))
+say(watchdog.supervised(run, lambda: say("overdue"), lambda number: say("killed", number),
+    lambda number: say("stopped", number)))
 """
 
 
@@ -105,7 +106,7 @@ def test_a_signal_ends_the_child_too(tmp_path: Path) -> None:
         os.sched_yield()
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=30)
-    assert out.split() == [str(128 + signal.SIGTERM)]
+    assert out.split() == ["stopped", str(int(signal.SIGTERM)), str(128 + signal.SIGTERM)]
     assert not Path(f"/proc/{written.read_text()[:-1]}").exists()
 
 
