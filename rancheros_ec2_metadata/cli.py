@@ -32,7 +32,7 @@ exit status: 0 done, 1 a bug, 2 wrong usage, 3 not on EC2, 4 EC2 said it only in
 
 def main(arguments: Sequence[str], terminal: Terminal) -> int:
     """Run one command and return its exit status."""
-    log = Log(terminal.err, debug="--debug" in arguments, kmsg=terminal.kmsg)
+    log = Log(terminal.err, "--debug" in arguments, terminal.kmsg, terminal.patience)
     return _guarded(lambda: _run(arguments, terminal, log), log)
 
 

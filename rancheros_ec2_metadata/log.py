@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 from collections.abc import Iterable
 from typing import TextIO
 
@@ -12,6 +13,8 @@ from rancheros_ec2_metadata.records import dataclass, field, replace
 
 PREFIX = "ec2-metadata: "
 _LONGEST = 1000
+# At most PIPE_BUF bytes: what select(2) says a pipe takes without waiting.
+_PIECE = 1000
 
 
 @dataclass()
@@ -24,11 +27,14 @@ class Log:
         stream: stderr.
         debug: also write debug notes.
         kmsg: path of the kernel's log, which gets the last line too.
+        patience: seconds that a reader who stands still is waited for, once: then what it does not
+            take is not logged. None: for ever.
     """
 
     stream: TextIO
     debug: bool = False
     kmsg: str | None = None
+    patience: float | None = None
     _seen: list[Note] = field(default_factory=list)
     _held: list[Note] = field(default_factory=list)
 
@@ -85,8 +91,20 @@ class Log:
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         # That nobody reads the log any more, or its disk is full, is no reason to label nothing.
         with contextlib.suppress(OSError):
-            self.stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
-            self.stream.flush()
+            written = line.encode(encoding, "backslashreplace").decode(encoding)
+            for start in range(0, len(written), _PIECE):
+                if not self._is_read():
+                    break
+                self.stream.write(written[start : start + _PIECE])
+                self.stream.flush()
+
+    def _is_read(self) -> bool:
+        if self.patience is None:
+            return True
+        _, ready, _ = select.select([], [self.stream.fileno()], [], self.patience)
+        if not ready:
+            self.patience = 0.0
+        return bool(ready)
 
 
 def _line(text: str) -> str:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from rancheros_ec2_metadata.commands.call import Terminal
 
 
+# A boot must not wait for whoever reads its log.
+_LOG_SECONDS = 1.0
+
+
 def console() -> None:
     """Run the program as the console script, the image and ``python -m`` do."""
     _open_what_is_closed()
@@ -67,7 +71,8 @@ def _boot(run_for: watchdog.RunFor, device: str) -> int:
         lean.prepare()
         from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - as said above
 
-        return _main(Terminal(os.environ, sys.stdout, sys.stderr, run_for, device, lean.load))
+        out, err = sys.stdout, sys.stderr
+        return _main(Terminal(os.environ, out, err, run_for, device, _LOG_SECONDS, lean.load))
     except Exception as bug:
         # `cli`, which says such things, was not reached.
         last_words.of_broken(bug, device, debug="--debug" in sys.argv)

@@ -28,6 +28,7 @@ class Terminal:
         err: standard error, for the log.
         run_for: called with the seconds after which the run shall be over.
         kmsg: path of the kernel's log, for the last line; None where it is no run at boot.
+        patience: seconds that a log which nobody reads may hold the run up; None: for ever.
         load: imports the command's module by its name.
     """
 
@@ -36,6 +37,7 @@ class Terminal:
     err: TextIO
     run_for: RunFor = lambda _seconds: None
     kmsg: str | None = None
+    patience: float | None = None
     load: Callable[[str], ModuleType] = importlib.import_module
 
     def print(self, lines: Iterable[str]) -> None:

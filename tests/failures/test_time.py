@@ -23,6 +23,7 @@ from e2e import program
 from failures import timed
 from failures.timed import SLACK, Timed
 from hostile_imds import ALL_MODES, API_MODES, MODES, NEVER_ACCEPTS, SANE, HostileImds
+from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.rancheros import disk as paths
 
@@ -180,8 +181,7 @@ def test_a_log_that_takes_nothing_does_not_hold_the_deadline_up(
         started = time.monotonic()
         with subprocess.Popen(argv, stderr=log) as run:
             try:
-                if stderr != "reader stands still":  # which stops it too, at its first line
-                    os.kill(waiting_for(disk.path(paths.CONF), run.pid), signal.SIGSTOP)
+                os.kill(waiting_for(disk.path(paths.CONF), run.pid), signal.SIGSTOP)
                 run.wait(20)
                 assert run.returncode == 7
             finally:
@@ -190,13 +190,28 @@ def test_a_log_that_takes_nothing_does_not_hold_the_deadline_up(
     assert disk.snapshot() == before
 
 
+def test_a_log_whose_reader_stands_still_costs_no_label(disk: MachineDisk, imds: FakeImds) -> None:
+    with log_that_takes_nothing("reader stands still") as log:
+        done = subprocess.run(
+            program.command("--debug", "--deadline=30", "--root", str(disk.root)),
+            env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+            stderr=log,
+            timeout=20,
+            check=False,
+        )
+        assert done.returncode == 0
+    assert "--label=docker.role=web" in disk.path(paths.CLOUD_CONFIG).read_text()
+
+
 def waiting_for(conf: Path, run: int) -> int:
     """Return the process that does the work of a run, once it has the folder open."""
-    while True:
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends:
         for child in Path(f"/proc/{run}/task/{run}/children").read_text().split():
             if any(link.resolve() == conf for link in Path(f"/proc/{child}/fd").iterdir()):
                 return int(child)
         time.sleep(0.02)
+    raise AssertionError("the folder is never opened")
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
+import fcntl
 import io
 import os
+import select
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,6 +80,23 @@ def test_a_note_is_written_once_whatever_each_plan_leaves_out_with_it() -> None:
         "ec2-metadata: error: none is set",
     ]
     assert log.status() == ExitStatus.FILES
+
+
+def test_what_a_reader_who_stands_still_does_not_take_is_not_waited_for() -> None:
+    read, written = os.pipe()
+    size = fcntl.fcntl(written, fcntl.F_GETPIPE_SZ)
+    os.set_blocking(written, False)  # so that a write that would wait is cut off, not for ever
+    with os.fdopen(written, "w", encoding="utf-8") as stream, os.fdopen(read, "rb", 0) as reader:
+        log = Log(stream, patience=0.01)
+        os.write(written, bytes(size))
+        log.line("lost")
+        assert reader.read(size) == bytes(size)
+        os.write(written, bytes(size - select.PIPE_BUF))
+        log.line("\0" * 1000)
+        log.line("lost as well")
+        assert reader.read(size).lstrip(b"\0") == b"ec2-metadata: " + rb"\x00" * 246 + rb"\x"
+        log.line("read")
+        assert reader.read(size) == b"ec2-metadata: read\n"
 
 
 def test_only_the_last_line_goes_to_the_kernels_log_too() -> None:
