@@ -68,12 +68,8 @@ def _options(
     Raises:
         NotWordsError: an item does not read as shell words, or braces may give that option.
     """
-    if quoting == "raw":
-        words = [shell.Word(i, 0, len(item), item) for i, item in enumerate(items)]
-    else:
-        words = shell.words(items)
     found: list[tuple[str, tuple[shell.Word, ...]]] = []
-    left = iter(words)
+    left = iter(_words(items, quoting))
     for word in left:
         _check_braces(word, f"{name}=")
         if word.text.startswith(name + "="):
@@ -82,6 +78,12 @@ def _options(
             _check_braces(value, "")
             found.append((value.text, (word, value)))
     return found
+
+
+def _words(items: Sequence[str], quoting: Quoting) -> list[shell.Word]:
+    if quoting == "raw":
+        return [shell.Word(i, 0, len(item), item) for i, item in enumerate(items)]
+    return shell.words(items)
 
 
 def _check_braces(word: shell.Word, start: str) -> None:
@@ -151,17 +153,28 @@ def without_labels(items: Sequence[str], keys: Iterable[str], quoting: Quoting) 
         if label.key in doomed:
             for word in label.words:
                 cut.setdefault(word.item, []).append(word)
+    all_words = _words(items, quoting)
     kept, displaced = [], []
     for index, item in enumerate(items):
-        words = cut.get(index, [])
-        text = item
-        for word in reversed(words):
-            text = text[: word.start] + text[word.end :]
-        if not words or text.strip():
-            kept.append(text.strip() if words else item)
-        if words:
-            displaced.append(" ".join(item[word.start : word.end] for word in words))
+        words = cut.get(index)
+        if words is None:
+            kept.append(item)
+            continue
+        displaced.append(" ".join(item[word.start : word.end] for word in words))
+        left = [word for word in all_words if word.item == index and word not in words]
+        if left:
+            kept.append(_without(item, words, left[0].start, left[-1].end))
     return Parted(tuple(kept), tuple(displaced))
+
+
+def _without(item: str, words: Sequence[shell.Word], start: int, end: int) -> str:
+    """Return the part of an item from ``start`` to ``end`` without the words that are in it."""
+    text = ""
+    for word in words:
+        if start < word.start < end:
+            text += item[start : word.start]
+            start = word.end
+    return text + item[start:end]
 
 
 def label_items(

@@ -125,6 +125,16 @@ def test_only_the_label_is_cut_out_of_an_item_with_other_words() -> None:
     assert arguments(after) == ["-D   --x=$(y)", "--label=docker.role=web"]
 
 
+@pytest.mark.parametrize("other", ["--x=a\\ ", "--x=a\r", "--x=a\xa0"])
+@pytest.mark.parametrize("form", ["--label=docker.role=db {}", "{} --label=docker.role=db"])
+def test_what_is_left_of_an_item_keeps_the_blank_that_belongs_to_a_word(
+    other: str, form: str
+) -> None:
+    items = json.dumps([form.format(other)])
+    after, _ = run(disk(boot=f"rancher: {{docker: {{extra_args: {items}}}}}\n"), LABELS)
+    assert arguments(after) == [other, "--label=docker.role=web"]
+
+
 def test_address_variables_of_the_users_items_are_left_for_ros_to_replace() -> None:
     before = disk(
         boot="rancher: {docker: {extra_args: ['--cluster-advertise=$private_ipv4:2376']}}\n"
