@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import io
 import json
 import re
@@ -26,6 +27,7 @@ from rancheros_ec2_metadata.rancheros.ros_yaml import Node
 
 # More than any daemon.json; what unpacks to more is not read.
 _MOST_UNPACKED = 1024 * 1024
+_COMMENT = re.compile(r"(?:^|[ \t])#.*$", re.MULTILINE)
 _DOCKER_OPTS = re.compile(r"^[ \t]*(?:export[ \t]+)?DOCKER_OPTS\+?=(.*)$", re.MULTILINE)
 
 
@@ -96,21 +98,28 @@ def daemon_json(layers: Layers, quoting: Quoting) -> str:
 
 
 def docker_opts_labels(disk: Disk, layers: Layers, labels: Mapping[str, str]) -> set[str]:
-    """Return the keys of the labels that DOCKER_OPTS sets, but those that ``labels`` have too."""
+    """Return the keys of the labels that DOCKER_OPTS sets, but those that ``labels`` have too.
+
+    What a script makes of it only bash can tell, so each label that is written anywhere in the file
+    counts: over several lines, behind an ``if``, in another variable.
+    """
     content = as_it_will_be(disk, layers, paths.DOCKER_OPTS)
     if content is None:
         return set()
-    keys = set()
-    for value in _DOCKER_OPTS.findall(content.decode("utf-8", "replace")):
-        try:
-            read = "".join(word.text for word in shell.words([value])[:1])
-        except shell.NotWordsError:
-            read = value.replace('"', " ").replace("'", " ")
-        # Bash splits $DOCKER_OPTS at spaces and takes no quotes away.
-        for key, text in arguments.labels(read.split(), "raw"):
-            if labels.get(key) != text:
-                keys.add(key)
-    return keys
+    script = content.decode("utf-8", "replace")
+    readings = [_written(script)]
+    for value in _DOCKER_OPTS.findall(script):
+        with contextlib.suppress(shell.NotWordsError):
+            readings.append("".join(word.text for word in shell.words([value])[:1]))
+    # Bash splits $DOCKER_OPTS at spaces and takes no quotes away.
+    found = [one for read in readings for one in arguments.labels(read.split(), "raw")]
+    return {key for key, text in found if labels.get(key) != text}
+
+
+def _written(script: str) -> str:
+    """Return a script's words without what quotes, ends or comments them."""
+    bare = re.sub(r"[\"'`;\\]", " ", _COMMENT.sub("", script.replace("\\\n", "")))
+    return bare.replace("--label", " --label")
 
 
 def as_it_will_be(disk: Disk, layers: Layers, path: str) -> bytes | None:

@@ -125,6 +125,11 @@ def test_dockers_configuration_file_is_the_one_it_will_read(config: dict[str, ob
         "export DOCKER_OPTS=--label=docker.role=db",
         'A=b\n  DOCKER_OPTS+=" --label=docker.role=db"',
         'DOCKER_OPTS="--label=docker.role=db',
+        'DOCKER_OPTS="--debug \\\n  --label=docker.role=db"',
+        'DOCKER_OPTS="--debug\n--label \\\n docker.role=db"',
+        'if true; then DOCKER_OPTS="--label=docker.role=db"; fi',
+        'OPTS=--label=docker.role=db\nDOCKER_OPTS="$OPTS --debug"',
+        "DOCKER_OPTS='--la''bel=docker.role=db'",
     ],
 )
 def test_a_label_that_docker_opts_sets_otherwise_is_left_out_alone(line: str) -> None:
@@ -136,6 +141,12 @@ def test_a_label_that_docker_opts_sets_otherwise_is_left_out_alone(line: str) ->
 
 def test_the_same_label_there_is_no_obstacle() -> None:
     assert judged({paths.DOCKER_OPTS: b"DOCKER_OPTS=--label=docker.role=web"})[0] == LABELS
+
+
+@pytest.mark.parametrize("line", ["# {}", "A=b # {}", "\t#{}"])
+def test_a_label_in_a_comment_of_that_file_is_no_obstacle(line: str) -> None:
+    content = line.format("DOCKER_OPTS=--label=docker.role=db")
+    assert judged({paths.DOCKER_OPTS: content.encode()})[0] == LABELS
 
 
 def test_docker_opts_from_user_data_count_too() -> None:
