@@ -55,9 +55,13 @@ def mapped_labels(
         else:
             why = "the instance does not have it, or EC2 did not say"
             notes.append(debug(f"no label {key}: {why}", LeftOut("label", key, why, source)))
+    # Also those that this instance does not have: a tag must not pass for what EC2 says.
+    own = {f"aws.{name}" for name in settings.metadata_labels}
+    if settings.status_label:
+        own.add(STATUS_LABEL)
     for tag in sorted(filter(settings.is_label, tags)):
         reason = refused(tag)
-        if reason is None and (tag in labels or (settings.status_label and tag == STATUS_LABEL)):
+        if reason is None and tag in own:
             reason = "the label of that name is the program's own"
         if reason is not None:
             left_out = LeftOut("label", tag, reason, Source("tag", tag))

@@ -57,6 +57,13 @@ def test_metadata_labels_are_of_the_metadata_and_no_tag_replaces_them() -> None:
     assert warned(found, "aws.instance-type")
 
 
+def test_no_tag_passes_for_a_metadata_label_that_the_instance_does_not_have() -> None:
+    settings = Settings(label_prefixes=("",), metadata_labels=("iam-role",))
+    found = mapped(settings, {"aws.iam-role": "admin", "aws.vpc-id": "x"})
+    assert found.labels == {"aws.vpc-id": "x"}
+    assert warned(found, "'aws.iam-role'")
+
+
 def test_the_outcome_is_a_variable_and_on_request_a_label_that_no_tag_replaces() -> None:
     tags = {"ec2-metadata.status": "lie"}
     settings = Settings(label_prefixes=("ec2",), status_label=True)
