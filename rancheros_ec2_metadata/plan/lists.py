@@ -82,27 +82,39 @@ def _user_list(layers: Layers, key: str, state: State) -> UserList:
     if shadow is None:
         return UserList(key, current, current, "drop-in", name)
     if shadow.path == paths.CLOUD_CONFIG:
-        items = _users(current, state.edits.get(key))
+        items = _users(current, state.edits.get(key), layers.release.quoting)
         return UserList(key, items, current, "cloud-config.yml", name)
     return UserList(key, current, current, "shadowed", name)
 
 
-def _users(current: tuple[str, ...], edit: Edit | None) -> tuple[str, ...]:
+def _users(current: tuple[str, ...], edit: Edit | None, quoting: Quoting) -> tuple[str, ...]:
     """Return the items of cloud-config.yml's list that are the user's.
 
     ``ros`` re-serialises that file, so what our edit of the list put there is known by value.
     Labels of the user's that ours had replaced come back, unless the list has been written without
-    any item of ours since. A run that was killed may have left the list as it was before the edit,
-    or as the user had it.
+    any item of ours since, or, where none of ours was in it, without one that we had left. A run
+    that was killed may have left the list as it was before the edit, or as the user had it.
     """
     if edit is None:
         return current  # none of ours has ever been in it
     if current in (edit.written, edit.found, edit.former):
         return edit.former
     items = tuple(item for item in current if item not in edit.ours)
-    if len(items) < len(current):
-        items += tuple(item for item in edit.displaced if item not in items)
+    added_to = not edit.ours and set(edit.written) <= set(current)
+    if len(items) < len(current) or added_to:
+        items += _not_set_again(edit.displaced, items, quoting)
     return items
+
+
+def _not_set_again(
+    displaced: tuple[str, ...], items: tuple[str, ...], quoting: Quoting
+) -> tuple[str, ...]:
+    """Return the displaced labels whose keys ``items`` do not set: two values stop Docker."""
+    try:
+        keys = arguments.label_keys(items, quoting)
+        return arguments.without_labels(displaced, keys, quoting).kept
+    except shell.NotWordsError:
+        return displaced
 
 
 def with_labels(

@@ -256,6 +256,36 @@ def test_labels_of_the_users_come_back_after_ros_has_written_the_file_anew() -> 
     assert paths.STATE not in after.files
 
 
+@pytest.mark.parametrize(
+    ("theirs", "added", "back"),
+    [
+        (
+            ["--label", "a=1", "--label", "docker.role=db"],
+            ["-D"],
+            ["--label", "a=1", "-D", "--label", "docker.role=db"],
+        ),
+        (["--label=docker.role=db"], ["--label=docker.role=mq"], ["--label=docker.role=mq"]),
+        (
+            ["--label=docker.role=db"],
+            ["--label", "docker.role=db"],
+            ["--label", "docker.role=db"],
+        ),
+        (["--label=docker.role=db"], ["a;b"], ["a;b", "--label=docker.role=db"]),
+    ],
+)
+@pytest.mark.parametrize("version", ["v0.5.0", "v1.5.8"])
+def test_a_label_comes_back_whole_and_once_to_a_list_that_the_user_has_added_to(
+    theirs: list[str], added: list[str], back: list[str], version: str
+) -> None:
+    def cloud_config(items: list[str]) -> str:
+        return json.dumps({"rancher": {"docker": {"extra_args": items}}})
+
+    during, _ = run(disk(version, cloud_config=cloud_config(theirs)), LABELS)
+    edited = cloud_config([*arguments(during), *added]).encode()
+    after, _ = run(during.with_files({paths.CLOUD_CONFIG: edited}), {})
+    assert arguments(after) == back
+
+
 @pytest.mark.parametrize("then", [{"docker.role": "other", "docker.x": "y"}, LABELS, {}])
 @pytest.mark.parametrize("text", [text for text in CLOUD_CONFIGS if "|" not in text])
 def test_a_file_that_ros_has_written_anew_takes_other_labels_and_gives_all_back(
