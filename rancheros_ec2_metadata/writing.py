@@ -155,6 +155,9 @@ class Writer:
         """Write the files as ``new`` has them, each only if it is as ``old`` has it."""
         # The state knows what is ours in cloud-config.yml: one is not written without the other.
         together = {paths.STATE, paths.CLOUD_CONFIG}
+        if self.plan is not None and self.plan.state.removal is not None:
+            # Our drop-in stands in for the user's variables that were taken out there.
+            together.add(paths.DROP_IN)
         failed: set[str] = set()
         for path in files:
             if path in together and failed & together:

@@ -13,6 +13,7 @@ from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import DeadlineError, ExitStatus
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.plan import local
+from rancheros_ec2_metadata.plan.local import Local
 from rancheros_ec2_metadata.plan.mapping import NOTHING, Desired
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
@@ -59,9 +60,11 @@ class DisturbedStore(Store):
         super().write(change)
 
 
-def writer_of(disk: MachineDisk, log: Log, store: Store | None = None) -> Writer:
+def writer_of(
+    disk: MachineDisk, log: Log, store: Store | None = None, may_go: Local = local.NOTHING
+) -> Writer:
     release = releases.of(read_disk(disk.root))
-    return Writer(disk.root, release, store or Store(disk.root), log, local.NOTHING)
+    return Writer(disk.root, release, store or Store(disk.root), log, may_go)
 
 
 def wanted(desired: Desired = DESIRED) -> Callable[[State], tuple[Desired, State]]:
@@ -210,6 +213,19 @@ def test_what_the_user_wrote_after_us_is_not_put_back(disk: MachineDisk, log: Lo
     assert cloud_config(disk) == theirs
     assert not disk.path(paths.DROP_IN).exists()
     assert "cloud-config.yml has changed while this program ran" in said(log)
+
+
+def test_our_drop_in_stays_while_it_stands_in_for_a_variable_of_the_users(
+    disk: MachineDisk, log: Log
+) -> None:
+    disk.cloud_config("rancher: {environment: {A: theirs}}\n")
+    writer = writer_of(disk, log, may_go=Local(override=True))
+    writer.write(wanted())
+    anew = cloud_config(disk) + "console: default\n"
+    disk.cloud_config(anew)
+    writer.read_back(ros_that_reads(disk), in_time())
+    assert cloud_config(disk) == anew
+    assert disk.variables() == {"A": "b"}
 
 
 def test_what_the_system_wrote_while_we_planned_is_put_back_too(
