@@ -27,6 +27,10 @@ from rancheros_ec2_metadata.rancheros.ros_yaml import Node
 
 # More than any daemon.json; what unpacks to more is not read.
 _MOST_UNPACKED = 1024 * 1024
+# Of every other map in daemon.json Docker takes the keys for options.
+_MAPS_THAT_ARE_OPTIONS = frozenset(
+    {"builder", "cluster-store-opts", "default-ulimits", "features", "log-opts", "runtimes"}
+)
 _COMMENT = re.compile(r"(?:^|[ \t])#.*$", re.MULTILINE)
 _DOCKER_OPTS = re.compile(r"^[ \t]*(?:export[ \t]+)?DOCKER_OPTS\+?=(.*)$", re.MULTILINE)
 
@@ -82,7 +86,15 @@ def daemon_json_with_labels(disk: Disk, layers: Layers, quoting: Quoting) -> str
         found, _ = json.JSONDecoder().raw_decode(content.decode("utf-8", "replace").lstrip())
     except (ValueError, RecursionError):
         return None  # Docker does not start on it, with us or without
-    return path if isinstance(found, dict) and "labels" in found else None
+    return path if has_labels(found) else None
+
+
+def has_labels(content: object) -> bool:
+    """Tell whether Docker sees ``labels`` in what it reads of its daemon.json."""
+    if not isinstance(content, dict):
+        return False
+    inside = (value for key, value in content.items() if key not in _MAPS_THAT_ARE_OPTIONS)
+    return any("labels" in one for one in (content, *inside) if isinstance(one, dict))
 
 
 def daemon_json(layers: Layers, quoting: Quoting) -> str:

@@ -86,7 +86,7 @@ def daemon_json(file: File) -> Iterator[Found]:
     except (ValueError, RecursionError):
         yield Found(line, f"{path} is no JSON", "mend its content")
         return
-    if isinstance(found, dict) and "labels" in found:
+    if blocked.has_labels(found):
         yield Found(line, f"{path} has labels")
 
 

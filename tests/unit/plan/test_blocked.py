@@ -51,14 +51,25 @@ def test_labels_in_daemon_json_stop_docker_beside_ours_so_none_is_set() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b'{"labels": []}', b'\n {"labels": []}\n}\n', b'{"labels": ["a=caf\xe9"]}'],
-    ids=["an empty list", "something behind it", "no UTF-8"],
+    [
+        b'{"labels": []}',
+        b'\n {"labels": []}\n}\n',
+        b'{"labels": ["a=caf\xe9"]}',
+        b'{"put aside": {"labels": ["a=b"]}}',
+    ],
+    ids=["an empty list", "something behind it", "no UTF-8", "a map that is no option"],
 )
 def test_all_labels_count_that_docker_reads_there(content: bytes) -> None:
     assert judged({paths.DAEMON_JSON: content})[0] == {}
 
 
-@pytest.mark.parametrize("content", [b"{}", b"[]", b"", b"{labels", b'"labels"', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"{}", b"[]", b"", b"{labels", b'"labels"', b"[" * 100_000),
+        *(b'{"log-opts": {"labels": "docker.role"}}', b'{"a": {"b": {"labels": []}}}'),
+    ],
+)
 def test_a_daemon_json_without_labels_is_no_obstacle(content: bytes) -> None:
     assert judged({paths.DAEMON_JSON: content}) == (LABELS, [])
 
