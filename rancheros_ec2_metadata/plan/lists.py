@@ -82,12 +82,12 @@ def _user_list(layers: Layers, key: str, state: State) -> UserList:
     if shadow is None:
         return UserList(key, current, current, "drop-in", name)
     if shadow.path == paths.CLOUD_CONFIG:
-        items = _users(current, state.edits.get(key), layers.release.quoting)
+        items = users_items(current, state.edits.get(key), layers.release.quoting)
         return UserList(key, items, current, "cloud-config.yml", name)
     return UserList(key, current, current, "shadowed", name)
 
 
-def _users(current: tuple[str, ...], edit: Edit | None, quoting: Quoting) -> tuple[str, ...]:
+def users_items(current: tuple[str, ...], edit: Edit | None, quoting: Quoting) -> tuple[str, ...]:
     """Return the items of cloud-config.yml's list that are the user's.
 
     ``ros`` re-serialises that file, so what our edit of the list put there is known by value.

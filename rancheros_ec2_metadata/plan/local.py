@@ -7,10 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, warning
 from rancheros_ec2_metadata.plan import legacy, untouched
 from rancheros_ec2_metadata.plan.given import Given
-from rancheros_ec2_metadata.plan.lists import ArgumentList
+from rancheros_ec2_metadata.plan.lists import ArgumentList, UserList, users_items
 from rancheros_ec2_metadata.rancheros import cloud_config, cloud_config_keys
 from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.rancheros.layers import DOCKER, ENVIRONMENT, Layers, stack
+from rancheros_ec2_metadata.rancheros.layers import (
+    CLOUD_CONFIG,
+    DOCKER,
+    ENVIRONMENT,
+    Layers,
+    stack,
+)
 from rancheros_ec2_metadata.rancheros.state import Edit, Removal
 from rancheros_ec2_metadata.rancheros.yaml_nodes import CannotEditError, find
 from rancheros_ec2_metadata.records import dataclass, replace
@@ -69,6 +75,9 @@ def edited(
     """
     state = given.state
     raw = given.disk.files.get(paths.CLOUD_CONFIG)
+    why = given.disk.unreadable.get(paths.CLOUD_CONFIG)
+    if why is not None and (state.edits or state.removal):
+        return Edited(None, state.edits, state.removal, (_still_ours(why),))
     if raw is None:
         return Edited(None, {}, None)
     layers = stack(given.disk, given.release).only(paths.CLOUD_CONFIG)
@@ -126,6 +135,12 @@ class _Editor:
                 text, edit = self._with_list(text, one)
                 if edit is not None:
                     edits[one.user.key] = edit
+        for key in sorted(self._edits.keys() - self._lists.keys()):
+            try:
+                text = self._without_ours(text, key)
+            except CannotEditError as reason:
+                edits[key] = self._edits[key]
+                self._notes.append(_still_ours(str(reason)))
         if self._may_go.legacy:
             text = self._without_legacy_args(text)
         text, removal = self._without_variables(raw, text)
@@ -174,6 +189,19 @@ class _Editor:
             ours=one.ours,
             displaced=one.displaced,
         )
+
+    def _without_ours(self, text: str, key: str) -> str:
+        """Return the text without ours in a list that is not in force, by layer or by release.
+
+        It may be again, when nobody would know them as ours any more.
+        """
+        path = (*DOCKER, key)
+        if self._layers.setter(path) is None:
+            return text
+        current = self._layers.texts(path)
+        items = users_items(current, self._edits[key], self._layers.release.quoting)
+        user = UserList(key, items, current, "cloud-config.yml", CLOUD_CONFIG)
+        return self._with_list(text, ArgumentList(user, items))[0]
 
     def _without_legacy_args(self, text: str) -> str:
         """Return the text without the labels that the 2016 tool put into ``args``."""
@@ -225,6 +253,11 @@ class _Editor:
     def _variables(self) -> dict[str, str]:
         """Return the variables of the file, those that the last run took out included."""
         return {**(self._former.values if self._former else {}), **self._layers.environment()}
+
+
+def _still_ours(reason: str) -> Note:
+    text = f"what an earlier run changed in cloud-config.yml is not taken back yet: {reason}"
+    return error(ExitStatus.FILES, text)
 
 
 def _null_above(at: tuple[str, ...], path: tuple[str, ...]) -> Note:

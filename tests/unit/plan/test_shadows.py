@@ -15,6 +15,7 @@ from rancheros_ec2_metadata.rancheros import state as states
 from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import stack
 from rancheros_ec2_metadata.rancheros.state import State
+from rancheros_ec2_metadata.records import replace
 
 LABEL = "--label=docker.role=web"
 WANTED = Desired({"docker.role": "web"}, {"A": "b"}, {})
@@ -210,3 +211,70 @@ def test_a_variable_that_a_stronger_layer_sets_is_named_and_the_labels_are_set(
     assert any("variable A" in note.text and where in note.text for note in done.notes)
     assert status(done) is expected
     assert {path: after.files[path] for path in before.files} == before.files
+
+
+def test_ours_in_a_list_that_a_stronger_layer_sets_for_one_boot_is_not_taken_for_the_users() -> (
+    None
+):
+    text = PLAIN["block list"]
+    before = disk({paths.CLOUD_CONFIG: text})
+    during, _ = run(before, WANTED)
+    parameter = {paths.COMMAND_LINE: b"rancher.docker.extra_args=[-H]\n"}
+    shadowed, _ = run(during.with_files(parameter), WANTED)
+    after, _ = run(
+        shadowed.with_files({paths.COMMAND_LINE: b"quiet\n"}), Desired({}, {"A": "b"}, {})
+    )
+    assert items(after) == ("--mine", "-D")
+    assert after.files[paths.CLOUD_CONFIG] == text.encode()
+
+
+@pytest.mark.parametrize("newer", ["v0.7.1", "v1.5.8"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rancher:\n  docker:\n    args: [daemon, -D]  # mine\n",
+        "rancher:\n  docker:\n    args:\n    - daemon\n    - --label docker.role=mine\n",
+    ],
+)
+def test_ours_in_args_goes_with_the_release_that_has_it(text: str, newer: str) -> None:
+    before = disk({paths.CLOUD_CONFIG: text}, "v0.6.1")
+    during, _ = run(before, WANTED)
+    assert during.files[paths.CLOUD_CONFIG] != text.encode()
+    upgraded = during.with_files({paths.OS_CONFIG: os_config(newer).encode()})
+    after, done = run(upgraded, WANTED)
+    assert after.files[paths.CLOUD_CONFIG] == text.encode()
+    assert items(after) == (LABEL,)
+    assert status(done) is ExitStatus.OK
+    for taken_back in (run(upgraded, NOTHING)[0], run(after, NOTHING)[0]):
+        assert taken_back.files[paths.CLOUD_CONFIG] == text.encode()
+        assert taken_back.files.keys() == before.files.keys()
+
+
+def test_ours_in_a_list_of_another_release_that_cannot_be_taken_out_is_named_and_known_on() -> None:
+    before = disk({paths.CLOUD_CONFIG: "rancher: {docker: {args: [daemon, -D]}}\n"}, "v0.6.1")
+    during, _ = run(before, WANTED)
+    anchored = during.files[paths.CLOUD_CONFIG].replace(b"args: [", b"args: &a [")
+    files = {paths.OS_CONFIG: os_config().encode(), paths.CLOUD_CONFIG: anchored}
+    after, done = run(during.with_files(files), WANTED)
+    assert after.files[paths.CLOUD_CONFIG] == anchored
+    assert done.labels == WANTED.labels
+    assert any("not taken back yet" in note.text for note in done.notes)
+    assert status(done) is ExitStatus.FILES
+    mended = after.with_files({paths.CLOUD_CONFIG: anchored.replace(b"&a ", b"")})
+    taken_back, _ = run(mended, NOTHING)
+    assert taken_back.files[paths.CLOUD_CONFIG] == before.files[paths.CLOUD_CONFIG]
+
+
+@pytest.mark.parametrize("desired", [WANTED, NOTHING])
+def test_ours_in_a_cloud_config_yml_that_cannot_be_read_for_one_boot_is_known_on(
+    desired: Desired,
+) -> None:
+    before = disk({paths.CLOUD_CONFIG: PLAIN["block list"]})
+    during, _ = run(before, WANTED)
+    away = during.with_files({paths.CLOUD_CONFIG: None})
+    unread, done = run(replace(away, unreadable={paths.CLOUD_CONFIG: paths.DANGLING}), desired)
+    assert any("not taken back yet" in note.text for note in done.notes)
+    assert status(done) is ExitStatus.FILES
+    there = {paths.CLOUD_CONFIG: during.files[paths.CLOUD_CONFIG]}
+    after, _ = run(unread.with_files(there), NOTHING)
+    assert after.files == before.files
