@@ -8,9 +8,12 @@ from typing import Any, Literal
 
 import yaml
 
+from rancheros_ec2_metadata.rancheros.pure_yaml import PureLoader
 from rancheros_ec2_metadata.records import dataclass, field
 
 _NULLS = ("", "~", "null", "Null", "NULL")
+# PyYAML alone would refuse a tab before a comment or behind a colon, which `ros` takes.
+_LOADER: Any = PureLoader
 Path = tuple[str, ...]
 
 
@@ -48,7 +51,7 @@ def nodes(text: str) -> Node | None:
     """
     stack: list[Node] = []
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=_LOADER):
             node = _node(event)
             if node is None:
                 if isinstance(event, yaml.CollectionEndEvent):

@@ -34,6 +34,8 @@ PLAIN = {
     "block list, indented": "rancher:\n  docker:\n    extra_args:\n      - --mine\n",
     "flow list": "rancher: {docker: {extra_args: [--mine, -D]}}\n",
     "flow list of lines": "rancher:\n  docker:\n    extra_args: [\n    --mine,\n    -D\n    ]\n",
+    "tabs": "rancher:\t# mine\n  docker:\n    extra_args:\n    - --mine\t# tab\n    tls:\ttrue\n",
+    "flow list and a tab": "rancher:\n  docker:\n    extra_args: [--mine,\t-D]\t# tab\n",
     "empty list": "rancher: {docker: {extra_args: []}}\n",
     "null": "rancher: {docker: {extra_args: null}}\n",
     "tilde": "rancher:\n  docker:\n    extra_args: ~  # none\n    tls: true\n",
