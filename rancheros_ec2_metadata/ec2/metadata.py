@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .imds import Imds
 
 _UNCLEAR_SECONDS = 5
+_ALWAYS_LISTED = "meta-data/instance-id"
 
 PART_SECONDS = 20
 """Once the service has said which instance this is, one part of it that fails must not take the
@@ -128,8 +129,12 @@ class Metadata:
         findings.variables_complete = complete and not failures
 
     def listing(self) -> str | None:
-        """Return what meta-data/ lists; None if it has not been asked, or has not said."""
-        return self._texts().get(instance.LISTING_PATH)
+        """Return what meta-data/ lists; None if it has not been asked, or has not said.
+
+        What does not list that which every instance has is no list, or not the whole of one.
+        """
+        listing = self._texts().get(instance.LISTING_PATH)
+        return listing if instance.is_listed(_ALWAYS_LISTED, listing) else None
 
     def _decode(self) -> None:
         findings, texts = self._findings, self._texts()
