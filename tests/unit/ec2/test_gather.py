@@ -288,7 +288,9 @@ def test_leaves_that_are_busy_for_ever_take_no_more_than_their_part_of_the_time(
     assert run.status is ExitStatus.INCOMPLETE
 
 
-@pytest.mark.parametrize("listing", [403, "", "<html>welcome</html>", '{"a": 1}', "ami-id\nami-lau"])
+@pytest.mark.parametrize(
+    "listing", [403, "", "<html>welcome</html>", '{"a": 1}', "ami-id\nami-lau"]
+)
 def test_without_a_listing_each_part_is_asked_for(go: Go, listing: object) -> None:
     tags = {"instance": {"docker.role": "web"}}
     tree: dict[Any, Any] = {None: listing} | metadata(tags=tags, **{"public-ipv4": "198.51.100.7"})
