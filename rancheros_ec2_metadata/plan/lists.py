@@ -92,16 +92,16 @@ def users_items(current: tuple[str, ...], edit: Edit | None, quoting: Quoting) -
 
     ``ros`` re-serialises that file, so what our edit of the list put there is known by value.
     Labels of the user's that ours had replaced come back, unless the list has been written without
-    any item of ours since, or, where none of ours was in it, without one that we had left. A run
-    that was killed may have left the list as it was before the edit, or as the user had it.
+    any item of ours since, or, where ours are in the other list, without one that we had left. A
+    run that was killed may have left the list as it was before the edit, or as the user had it.
     """
     if edit is None:
         return current  # none of ours has ever been in it
     if current in (edit.written, edit.found, edit.former):
         return edit.former
     items = tuple(item for item in current if item not in edit.ours)
-    added_to = not edit.ours and set(edit.written) <= set(current)
-    if len(items) < len(current) or added_to:
+    left_there = set(() if edit.ours else edit.written)
+    if len(items) < len(current) or (left_there and left_there <= set(current)):
         items += _not_set_again(edit.displaced, items, quoting)
     return items
 

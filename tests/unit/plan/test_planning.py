@@ -270,7 +270,7 @@ def test_labels_of_the_users_come_back_after_ros_has_written_the_file_anew() -> 
             ["--label", "docker.role=db"],
             ["--label", "docker.role=db"],
         ),
-        (["--label=docker.role=db"], ["a;b"], ["a;b", "--label=docker.role=db"]),
+        (["-D", "--label=docker.role=db"], ["a;b"], ["-D", "a;b", "--label=docker.role=db"]),
     ],
 )
 @pytest.mark.parametrize("version", ["v0.5.0", "v1.5.8"])
@@ -284,6 +284,20 @@ def test_a_label_comes_back_whole_and_once_to_a_list_that_the_user_has_added_to(
     edited = cloud_config([*arguments(during), *added]).encode()
     after, _ = run(during.with_files({paths.CLOUD_CONFIG: edited}), {})
     assert arguments(after) == back
+
+
+@pytest.mark.parametrize("left", [[], ["-D"]])
+def test_a_label_does_not_come_back_to_a_list_that_the_user_has_written_anew(
+    left: list[str],
+) -> None:
+    def cloud_config(items: list[str]) -> str:
+        return json.dumps({"rancher": {"docker": {"extra_args": items}}})
+
+    before = disk("v0.6.1", cloud_config=cloud_config([*left, "--label=docker.role=db"]))
+    during, _ = run(before, LABELS)
+    assert arguments(during, "extra_args") == left
+    anew = during.with_files({paths.CLOUD_CONFIG: cloud_config(["--new"]).encode()})
+    assert arguments(run(run(anew, LABELS)[0], {})[0]) == ["--new"]
 
 
 @pytest.mark.parametrize("then", [{"docker.role": "other", "docker.x": "y"}, LABELS, {}])
