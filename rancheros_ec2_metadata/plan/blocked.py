@@ -14,6 +14,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
+from posixpath import normpath
 from typing import Any
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, shown, warning
@@ -142,11 +143,22 @@ def as_it_will_be(disk: Disk, layers: Layers, path: str) -> bytes | None:
     """
     entries = layers.get(("write_files",))
     for entry in reversed(entries if isinstance(entries, list) else []):
-        if isinstance(entry, dict) and entry.get("path") == path:
+        if isinstance(entry, dict) and writes(entry, path):
             content = _content(entry)
             if content is not None:
                 return content
     return disk.files.get(path)
+
+
+def writes(entry: Mapping[Any, Any], path: str) -> bool:
+    """Tell whether a ``write_files`` entry is for the console's file at ``path``, however spelt."""
+    named, container = entry.get("path"), entry.get("container")
+    at_home = container in (None, "", "console")
+    return at_home and isinstance(named, str) and _absolute(named) == _absolute(path)
+
+
+def _absolute(path: str) -> str:
+    return normpath(f"/./{path}")
 
 
 def _content(entry: Mapping[Any, Any]) -> bytes | None:

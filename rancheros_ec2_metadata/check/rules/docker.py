@@ -149,7 +149,7 @@ def _written(file: File, path: str) -> int | None:
     numbers = (
         index
         for index, entry in enumerate(entries if isinstance(entries, list) else [])
-        if isinstance(entry, dict) and entry.get("path") == path
+        if isinstance(entry, dict) and blocked.writes(entry, path)
     )
     return max(numbers, default=None)
 

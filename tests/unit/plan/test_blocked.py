@@ -89,6 +89,18 @@ def test_an_entry_for_another_file_says_nothing_of_daemon_json() -> None:
     assert judged(write_files(entry(WITH_LABELS), entry(b"{}", path="/etc/motd")))[0] == {}
 
 
+@pytest.mark.parametrize("path", ["etc/docker/daemon.json", "//etc/./docker//daemon.json"])
+def test_an_entry_is_for_the_file_that_the_console_makes_of_its_path(path: str) -> None:
+    assert judged(write_files(entry(WITH_LABELS, path=path)))[0] == {}
+
+
+def test_an_entry_for_another_container_says_nothing_of_the_consoles_file() -> None:
+    elsewhere = {**entry(b"{}"), "container": "ntp"}
+    assert judged({**write_files(elsewhere), paths.DAEMON_JSON: WITH_LABELS})[0] == {}
+    assert judged(write_files({**entry(WITH_LABELS), "container": "ntp"})) == (LABELS, [])
+    assert judged(write_files({**entry(WITH_LABELS), "container": "console"}))[0] == {}
+
+
 CORRUPT = base64.b64encode(gzip.compress(WITH_LABELS, mtime=0)[:10] + b"\xff" * 20).decode()
 
 
