@@ -9,10 +9,11 @@ from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.errors import FilesError, info, warning
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.outcome import Left, left
-from rancheros_ec2_metadata.plan import planning
+from rancheros_ec2_metadata.plan import blocked, planning
 from rancheros_ec2_metadata.plan.given import Given
 from rancheros_ec2_metadata.plan.local import Local
 from rancheros_ec2_metadata.plan.mapping import Desired
+from rancheros_ec2_metadata.plan.shell import EXPANDED
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import readback
 from rancheros_ec2_metadata.rancheros import state as states
@@ -84,6 +85,7 @@ class Writer:
             state = state_of(disk, self._log)
             desired, new_state = wanted(state)
             disk = self._with_env_files(disk, state, desired)
+            disk = self._with_daemon_json(disk)
             asked = disk, desired, _as_given(new_state)
             if asked == self._unchanging:
                 return
@@ -114,6 +116,13 @@ class Writer:
         for path in wanted.union(state.env_files):
             disk = read_also(self._root, disk, path)
         return disk
+
+    def _with_daemon_json(self, disk: Disk) -> Disk:
+        """Return the disk with Docker's configuration file, where it is not the usual one."""
+        path = blocked.daemon_json(stack(disk, self.release), self.release.quoting)
+        if path == paths.DAEMON_JSON or EXPANDED in path:
+            return disk
+        return read_also(self._root, disk, path)
 
     def read_back(self, ros: Ros | None, limit: Limit) -> None:
         """Compare what ``ros`` reads with what was planned; put the former files back if it must.

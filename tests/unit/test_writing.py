@@ -150,6 +150,31 @@ def test_a_file_that_keeps_changing_is_given_up_and_left_as_it_is(
     assert cloud_config(disk) == texts[-1]
 
 
+@pytest.mark.parametrize(
+    "docker",
+    ["config_file: /etc/docker/own.json", "extra_args: [--config-file=/etc/docker/own.json]"],
+)
+def test_labels_count_in_the_file_that_docker_is_told_to_read(
+    disk: MachineDisk, log: Log, docker: str
+) -> None:
+    disk.path(paths.CLOUD_CONFIG).unlink()
+    disk.user_data(f"rancher: {{docker: {{{docker}}}}}\n")
+    disk.write("/etc/docker/own.json", '{"labels": ["a=b"]}')
+    writer = writer_of(disk, log)
+    writer.write(wanted())
+    assert writer.plan is not None
+    assert writer.plan.labels == {}
+    assert "/etc/docker/own.json" in said(log)
+
+
+def test_a_file_of_dockers_that_only_bash_can_name_is_no_obstacle(
+    disk: MachineDisk, log: Log
+) -> None:
+    disk.cloud_config("rancher: {docker: {extra_args: ['--config-file=$HOME/d.json']}}\n")
+    writer_of(disk, log).write(wanted())
+    assert ITEM in cloud_config(disk)
+
+
 def test_a_file_that_cannot_be_written_is_named(disk: MachineDisk, log: Log) -> None:
     before = cloud_config(disk)
     disk.path(paths.CLOUD_CONFIG_D).rmdir()
