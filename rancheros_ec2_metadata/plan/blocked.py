@@ -83,8 +83,10 @@ def daemon_json_with_labels(disk: Disk, layers: Layers, quoting: Quoting) -> str
     if content is None:
         return None
     try:
-        # Docker takes what is no UTF-8, and does not look at what comes behind the first value.
-        found, _ = json.JSONDecoder().raw_decode(content.decode("utf-8", "replace").lstrip())
+        # Docker takes what is no UTF-8 (from v23 on with a byte order mark too), and does not look
+        # at what comes behind the first value.
+        text = content.decode("utf-8-sig", "replace")
+        found, _ = json.JSONDecoder().raw_decode(text.lstrip())
     except (ValueError, RecursionError):
         return None  # Docker does not start on it, with us or without
     return path if has_labels(found) else None

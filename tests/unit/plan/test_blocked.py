@@ -56,8 +56,9 @@ def test_labels_in_daemon_json_stop_docker_beside_ours_so_none_is_set() -> None:
         b'\n {"labels": []}\n}\n',
         b'{"labels": ["a=caf\xe9"]}',
         b'{"put aside": {"labels": ["a=b"]}}',
+        b'\xef\xbb\xbf{"labels": []}',
     ],
-    ids=["an empty list", "something behind it", "no UTF-8", "a map that is no option"],
+    ids=["an empty list", "something behind it", "no UTF-8", "a map that is no option", "a mark"],
 )
 def test_all_labels_count_that_docker_reads_there(content: bytes) -> None:
     assert judged({paths.DAEMON_JSON: content})[0] == {}
