@@ -12,16 +12,28 @@ from . import instance
 from .failure import AttemptError, Kind
 
 if TYPE_CHECKING:
+    from rancheros_ec2_metadata.deadline import Limit
+
     from .detect import Machine
     from .findings import Findings
     from .imds import Imds
 
 _UNCLEAR_SECONDS = 5
+_PART_SECONDS = 20
 _ALWAYS_LISTED = "meta-data/instance-id"
 
-PART_SECONDS = 20
-"""Once the service has said which instance this is, one part of it that fails must not take the
-time of the others: it is tried again for so long."""
+
+def part(limit: Limit) -> Limit:
+    """Return the limit of one part of what the service says.
+
+    One that fails is tried again, but must not take the time of the others.
+    """
+    return limit.within(min(_PART_SECONDS, limit.left() / 3))
+
+
+def _first_part(limit: Limit) -> Limit:
+    """Return the limit of what says which instance this is: the service may still be starting."""
+    return limit.within(max(limit.left() - 2 * _PART_SECONDS, limit.left() / 2))
 
 
 def reach(machine: Machine, imds: Imds) -> Note:
@@ -75,14 +87,14 @@ class Metadata:
         findings, imds = self._findings, self._imds
         problem = None
         try:
-            document = imds.get(instance.DOCUMENT_PATH)
+            document = imds.get(instance.DOCUMENT_PATH, _first_part(imds.limit))
         except AttemptError as failure:
             document, problem = None, str(failure)
         fields = instance.document(document)
         if fields is None:
             problem = problem or f"{instance.DOCUMENT_PATH} is missing, or no JSON object"
         self._fields = findings.fields = fields or {}
-        self._ask(instance.identity_paths(self._fields))
+        self._ask(instance.identity_paths(self._fields), _first_part(imds.limit))
         identity = instance.identity(self._fields, self._texts())
         if identity is None:
             if machine.verdict != "yes" and document is None and not any(self._said.values()):
@@ -108,11 +120,13 @@ class Metadata:
         """Learn the AWS_ variables; called after `identify`."""
         findings = self._findings
         complete, findings.variables_complete = findings.variables_complete, False
-        self._ask([instance.LISTING_PATH, *instance.first_paths(self._fields)])
+        first = [instance.LISTING_PATH, *instance.first_paths(self._fields)]
+        self._ask(first, part(self._imds.limit))
         self._decode()
         texts = self._texts()
         mac = texts.get(instance.MAC_PATH)
-        self._ask(instance.later_paths(self.listing(), mac, self._partition()))
+        later = instance.later_paths(self.listing(), mac, self._partition())
+        self._ask(later, part(self._imds.limit))
         self._decode()
         failures = {
             path: str(answer)
@@ -150,9 +164,8 @@ class Metadata:
     def _partition(self) -> str | None:
         return self._findings.identity.partition if self._findings.identity else None
 
-    def _ask(self, paths: Iterable[str]) -> None:
+    def _ask(self, paths: Iterable[str], limit: Limit) -> None:
         new = [path for path in paths if path not in self._said]
-        limit = self._imds.limit.within(PART_SECONDS)
         self._said = self._said | self._imds.get_all(new, limit)
 
     def _texts(self) -> dict[str, str | None]:

@@ -10,7 +10,7 @@ from rancheros_ec2_metadata.records import replace
 
 from .failure import AttemptError, Kind
 from .instance import DOMAIN_PATH, PARTITION_PATH, Identity, is_listed
-from .metadata import PART_SECONDS
+from .metadata import part
 from .retry import LATE, LATE_IMDS, Patience, Policy, persist, until
 from .role import Credentials, read_credentials
 from .tags import TAGS_PATH, all_known, read_tags
@@ -131,7 +131,7 @@ class TagReading:
     def _look_at_imds(self, limit: Limit) -> None:
         question, findings = self._question, self._findings
         known = findings.tags or {}
-        tags = read_tags(self._imds, question.used, known, limit.within(PART_SECONDS))
+        tags = read_tags(self._imds, question.used, known, part(limit))
         if tags is not None:
             findings.take(question, tags, "imds")
 

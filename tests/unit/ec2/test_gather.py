@@ -288,6 +288,28 @@ def test_leaves_that_are_busy_for_ever_take_no_more_than_their_part_of_the_time(
     assert run.status is ExitStatus.INCOMPLETE
 
 
+@pytest.mark.parametrize("seconds", [2, 5, 15, 30, 110])
+@pytest.mark.parametrize("silent", ["document", "hostname", "public-ipv4"])
+def test_what_never_answers_does_not_take_the_time_of_the_tags(
+    mock: responses.RequestsMock, clock: FakeClock, silent: str, seconds: float
+) -> None:
+    def read_time_out() -> Exception:
+        sent: Any = server.sent[-1]  # `responses` notes there what it was sent with
+        clock.sleep(sent.req_kwargs["timeout"][1])
+        return requests.ReadTimeout()
+
+    tree = latest(metadata(tags={"instance": {"docker.role": "web"}}))
+    folder = tree["dynamic"]["instance-identity"] if silent == "document" else tree["meta-data"]
+    folder[silent] = read_time_out
+    server = MetadataServer(tree).start(mock)
+    found = Findings()
+    gather_imds(Question(wanted=docker), ON_EC2, imds_of(clock, seconds=seconds), found)
+    assert found.tags == {"docker.role": "web"}
+    assert found.variables["AWS_VPC_ID"] == "vpc-1"
+    assert not found.variables_complete
+    assert clock.time - 1000 < 0.7 * seconds
+
+
 @pytest.mark.parametrize(
     "listing", [403, "", "<html>welcome</html>", '{"a": 1}', "ami-id\nami-lau"]
 )
