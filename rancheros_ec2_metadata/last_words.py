@@ -45,6 +45,19 @@ def of_stopped(signal: int, device: str) -> None:
     _say(f"{text} {_FILES.format('')}", text, 128 + signal, device)
 
 
+def of_refused(why: OSError, device: str) -> int:
+    """Say that no process can be made for the run; return the exit status.
+
+    Args:
+        why: what the system says.
+        device: path of the kernel's log.
+    """
+    text = f"the run cannot be started, no process can be made ({why.strerror})"
+    mend = "raise what limits this container's processes (pids_limit, ulimits)"
+    _say(f"{text}: nothing was touched; {mend}", text, 1, device)
+    return 1
+
+
 def of_broken(bug: Exception, device: str, *, debug: bool) -> None:
     """Say that the program cannot be started.
 

@@ -31,12 +31,15 @@ def console() -> None:
     first = sys.argv[1] if sys.argv[1:] else "apply"
     if first in AT_BOOT or first.startswith("-"):
         device = kmsg.device(sys.argv[1:], os.environ)
-        status = watchdog.supervised(
-            lambda run_for: _boot(run_for, device),
-            lambda: last_words.of_overdue(device),
-            lambda number: last_words.of_killed(number, device),
-            lambda number: last_words.of_stopped(number, device),
-        )
+        try:
+            status = watchdog.supervised(
+                lambda run_for: _boot(run_for, device),
+                lambda: last_words.of_overdue(device),
+                lambda number: last_words.of_killed(number, device),
+                lambda number: last_words.of_stopped(number, device),
+            )
+        except OSError as refused:
+            status = last_words.of_refused(refused, device)
         # Not sys.exit: nothing is left to be done, and to take an interpreter down takes a while.
         os._exit(status)
     from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - as said above

@@ -55,13 +55,19 @@ def supervised(
         killed: called with the signal where somebody else has killed the child.
         stopped: called with the signal that ended the parent, after the child was killed in the
             same way; the status is then 128 and its number.
+
+    Raises:
+        OSError: no process can be made.
     """
     started = time.monotonic() - process_age()
+    # Inherited, it could be that no child leaves a status, nor a signal.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     former = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
     heard, said = os.pipe()
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # else Python would end without a word
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
         status = _BUG
         try:

@@ -64,3 +64,28 @@ def test_a_program_that_is_not_whole_says_so(tmp_path: Path, command: str) -> No
     assert any("yaml.py" in line for line in ran[("--debug",)].log)
     assert not any("a secret" in one.err for one in ran.values())
     assert disk.snapshot() == before
+
+
+NO_FORK = """
+import errno, os
+def refuse():
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+os.fork = refuse
+from rancheros_ec2_metadata.start import console
+console()
+"""
+
+
+@pytest.mark.parametrize("command", ["apply", "clean"])
+def test_where_no_process_can_be_made_it_is_said(tmp_path: Path, command: str) -> None:
+    disk = timed.user_machine(tmp_path / "disk")
+    before = disk.snapshot()
+    argv = [sys.executable, "-c", NO_FORK, command, "--root", str(disk.root)]
+    done = subprocess.run(
+        argv, env=program.environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    ran = program.Ran.of(done)
+    assert ran.status == 1
+    assert ran.line("error: ", "no process can be made", "pids_limit")
+    assert ran.log[-1] == "exit 1"
+    assert disk.snapshot() == before

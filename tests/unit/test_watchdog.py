@@ -44,8 +44,9 @@ def test_the_childs_status_is_the_status(run: str, status: str) -> None:
     assert supervised(run) == [status]
 
 
-def test_a_child_that_somebody_kills_is_a_bug_and_told_with_the_signal() -> None:
-    assert supervised("os.kill(os.getpid(), 9)") == ["killed", "9", "1"]
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_child_that_somebody_kills_is_a_bug_and_told_with_the_signal(number: int) -> None:
+    assert supervised(f"os.kill(os.getpid(), {number})") == ["killed", str(int(number)), "1"]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,13 @@ def test_a_signal_ends_the_child_too(tmp_path: Path) -> None:
     out, _ = process.communicate(timeout=30)
     assert out.split() == ["stopped", str(int(signal.SIGTERM)), str(128 + signal.SIGTERM)]
     assert not Path(f"/proc/{written.read_text()[:-1]}").exists()
+
+
+def test_where_the_ends_of_children_are_ignored_the_end_is_seen_all_the_same() -> None:
+    ignore = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+    started = time.monotonic()
+    assert _ran(ignore + PROGRAM.format(run="return 4", seconds=20)) == ["4"]
+    assert time.monotonic() - started < 15
 
 
 def test_the_age_of_a_process_counts_its_interpreters_start() -> None:
