@@ -33,6 +33,8 @@ _ANSI_C_LETTERS = {
     b"t": b"\t",
     b"v": b"\v",
 }
+# Each is followed to the end of its word: of more, a boot would have to wait for that.
+_MOST_BRACES = 100
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 
 
@@ -70,7 +72,13 @@ def words(items: Sequence[str]) -> list[Word]:
         NotWordsError: an item has an open quote, an operator, a comment or a line break: joined
             with others it would end or change the command.
     """
-    return [word for index, item in enumerate(items) for word in _Reader(index, item).words()]
+    found = []
+    for index, item in enumerate(items):
+        try:
+            found.extend(_Reader(index, item).words())
+        except RecursionError:
+            raise NotWordsError(index, "too many $( in each other") from None
+    return found
 
 
 class _Reader:
@@ -217,12 +225,16 @@ class _Reader:
 def _forks_at(bare: str) -> int | None:
     """Return where braces begin of which bash makes several words: ``{a,b}``, ``{1..3}``.
 
-    None where there are none. Some that bash leaves as they are (``{ab..c}``) are among them.
+    None where there are none. Some that bash leaves as they are (``{ab..c}``, or any beside very
+    many others) are among them.
 
     Args:
         bare: the word, with a space for each character that is quoted or expanded in another way.
     """
-    for start in (at for at, c in enumerate(bare) if c == "{"):
+    starts = [at for at, c in enumerate(bare) if c == "{"]
+    if len(starts) > _MOST_BRACES:
+        return starts[0]
+    for start in starts:
         depth, parts = 0, 1
         for at in range(start + 1, len(bare)):
             if bare[at] == "{":

@@ -110,6 +110,7 @@ def test_what_only_bash_can_know_is_one_word_with_its_key_readable(item: str) ->
         ("${a", "an open ${"),
         ("$[a", "an open $["),
         ("a\\", "a \\ at its end"),
+        ('"$(' * 2000 + ')"' * 2000, "too many $( in each other"),
     ],
 )
 def test_an_item_that_is_more_or_less_than_words_is_named(item: str, reason: str) -> None:
@@ -129,6 +130,7 @@ def test_an_item_that_is_more_or_less_than_words_is_named(item: str, reason: str
         ("tag={{.Name}},{{.ID}}", None),
         ("{'a,b'}{}{a\\,b}{a", None),
         ("${a,,}", None),
+        ("a" + "{" * 1000, 1),
     ],
 )
 def test_braces_of_which_bash_makes_several_words_are_marked(
