@@ -9,6 +9,7 @@ from rancheros_ec2_metadata.ec2.detect import Machine
 from rancheros_ec2_metadata.ec2.instance import group_variable
 from rancheros_ec2_metadata.plan.env_file import EnvFile
 from rancheros_ec2_metadata.plan.mapping import NOTHING, Desired, desired
+from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros.state import State
 from rancheros_ec2_metadata.records import dataclass, replace
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
@@ -31,16 +32,27 @@ def before_requests(settings: Settings, state: State, machine: Machine) -> tuple
     Another machine's values (an image baked on a configured instance) go at once. Where nothing
     tells which machine this is, they stay as they are for now.
     """
+    # The file may be damaged: what RancherOS cannot carry is not what a run of ours has written.
+    status = state.status if _carriable(state.status or "") else None
     match same_machine(state, machine):
         case True:
-            return desired(settings, state.metadata, state.tags, state.status), state
+            return desired(settings, state.metadata, state.tags, status), state
         case False:
             fresh = State(product_uuid=machine.product_uuid, status="none")
             none = {STATUS_VARIABLE: "none"}
             return replace(NOTHING, variables=none, env_file=EnvFile.of(settings, none)), fresh
         case None:
-            known = desired(settings, state.metadata, state.tags, state.status)
-            return Desired(state.labels, state.variables, known.config, known.env_file), state
+            known = desired(settings, state.metadata, state.tags, status)
+            variables = {
+                name: value
+                for name, value in state.variables.items()
+                if _carriable(name) and _carriable(value)
+            }
+            return Desired(state.labels, variables, known.config, known.env_file), state
+
+
+def _carriable(text: str) -> bool:
+    return document.uncarriable(text) is None
 
 
 @dataclass(frozen=True)

@@ -137,3 +137,14 @@ def test_a_silent_ec2_keeps_this_instances_tags_by_its_firmware() -> None:
     assert wanted.labels == {"docker.role": "web"}
     assert "ADVERTISE" not in wanted.variables
     assert state.instance_id == "i-me"
+
+
+@pytest.mark.parametrize("machine", [ME, NOBODY])
+@pytest.mark.parametrize("text", ["café", "a\x7f", "\0", "\ud800"])
+def test_before_requests_a_damaged_state_gives_nothing_that_no_file_can_hold(
+    machine: Machine, text: str
+) -> None:
+    variables = {"HOST": text, text: "db", "A": "b"}
+    wanted, _ = before_requests(SETTINGS, replace(STATE, variables=variables, status=text), machine)
+    assert text not in {*wanted.variables, *wanted.variables.values()}
+    assert wanted.variables.get("A") == ("b" if machine is NOBODY else None)
