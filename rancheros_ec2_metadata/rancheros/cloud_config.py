@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros.ros_scalars import text_of
 from rancheros_ec2_metadata.rancheros.ros_yaml import UnusableError, parse
 from rancheros_ec2_metadata.rancheros.yaml_nodes import (
@@ -22,6 +21,7 @@ from rancheros_ec2_metadata.rancheros.yaml_nodes import (
     find,
     line_end,
     line_start,
+    quoted,
 )
 
 
@@ -45,7 +45,7 @@ def set_list(text: str, path: Path, items: Sequence[str]) -> str:
     if node.is_null():
         new = _flow(items)
         for key in reversed(path[len(found.path) :]):
-            new = f"{{{document.scalar(key)}: {new}}}"
+            new = f"{{{quoted(key)}: {new}}}"
         space = "" if text[found.after : node.start] else " "
         return text[: node.start] + space + new + text[node.end :]
     if node.kind != "list":
@@ -55,10 +55,7 @@ def set_list(text: str, path: Path, items: Sequence[str]) -> str:
             raise CannotEditError(f"{'.'.join(path)} has an item that is no plain text")
     texts = _reused(text, node.children, items)
     if node.flow:
-        inside = (
-            document.scalar(item) if old is None else text[old.start : old.end]
-            for item, old in texts
-        )
+        inside = (quoted(item) if old is None else text[old.start : old.end] for item, old in texts)
         return text[: node.start] + "[" + ", ".join(inside) + "]" + text[node.end :]
     return _with_block(text, found, texts)
 
@@ -108,7 +105,7 @@ def _extent(text: str, path: Path) -> tuple[int, int]:
 
 
 def _flow(items: Sequence[str]) -> str:
-    return "[" + ", ".join(document.scalar(item) for item in items) + "]"
+    return "[" + ", ".join(quoted(item) for item in items) + "]"
 
 
 def _reused(text: str, old: Sequence[Node], items: Sequence[str]) -> list[tuple[str, Node | None]]:
@@ -152,6 +149,6 @@ def _with_block(text: str, found: Found, texts: Sequence[tuple[str, Node | None]
         return text[: found.after] + " []" + text[found.after : starts[0]] + text[end:]
     lines = ""
     for item, old in texts:
-        line = segments[id(old)] if old else f"{indent}- {document.scalar(item)}{newline}"
+        line = segments[id(old)] if old else f"{indent}- {quoted(item)}{newline}"
         lines += line if line.endswith("\n") else line + newline
     return text[: starts[0]] + lines + text[end:]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 
-from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros.state import Removal
 from rancheros_ec2_metadata.rancheros.yaml_nodes import (
     CannotEditError,
@@ -14,6 +13,7 @@ from rancheros_ec2_metadata.rancheros.yaml_nodes import (
     find,
     line_end,
     line_start,
+    quoted,
 )
 from rancheros_ec2_metadata.records import dataclass
 
@@ -111,14 +111,12 @@ def with_values(text: str, path: Path, values: Mapping[str, str]) -> str:
     Raises:
         CannotEditError: the map, or the way to it, is not plain.
     """
-    entries = [
-        f"{document.scalar(name)}: {document.scalar(value)}" for name, value in values.items()
-    ]
+    entries = [f"{quoted(name)}: {quoted(value)}" for name, value in values.items()]
     for depth in range(len(path), -1, -1):
         found = find(text, path[:depth])
         if found is not None:
             return _with_entries(text, path[:depth], found.node, entries)
-        entries = [f"{document.scalar(path[depth - 1])}: {{{', '.join(entries)}}}"]
+        entries = [f"{quoted(path[depth - 1])}: {{{', '.join(entries)}}}"]
     raise CannotEditError("it is empty")
 
 

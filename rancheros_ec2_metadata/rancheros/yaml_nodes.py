@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import yaml
 
+from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros.pure_yaml import PureLoader
 from rancheros_ec2_metadata.records import dataclass, field
 
@@ -132,6 +133,18 @@ def find(text: str, path: Path) -> Found | None:
         if node.kind == "alias" or not node.plain:
             raise CannotEditError(f"{'.'.join(path[: depth + 1])} has an anchor, alias or tag")
     return Found(path, node, after)
+
+
+def quoted(text: str) -> str:
+    """Return ``text`` as a quoted scalar of the file.
+
+    Raises:
+        CannotEditError: ``ros`` would not read it back.
+    """
+    try:
+        return document.scalar(text)
+    except ValueError as why:
+        raise CannotEditError(str(why)) from why
 
 
 def line_start(text: str, index: int) -> int:

@@ -107,6 +107,20 @@ def test_after_ros_has_written_the_file_anew_they_come_back_by_value(
     assert b"by the system" in after.files[paths.CLOUD_CONFIG]
 
 
+def test_one_that_no_file_can_be_given_anew_stays_out_and_is_named_until_it_is_there() -> None:
+    before = disk("rancher:\n  environment:\n    A: mià\n    X: x\n")
+    during, _ = run(before, OURS, OVERRIDE)
+    assert environment(during)["A"] == "tag"
+    edited = during.files[paths.CLOUD_CONFIG] + b"# mine\n"
+    after, done = run(during.with_files({paths.CLOUD_CONFIG: edited}), {}, local.NOTHING)
+    assert after.files[paths.CLOUD_CONFIG] == edited
+    assert worst(note.status for note in done.notes) is ExitStatus.FILES
+    assert any("variables of cloud-config.yml stay" in note.text for note in done.notes)
+    mended = edited.replace(b"    X:", b"    A: a\n    X:")
+    last, _ = run(after.with_files({paths.CLOUD_CONFIG: mended}), {}, local.NOTHING)
+    assert last.files == {**before.files, paths.CLOUD_CONFIG: mended}
+
+
 def test_without_the_flag_they_are_the_operators() -> None:
     before = disk(FILES[0])
     after, done = run(before, OURS, local.NOTHING)
