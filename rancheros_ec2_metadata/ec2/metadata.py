@@ -23,12 +23,16 @@ _PART_SECONDS = 20
 _ALWAYS_LISTED = "meta-data/instance-id"
 
 
-def part(limit: Limit) -> Limit:
+def part(limit: Limit, of: int) -> Limit:
     """Return the limit of one part of what the service says.
 
     One that fails is tried again, but must not take the time of the others.
+
+    Args:
+        limit: of all parts.
+        of: how many there are, this one and those to come.
     """
-    return limit.within(min(_PART_SECONDS, limit.left() / 3))
+    return limit.within(min(_PART_SECONDS, limit.left() / of))
 
 
 def _first_part(limit: Limit) -> Limit:
@@ -121,12 +125,12 @@ class Metadata:
         findings = self._findings
         complete, findings.variables_complete = findings.variables_complete, False
         first = [instance.LISTING_PATH, *instance.first_paths(self._fields)]
-        self._ask(first, part(self._imds.limit))
+        self._ask(first, part(self._imds.limit, 4))
         self._decode()
         texts = self._texts()
         mac = texts.get(instance.MAC_PATH)
         later = instance.later_paths(self.listing(), mac, self._partition())
-        self._ask(later, part(self._imds.limit))
+        self._ask(later, part(self._imds.limit, 3))
         self._decode()
         failures = {
             path: str(answer)

@@ -131,7 +131,7 @@ class TagReading:
     def _look_at_imds(self, limit: Limit) -> None:
         question, findings = self._question, self._findings
         known = findings.tags or {}
-        tags = read_tags(self._imds, question.used, known, part(limit))
+        tags = read_tags(self._imds, question.used, known, part(limit, 2))
         if tags is not None:
             findings.take(question, tags, "imds")
 
