@@ -16,7 +16,7 @@ from rancheros_ec2_metadata.rancheros import state as states
 from rancheros_ec2_metadata.rancheros.change import FileChange
 from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import CLOUD_CONFIG, Layers, stack
-from rancheros_ec2_metadata.rancheros.state import Removal, State
+from rancheros_ec2_metadata.rancheros.state import Edit, Removal, State
 from rancheros_ec2_metadata.rancheros.yaml_nodes import CannotEditError
 from rancheros_ec2_metadata.records import dataclass, replace
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE
@@ -99,14 +99,15 @@ def plan(desired: Desired, given: Given, kept: State, may_go: local.Local = loca
         variables=dict(desired.variables),
         # Where nothing was to be written, the user's own items say the same: they stay the user's.
         items=tuple(item for one in composed if one.changed for item in one.ours),
-        edits=own.edits,
+        # Once all is written, a list as it was before the edit is one that the user has made so.
+        edits={key: edit.done() for key, edit in own.edits.items()},
         removal=own.removal,
         env_files=known,
     )
     notes.extend(_about_labels(labels, given.state))
     predicted = stack(disk.with_files(after), release)
     notes.extend(_shadowed(desired, predicted))
-    changes = _changes(disk, _steps(given.state, new_state, after, env_files))
+    changes = _changes(disk, _steps(given.state, new_state, own.edits, after, env_files))
     return Plan(
         changes=changes,
         predicted=predicted,
@@ -145,12 +146,17 @@ def _check_nothing_is_laid_bare(given: Given, layers: Layers, content: bytes | N
 
 
 def _steps(
-    old: State, new: State, after: Mapping[str, bytes | None], env_files: env_file.Planned
+    old: State,
+    new: State,
+    edits: Mapping[str, Edit],
+    after: Mapping[str, bytes | None],
+    env_files: env_file.Planned,
 ) -> Steps:
     """Yield each file and what it shall be, in the order of writing.
 
-    What goes from cloud-config.yml is in the state until it has gone there: after a kill in
-    between, nothing of ours may be taken for the user's, and nothing of the user's be lost.
+    What goes from cloud-config.yml, and what was in it before an edit, is in the state until it has
+    gone there: after a kill in between, nothing of ours may be taken for the user's, and nothing of
+    the user's be lost.
     """
     gone = dict.fromkeys(env_files.gone)
     if new == State():
@@ -161,7 +167,7 @@ def _steps(
     removal = new.removal or old.removal
     if removal and old.removal:
         removal = replace(removal, values={**old.removal.values, **removal.values})
-    between = replace(new, edits={**old.edits, **new.edits}, removal=removal)
+    between = replace(new, edits={**old.edits, **edits}, removal=removal)
     yield paths.STATE, states.render(between)
     yield from gone.items()
     yield from after.items()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from rancheros_ec2_metadata.records import asdict, dataclass, field, names
+from rancheros_ec2_metadata.records import asdict, dataclass, field, names, replace
 
 SCHEMA = 1
 
@@ -17,10 +17,10 @@ class Edit:
 
     Args:
         at: the path of the node whose text was replaced: the list's own, or of a null above it.
-        found_text: the text of that node before, an earlier edit of ours included.
+        found_text: the text of that node before, an earlier edit of ours included, while a kill
+            may leave it so. found: all items then.
         former_text: the text of that node as the user wrote it.
         written_text: the text that replaced it.
-        found: all items before, those of an earlier edit of ours included.
         former: the user's items before.
         written: all items that were written.
         ours: those of them that are ours.
@@ -36,6 +36,10 @@ class Edit:
     written: tuple[str, ...]
     ours: tuple[str, ...]
     displaced: tuple[str, ...]
+
+    def done(self) -> Edit:
+        """Return the same once the file is written: it is as the edit left it."""
+        return replace(self, found_text=self.written_text, found=self.written)
 
 
 @dataclass(frozen=True)

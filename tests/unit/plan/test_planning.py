@@ -318,6 +318,15 @@ def test_a_file_that_ros_has_written_anew_takes_other_labels_and_gives_all_back(
     assert paths.STATE not in after.files
 
 
+def test_a_label_of_ours_that_went_and_that_the_user_then_sets_is_the_users() -> None:
+    before = disk(cloud_config='{"rancher": {"docker": {"extra_args": ["-D"]}}}')
+    both, _ = run(before, {"docker.a": "1", "docker.role": "web"})
+    one, _ = run(both, {"docker.a": "1"})
+    again = one.with_files({paths.CLOUD_CONFIG: both.files[paths.CLOUD_CONFIG]})
+    after, _ = run(again, {"docker.a": "2"})
+    assert sorted(arguments(after)) == ["--label=docker.a=2", "--label=docker.role=web", "-D"]
+
+
 def test_a_list_the_user_has_written_anew_without_ours_is_the_users() -> None:
     during, _ = run(disk(cloud_config=BLOCK), LABELS)
     anew = b"rancher: {docker: {extra_args: [--only]}}\n"
