@@ -81,9 +81,11 @@ def edited(
     if raw is None:
         return Edited(None, {}, None)
     layers = stack(given.disk, given.release).only(paths.CLOUD_CONFIG)
-    if any(layer.problem for layer in layers):
+    if problems := [layer.problem for layer in layers if layer.problem]:
         # Nothing of it is in force, and what is not understood is not changed.
-        return Edited(raw, state.edits, state.removal)
+        if not (state.edits or state.removal):
+            return Edited(raw, {}, None)
+        return Edited(raw, state.edits, state.removal, (_still_ours(problems[0]),))
     editor = _Editor(layers, state.edits, state.removal, names, may_go)
     try:
         return editor.edited(raw, composed)

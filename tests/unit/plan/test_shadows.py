@@ -12,6 +12,7 @@ from rancheros_ec2_metadata.plan.planning import Plan, plan
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
 from rancheros_ec2_metadata.rancheros import state as states
+from rancheros_ec2_metadata.rancheros.change import in_order
 from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import stack
 from rancheros_ec2_metadata.rancheros.state import State
@@ -268,6 +269,20 @@ def test_ours_in_a_list_of_another_release_that_cannot_be_taken_out_is_named_and
 
 
 @pytest.mark.parametrize("desired", [WANTED, NOTHING])
+def test_ours_in_a_cloud_config_yml_that_has_been_broken_is_named_and_known_on(
+    desired: Desired,
+) -> None:
+    before = disk({paths.CLOUD_CONFIG: PLAIN["block list"]})
+    during, _ = run(before, WANTED)
+    whole = during.files[paths.CLOUD_CONFIG]
+    broken, done = run(during.with_files({paths.CLOUD_CONFIG: whole + b"x: [\n"}), desired)
+    assert any("not taken back yet" in note.text for note in done.notes)
+    assert status(done) is ExitStatus.FILES
+    after, _ = run(broken.with_files({paths.CLOUD_CONFIG: whole}), NOTHING)
+    assert after.files == before.files
+
+
+@pytest.mark.parametrize("desired", [WANTED, NOTHING])
 def test_ours_in_a_cloud_config_yml_that_cannot_be_read_for_one_boot_is_known_on(
     desired: Desired,
 ) -> None:
@@ -280,3 +295,16 @@ def test_ours_in_a_cloud_config_yml_that_cannot_be_read_for_one_boot_is_known_on
     there = {paths.CLOUD_CONFIG: during.files[paths.CLOUD_CONFIG]}
     after, _ = run(unread.with_files(there), NOTHING)
     assert after.files == before.files
+
+
+@pytest.mark.parametrize("kept", range(4))
+def test_a_run_cut_off_at_any_write_costs_no_label_of_the_users_in_the_other_list(
+    kept: int,
+) -> None:
+    docker = '{args: [daemon], extra_args: [-D, "--label=docker.role=mine"]}'
+    before = disk({paths.CLOUD_CONFIG: f"rancher: {{docker: {docker}}}\n"}, "v0.6.1")
+    during, _ = run(before, WANTED)
+    _, done = run(during, Desired({"docker.role": "db"}, {"A": "b"}, {}))
+    for change in in_order(done.changes)[:kept]:
+        during = during.with_files({change.path: change.after})
+    assert run(run(during, WANTED)[0], NOTHING)[0].files == before.files
