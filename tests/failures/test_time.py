@@ -208,8 +208,10 @@ def waiting_for(conf: Path, run: int) -> int:
     ends = time.monotonic() + 20
     while time.monotonic() < ends:
         for child in Path(f"/proc/{run}/task/{run}/children").read_text().split():
-            if any(link.resolve() == conf for link in Path(f"/proc/{child}/fd").iterdir()):
-                return int(child)
+            # A file may be closed while it is looked at.
+            with contextlib.suppress(FileNotFoundError):
+                if any(link.resolve() == conf for link in Path(f"/proc/{child}/fd").iterdir()):
+                    return int(child)
         time.sleep(0.02)
     raise AssertionError("the folder is never opened")
 
