@@ -6,7 +6,6 @@ In the form of the boot log. Imports next to nothing, see `start`.
 from __future__ import annotations
 
 import os
-import select
 
 from rancheros_ec2_metadata import __version__, kmsg
 
@@ -82,8 +81,13 @@ def _say(error: str, short: str, status: int, device: str) -> None:
 def _log(lines: list[str]) -> None:
     text = "".join(f"ec2-metadata: {line}\n" for line in lines)
     try:
-        # A log whose reader stands still must not hold the boot up.
-        if select.select([], [2], [], 0)[1]:
+        former = os.get_blocking(2)
+        # A log whose reader stands still must not hold the boot up. Asked before, a terminal would
+        # say that it takes something, and then wait for room for the rest.
+        os.set_blocking(2, False)
+        try:
             os.write(2, text.encode("ascii", "backslashreplace"))
+        finally:
+            os.set_blocking(2, former)  # others may have it too
     except OSError:
         pass  # nor one that takes nothing more
