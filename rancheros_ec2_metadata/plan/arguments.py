@@ -153,6 +153,8 @@ def without_labels(items: Sequence[str], keys: Iterable[str], quoting: Quoting) 
         if label.key in doomed:
             for word in label.words:
                 cut.setdefault(word.item, []).append(word)
+    if not cut:
+        return Parted(tuple(items), ())
     all_words = _words(items, quoting)
     kept, displaced = [], []
     for index, item in enumerate(items):
