@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,7 +18,6 @@ from rancheros_ec2_metadata.rancheros import release as releases
 from rancheros_ec2_metadata.rancheros.disk import Disk, read_also
 from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.rancheros.state import State
-from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.times import Times
 from rancheros_ec2_metadata.writing import Wanted, Writer, state_of
 

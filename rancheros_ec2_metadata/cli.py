@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -85,7 +86,7 @@ def _run(arguments: Sequence[str], terminal: Terminal, log: Log) -> int:
     elif name in AT_BOOT:
         terminal.run_for(settings.deadline)
     # Only now: --help, and what is wrong, need none of it.
-    module = terminal.load(f"{__package__}.commands.{name.replace('-', '_')}")
+    module = importlib.import_module(f"{__package__}.commands.{name.replace('-', '_')}")
     run: Callable[[Call], int] = module.run
     return run(Call(given, settings, terminal, log, waited))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-
-from rancheros_ec2_metadata.records import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)

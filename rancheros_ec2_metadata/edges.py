@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,6 @@ from rancheros_ec2_metadata.errors import Level, Note, shown
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.rancheros.ros import Ros
 from rancheros_ec2_metadata.rancheros.store import Store
-from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.settings import Settings
 
 if TYPE_CHECKING:

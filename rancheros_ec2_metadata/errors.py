@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
-
-from rancheros_ec2_metadata.records import dataclass
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.plan.provenance import LeftOut

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import select
 from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import TextIO
 
 from rancheros_ec2_metadata import kmsg
 from rancheros_ec2_metadata.errors import ExitStatus, Level, Note, printable, worst
-from rancheros_ec2_metadata.records import dataclass, field, replace
 
 PREFIX = "ec2-metadata: "
 _LONGEST = 1000

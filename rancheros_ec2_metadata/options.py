@@ -7,13 +7,13 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from rancheros_ec2_metadata.errors import UsageError, shown
 from rancheros_ec2_metadata.plan import config_paths, env_file
 from rancheros_ec2_metadata.plan.labels import METADATA_LABELS
-from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.settings import (
     ApiSettings,
     EnvPrefix,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from rancheros_ec2_metadata.errors import UsageError, shown
-from rancheros_ec2_metadata.records import dataclass, field
 
 TagSource = Literal["auto", "imds", "api", "none"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from rancheros_ec2_metadata.columns import joined, wrapped
@@ -12,7 +13,6 @@ from rancheros_ec2_metadata.ec2.instance import LISTING_PATH, VARIABLES
 from rancheros_ec2_metadata.ec2.sources import said_by
 from rancheros_ec2_metadata.ec2.tags import TAGS_PATH
 from rancheros_ec2_metadata.errors import shown
-from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.settings import GROUP_TAG
 
 Format = Literal["table", "json", "yaml"]

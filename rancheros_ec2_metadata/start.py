@@ -69,13 +69,10 @@ def _boot(run_for: watchdog.RunFor, device: str) -> int:
     # A run makes too little garbage to be worth looking for it.
     gc.disable()
     try:
-        from rancheros_ec2_metadata import lean  # noqa: PLC0415 - as said above
-
-        lean.prepare()
         from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - as said above
 
         out, err = sys.stdout, sys.stderr
-        return _main(Terminal(os.environ, out, err, run_for, device, _LOG_SECONDS, lean.load))
+        return _main(Terminal(os.environ, out, err, run_for, device, _LOG_SECONDS))
     except Exception as bug:
         # `cli`, which says such things, was not reached.
         last_words.of_broken(bug, device, debug="--debug" in sys.argv)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,6 @@ from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import CLOUD_CONFIG, DOCKER, Layers
 from rancheros_ec2_metadata.rancheros.runs import Run, Runs
 from rancheros_ec2_metadata.rancheros.state import State
-from rancheros_ec2_metadata.records import asdict, dataclass
 
 DOCKER_PID = "/var/run/docker.pid"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from rancheros_ec2_metadata.deadline import Limit
@@ -24,7 +25,6 @@ from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.rancheros.ros import Ros
 from rancheros_ec2_metadata.rancheros.state import State
 from rancheros_ec2_metadata.rancheros.store import ChangedError, Store
-from rancheros_ec2_metadata.records import replace
 
 # The system writes cloud-config.yml once or twice at a boot; more often is a fault.
 _ATTEMPTS = 5

@@ -8,11 +8,11 @@ that loses the whole file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from rancheros_ec2_metadata.check.places import Path
 from rancheros_ec2_metadata.rancheros.ros_yaml import Node
-from rancheros_ec2_metadata.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from rancheros_ec2_metadata.check import size
@@ -16,7 +17,6 @@ from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.rancheros.ros_scalars import text_of
 from rancheros_ec2_metadata.rancheros.ros_yaml import Node, UnusableError, parse, text_as_read
 from rancheros_ec2_metadata.rancheros.user_data import Kind
-from rancheros_ec2_metadata.records import dataclass, field
 
 BOOT_YML = f"{paths.CLOUD_CONFIG_D}/boot.yml"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from rancheros_ec2_metadata.check.file import File
-from rancheros_ec2_metadata.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import yaml
@@ -10,7 +11,6 @@ import yaml
 from rancheros_ec2_metadata.errors import shown
 from rancheros_ec2_metadata.rancheros.ros_scalars import plain, text_of
 from rancheros_ec2_metadata.rancheros.ros_yaml import events
-from rancheros_ec2_metadata.records import dataclass, field
 
 # Keys of maps, and numbers of items of lists.
 Path: TypeAlias = tuple[str | int, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from rancheros_ec2_metadata.check.service import Service, Variable
 from rancheros_ec2_metadata.commands.table import named
 from rancheros_ec2_metadata.errors import UsageError
 from rancheros_ec2_metadata.rancheros.ros_scalars import text_of
-from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.settings import Settings
 
 OURS = "AWS_METADATA_"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from rancheros_ec2_metadata.check.finding import Finding
 from rancheros_ec2_metadata.check.form import Form
 from rancheros_ec2_metadata.errors import printable
-from rancheros_ec2_metadata.records import asdict, dataclass
 
 Format = Literal["text", "json"]
 

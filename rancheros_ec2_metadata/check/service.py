@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 from rancheros_ec2_metadata.check.places import Path
 from rancheros_ec2_metadata.rancheros.ros_scalars import text_of
 from rancheros_ec2_metadata.rancheros.ros_yaml import Node
-from rancheros_ec2_metadata.records import dataclass
 
 _OURS = "ec2-metadata"
 _IMAGE = re.compile(r"(?:.*/)?(?P<name>[^/:@]+)(?::(?P<tag>[^/:@]+))?(?P<digest>@.+)?")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rancheros_ec2_metadata.rancheros.ros_yaml import Node, Outcome, UnusableError
-from rancheros_ec2_metadata.records import dataclass
 
 MOST_NODES = 200_000
 DEEPEST = 100

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rancheros_ec2_metadata.check import program
 from rancheros_ec2_metadata.check.file import File
 from rancheros_ec2_metadata.ec2 import instance
-from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.settings import PROXY_NAMES, STATUS_VARIABLE
 
 # RancherOS's own (os-config.yml, docker/env.go). The proxies are there where they are set.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterable, Mapping
-from types import ModuleType
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from rancheros_ec2_metadata.errors import FilesError
-from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +27,6 @@ class Terminal:
         run_for: called with the seconds after which the run shall be over.
         kmsg: path of the kernel's log, for the last line; None where it is no run at boot.
         patience: seconds that a log which nobody reads may hold the run up; None: for ever.
-        load: imports the command's module by its name.
     """
 
     environ: Mapping[str, str]
@@ -38,7 +35,6 @@ class Terminal:
     run_for: RunFor = lambda _seconds: None
     kmsg: str | None = None
     patience: float | None = None
-    load: Callable[[str], ModuleType] = importlib.import_module
 
     def print(self, lines: Iterable[str]) -> None:
         """Write lines to standard output.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rancheros_ec2_metadata.desk.edges import edges_without_writing
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros.disk import Disk, read_also
 from rancheros_ec2_metadata.rancheros.saved_metadata import of_another_machine
-from rancheros_ec2_metadata.records import replace
 from rancheros_ec2_metadata.show import lines, what_is_shown
 
 from .call import Call

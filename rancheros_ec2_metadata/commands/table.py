@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-
-from rancheros_ec2_metadata.records import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)

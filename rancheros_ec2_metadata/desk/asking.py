@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rancheros_ec2_metadata.ec2.abandon import abandonable
@@ -11,7 +12,6 @@ from rancheros_ec2_metadata.ec2.findings import Findings, Question
 from rancheros_ec2_metadata.ec2.tags import all_known
 from rancheros_ec2_metadata.ec2.waiting import Waits, ask_patiently
 from rancheros_ec2_metadata.errors import Ec2Error, Note, info, shown, warning
-from rancheros_ec2_metadata.records import dataclass
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.deadline import Limit

@@ -6,11 +6,11 @@ Field names: Amazon EC2 API Reference, "Instance", "Reservation".
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from rancheros_ec2_metadata.ec2.instance import Identity
-from rancheros_ec2_metadata.records import dataclass
 
 _OF_INSTANCE = {
     "AWS_AMI_ID": "ImageId",

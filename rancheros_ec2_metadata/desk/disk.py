@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rancheros_ec2_metadata import given_file
@@ -12,7 +13,6 @@ from rancheros_ec2_metadata.errors import FilesError, UsageError, info, shown
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
 from rancheros_ec2_metadata.rancheros.release import Release
-from rancheros_ec2_metadata.records import replace
 from rancheros_ec2_metadata.scratch import scratch
 
 from .flags import check_disk, check_instance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ from rancheros_ec2_metadata.edges import Limits, edges
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros.disk import Disk, read_also
 from rancheros_ec2_metadata.rancheros.store import Store
-from rancheros_ec2_metadata.records import replace
 from rancheros_ec2_metadata.writing import state_of
 
 from .flags import check_instance

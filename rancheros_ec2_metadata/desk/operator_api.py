@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import (
@@ -17,7 +18,6 @@ from botocore.parsers import ResponseParserError
 
 from rancheros_ec2_metadata.ec2.api import all_tags
 from rancheros_ec2_metadata.ec2.transport import cause
-from rancheros_ec2_metadata.records import dataclass
 
 from .described import Described, described
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rancheros_ec2_metadata.ec2.api_errors import DENIED, THROTTLED
 from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
 from rancheros_ec2_metadata.errors import Ec2MetadataError, UsageError, shown
-from rancheros_ec2_metadata.records import dataclass
 
 _NOT_BELIEVED = frozenset({"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"})
 _TOO_LATE = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rancheros_ec2_metadata.errors import Note, info, warning
 from rancheros_ec2_metadata.rancheros import user_data as rancheros
 from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.rancheros.user_data import Kind
-from rancheros_ec2_metadata.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rancheros_ec2_metadata.errors import shown
-from rancheros_ec2_metadata.records import dataclass
 
 from .failure import AttemptError, Kind
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.errors import ExitStatus, error
-from rancheros_ec2_metadata.records import dataclass
 
 from .abandon import abandonable
 from .findings import Findings, Question

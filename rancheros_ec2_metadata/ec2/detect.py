@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-
-from rancheros_ec2_metadata.records import dataclass
 
 Verdict = Literal["yes", "no", "unclear"]
 

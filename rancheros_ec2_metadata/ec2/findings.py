@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown
-from rancheros_ec2_metadata.records import dataclass, field
 from rancheros_ec2_metadata.settings import GROUP_TAG, TagSource
 
 from . import instance

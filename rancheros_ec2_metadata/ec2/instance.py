@@ -9,9 +9,9 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.settings import GROUP_TAG
 
 DOCUMENT_PATH = "dynamic/instance-identity/document"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, NotOnEc2Error, error, shown
-from rancheros_ec2_metadata.records import replace
 
 from . import instance
 from .failure import AttemptError, Kind

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.errors import shown
-from rancheros_ec2_metadata.records import dataclass, field
 
 from .failure import AttemptError, Kind
 from .imds import component

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.errors import info, warning
-from rancheros_ec2_metadata.records import replace
 
 from .failure import AttemptError, Kind
 from .instance import DOMAIN_PATH, PARTITION_PATH, Identity, is_listed

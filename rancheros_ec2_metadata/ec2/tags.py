@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.errors import shown
-from rancheros_ec2_metadata.records import dataclass
 
 from .failure import AttemptError
 from .imds import component

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.errors import Note, info
-from rancheros_ec2_metadata.records import dataclass, field
 
 from .failure import AttemptError, Kind
 from .retry import IMDS, Draw, Patience, persist

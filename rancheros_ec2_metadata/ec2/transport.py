@@ -6,6 +6,7 @@ import errno
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,8 +15,6 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
-
-from rancheros_ec2_metadata.records import dataclass
 
 from .failure import AttemptError, Kind
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
-
-from rancheros_ec2_metadata.records import dataclass
 
 from .abandon import abandonable
 from .failure import AttemptError, Kind

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from rancheros_ec2_metadata.plan import shell
 from rancheros_ec2_metadata.rancheros.release import Quoting
 from rancheros_ec2_metadata.rancheros.ros_yaml import ADDRESS_VARIABLES
-from rancheros_ec2_metadata.records import dataclass
 
 # Linux passes 131,072 bytes in one argument, and bash gets all of dockerd's command in one
 # (rancheros-contract: 129,979 arrived). The rest is for what the system adds to our lists.

@@ -8,11 +8,11 @@ what is not in the table is refused, and so is text that a shell could read othe
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Literal
 
 from rancheros_ec2_metadata.errors import UsageError, shown
 from rancheros_ec2_metadata.rancheros import document
-from rancheros_ec2_metadata.records import dataclass
 
 Value = str | bool | int | tuple[str, ...]
 Kind = Literal["text", "flag", "port", "list"]

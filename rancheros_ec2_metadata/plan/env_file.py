@@ -10,12 +10,12 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, UsageError, error, shown
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros.disk import Disk
-from rancheros_ec2_metadata.records import dataclass
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.settings import Settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rancheros_ec2_metadata.ec2.detect import Machine
@@ -11,7 +12,6 @@ from rancheros_ec2_metadata.plan.env_file import EnvFile
 from rancheros_ec2_metadata.plan.mapping import NOTHING, Desired, desired
 from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros.state import State
-from rancheros_ec2_metadata.records import dataclass, replace
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
 
 Outcome = Literal["complete", "partial", "kept", "none"]

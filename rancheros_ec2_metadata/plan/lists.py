@@ -8,6 +8,7 @@ EXTRA_CMDLINE, a drop-in that sorts after ours) cannot be changed, and is named.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
@@ -18,7 +19,6 @@ from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros.layers import Layers
 from rancheros_ec2_metadata.rancheros.release import Quoting
 from rancheros_ec2_metadata.rancheros.state import Edit, State
-from rancheros_ec2_metadata.records import dataclass, replace
 
 Home = Literal["drop-in", "cloud-config.yml", "shadowed"]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, warning
 from rancheros_ec2_metadata.plan import legacy, untouched
@@ -19,7 +21,6 @@ from rancheros_ec2_metadata.rancheros.layers import (
 )
 from rancheros_ec2_metadata.rancheros.state import Edit, Removal
 from rancheros_ec2_metadata.rancheros.yaml_nodes import CannotEditError, find
-from rancheros_ec2_metadata.records import dataclass, replace
 from rancheros_ec2_metadata.settings import Settings
 
 
@@ -247,7 +248,7 @@ class _Editor:
             *cloud_config_keys.taken_out(raw.decode("utf-8", "surrogateescape"), self._former),
         )
         former = self._former
-        as_found = {"found_digest": "", "found_places": (), "found_pieces": ()}
+        as_found: dict[str, Any] = {"found_digest": "", "found_places": (), "found_pieces": ()}
         if former and replace(former, **as_found) == replace(removal, **as_found):
             return text, former  # it is as the last run left it: nothing is written
         return text, removal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from rancheros_ec2_metadata.errors import Note, info, warning
 from rancheros_ec2_metadata.plan import config_paths
@@ -10,7 +11,6 @@ from rancheros_ec2_metadata.plan.env_file import EnvFile, unholdable
 from rancheros_ec2_metadata.plan.labels import STATUS_LABEL, mapped_labels
 from rancheros_ec2_metadata.plan.provenance import LeftOut, Source, Sources
 from rancheros_ec2_metadata.plan.variables import Place, mapped_variables, no_tag
-from rancheros_ec2_metadata.records import dataclass, field, replace
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
@@ -18,7 +19,6 @@ from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import CLOUD_CONFIG, Layers, stack
 from rancheros_ec2_metadata.rancheros.state import Edit, Removal, State
 from rancheros_ec2_metadata.rancheros.yaml_nodes import CannotEditError
-from rancheros_ec2_metadata.records import dataclass, replace
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE
 
 COMMENT = (

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rancheros_ec2_metadata.errors import shown
-from rancheros_ec2_metadata.records import dataclass, field
 
 Kind = Literal["label", "variable", "config path", "env-file variable"]
 

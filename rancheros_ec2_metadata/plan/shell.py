@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-
-from rancheros_ec2_metadata.records import dataclass
+from dataclasses import dataclass
 
 # Stands for whatever an expansion would give; bash itself can pass no NUL.
 EXPANDED = "\0"

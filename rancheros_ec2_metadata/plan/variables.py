@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from rancheros_ec2_metadata.errors import Note, debug, info, shown, warning
 from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, Source
 from rancheros_ec2_metadata.rancheros import document
-from rancheros_ec2_metadata.records import dataclass
 from rancheros_ec2_metadata.settings import (
     NEVER_FROM_TAGS,
     PROXY_NAMES,

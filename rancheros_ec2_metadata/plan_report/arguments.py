@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from rancheros_ec2_metadata.plan import arguments
@@ -10,7 +11,6 @@ from rancheros_ec2_metadata.plan.lists import ArgumentList
 from rancheros_ec2_metadata.plan.planning import Plan
 from rancheros_ec2_metadata.plan.provenance import Source
 from rancheros_ec2_metadata.rancheros.layers import CLOUD_CONFIG, DROP_IN, Layers
-from rancheros_ec2_metadata.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
@@ -16,7 +17,6 @@ from rancheros_ec2_metadata.plan_report import arguments, before
 from rancheros_ec2_metadata.plan_report.arguments import Arguments
 from rancheros_ec2_metadata.rancheros.change import FileChange
 from rancheros_ec2_metadata.rancheros.layers import stack
-from rancheros_ec2_metadata.records import dataclass
 
 Change = Literal["comes", "changes", "stays", "goes"]
 Boot = Literal["this boot", "next boot"]

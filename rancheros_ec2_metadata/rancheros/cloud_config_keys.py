@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from rancheros_ec2_metadata.rancheros.state import Removal
 from rancheros_ec2_metadata.rancheros.yaml_nodes import (
@@ -15,7 +16,6 @@ from rancheros_ec2_metadata.rancheros.yaml_nodes import (
     line_start,
     quoted,
 )
-from rancheros_ec2_metadata.records import dataclass
 
 # What a file is left with whose every key was cut out: one of comments alone counts as broken.
 _EMPTY = "{}\n"

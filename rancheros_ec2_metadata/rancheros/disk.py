@@ -10,9 +10,8 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-from rancheros_ec2_metadata.records import dataclass, field, replace
 
 CONF = "/var/lib/rancher/conf"
 CLOUD_CONFIG_D = f"{CONF}/cloud-config.d"

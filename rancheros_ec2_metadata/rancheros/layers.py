@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from rancheros_ec2_metadata.errors import shown
@@ -15,7 +16,6 @@ from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.rancheros.ros_scalars import Scalar, text_of
 from rancheros_ec2_metadata.rancheros.ros_yaml import Node, Outcome, UnusableError, parse
 from rancheros_ec2_metadata.rancheros.trees import Path
-from rancheros_ec2_metadata.records import dataclass, field, replace
 
 DROP_IN = f"cloud-config.d/{paths.DROP_IN_NAME}"
 CLOUD_CONFIG = "cloud-config.yml"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.ros_scalars import text_of
 from rancheros_ec2_metadata.rancheros.ros_yaml import Node, UnusableError, parse
-from rancheros_ec2_metadata.records import dataclass
 
 Quoting: TypeAlias = Literal["shell", "raw", "safe"]
 Version: TypeAlias = tuple[int, int, int]

@@ -8,13 +8,13 @@ import re
 import select
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 
 from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.errors import DeadlineError, FilesError
-from rancheros_ec2_metadata.records import dataclass
 
 if TYPE_CHECKING:
     import subprocess

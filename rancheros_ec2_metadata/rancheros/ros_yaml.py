@@ -11,6 +11,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -20,7 +21,6 @@ import yaml
 from rancheros_ec2_metadata.rancheros.characters import Fate, first_with
 from rancheros_ec2_metadata.rancheros.pure_yaml import PureLoader
 from rancheros_ec2_metadata.rancheros.ros_scalars import Scalar, plain, text_of
-from rancheros_ec2_metadata.records import dataclass, field
 
 Node: TypeAlias = "Scalar | list[Node] | dict[str, Node]"
 

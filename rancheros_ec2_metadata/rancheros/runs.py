@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
-
-from rancheros_ec2_metadata.records import asdict, dataclass, field, replace
 
 SCHEMA = 1
 MOST_RUNS = 5

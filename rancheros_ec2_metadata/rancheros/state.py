@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
-
-from rancheros_ec2_metadata.records import asdict, dataclass, field, names, replace
 
 SCHEMA = 1
 
@@ -167,7 +166,7 @@ def _edit(value: Any) -> Edit | None:
     if not isinstance(value, dict):
         return None
     read: dict[str, Any] = {}
-    for name in names(Edit):
+    for name in (one.name for one in fields(Edit)):
         part = value.get(name)
         read[name] = part if isinstance(part, str) else _texts(part)
         if read[name] is None or isinstance(read[name], str) != name.endswith("_text"):

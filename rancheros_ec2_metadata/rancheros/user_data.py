@@ -6,11 +6,11 @@ Source: rancher/os, cmd/cloudinitsave/cloudinitsave.go: the first line alone say
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from rancheros_ec2_metadata.rancheros.disk import SIZE_LIMIT
 from rancheros_ec2_metadata.rancheros.release import Release
-from rancheros_ec2_metadata.records import dataclass
 
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS  # with gzip's header

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import yaml
 
 from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.rancheros.pure_yaml import PureLoader
-from rancheros_ec2_metadata.records import dataclass, field
 
 _NULLS = ("", "~", "null", "Null", "NULL")
 # PyYAML alone would refuse a tab before a comment or behind a colon, which `ros` takes.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,6 @@ from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros.ros import Answer, Ros
 from rancheros_ec2_metadata.rancheros.store import Store
-from rancheros_ec2_metadata.records import replace
 from rancheros_ec2_metadata.settings import Settings, TagMapping
 
 HERE = Machine("yes", "i-0123456789abcdef0", "ec2-here")

@@ -184,15 +184,10 @@ def test_where_it_has_not_the_api_is_called_once(
 
 
 OURS = {"rancheros_ec2_metadata", "requests", "urllib3", "idna", "certifi", "yaml"}
+OURS.add("charset_normalizer")  # of requests
 BOTO3 = {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six"}
-# Each takes a millisecond or more to import, and none is needed.
-NOT_NEEDED = {
-    *("asyncio", "concurrent", "dataclasses", "decimal", "difflib", "gzip", "inspect"),
-    *("multiprocessing", "subprocess", "tenacity", "charset_normalizer", "xml"),
-}
-if sys.version_info >= (3, 12):
-    # Its importlib.resources and importlib.metadata import it, for certifi and urllib3.
-    NOT_NEEDED.discard("inspect")
+# Each takes 10 milliseconds or more to import, and none is needed.
+NOT_NEEDED = {"asyncio", "boto3", "tenacity", "multiprocessing"}
 
 
 def test_with_tags_from_the_metadata_service_these_packages_are_imported_and_no_others(

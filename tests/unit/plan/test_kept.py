@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rancheros_ec2_metadata.ec2.detect import Machine
@@ -10,7 +12,6 @@ from rancheros_ec2_metadata.plan.kept import (
     same_machine,
 )
 from rancheros_ec2_metadata.rancheros.state import State
-from rancheros_ec2_metadata.records import replace
 from rancheros_ec2_metadata.settings import Settings, TagMapping, Template
 
 ME = Machine("yes", "i-me", "uuid-me")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from machine import os_config
@@ -16,7 +18,6 @@ from rancheros_ec2_metadata.rancheros.change import in_order
 from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import stack
 from rancheros_ec2_metadata.rancheros.state import State
-from rancheros_ec2_metadata.records import replace
 
 LABEL = "--label=docker.role=web"
 WANTED = Desired({"docker.role": "web"}, {"A": "b"}, {})
