@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TextIO
 
 from rancheros_ec2_metadata import kmsg
@@ -41,7 +41,7 @@ class Log:
     def notes(self, notes: Iterable[Note]) -> None:
         """Write each note that has not been written yet."""
         for one in notes:
-            note = replace(one, left_out=()) if one.left_out else one
+            note = one
             if note.level is Level.DEBUG:
                 self._debug(note)
             elif note not in self._seen:

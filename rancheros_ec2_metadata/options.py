@@ -183,7 +183,7 @@ OPTIONS = (
         ("--env-file",),
         "AWS_METADATA_ENV_FILE",
         "one",
-        env_file.path,
+        env_file.parse_path,
         "PATH",
         "write all variables there too, for docker run --env-file",
     ),

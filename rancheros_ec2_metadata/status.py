@@ -1,36 +1,22 @@
-"""``status``: how the last runs went, and whether it is still as the last one left it."""
+"""``status``: how the last run ended, and whether it is still as that left it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from rancheros_ec2_metadata.errors import ExitStatus, printable, worst
-from rancheros_ec2_metadata.outcome import digest
-from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.rancheros.disk import Disk
-from rancheros_ec2_metadata.rancheros.layers import CLOUD_CONFIG, DOCKER, Layers
-from rancheros_ec2_metadata.rancheros.runs import Run, Runs
-from rancheros_ec2_metadata.rancheros.state import State
+from rancheros_ec2_metadata.hosts.state import LastRun, State
 
+SCHEMA = 2
 DOCKER_PID = "/var/run/docker.pid"
-
-_NO_RUN_NOW = (
-    "no run has ended since this machine started: it was cut off, or the service was not started"
-)
 
 
 @dataclass(frozen=True)
-class FileNow:
-    """One file.
-
-    Args:
-        path: as the machine names it.
-        as_left: it is as the last run left it.
-        what: what it is now, in words.
-    """
+class FileStatus:
+    """One file: whether it is as the last run left it, and what it is now in words."""
 
     path: str
     as_left: bool
@@ -38,17 +24,17 @@ class FileNow:
 
 
 @dataclass(frozen=True)
-class DockerNow:
+class DockerStatus:
     """Whether Docker has the labels.
 
     Args:
         started: when it was started, as 2026-01-05T08:00:00Z; None where that is not known.
-        since_labels_changed: it was started after they last changed; None where that is not known.
+        has_labels: it was started after they last changed; None where that is not known.
         what: the same in words.
     """
 
     started: str | None
-    since_labels_changed: bool | None
+    has_labels: bool | None
     what: str
 
 
@@ -57,166 +43,142 @@ class Status:
     """All that `status` says.
 
     Args:
-        runs: the last ones, the latest first.
-        this_boot: the latest was since the machine started; None where that is not known.
+        verdict: the whole in one line.
+        exit_status: 5 where a file is not as it was left or no run is known, 7 where none of this
+            boot has ended, else that of the last run.
+        instance_id: that the last run was on.
+        outcome: what EC2_METADATA_STATUS was set to.
+        this_boot: the last run was since the machine started; None where that is not known.
+        last_run: None where none is known.
         files: those that it left.
         docker: the user's.
-        exit_status: 5 where a file is not as it was left, 7 where no run of this boot has ended,
-            else that of the latest run.
     """
 
-    runs: tuple[Run, ...]
-    this_boot: bool | None
-    files: tuple[FileNow, ...]
-    docker: DockerNow
+    verdict: str
     exit_status: int
+    instance_id: str | None
+    outcome: str | None
+    this_boot: bool | None
+    last_run: LastRun | None
+    files: tuple[FileStatus, ...]
+    docker: DockerStatus
 
 
-@dataclass(frozen=True)
-class Found:
-    """The machine as it is found.
+def make_status(
+    state: State,
+    digests: Mapping[str, str | None],
+    missing_items: int,
+    boot_id: str | None,
+    docker_started: float | None,
+) -> Status:
+    """Return how the machine is beside what its last run left.
 
     Args:
-        disk: with all files that the latest run left.
-        layers: of the disk.
         state: of the last run.
+        digests: of the files that it left, as they are now.
+        missing_items: how many of our items are no longer in cloud-config.yml.
         boot_id: the kernel's name for this boot.
         docker_started: when Docker wrote its pid, in seconds since 1970; None where it has not.
     """
-
-    disk: Disk
-    layers: Layers
-    state: State
-    boot_id: str | None
-    docker_started: float | None
-
-
-def status(runs: Runs, now: Found) -> Status:
-    """Return how the machine is beside what its last runs left."""
-    latest = runs.runs[0] if runs.runs else None
+    run = state.last_run
+    files = tuple(_files(run, digests, state, missing_items))
     this_boot = None
-    if latest is not None and latest.boot_id is not None and now.boot_id is not None:
-        this_boot = latest.boot_id == now.boot_id
-    files = tuple(_files(latest, now)) if latest is not None else ()
-    statuses = [] if latest is not None else [ExitStatus.FILES]
-    statuses += [ExitStatus.FILES for file in files if not file.as_left]
+    if run is not None and run.boot_id is not None and boot_id is not None:
+        this_boot = run.boot_id == boot_id
+    statuses = [ExitStatus.FILES for file in files if not file.as_left]
+    statuses += [ExitStatus.FILES] if run is None else [_exit_status(run.exit_status)]
     statuses += [ExitStatus.DEADLINE] if this_boot is False else []
-    statuses += [_exit_status(latest.exit_status)] if latest is not None else []
-    docker = _docker(runs.labels_changed, now)
-    return Status(runs.runs, this_boot, files, docker, int(worst(statuses)))
+    docker = _docker(state, boot_id, docker_started)
+    changed = sum(not file.as_left for file in files)
+    return Status(
+        verdict=_verdict(state, docker, changed, this_boot=this_boot),
+        exit_status=int(worst(statuses)),
+        instance_id=state.instance_id,
+        outcome=state.status,
+        this_boot=this_boot,
+        last_run=run,
+        files=files,
+        docker=docker,
+    )
 
 
-def tree(now: Status) -> dict[str, Any]:
+def status_tree(now: Status) -> dict[str, Any]:
     """Return the same for a program, in JSON's types."""
-    found: dict[str, Any] = asdict(now)
-    return found
+    return {"schema": SCHEMA, **asdict(now)}
 
 
-def lines(now: Status) -> Iterator[str]:
+def status_lines(now: Status) -> Iterator[str]:
     """Yield the lines to print; nothing in them can steer a terminal."""
     return map(printable, _lines(now))
 
 
 def _lines(now: Status) -> Iterator[str]:
-    for number, run in enumerate(now.runs):
-        if number == 0:
-            yield f"LAST RUN: {run.time}"
-            where = (run.instance_id, run.release, run.version and f"version {run.version}")
-            yield "  " + (", ".join(filter(None, where)) or "(nothing is known of it)")
-            yield f"  {_ended(run)}"
-            yield from (f"  {line}" for line in (*run.summary, *run.notes))
-            continue
-        if number == 1:
-            yield "BEFORE IT"
-        yield f"  {run.time}  {_ended(run)}  {run.instance_id or ''}".rstrip()
-    if now.this_boot is False:
-        yield "THIS BOOT"
-        yield f"  {_NO_RUN_NOW}"
-    yield "FILES"
+    yield f"status: {now.verdict}"
+    run = now.last_run
+    if run is not None:
+        yield ""
+        yield "LAST RUN"
+        where = (now.instance_id, run.release, run.version and f"version {run.version}")
+        yield f"  {', '.join(filter(None, (run.time, *where)))}"
+        yield f"  {now.outcome or 'nothing set'}, exit {run.exit_status}"
+        yield from (f"  {line}" for line in (*run.summary, *run.notes))
+    if now.files:
+        yield ""
+        yield "FILES"
     for file in now.files:
-        yield f"  {file.path}"
-        yield f"    {'' if file.as_left else 'NOT '}as the last run left it: {file.what}"
+        yield f"  {file.path}: {'' if file.as_left else 'NOT '}as the last run left it, {file.what}"
+    yield ""
     yield "DOCKER"
     yield f"  {now.docker.what}"
 
 
-def _ended(run: Run) -> str:
-    status = "unknown" if run.exit_status is None else run.exit_status
-    return f"{run.outcome or 'nothing'}, exit {status}"
+def _verdict(state: State, docker: DockerStatus, changed: int, *, this_boot: bool | None) -> str:
+    if state.last_run is None:
+        return "unknown: no run has ended here yet"
+    if this_boot is False:
+        return "no run has ended since this machine started: cut off, or the service not started"
+    text = f"{state.status or 'nothing set'}, exit {state.last_run.exit_status}"
+    if changed:
+        text += f"; {changed} {'file has' if changed == 1 else 'files have'} changed since"
+    if docker.has_labels is False:
+        text += "; Docker has the former labels until it restarts"
+    return text
 
 
-def _exit_status(status: int | None) -> ExitStatus:
+def _exit_status(status: int) -> ExitStatus:
     try:
-        return ExitStatus(status or 0)
+        return ExitStatus(status)
     except ValueError:
         return ExitStatus.BUG
 
 
-def _files(latest: Run, now: Found) -> Iterator[FileNow]:
-    for path, left in latest.files.items():
-        there = digest(now.disk.files.get(path))
-        why = now.disk.unreadable.get(path)
-        if why is not None:
-            yield FileNow(path, as_left=False, what=f"it cannot be read: {why}")
-        elif there == left:
-            yield FileNow(path, as_left=True, what="there" if left else "not there")
+def _files(
+    run: LastRun | None, digests: Mapping[str, str | None], state: State, missing: int
+) -> Iterator[FileStatus]:
+    for path, left in run.files.items() if run is not None else ():
+        there = digests.get(path)
+        if there == left:
+            yield FileStatus(path, as_left=True, what="there" if left else "not there")
         else:
-            what = "it has gone" if there is None else "it has changed" if left else "it has come"
-            yield FileNow(path, as_left=False, what=what)
-    yield from _cloud_config(now)
+            what = "it is gone" if there is None else "it has changed" if left else "it is new"
+            yield FileStatus(path, as_left=False, what=what)
+    if state.edits:
+        what = f"{missing} of our items are gone" if missing else "our items are in it"
+        yield FileStatus("cloud-config.yml", as_left=not missing, what=what)
 
 
-def _cloud_config(now: Found) -> Iterator[FileNow]:
-    """Look for our items alone: the system writes this file anew in a form of its own."""
-    if not now.state.edits and now.state.removal is None:
-        return
-    own = now.layers.only(paths.CLOUD_CONFIG)
-    missing = sum(
-        item not in own.texts((*DOCKER, key))
-        for key, edit in now.state.edits.items()
-        for item in edit.ours
-    )
-    taken_out = now.state.removal.values if now.state.removal is not None else {}
-    back = len(own.environment().keys() & taken_out.keys())
-    what = "our items are in it"
-    if missing:
-        what = f"{missing} of our items have gone"
-    elif back:
-        what = f"{back} variables that were taken out are back"
-    as_left = not missing and not back
-    yield FileNow(paths.CLOUD_CONFIG, as_left, f"{what} ({CLOUD_CONFIG} is looked at for these)")
-
-
-def _docker(changed: Run | None, now: Found) -> DockerNow:
-    if now.docker_started is None:
-        what = (
-            f"cannot tell when it was started: there is no {DOCKER_PID} here; mount /var/run"
-            " (/var/run:/var/run:ro), or it does not run"
-        )
-        return DockerNow(None, None, what)
-    at = datetime.fromtimestamp(now.docker_started, UTC)
+def _docker(state: State, boot_id: str | None, docker_started: float | None) -> DockerStatus:
+    if docker_started is None:
+        what = f"not known: there is no {DOCKER_PID} here; mount /var/run (/var/run:/var/run:ro)"
+        return DockerStatus(None, None, what)
+    at = datetime.fromtimestamp(docker_started, UTC)
     started = f"{at:%Y-%m-%dT%H:%M:%SZ}"
-    if changed is None:
-        return DockerNow(started, None, f"started {started}; no run has changed its labels")
-    since = _since(changed, now, at)
-    if since is None:
-        when = "; cannot tell when its labels changed"
-    elif since:
-        when = f", after its labels changed ({changed.time})"
-    else:
-        when = f", BEFORE its labels changed ({changed.time}): it has the former ones"
-    return DockerNow(started, since, f"started {started}{when}")
-
-
-def _since(changed: Run, now: Found, started: datetime) -> bool | None:
-    """Tell whether Docker was started since labels changed; its pid does not outlive a boot."""
-    if changed.boot_id is not None and now.boot_id not in (None, changed.boot_id):
-        return True
-    try:
-        then = datetime.fromisoformat(changed.time)
-    except ValueError:
-        return None
-    if then.tzinfo is None:
-        return None
-    # To the second, as the run's time is.
-    return started.replace(microsecond=0) >= then
+    if not state.labels_changed:
+        return DockerStatus(started, None, f"started {started}; no run has changed its labels")
+    changed, its_boot = (*state.labels_changed, "")[:2]
+    has_labels = started >= changed or (bool(its_boot) and boot_id not in (None, its_boot))
+    when = "after" if has_labels else "BEFORE"
+    end = "" if has_labels else ": it has the former ones until it restarts"
+    return DockerStatus(
+        started, has_labels, f"started {started}, {when} its labels changed ({changed}){end}"
+    )

@@ -1,4 +1,4 @@
-"""A RancherOS disk in a temporary folder, for tests."""
+"""A RancherOS machine in a temporary folder, as the service's container sees it, for tests."""
 
 from __future__ import annotations
 
@@ -6,49 +6,31 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rancheros_ec2_metadata.rancheros import disk as paths
-
-OS_CONFIG = """\
-rancher:
-  environment:
-    VERSION: {version}
-    SUFFIX: ""
-    REGISTRY_DOMAIN: docker.io
-  docker:
-    {args}group: docker
-"""
-ARGS = """\
-args: [daemon, --log-opt, max-size=25m, -s, overlay, -G, docker, -H, 'unix:///var/run/docker.sock']
-    """
-
-
-def os_config(version: str = "v1.5.8") -> str:
-    """Return an os-config.yml as a release has it, as far as it matters here."""
-    has_args = version.startswith(("v0.4", "v0.5", "v0.6"))
-    if version.startswith(("v0.4", "v0.5")):
-        image = f"rancher/os-console:{version}"
-        services = f"  services:\n    console:\n      image: {image}\n"
-        return "rancher:\n" + services + f"  docker:\n    {ARGS if has_args else ''}group: docker\n"
-    return OS_CONFIG.format(version=version, args=ARGS if has_args else "")
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from ros_stand_in import os_config as stand_in
 
 
 class MachineDisk:
-    """A machine's files below a folder."""
+    """A machine's files below a folder, with the mounts and the link that the service has."""
 
     def __init__(self, root: Path, version: str | None = "v1.5.8") -> None:
         self.root = root
-        self.path(paths.CLOUD_CONFIG_D).mkdir(parents=True)
+        (root / f"host{paths.CLOUD_CONFIG_D}").mkdir(parents=True)
+        (root / "dev/shm").mkdir(parents=True)
+        link = root / paths.CONF.lstrip("/")
+        link.parent.mkdir(parents=True)
+        link.symlink_to(f"../../..{paths.COPY}")
         if version is not None:
-            self.write(paths.OS_CONFIG, os_config(version))
+            self.write(paths.OS_CONFIG, stand_in.os_config(version))
         self.write(paths.COMMAND_LINE, "console=ttyS0\n")
 
     def path(self, path: str) -> Path:
-        return self.root / path.lstrip("/")
+        return paths.locate(self.root, path)
 
     def write(self, path: str, content: str | bytes) -> Path:
         target = self.path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        raw = content.encode() if isinstance(content, str) else content
+        raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
         target.write_bytes(raw)
         return target
 
@@ -76,10 +58,9 @@ class MachineDisk:
         return found
 
     def snapshot(self) -> dict[str, tuple[int, bytes]]:
-        """Return each file's inode and bytes, without the history, which every run writes."""
-        runs = self.path(paths.RUNS)
+        """Return each file's inode and bytes, but the state's, which every run writes."""
         return {
             str(file.relative_to(self.root)): (file.stat().st_ino, file.read_bytes())
             for file in sorted(self.root.rglob("*"))
-            if file.is_file() and file != runs
+            if file.is_file() and file != self.path(paths.STATE)
         }

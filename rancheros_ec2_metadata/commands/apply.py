@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from rancheros_ec2_metadata import watchdog
-from rancheros_ec2_metadata.boot import boot
+from rancheros_ec2_metadata.apply import apply, last_line
+from rancheros_ec2_metadata.commands.call import Call
 from rancheros_ec2_metadata.deadline import Clock
-from rancheros_ec2_metadata.edges import Limits, edges
-from rancheros_ec2_metadata.rancheros.store import Store
-
-from .call import Call
+from rancheros_ec2_metadata.runtime import Limits, make_runtime
 
 
 def run(call: Call) -> int:
-    """Run at boot; `start` ends it at the deadline whatever it is doing."""
+    """Run at boot; the supervisor ends it at the deadline whatever it is doing."""
     age = watchdog.process_age() - call.waited
     limits = Limits.of(call.settings.deadline, age, Clock())
-    boot(call.settings, edges(call.settings, call.log, limits, Store(call.settings.root)))
-    return call.log.status()
+    result = apply(call.settings, make_runtime(call.settings, call.log, limits))
+    call.log.last(last_line(result))
+    return result.status

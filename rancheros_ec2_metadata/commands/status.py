@@ -1,52 +1,40 @@
-"""``status``: how the last runs went, and whether it is still so."""
+"""``status``: how the last run ended, and whether it is still so."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
-from rancheros_ec2_metadata import status
-from rancheros_ec2_metadata.edges import boot_id
-from rancheros_ec2_metadata.errors import FilesError
-from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.rancheros import release as releases
-from rancheros_ec2_metadata.rancheros import runs
-from rancheros_ec2_metadata.rancheros.disk import Disk, read_also, read_disk
-from rancheros_ec2_metadata.rancheros.layers import stack
-from rancheros_ec2_metadata.rancheros.runs import Runs
-from rancheros_ec2_metadata.writing import state_of
-
-from .call import Call
+from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.hosts.rancheros.host import count_missing_items
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
+from rancheros_ec2_metadata.runtime import boot_id, make_host
+from rancheros_ec2_metadata.status import DOCKER_PID, make_status, status_lines, status_tree
 
 
 def run(call: Call) -> int:
-    """Print what the last runs did and what is there now; nothing is asked or written."""
-    root, log = call.settings.root, call.log
-    disk = read_also(root, read_disk(root), paths.RUNS)
-    known = runs.parse(disk.files.get(paths.RUNS))
-    if not known.runs:
-        log.note(_none(disk).note())
-    now = status.status(known, _found(root, disk, known, log))
-    if call.given.format == "json":
-        call.terminal.print([json.dumps(status.tree(now), indent=2)])
-    else:
-        call.terminal.print(status.lines(now))
-    return now.exit_status
-
-
-def _found(root: Path, disk: Disk, known: Runs, log: Log) -> status.Found:
-    for path in known.runs[0].files if known.runs else ():
+    """Print what the last run did and what is there now; nothing is asked or written."""
+    root = call.settings.root
+    host = make_host(call.settings, Limit.after(0, Clock()))
+    state, notes = host.read_state()
+    call.log.notes(notes)
+    digests = {}
+    for path in state.last_run.files if state.last_run is not None else ():
         # The file may be damaged: nothing outside of the root is looked at.
         if path.startswith("/") and ".." not in path.split("/"):
-            disk = read_also(root, disk, path)
-    return status.Found(
-        disk,
-        stack(disk, releases.of(disk)),
-        state_of(disk, log),
-        boot_id(root),
-        _written_at(root / status.DOCKER_PID.lstrip("/")),
+            raw = read_file(root, Snapshot(), path).files.get(path)
+            digests[path] = None if raw is None else hashlib.sha256(raw).hexdigest()
+    missing = count_missing_items(read_snapshot(root), state)
+    now = make_status(
+        state, digests, missing, boot_id(root), _written_at(root / DOCKER_PID.lstrip("/"))
     )
+    if call.given.format == "json":
+        call.terminal.print([json.dumps(status_tree(now), indent=2)])
+    else:
+        call.terminal.print(status_lines(now))
+    return now.exit_status
 
 
 def _written_at(path: Path) -> float | None:
@@ -54,12 +42,3 @@ def _written_at(path: Path) -> float | None:
         return path.lstat().st_mtime
     except OSError:
         return None
-
-
-def _none(disk: Disk) -> FilesError:
-    why = disk.unreadable.get(paths.RUNS)
-    if not disk.conf_exists:
-        why = f"{paths.CONF} is not there: mount it into this container"
-    elif why is None:
-        why = "none has ended here yet" if paths.RUNS not in disk.files else "it is damaged"
-    return FilesError(f"no run is known from {paths.RUNS}: {why}")

@@ -15,8 +15,8 @@ from rancheros_ec2_metadata.errors import Ec2Error, Note, info, shown, warning
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.deadline import Limit
+    from rancheros_ec2_metadata.hosts.state import State
     from rancheros_ec2_metadata.log import Log
-    from rancheros_ec2_metadata.rancheros.state import State
     from rancheros_ec2_metadata.settings import Settings
 
     from .described import Described

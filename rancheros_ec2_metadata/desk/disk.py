@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from rancheros_ec2_metadata import given_file
 from rancheros_ec2_metadata.errors import FilesError, UsageError, info, shown
-from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.rancheros import release as releases
-from rancheros_ec2_metadata.rancheros.release import Release
+from rancheros_ec2_metadata.hosts.rancheros import paths, user_data
+from rancheros_ec2_metadata.hosts.rancheros.release import parse_release
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
 from rancheros_ec2_metadata.scratch import scratch
 
 from .flags import check_disk, check_instance
-from .user_data import saved
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.commands.call import Call
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 
 NEWEST = "v1.5.8"
 BOOT_YML = f"{paths.CLOUD_CONFIG_D}/boot.yml"
-
-# As os-config.yml has them where `args` is in use (v0.4 to v0.6).
-_ARGS = ["daemon", "--log-opt", "max-size=25m", "--log-opt", "max-file=2", "-s", "overlay"]
-_ARGS += ["-G", "docker", "-H", "unix:///var/run/docker.sock"]
 
 
 @contextlib.contextmanager
@@ -44,36 +39,28 @@ def settings_on_disk(call: Call) -> Iterator[Settings]:
     if given.user_data is None:
         yield settings
         return
-    release, os_config = _os_config(NEWEST if given.release is None else given.release)
+    version = NEWEST if given.release is None else given.release
+    release = parse_release(version)
+    if release is None:
+        text = f"--release: {shown(version)} is not a release, such as {NEWEST} or v0.6.1"
+        raise UsageError(text)
     name = given.user_data
     try:
-        kept = saved(given_file.read(name, paths.SIZE_LIMIT), release)
+        found = user_data.classify(given_file.read(name, SIZE_LIMIT), release)
     except FilesError as error:
         raise FilesError(f"--user-data: {error}") from None
     called = "standard input" if name == given_file.STANDARD_INPUT else shown(name)
     call.log.note(info(f"planned for a first boot of {release.text} with {called} as user-data"))
-    call.log.notes(kept.notes)
+    call.log.notes(user_data.explain(found))
+    config: dict[str, Any] = {"rancher": {"environment": {"VERSION": version}}}
+    saved = {paths.OS_CONFIG: json.dumps(config).encode("ascii")}  # JSON is YAML too
+    if found.kind is user_data.Kind.CLOUD_CONFIG:
+        saved[BOOT_YML] = found.plain
     # The run's line reads a machine's files below a root: this is one, for its owner's eyes only.
     with scratch("plan") as root:
         (root / paths.CLOUD_CONFIG_D.lstrip("/")).mkdir(parents=True)
-        for path, content in ((paths.OS_CONFIG, os_config), (BOOT_YML, kept.boot_yml)):
+        for path, content in saved.items():
             target = root / path.lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
-            if content is not None:
-                target.write_bytes(content)
+            target.write_bytes(content)
         yield replace(settings, root=root)
-
-
-def _os_config(version: str) -> tuple[Release, bytes]:
-    """Return a release, and as much of its os-config.yml as a plan looks at.
-
-    Raises:
-        UsageError: it is no release.
-    """
-    release = releases.named(version)
-    if release is None:
-        raise UsageError(f"--release: {shown(version)} is no release, such as {NEWEST} or v0.6.1")
-    config: dict[str, Any] = {"rancher": {"environment": {"VERSION": version}}}
-    if "args" in release.argument_keys:
-        config["rancher"]["docker"] = {"args": _ARGS}
-    return release, json.dumps(config).encode("ascii")  # JSON is YAML too

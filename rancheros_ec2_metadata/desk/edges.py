@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING
 from rancheros_ec2_metadata.deadline import Clock
 from rancheros_ec2_metadata.ec2 import detect
 from rancheros_ec2_metadata.ec2.detect import Machine
-from rancheros_ec2_metadata.edges import Limits, edges
-from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.rancheros.disk import Disk, read_also
-from rancheros_ec2_metadata.rancheros.store import Store
-from rancheros_ec2_metadata.writing import state_of
+from rancheros_ec2_metadata.runtime import Limits, make_runtime
 
 from .flags import check_instance
 
 if TYPE_CHECKING:
-    from rancheros_ec2_metadata.boot import Edges
+    from rancheros_ec2_metadata.apply import Runtime
     from rancheros_ec2_metadata.commands.call import Call
     from rancheros_ec2_metadata.settings import Settings
 
 
-def edges_without_writing(call: Call, settings: Settings) -> Edges:
+def runtime_without_writing(call: Call, settings: Settings) -> Runtime:
     """Return the edges of a plan or a show: of this machine, or of ``--instance`` by the API.
 
     Args:
@@ -36,15 +32,15 @@ def edges_without_writing(call: Call, settings: Settings) -> Edges:
     given = call.given
     check_instance(given)
     limits = Limits.of(settings.deadline, 0, Clock())
-    store = Store(settings.root, dry=True)
-    here = edges(settings, call.log, limits, store)
+    here = make_runtime(settings, call.log, limits, dry=True)
     if given.instance is None:
         return here
     # Not at the top: boto3 takes a while, and a plan on the machine may do without.
     from .asking import DeskAsker  # noqa: PLC0415 - as said above
     from .operator import Operator  # noqa: PLC0415 - as said above
 
-    last = state_of(read_also(settings.root, Disk(), paths.STATE), call.log)
+    last, notes = here.target.host.read_state()
+    call.log.notes(notes)
     if last.instance_id != given.instance:
         machine = Machine("yes", given.instance)
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.errors import UsageError, shown
-from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.hosts.rancheros import paths
 
 if TYPE_CHECKING:
     import argparse
@@ -42,7 +42,7 @@ def check_disk(given: argparse.Namespace, settings: Settings) -> None:
         raise UsageError("--release is for --user-data: a disk says itself which release it is")
     if given.user_data is not None and settings.root != Path("/"):
         raise UsageError("--user-data and --root (AWS_METADATA_ROOT) are two disks: give one")
-    has_disk = given.user_data is not None or (settings.root / paths.CONF.lstrip("/")).is_dir()
+    has_disk = given.user_data is not None or paths.locate(settings.root, paths.CONF).is_dir()
     if given.instance is not None and not has_disk:
         raise UsageError(
             "--instance: which disk is the plan for? Give --user-data FILE, or --root DIR with a "

@@ -7,19 +7,20 @@ import json
 import shutil
 import subprocess
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from rancheros_ec2_metadata.boot import boot
+from rancheros_ec2_metadata.apply import Result, apply, last_line
 from rancheros_ec2_metadata.deadline import Clock
-from rancheros_ec2_metadata.edges import Limits, edges
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.drop_in import parse_drop_in
+from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
+from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
 from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.plan.planning import Plan
-from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.rancheros.disk import read_disk
-from rancheros_ec2_metadata.rancheros.store import Store
+from rancheros_ec2_metadata.runtime import Limits, make_runtime
 from rancheros_ec2_metadata.scratch import scratch
 from rancheros_ec2_metadata.settings import ImdsSettings, Settings, TagMapping
 
@@ -35,6 +36,7 @@ _TAGS = {
 _MAPPINGS = ("example.db.host:DB_HOST",)
 _OS_CONFIG = "rancher:\n  environment:\n    VERSION: v1.5.8\n"
 _USER_DATA = "#cloud-config\nrancher:\n  docker:\n    extra_args: [--debug]\n"
+_BOOT_YML = f"{paths.CLOUD_CONFIG_D}/boot.yml"
 # Of the AWS_ variables in our file only this one is shown: all of them do not fit the screen.
 _SHOWN = "AWS_INSTANCE_ID"
 _COLOURS = {"+": "32", "-": "31", "#": "1"}
@@ -54,7 +56,6 @@ def play(show: Callable[[Iterable[str]], None], *, colour: bool) -> int:
     log = Log(lines)
     with scratch("demo") as root:
         _install(root)
-        before = read_disk(root)
         instance = FakeInstance(tags=_TAGS, role="docker-node", autoscaling_group="web")
         show(_drawn(_opening(), colour=colour))
         with FakeImds(instance) as imds:
@@ -65,24 +66,39 @@ def play(show: Callable[[Iterable[str]], None], *, colour: bool) -> int:
                 imds=ImdsSettings(endpoint=imds.url),
             )
             limits = Limits.of(_SECONDS, 0, Clock())
-            plan = boot(settings, edges(settings, log, limits, Store(root)))
-        after = read_disk(root)
+            runtime = make_runtime(settings, log, limits)
+            target = runtime.target
+            ros = Ros("ros", lambda commands, _: [_answer(root, one[-1]) for one in commands])
+            rehearsal = Rehearsal(root, ros, limits.deadline)
+            target = replace(target, host=replace(target.host, rehearsal=rehearsal))
+            result = apply(settings, replace(runtime, target=target))
+            log.last(last_line(result))
+        written = paths.locate(root, paths.DROP_IN).read_text("ascii")
     show(_drawn(lines.getvalue().splitlines(), colour=colour))
-    show(_drawn(_files(before.files, after.files), colour=colour))
-    if plan is not None:
-        show(_drawn(_results(plan), colour=colour))
-        items = plan.predicted.docker_arguments("extra_args")
-        show(_drawn(_arguments(items), colour=colour))
-    return log.status()
+    show(_drawn(_files(written), colour=colour))
+    show(_drawn(_results(result), colour=colour))
+    return result.status
 
 
 def _install(root: Path) -> None:
     """Lay out the disk as it is at a first boot, when the user-data has been saved."""
-    boot_yml = f"{paths.CLOUD_CONFIG_D}/boot.yml"
-    for path, text in ((paths.OS_CONFIG, _OS_CONFIG), (boot_yml, _USER_DATA)):
+    for path, text in ((paths.OS_CONFIG, _OS_CONFIG), (f"/host{_BOOT_YML}", _USER_DATA)):
         target = root / path.lstrip("/")
         target.parent.mkdir(parents=True)
         target.write_text(text, encoding="utf-8")
+    link = root / paths.CONF.lstrip("/")
+    link.parent.mkdir(parents=True)
+    link.symlink_to(root / paths.COPY.lstrip("/"))
+
+
+def _answer(root: Path, key: str) -> Printed:
+    """Answer as ``ros config get`` does, on this one disk: our drop-in is over the user-data."""
+    drop_in = root / paths.CONF.lstrip("/") / "cloud-config.d" / paths.DROP_IN_NAME
+    ours = parse_drop_in(drop_in.read_bytes()).get("rancher", {}) if drop_in.exists() else {}
+    docker = {"extra_args": ["--debug"]} | ours.get("docker", {})
+    rancher = {"docker": docker, "environment": ours.get("environment", {})}
+    found = {"rancher": rancher, "hostname": ""}.get(key, [])
+    return Printed(0, json.dumps(found).encode("ascii") + b"\n")
 
 
 def _opening() -> Iterator[str]:
@@ -90,34 +106,38 @@ def _opening() -> Iterator[str]:
     for key, value in _TAGS.items():
         yield f"  {key:20} {value}"
     flags = " ".join(f"-l {mapping}" for mapping in _MAPPINGS)
-    yield f"# Its user-data: extra_args [--debug]. The run, with {flags}"
+    yield f"# Its user-data: extra_args [--debug]. The run, with {flags},"
+    yield "# on a stand-in for ros that knows this one disk:"
 
 
-def _files(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Iterator[str]:
-    yield f"# Files below {paths.CONF}, before and after:"
-    for path in sorted({*before, *after}):
-        if before.get(path) == after.get(path) or path == paths.STATE:
-            continue
-        name = path.removeprefix(f"{paths.CONF}/")
-        yield f"--- {name if path in before else '/dev/null'}"
-        yield f"+++ {name}"
-        for line in after[path].decode("ascii").splitlines():
-            name = line.strip().partition('"')[2].partition('"')[0]
-            if not line.startswith("#") and (not name.startswith("AWS_") or name == _SHOWN):
-                yield "+" + line
+def _files(written: str) -> Iterator[str]:
+    yield f"# The file that was written, below {paths.CONF}:"
+    yield "--- /dev/null"
+    yield f"+++ cloud-config.d/{paths.DROP_IN_NAME}"
+    hidden = 0
+    for line in written.splitlines():
+        name = line.strip().partition('"')[2].partition('"')[0]
+        if name.startswith("AWS_") and name != _SHOWN:
+            hidden += 1
+        elif not line.startswith("#"):
+            yield "+" + line
+    yield f"# ({hidden} more AWS_ variables are in it)"
 
 
-def _results(plan: Plan) -> Iterator[str]:
-    yield f"# Labels that Docker will have ({len(plan.labels)}):"
-    for key, value in sorted(plan.labels.items()):
+def _results(result: Result) -> Iterator[str]:
+    ours = result.in_effect
+    yield f"# Labels that Docker will have ({len(ours.labels)}):"
+    for key, value in sorted(ours.labels.items()):
         yield f"  {key}={value}"
-    yield f"# Variables that services can name ({len(plan.variables)}):"
-    ours = [name for name in sorted(plan.variables) if not name.startswith("AWS_")]
-    aws = [name[4:] for name in sorted(plan.variables) if name.startswith("AWS_")]
-    for first, names in (("  ", ours), ("  AWS_: ", aws)):
+    yield f"# Variables that services can name ({len(ours.variables)}):"
+    others = [name for name in sorted(ours.variables) if not name.startswith("AWS_")]
+    aws = [name[4:] for name in sorted(ours.variables) if name.startswith("AWS_")]
+    for first, names in (("  ", others), ("  AWS_: ", aws)):
         yield from textwrap.wrap(
             ", ".join(names), _WIDTH, initial_indent=first, subsequent_indent="    "
         )
+    if result.plan is not None:
+        yield from _arguments(result.plan.lists[0].after)
 
 
 def _arguments(items: Sequence[str]) -> Iterator[str]:

@@ -7,20 +7,27 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from rancheros_ec2_metadata.boot import Edges, boot
+import ros_stand_in.root_folder
+from rancheros_ec2_metadata.apply import Runtime, Target, apply, last_line
 from rancheros_ec2_metadata.commands.call import Call, Terminal
-from rancheros_ec2_metadata.commands.clean import take_back
+from rancheros_ec2_metadata.commands.clean import clean as run_clean
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.detect import Machine
 from rancheros_ec2_metadata.ec2.findings import Findings
 from rancheros_ec2_metadata.ec2.instance import Identity
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error
 from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.plan.planning import Plan
-from rancheros_ec2_metadata.rancheros.ros import Ros
-from rancheros_ec2_metadata.rancheros.store import Store
+from rancheros_ec2_metadata.hosts.files import Files
+from rancheros_ec2_metadata.hosts.plan import Plan
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.host import RancherOs
+from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
+from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
+from rancheros_ec2_metadata.hosts.rancheros.release import find_release
+from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
 from rancheros_ec2_metadata.settings import Settings
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -83,17 +90,27 @@ class GivenEc2:
         return self.findings
 
 
+def stand_in(root: Path, release: str) -> Ros:
+    """Return a ``ros`` of a release that answers inside this process."""
+    answer = ros_stand_in.root_folder.in_process(root, release)
+    return Ros("ros", lambda commands, _: [Printed(*answer(one)) for one in commands])
+
+
 @dataclass(frozen=True)
 class Booted:
     """A run that came to its end.
 
     Args:
         status: its exit status. log: its text. plan: the last one.
+        rounds: how often ``ros`` was asked. outcome: of the run. changed: files, by path.
     """
 
     status: ExitStatus
     log: str
     plan: Plan | None
+    rounds: int
+    outcome: str | None
+    changed: Mapping[str, str]
 
 
 def run(
@@ -102,36 +119,53 @@ def run(
     *,
     settings: Settings | None = None,
     machine: Machine | None = None,
-    store: Store | None = None,
+    files: Files | None = None,
     ros: Ros | None = None,
 ) -> Booted:
-    """Run once on the disk below ``root``; by default on a Nitro instance, with default settings.
+    """Run once on the machine below ``root``; by default on a Nitro instance, default settings.
 
     Raises:
-        Ec2MetadataError: as `boot` does.
+        Ec2MetadataError: as `apply` does.
     """
     settings = settings or Settings(root=root)
     log = Log(io.StringIO())
     log.notes(ec2.findings.notes)
-    edges = Edges(
-        log=log,
+    limit = Limit.after(600, Clock())
+    host = make_host(root, ros, limit, settings)
+    runtime = Runtime(
+        target=Target(host, files or Files(partial(paths.locate, root)), log),
         now=NOW,
         machine=machine or Machine("yes", INSTANCE, "ec2e1916-9099-7caf-fd21-012345abcdef"),
         ec2=ec2,
-        store=store or Store(root),
-        ros=ros,
-        deadline=Limit.after(60, Clock()),
+        deadline=limit,
     )
-    plan = boot(settings, edges)
+    result = apply(settings, runtime)
+    log.last(last_line(result))
     text = log.stream
     assert isinstance(text, io.StringIO)
-    return Booted(log.status(), text.getvalue(), plan)
+    assert host.rehearsal is not None
+    assert not (root / paths.COPY.lstrip("/")).exists()
+    return Booted(
+        result.status,
+        text.getvalue(),
+        result.plan,
+        host.rehearsal.rounds,
+        result.outcome,
+        result.changed,
+    )
 
 
-def clean(root: Path, store: Store | None = None) -> None:
-    """Take back what runs on the disk below ``root`` wrote; it must end well."""
-    log, written = Log(io.StringIO()), io.StringIO()
-    terminal = Terminal({}, written, written)
-    given = argparse.Namespace(legacy=False, dry_run=False)
-    status = take_back(Call(given, Settings(root=root), terminal, log), store or Store(root))
-    assert status == ExitStatus.OK
+def make_host(root: Path, ros: Ros | None, limit: Limit, settings: Settings) -> RancherOs:
+    os_config = paths.locate(root, paths.OS_CONFIG)
+    release = find_release(os_config.read_bytes() if os_config.exists() else b"")
+    return RancherOs(root, release, Rehearsal(root, ros, limit), Legacy.of(settings))
+
+
+def clean(root: Path, files: Files | None = None, *, legacy: bool = False) -> str:
+    """Remove what runs on the machine below ``root`` wrote; return the log."""
+    stream = io.StringIO()
+    terminal = Terminal({}, io.StringIO(), io.StringIO())
+    given = argparse.Namespace(legacy=legacy, dry_run=False)
+    call = Call(given, Settings(root=root), terminal, Log(stream))
+    run_clean(call, files or Files(partial(paths.locate, root)))
+    return stream.getvalue()

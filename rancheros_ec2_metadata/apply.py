@@ -1,0 +1,306 @@
+"""The whole story of a run: read EC2 and the machine, plan, rehearse, write."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata.errors import (
+    ExitStatus,
+    FilesError,
+    Level,
+    Note,
+    error,
+    info,
+    shown,
+    worst,
+)
+from rancheros_ec2_metadata.hosts.files import ChangedError, FileChange, Files
+from rancheros_ec2_metadata.hosts.plan import Ours
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.host import RancherOs
+from rancheros_ec2_metadata.hosts.state import LastRun, State, cut_notes, render_state
+from rancheros_ec2_metadata.plan import last_known_good
+from rancheros_ec2_metadata.plan.desired import NOTHING, Desired
+from rancheros_ec2_metadata.plan.last_known_good import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rancheros_ec2_metadata.deadline import Limit
+    from rancheros_ec2_metadata.ec2.detect import Machine
+    from rancheros_ec2_metadata.ec2.findings import Findings
+    from rancheros_ec2_metadata.hosts.plan import Plan
+    from rancheros_ec2_metadata.log import Log
+    from rancheros_ec2_metadata.settings import Settings
+
+# The system writes cloud-config.yml once or twice at a boot; more often is a fault.
+_ATTEMPTS = 5
+_MOST_LEFT_OUT = 3
+_SOURCES = {"imds": "IMDS", "api": "the EC2 API", None: "nowhere"}
+
+
+class Ec2(Protocol):
+    """EC2, as a run asks it; see ec2.asking."""
+
+    def ask(self, *, kept: bool, so_far: Callable[[Findings], None]) -> Findings:
+        """Return what EC2 says."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is configured.
+
+    Args:
+        host: the machine's configuration.
+        files: writes it.
+        log: the boot log.
+    """
+
+    host: RancherOs
+    files: Files
+    log: Log
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where a run touches the world.
+
+    Args:
+        target: what is configured.
+        now: the time of day.
+        machine: what the firmware says.
+        ec2: is asked for metadata and tags.
+        deadline: until when anything may be waited for.
+        boot_id: the kernel's name for this boot, for `status`.
+    """
+
+    target: Target
+    now: datetime
+    machine: Machine
+    ec2: Ec2
+    deadline: Limit
+    boot_id: str | None = None
+
+
+@dataclass
+class Result:
+    """How a run ended.
+
+    Args:
+        plan: the last one; None where it came to none.
+        status: the exit status.
+        outcome: what EC2_METADATA_STATUS is set to; None where nothing is set.
+        in_effect: what of ours the machine has now.
+        changed: the files that were written, and those that were removed, by path.
+        ended: all of the last plan was written.
+    """
+
+    plan: Plan | None = None
+    status: ExitStatus = ExitStatus.OK
+    outcome: str | None = None
+    in_effect: Ours = field(default_factory=Ours)
+    changed: dict[str, str] = field(default_factory=dict)
+    ended: bool = False
+
+
+def apply(settings: Settings, runtime: Runtime) -> Result:
+    """Run once: read EC2, and bring the machine to what its tags ask for.
+
+    It converges twice: before the first request with the last known good values, and with what EC2
+    said. A plan that changes nothing writes nothing.
+
+    Raises:
+        FilesError: there is nothing to write to. DeadlineError: another run is in the way.
+    """
+    target, machine = runtime.target, runtime.machine
+    log, host, files = target.log, target.host, target.files
+    log.line(
+        f"rancheros-ec2-metadata {__version__}, {runtime.now:%Y-%m-%dT%H:%M:%SZ},"
+        f" {machine.instance_id or 'instance not known yet'},"
+        f" {host.release.text or 'release not known'}"
+    )
+    result, began = Result(), runtime.deadline.clock.now()
+    with files.lock(paths.CONF, runtime.deadline, paths.MOUNT_FIX):
+        for folder in (paths.CONF, paths.CLOUD_CONFIG_D):
+            files.sweep(folder)
+        state, notes = host.read_state()
+        log.notes(notes)
+        if state.holds_values():
+            wanted, kept = last_known_good.before_requests(settings, state, machine, host.carries)
+            converge(target, result, wanted, kept)
+        # What was said of the last known good values is over once EC2's are planned.
+        earlier = result.plan.notes if result.plan is not None else ()
+
+        def converge_on(said: Findings) -> None:
+            answer = _answer(said, settings)
+            wanted, kept = last_known_good.after_requests(
+                settings, state, machine, answer, host.carries
+            )
+            if said.on_ec2 is False:
+                wanted, kept = NOTHING, State()
+            converge(target, result, wanted, kept)
+
+        same = last_known_good.is_same_machine(state, machine) is True
+        facts = runtime.ec2.ask(kept=same and state.holds_values(), so_far=converge_on)
+        if facts.identity is not None:
+            log.note(info(f"instance {shown(facts.identity.instance_id)}"))
+        converge_on(facts)
+        final = result.plan.notes if result.plan is not None else ()
+        past = [note for note in earlier if note not in final]
+        result.status = worst(note.status for note in log.noted if note not in past)
+        seconds = runtime.deadline.clock.now() - began
+        summary = tuple(_summarise(facts, result.plan, seconds))
+        if not files.dry:
+            _keep(runtime, result, state, summary)
+            for line in summary:
+                log.line(line)
+    return result
+
+
+def converge(target: Target, result: Result, desired: Desired, kept: State) -> None:
+    """Plan from the disk as it is now, rehearse, and write what differs.
+
+    Args:
+        target: what is configured.
+        result: takes what came of it.
+        desired: what the machine shall have.
+        kept: what the new state shall name.
+    """
+    host, files, log = target.host, target.files, target.log
+    result.ended = False
+    for _ in range(_ATTEMPTS):
+        result.plan = plan = host.plan(desired, kept)
+        result.outcome = plan.state.status
+        result.in_effect = plan.after
+        log.notes(plan.notes)
+        try:
+            for change in plan.changes:
+                files.write(change)
+                result.changed[change.path] = "removed" if change.after is None else "wrote"
+        except ChangedError as changed:
+            log.note(info(f"{changed}; planned again"))
+            continue
+        except FilesError as failed:
+            log.note(failed.note())
+            result.in_effect = host.read_ours(plan)
+            result.outcome = "partial" if result.outcome == "complete" else result.outcome
+        else:
+            result.ended = True
+        return
+    text = "files kept changing while this program ran; see what else writes them"
+    log.note(error(ExitStatus.FILES, text))
+
+
+def _answer(facts: Findings, settings: Settings) -> Answer:
+    return Answer(
+        instance_id=facts.identity.instance_id if facts.identity else None,
+        pending_time=facts.pending_time,
+        metadata=facts.variables,
+        metadata_complete=facts.variables_complete,
+        tags=facts.tags,
+        unread_tags=tuple(facts.unread_tags),
+        tags_complete=facts.tags_complete and not facts.missing(settings.require_tags),
+    )
+
+
+def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, ...]) -> None:
+    """Write the state, with how this run ended; what goes wrong there is not the run's failure."""
+    log, files, plan = runtime.target.log, runtime.target.files, result.plan
+    if plan is None:
+        return
+    notes = [f"{one.level}: {one.text}" for one in log.noted if one.level is not Level.INFO]
+    digests = {path: digest_file(files, path) for path in (paths.DROP_IN, *plan.state.env_files)}
+    stamp = f"{runtime.now:%Y-%m-%dT%H:%M:%SZ}"
+    run = LastRun(
+        time=stamp,
+        boot_id=runtime.boot_id,
+        version=__version__,
+        release=runtime.target.host.release.text or None,
+        exit_status=int(result.status),
+        summary=summary,
+        notes=cut_notes(notes),
+        files=digests,
+    )
+    labels = dict(result.in_effect.labels)
+    changed = labels != dict(before.labels)
+    moment = (stamp, runtime.boot_id or "") if changed else before.labels_changed
+    state = replace(
+        plan.state, labels=labels, status=result.outcome, last_run=run, labels_changed=moment
+    )
+    raw = _read(files, paths.STATE)
+    try:
+        files.write(FileChange(paths.STATE, raw, render_state(state)))
+    except FilesError as why:
+        log.note(error(ExitStatus.FILES, f"this run will not be in `status`: {why}"))
+        result.status = worst((result.status, ExitStatus.FILES))
+
+
+def digest_file(files: Files, path: str) -> str | None:
+    """Return the sha256 of a file; None where there is none that reads."""
+    raw = _read(files, path)
+    return None if raw is None else hashlib.sha256(raw).hexdigest()
+
+
+def _read(files: Files, path: str) -> bytes | None:
+    try:
+        return files.locate(path).read_bytes()
+    except OSError:
+        return None
+
+
+def last_line(result: Result) -> str:
+    """Return what is set, what was written, and the exit status."""
+    labels = _count(len(result.in_effect.labels), "label")
+    variables = _count(len(result.in_effect.variables), "variable")
+    files = [
+        f"{verb} {path.rpartition('/')[2]}"
+        for path, verb in result.changed.items()
+        if path != paths.STATE
+    ]
+    return (
+        f"{result.outcome or 'nothing'}: {labels}, {variables};"
+        f" {', '.join(files) or 'wrote no file'}; exit {int(result.status)}"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _summarise(facts: Findings, plan: Plan | None, seconds: float) -> Iterator[str]:
+    """Yield what came from where, what was left out, and what was asked."""
+    metadata, tags = (plan.state.metadata, plan.state.tags) if plan is not None else ({}, {})
+    yield (
+        f"metadata: {_from('IMDS', facts.variables, metadata)};"
+        f" tags: {_from(_SOURCES[facts.tags_source], facts.tags or {}, tags)}"
+    )
+    yield from _left_out(plan.notes if plan is not None else ())
+    requests = _count(facts.imds_requests, "IMDS request")
+    yield f"{requests}, {_count(facts.api_calls, 'API call')}; {seconds:.1f} s"
+
+
+def _from(source: str, said: Collection[str], used: Collection[str]) -> str:
+    """Return how many of the names that are used were said now, and how many are kept."""
+    now = sum(name in said for name in used)
+    parts = [f"{now} from {source}"] if now else []
+    if len(used) > now:
+        parts.append(f"{len(used) - now} from the last run")
+    return ", ".join(parts) or "none"
+
+
+def _left_out(notes: Iterable[Note]) -> Iterator[str]:
+    texts = [
+        note.text
+        for note in notes
+        if note.left_out
+        and (note.level is not Level.INFO or note.left_out[0].reason.startswith("no tag"))
+    ]
+    for text in texts[:_MOST_LEFT_OUT]:
+        yield f"left out: {text}"
+    if len(texts) > _MOST_LEFT_OUT:
+        yield f"left out: {len(texts) - _MOST_LEFT_OUT} more, named above"
