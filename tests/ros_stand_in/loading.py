@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 from .config_structs import Kind, Series, cloud_config, decode, zero
 from .yaml_reading import CrashError, UnusableError, read_map, read_value
 from .yaml_scalars import Node, Scalar, survives, text_of, texts_in
 from .yaml_writing import Flow
 
-Tree = dict[Scalar, Node]
+Tree: TypeAlias = dict[Any, Node]
 
 CONF = "/var/lib/rancher/conf"
 OS_CONFIG = "/usr/share/ros/os-config.yml"
@@ -24,7 +26,10 @@ PRIVATE = "cloud-config.d/private.yml"  # before v0.5
 
 _OLD = Series.V0_4_5
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
-_HEXADECIMAL = "yaml: [while parsing a quoted scalar] did not find expected hexdecimal number at line 1, column 1"
+_HEXADECIMAL = (
+    "yaml: [while parsing a quoted scalar] did not find expected hexdecimal number"
+    " at line 1, column 1"
+)
 _ADDRESSES = ("$public_ipv4", "$private_ipv4", "$public_ipv6", "$private_ipv6")
 
 
@@ -179,25 +184,27 @@ def merge_files(
     return tree, tuple(errors)
 
 
+@lru_cache(maxsize=64)
 def read_checked(content: bytes, series: Series) -> Tree:
-    """Return a file that ``ros`` can load.
+    """Return a file that ``ros`` can load; not to be changed.
 
     Raises:
         UnusableError: it cannot.
     """
     tree = read_map(content)
-    check(tree, series)
+    decoded(tree, series)
     return tree
 
 
-def check(tree: Tree, series: Series) -> None:
-    """Raise UnusableError if ``tree`` cannot be written, read and decoded."""
+def decoded(tree: Tree, series: Series) -> dict[str, Node]:
+    """Return ``tree`` written, read and decoded; raises UnusableError if it cannot be."""
     for text in texts_in(tree):
         if not survives(text, 1):
             binary = re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]", text)
             reason = "reflect: call of reflect.Value.IsNil on string Value"
             raise UnusableError(reason if binary else _HEXADECIMAL)
-    decode(cloud_config(series), tree)
+    struct: dict[str, Node] = decode(cloud_config(series), tree)
+    return struct
 
 
 def merge(under: Tree, over: Tree) -> Tree:
@@ -212,8 +219,10 @@ def _merged(under: Tree, over: Tree, known: dict[tuple[int, int], Tree]) -> Tree
         result = known[pair] = dict(under)
         for key, node in over.items():
             inner = under.get(key)
-            both = isinstance(inner, dict) and isinstance(node, dict)
-            result[key] = _merged(inner, node, known) if both else node
+            if isinstance(inner, dict) and isinstance(node, dict):
+                result[key] = _merged(inner, node, known)
+            else:
+                result[key] = node
     return known[pair]
 
 
@@ -292,38 +301,35 @@ def _address(octets: list[Node]) -> str:
 
 def _with_debug_flags(tree: Tree, series: Series) -> Tree:
     """Return ``tree`` with the flags that ``rancher.debug: true`` sets besides."""
+    raw = tree.get("rancher")
+    if not isinstance(raw, dict) or not raw.get("debug"):
+        return dict(tree)
     try:
-        rancher = decode(cloud_config(series), tree)["rancher"]
+        rancher = decoded(tree, series)["rancher"]
     except UnusableError:
         return dict(tree)
-    flags: Tree = {}
+    if not rancher["debug"]:
+        return dict(tree)
+    flags: Tree = {"log": True}
     for kind in ("docker", "system_docker", "bootstrap_docker"):
         arguments = rancher[kind].get("args")
-        if arguments is None:
-            flags[kind] = {"debug": True}
-        else:
-            flags[kind] = {"args": [*arguments, *(["-D"] if "-D" not in arguments else [])]}
-    raw = tree.get("rancher")
-    if not rancher["debug"] or not isinstance(raw, dict):
-        return dict(tree)
-    hidden = [key for key in flags if key in raw and not isinstance(raw[key], dict)]
-    wanted = {key: value for key, value in flags.items() if key not in hidden}
-    return merge(tree, {"rancher": {**wanted, "log": True}})
+        if isinstance(raw.get(kind, {}), dict):
+            more = {"debug": True} if arguments is None else {"args": [*arguments, "-D"]}
+            flags[kind] = {} if "-D" in (arguments or ()) else more
+    return merge(tree, {"rancher": flags})
 
 
 def _load(disk: Disk, series: Series) -> Loaded:
     raw, errors = load_raw(disk, series)
-    struct = cloud_config(series)
     try:
-        check(raw, series)
-        return Loaded(decode(struct, raw), raw, errors)
+        return Loaded(decoded(raw, series), raw, errors)
     except UnusableError as error:
         if series >= Series.V1_0_4:
             raise FatalError(
                 255, *errors, f"EXITING: Failed to parse configuration: {error}"
             ) from None
         failed = f"Failed to parse configuration: {error}"
-        return Loaded(zero(struct), raw, (*errors, failed))
+        return Loaded(zero(cloud_config(series)), raw, (*errors, failed))
 
 
 # Before v0.5 the system's files are one struct, which each layer is merged into in turn.
@@ -378,17 +384,13 @@ def union_old(disk: Disk, files: Iterable[tuple[str, bytes | None]]) -> Tree:
 def read_old(disk: Disk, files: Iterable[tuple[str, bytes | None]]) -> dict[str, Node]:
     """Return the struct that files amount to."""
     tree = union_old(disk, files)
-    check(tree, _OLD)
-    decoded: dict[str, Node] = decode(cloud_config(_OLD), tree)
-    return decoded
+    return decoded(tree, _OLD)
 
 
 def merge_old(struct: dict[str, Node], values: Tree) -> dict[str, Node]:
     """Return a struct with a layer merged into it."""
     tree = merge(without_empty(cloud_config(_OLD), struct, top=True), _stringified(values, ""))
-    check(tree, _OLD)
-    decoded: dict[str, Node] = decode(cloud_config(_OLD), tree)
-    return decoded
+    return decoded(tree, _OLD)
 
 
 def without_empty(kind: Kind, node: Node, *, top: bool = False) -> Node:
@@ -412,7 +414,16 @@ def without_empty(kind: Kind, node: Node, *, top: bool = False) -> Node:
 
 _TOP_FIELDS = ("ssh_authorized_keys", "write_files", "hostname", "default_hostname")
 _FILE_FIELDS = ("encoding", "content", "owner", "path", "permissions")
-_STRINGIFIED = ["command", "dns", "dns_search", "entrypoint", "env_file", "environment", "labels", "links"]
+_STRINGIFIED = [
+    "command",
+    "dns",
+    "dns_search",
+    "entrypoint",
+    "env_file",
+    "environment",
+    "labels",
+    "links",
+]
 
 
 def _stringified(node: Node, name: Scalar) -> Node:
