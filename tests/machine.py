@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.rancheros import release as releases
+from rancheros_ec2_metadata.rancheros.disk import Disk
+from rancheros_ec2_metadata.rancheros.release import Release
+from ros_stand_in.os_config import os_config as whole_os_config
 
 OS_CONFIG = """\
 rancher:
@@ -30,6 +34,11 @@ def os_config(version: str = "v1.5.8") -> str:
         services = f"  services:\n    console:\n      image: {image}\n"
         return "rancher:\n" + services + f"  docker:\n    {ARGS if has_args else ''}group: docker\n"
     return OS_CONFIG.format(version=version, args=ARGS if has_args else "")
+
+
+def release_named(name: str) -> Release:
+    """Return the release of this name, as the program finds it in an os-config.yml."""
+    return releases.of(Disk({paths.OS_CONFIG: whole_os_config(name)}))
 
 
 class MachineDisk:

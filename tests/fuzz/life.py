@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import fake_ros
 from failures import in_process
 from failures.in_process import Booted, GivenEc2
 from fuzz import faults, holding
@@ -20,9 +19,9 @@ from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.ec2.findings import Findings
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.rancheros.disk import read_disk
 from rancheros_ec2_metadata.rancheros.ros import Answer, Ros
 from rancheros_ec2_metadata.rancheros.store import Store
+from ros_stand_in import root_folder
 
 
 @dataclass(frozen=True)
@@ -118,8 +117,7 @@ class Life(OwnedMachine):
         return Ros("ros", reads)
 
     def _reads(self, command: Sequence[str], limit: Limit) -> Answer:
-        printed = fake_ros.ros(read_disk(self.root), self.release.text, command[1:])
-        return Answer(printed.status, printed.stdout.encode("utf-8", "surrogatepass"))
+        return Answer(*root_folder.in_process(self.root, self.release.text)(command))
 
     def _boots(self, findings: Findings, store: Store, ros: Ros | None) -> Booted:
         self.runs += 1

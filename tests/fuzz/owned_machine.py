@@ -11,7 +11,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import fake_ros
 from failures.in_process import INSTANCE, METADATA, elsewhere, found
 from fuzz import texts
 from fuzz.texts import SECRET
@@ -24,8 +23,9 @@ from rancheros_ec2_metadata.rancheros import release as releases
 from rancheros_ec2_metadata.rancheros import state as states
 from rancheros_ec2_metadata.rancheros.disk import Disk, read_disk
 from rancheros_ec2_metadata.rancheros.layers import Layers, stack
-from rancheros_ec2_metadata.rancheros.ros_yaml import UnusableError
 from rancheros_ec2_metadata.settings import EnvPrefix, Settings, TagMapping, Template
+from ros_stand_in.root_folder import reserialised
+from ros_stand_in.yaml_reading import UnusableError
 
 RELEASES = ("v0.4.5", "v0.6.1", "v0.7.1", "v0.9.2", "v1.0.4", "v1.5.8", "v1.5.8", "v1.5.8", None)
 OTHERS = "i-0fedcba9876543210"
@@ -223,13 +223,13 @@ class OwnedMachine:
         keys: dict[str, Any] = {"rancher": {"ssh": {"keys": {"rsa": SECRET}}}}
         file.write_bytes(self.users_cloud_config)
         try:
-            fake_ros.reserialised(self.root, keys)
+            reserialised(self.root, keys)
         except UnusableError:
             file.write_bytes(ours)
             return
         self.users_cloud_config = file.read_bytes()
         file.write_bytes(ours)
-        fake_ros.reserialised(self.root, keys)
+        reserialised(self.root, keys)
         self.reserialised = True
         self.cloud_config_mode = 0o620
 

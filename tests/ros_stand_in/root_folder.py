@@ -172,7 +172,8 @@ def _read(root: str, path: str) -> bytes | None:
         return b""
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb", closefd=True) as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    with os.fdopen(descriptor, "rb") as file:
         return file.read()

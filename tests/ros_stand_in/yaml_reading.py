@@ -7,7 +7,6 @@ them.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import Any, NamedTuple
 
@@ -199,7 +198,7 @@ def _shown(node: Node, hidden: tuple[Hidden, ...]) -> Node:
 def _decoded(text: str) -> str:
     try:
         data = base64.b64decode(re.sub(r"[\r\n]", "", text), validate=True)
-    except binascii.Error:
+    except ValueError:
         return text
     return data.decode("utf-8", "replace")
 
