@@ -30,6 +30,10 @@ _HEXADECIMAL = (
     "yaml: [while parsing a quoted scalar] did not find expected hexdecimal number"
     " at line 1, column 1"
 )
+_METADATA: dict[str, Kind] = {"hostname": "text", "sshpublickeys": ("map", "text")}
+_METADATA |= dict.fromkeys(
+    ("publicipv4", "privateipv4", "publicipv6", "privateipv6"), ("list", "number")
+)
 _ADDRESSES = ("$public_ipv4", "$private_ipv4", "$public_ipv6", "$private_ipv6")
 
 
@@ -67,18 +71,12 @@ class Disk:
         """Return what conf/metadata says, by field in lower case, as far as it can be read."""
         fields: dict[str, Node] = {}
         try:
-            tree = read_map(self.files.get("metadata") or b"")
+            for key, node in read_map(self.files.get("metadata") or b"").items():
+                name = text_of(key).lower()
+                if name in _METADATA:
+                    fields[name] = None if node is None else decode(_METADATA[name], node)
         except UnusableError:
-            return {}
-        for key, node in tree.items():
-            name = text_of(key).lower()
-            known = {"hostname": "text", "sshpublickeys": ("map", "text")}
-            if name in ("publicipv4", "privateipv4", "publicipv6", "privateipv6"):
-                if not isinstance(node, list | None):
-                    break
-                fields[name] = node
-            elif name in known:
-                fields[name] = decode(known[name], node)
+            pass  # the rest is not read
         return fields
 
 
@@ -87,13 +85,12 @@ class Loaded:
     """What ``ros`` has loaded.
 
     Args:
-        tree: the whole struct. raw: what the files and command lines amount to (from v0.5 on).
+        tree: the whole struct.
         errors: what it logs of single files.
         unreadable: why every ``config get`` fails nevertheless, empty if it does not.
     """
 
     tree: dict[str, Node]
-    raw: Tree
     errors: tuple[str, ...] = ()
     unreadable: str = ""
 
@@ -160,7 +157,7 @@ def load_raw(disk: Disk, series: Series, *, full: bool = True) -> tuple[Tree, tu
         tree = merge(tree, read_command_line(extra, series))
     tree = _with_debug_flags(tree, series)
     keys = tree.get("ssh_authorized_keys")
-    more = [key for _, key in sorted(addresses.get("sshpublickeys", {}).items())]
+    more = [key for _, key in sorted((addresses.get("sshpublickeys") or {}).items())]
     tree["ssh_authorized_keys"] = [*(keys if isinstance(keys, list) else []), *more]
     if addresses.get("hostname") and tree.get("hostname", "") == "":
         tree["hostname"] = addresses["hostname"]
@@ -285,7 +282,7 @@ def _substituted(content: bytes, addresses: Mapping[str, Node]) -> bytes:
 
 def _address(octets: list[Node]) -> str:
     """Return Go's text of a net.IP, which is a list of its bytes."""
-    raw = bytes(octet for octet in octets if isinstance(octet, int) and 0 <= octet < 256)
+    raw = bytes(octet & 255 for octet in octets)
     if not raw:
         return "<nil>"
     if len(raw) == 16 and raw[:12] == b"\0" * 10 + b"\xff\xff":
@@ -322,14 +319,14 @@ def _with_debug_flags(tree: Tree, series: Series) -> Tree:
 def _load(disk: Disk, series: Series) -> Loaded:
     raw, errors = load_raw(disk, series)
     try:
-        return Loaded(decoded(raw, series), raw, errors)
+        return Loaded(decoded(raw, series), errors)
     except UnusableError as error:
         if series >= Series.V1_0_4:
             raise FatalError(
                 255, *errors, f"EXITING: Failed to parse configuration: {error}"
             ) from None
         failed = f"Failed to parse configuration: {error}"
-        return Loaded(zero(cloud_config(series)), raw, (*errors, failed))
+        return Loaded(zero(cloud_config(series)), (*errors, failed))
 
 
 # Before v0.5 the system's files are one struct, which each layer is merged into in turn.
@@ -350,7 +347,7 @@ def _load_old(disk: Disk) -> Loaded:
         for kind in ("docker", "system_docker"):
             arguments = tree["rancher"][kind]["args"]
             tree["rancher"][kind]["args"] = Flow(item for item in arguments if item != "-D")
-    return Loaded(with_metadata(tree, disk), {})
+    return Loaded(with_metadata(tree, disk))
 
 
 def with_command_line(tree: dict[str, Node], disk: Disk) -> dict[str, Node]:
@@ -364,9 +361,9 @@ def with_command_line(tree: dict[str, Node], disk: Disk) -> dict[str, Node]:
 def with_metadata(tree: dict[str, Node], disk: Disk) -> dict[str, Node]:
     """Return a struct with the host name and the SSH keys of conf/metadata."""
     metadata = disk.metadata()
-    more = [key for _, key in sorted(metadata.get("sshpublickeys", {}).items())]
+    more = [key for _, key in sorted((metadata.get("sshpublickeys") or {}).items())]
     keys = [*tree["ssh_authorized_keys"], *more]
-    hostname = tree["hostname"] or metadata.get("hostname", "")
+    hostname = tree["hostname"] or metadata.get("hostname") or ""
     return {**tree, "ssh_authorized_keys": keys, "hostname": hostname}
 
 
@@ -389,7 +386,7 @@ def read_old(disk: Disk, files: Iterable[tuple[str, bytes | None]]) -> dict[str,
 
 def merge_old(struct: dict[str, Node], values: Tree) -> dict[str, Node]:
     """Return a struct with a layer merged into it."""
-    tree = merge(without_empty(cloud_config(_OLD), struct, top=True), _stringified(values, ""))
+    tree = merge(without_empty(cloud_config(_OLD), struct, top=True), _stringified(values, "", {}))
     return decoded(tree, _OLD)
 
 
@@ -426,19 +423,20 @@ _STRINGIFIED = [
 ]
 
 
-def _stringified(node: Node, name: Scalar) -> Node:
+def _stringified(node: Node, name: Scalar, known: dict[tuple[int, Scalar], Node]) -> Node:
     """Return ``node`` with texts for what is directly below some names, a null among it."""
-    if isinstance(node, list | dict):
+    if not isinstance(node, list | dict):
+        return node
+    if (id(node), name) not in known:
         items = node.items() if isinstance(node, dict) else enumerate(node)
-        below = {key: _stringified(inner, key) for key, inner in items}
+        below = {key: _stringified(inner, key, known) for key, inner in items}
         if name in _STRINGIFIED:
-            below = {
-                key: inner if isinstance(inner, str | list | dict) else _printed(inner)
-                for key, inner in below.items()
-            }
-        return below if isinstance(node, dict) else list(below.values())
-    return node
+            below = {key: _printed(inner) for key, inner in below.items()}
+        known[id(node), name] = below if isinstance(node, dict) else list(below.values())
+    return known[id(node), name]
 
 
-def _printed(scalar: Scalar) -> str:
-    return "<nil>" if scalar is None else text_of(scalar)
+def _printed(node: Node) -> Node:
+    if isinstance(node, str | list | dict):
+        return node
+    return "<nil>" if node is None else text_of(node)
