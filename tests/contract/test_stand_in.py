@@ -212,6 +212,8 @@ def test_merging_keeps_what_is_there(release: str, tmp_path: Path) -> None:
         ("{labels: [a=b, c]}", "labels", {"a": "b", "c": ""}),
         ("{labels: a}", "labels", None),
         ("{labels: {1: b}}", "labels", None),
+        ("{labels: {a: 2001-01-01}}", "labels", None),
+        ("{image: 2001-1-1}", "image", "2001-01-01T00:00:00Z"),
         ("{links: {a: b}}", "links", ["a:b"]),
         (
             "{ulimits: {a: 1, b: {soft: 1, hard: 2}}}",

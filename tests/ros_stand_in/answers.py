@@ -97,7 +97,14 @@ def _logged(release: str, lines: Sequence[str], stdout: str = "", status: int = 
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    escapes: dict[str, str | int | None] = {
+        "\\": "\\\\",
+        '"': '\\"',
+        "\n": "\\n",
+        "\t": "\\t",
+        "\r": "\\r",
+    }
+    return text.translate(str.maketrans(escapes))
 
 
 def _get(disk: Disk, release: str, key: str) -> Answer:

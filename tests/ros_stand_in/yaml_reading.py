@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from .yaml_scalars import Node, Scalar, plain, text_of
+from .yaml_scalars import Node, NotText, Scalar, plain, text_of
 
 _BINARY = ("!binary", "tag:yaml.org,2002:binary")
 _DEEPEST = 100  # nested lists and maps
@@ -194,7 +194,7 @@ def _decoded(text: str) -> str:
         data = base64.b64decode(re.sub(r"[\r\n]", "", text), validate=True)
     except ValueError:
         return text
-    return data.decode("utf-8", "replace")
+    return NotText(data.decode("utf-8", "replace"))
 
 
 def _at(mark: Any) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .yaml_scalars import TIME, Node, Scalar, plain, text_of
+from .yaml_scalars import TIME, Node, NotText, Scalar, plain, text_of
 
 _WIDTH = 80
 _ALWAYS_QUOTED = re.compile(
@@ -81,7 +81,7 @@ def _value(node: Node, indent: int, column: int) -> str:
         return f" [{', '.join(_text(item, 0, 0) for item in node)}]\n"
     if isinstance(node, dict | list):
         return " {}\n" if isinstance(node, dict) else " []\n"
-    if not isinstance(node, str):
+    if not isinstance(node, str) or (isinstance(node, NotText) and TIME.fullmatch(node)):
         return f" {_retyped(node)}\n"
     return " " + _text(node, indent + 2, column + 1) + "\n"
 
