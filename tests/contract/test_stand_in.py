@@ -177,7 +177,7 @@ def test_a_text_that_ros_does_not_take(text: str) -> None:
     "tree",
     [
         {"a": " lead", "b": "x: y", 1: None, "1": [[], {}, [["a"], {"b": "c"}]]},
-        {"long": "word " * 40 + "end", "double": "tab\t" + "word " * 40, "2001-01-01": 1.5},
+        {"long": "word " * 120 + "end", "double": "tab\t" + "word " * 120, "2001-01-01": 1.5},
         {"lines": "a\n  b\n\n", "space": " \na", "blank": "a \nb", True: "yes", "q": "it's: so"},
     ],
 )

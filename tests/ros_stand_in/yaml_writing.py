@@ -1,6 +1,6 @@
 """YAML as ``ros`` writes it: candiedyaml's emitter.
 
-It decides by itself which texts need quotes, and folds lines beyond 80 columns.
+It decides by itself which texts need quotes, and folds lines beyond 512 columns.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 
 from .yaml_scalars import TIME, Node, NotText, Scalar, plain, text_of
 
-_WIDTH = 80
+_WIDTH = 512
 _ALWAYS_QUOTED = re.compile(
     r"[#,\[\]{}&*!|>'\"%@`]"  # an indicator at the start
     r"|---|\.\.\."  # a document marker
