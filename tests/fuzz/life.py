@@ -542,7 +542,7 @@ def read(disk: Disk, release: str) -> dict[str, Any] | None:
 
 def rest_of(tree: Any, variables: Collection[str]) -> Any:
     """Return all that ``ros`` reads but the argument lists and what is ours by name."""
-    ours = {("rancher", "docker", key) for key in ("args", "extra_args")}
+    ours: set[tuple[str, ...]] = {("rancher", "docker", key) for key in ("args", "extra_args")}
     ours |= {("rancher", "environment", name) for name in variables}
     ours |= {config_paths.keys(path) for path in CONFIG}
     above = {path[:depth] for path in ours for depth in range(1, len(path))}
