@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from rancheros_ec2_metadata.check.checked_file import Form
 from rancheros_ec2_metadata.check.finding import Finding
-from rancheros_ec2_metadata.check.form import Form
 from rancheros_ec2_metadata.errors import printable
 
 Format = Literal["text", "json"]
 
 # Of the JSON; a number that a program can ask for. docs/check.md has the schema.
-SCHEMA = 1
+SCHEMA = 2
+_WIDTH = 100
+_RUNS = "RancherOS runs it at each console start, after this program and before Docker"
 
 
-@dataclass(frozen=True)
-class Judged:
-    """One file, judged.
+class CheckedFile(NamedTuple):
+    """What was found in one file.
 
     Args:
         file: its name, as it was given.
@@ -38,16 +39,27 @@ class Judged:
         count = len(self.findings)
         found = "nothing found" if not count else f"{count} finding{'s' if count > 1 else ''}"
         services = ", ".join(self.services) or "none of this program"
-        return f"{self.file}: {self.form}, services: {services}; {found}"
+        what = _RUNS if self.form is Form.SCRIPT else f"services: {services}"
+        return f"{self.file}: {self.form}, {what}; {found}"
 
 
-def lines(judged: Sequence[Judged], release: str, form: Format) -> Iterator[str]:
+def lines(files: Sequence[CheckedFile], release: str, form: Format) -> Iterator[str]:
     """Yield the lines to print; what is hostile in them cannot reach the terminal."""
     if form == "json":
-        tree = {"schema": SCHEMA, "release": release, "files": [asdict(one) for one in judged]}
-        yield json.dumps(tree, indent=2)
+        trees = [
+            {**one._asdict(), "findings": [finding._asdict() for finding in one.findings]}
+            for one in files
+        ]
+        yield json.dumps({"schema": SCHEMA, "release": release, "files": trees}, indent=2)
         return
-    for one in judged:
+    for one in files:
         for finding in one.findings:
-            text = f"{finding.reason}; {finding.mend}"
-            yield printable(f"{one.file}:{finding.line}: [{finding.rule}] {text}")
+            yield printable(f"{one.file}:{finding.line}: [{finding.rule}]")
+            for text in (finding.reason, f"fix: {finding.fix}"):
+                yield from textwrap.wrap(
+                    printable(text),
+                    _WIDTH,
+                    initial_indent="  ",
+                    subsequent_indent="    ",
+                    break_on_hyphens=False,
+                )
