@@ -95,9 +95,9 @@ _createonly = rule("createonly", "it is made, and not started", "take the label 
 _restart = rule(
     "restart", "it is done when it ends, and would be started again and again", "take restart out"
 )(_has_key("restart", "", "no", "false"))
-_net = rule(
-    "net", "a token from IMDS does not pass the default hop limit of 1", "set net: host"
-)(_has_key("net", "host"))
+_net = rule("net", "a token from IMDS does not pass the default hop limit of 1", "set net: host")(
+    _has_key("net", "host")
+)
 _privileged = rule(
     "privileged",
     "it needs no privilege, and whoever can replace the image would have the machine",
@@ -206,7 +206,8 @@ def _mount(service: Service, volumes: Sequence[_Volume], path: str, target: str)
         seen = _seen(volumes, path, "/bin/ros")
     old = next((one for one in volumes if one.source == one.place == path != target), None)
     if old is not None:
-        why = f"the program looks for it at {place}, and ros needs the old place for itself"
+        why = f"the program looks for it at {place}"
+        why += ", and at the old place ros would not see the copy" if path == _CONF else ""
         fix = f"take {where}:{where} out" if seen else f"write {write}"
         yield Found(old.line, f"{name} has {where} mounted at its old place", fix, why)
     elif seen is None and not (path == target and service.node.at("volumes_from").items):
