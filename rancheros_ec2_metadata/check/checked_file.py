@@ -16,6 +16,7 @@ from rancheros_ec2_metadata.check.schema import (
     CLOUD_CONFIG,
     SERVICE,
     Difference,
+    cloud_config,
     differences,
 )
 from rancheros_ec2_metadata.check.service import Service
@@ -155,7 +156,7 @@ class File:
     def differences(self, document: Document) -> Iterator[Difference]:
         """Yield what of a document is not as RancherOS has it."""
         if self.form is Form.CLOUD_CONFIG:
-            yield from differences(document.root, CLOUD_CONFIG)
+            yield from differences(document.root, cloud_config(self.release))
         else:
             made_texts, path = self.form is Form.SERVICE_FILE, self.services_path
             for name in (service.name for service in self.services):

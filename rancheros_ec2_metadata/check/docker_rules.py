@@ -42,8 +42,8 @@ _CONFIG_FILE = re.compile(r"--config-file[= ]+([^ ]+)")
 
 # The console runs these after this program and before Docker, as it does a runcmd.
 _SCRIPTS = ("/etc/rc.local", "/opt/rancher/bin/start.sh")
-_SETS_ARGUMENTS = re.compile(r"rancher\.docker|\bextra_args\b")
-_SETS_LABELS = re.compile(r"DOCKER_OPTS|rancher/conf/docker|daemon\.json")
+_SETS_ARGUMENTS = re.compile(rb"rancher\.docker|\bextra_args\b")
+_SETS_LABELS = re.compile(rb"DOCKER_OPTS|rancher/conf/docker|daemon\.json")
 
 
 def _options(file: File, docker: Node) -> Iterator[tuple[str, Node]]:
@@ -171,20 +171,36 @@ def _label_prefix(file: File) -> Iterator[Found]:
             yield Found(line, f"the tag prefix {shown(prefix)}: {why}")
 
 
+def _prefixes(file: File) -> Iterator[tuple[str, int]]:
+    for one in file.programs:
+        node = one.service.node.at("command")
+        lines = {item.text: item.line for item in node.items}
+        for prefix in one.settings.label_prefixes if one.settings else ():
+            yield prefix, lines.get(prefix, node.line)
+
+
+def _named(file: File) -> Iterator[tuple[Found, str, str]]:
+    """Yield what gives labels, with a key and a value of them."""
+    for prefix, line in _prefixes(file):
+        if not labels.refused(f"{prefix}x"):
+            yield Found(line, f"labels with the prefix {shown(prefix)}"), f"{prefix}xx", "x"
+    for line, key, equals, value in _labels(file):
+        if equals and not labels.is_reserved(key):
+            # What bash alone knows may be named.
+            known = "x" if shell.EXPANDED in value else value
+            yield Found(line, f"the label {shown(key)}"), key, known
+
+
 @rule(
     "swarm-constraint",
     "no constraint of Swarm can name it",
     "use another key or value if Swarm is to place services by it",
 )
 def _swarm_constraint(file: File) -> Iterator[Found]:
-    for prefix, line in _prefixes(file):
-        why = labels.constraint_refusal(f"{prefix}x", "x")
-        if why and not labels.refused(f"{prefix}x"):
-            yield Found(line, f"labels with the prefix {shown(prefix)}: {why}")
-    for line, key, equals, value in _labels(file):
-        why = labels.constraint_refusal(key, value) if shell.EXPANDED not in value else None
-        if why and equals and not labels.is_reserved(key):
-            yield Found(line, f"the label {shown(key)}: {why}")
+    for found, key, value in _named(file):
+        why = labels.constraint_refusal(key, value)
+        if why:
+            yield found._replace(what=f"{found.what}: {why}")
 
 
 @rule(
@@ -193,21 +209,9 @@ def _swarm_constraint(file: File) -> Iterator[Found]:
     "use another key if classic Swarm is to place containers by it",
 )
 def _classic_swarm(file: File) -> Iterator[Found]:
-    for prefix, line in _prefixes(file):
-        key = f"{prefix}xx"
-        if labels.only_swarm_mode_names(key) and not labels.refused(key):
-            yield Found(line, f"labels with the prefix {shown(prefix)}")
-    for line, key, equals, _ in _labels(file):
-        if equals and labels.only_swarm_mode_names(key) and not labels.is_reserved(key):
-            yield Found(line, f"the label {shown(key)}")
-
-
-def _prefixes(file: File) -> Iterator[tuple[str, int]]:
-    for one in file.programs:
-        node = one.service.node.at("command")
-        lines = {item.text: item.line for item in node.items}
-        for prefix in one.settings.label_prefixes if one.settings else ():
-            yield prefix, lines.get(prefix, node.line)
+    for found, key, _ in _named(file):
+        if labels.only_swarm_mode_names(key):
+            yield found
 
 
 @rule(
@@ -266,23 +270,24 @@ def _docker_opts(file: File) -> Iterator[Found]:
 )
 def _runcmd(file: File) -> Iterator[Found]:
     if file.form is Form.SCRIPT:
-        for number, line in enumerate(file.raw.decode("utf-8", "replace").splitlines(), 1):
-            yield from _sets_docker(line, number, "the script")
-    if file.form is not Form.CLOUD_CONFIG:
-        return
-    for item in file.at("runcmd").items:
+        yield from _sets_docker(file.raw, 1, "the script", by_line=True)
+    for item in file.at("runcmd").items if file.form is Form.CLOUD_CONFIG else ():
         text = " ".join(node.text for _, node in item.scalars())
-        yield from _sets_docker(text, item.line, "a runcmd")
+        yield from _sets_docker(text.encode(), item.line, "a runcmd")
     for path in _SCRIPTS:
         entry = _written(file, path)
-        content = (_content(entry) or b"" if entry else b"").decode("utf-8", "replace")
-        yield from _sets_docker(content, entry.line if entry else 1, path)
+        if entry:
+            yield from _sets_docker(_content(entry) or b"", entry.line, path)
 
 
-def _sets_docker(text: str, line: int, name: str) -> Iterator[Found]:
-    found = _SETS_ARGUMENTS.search(text) or ("label" in text and _SETS_LABELS.search(text))
-    if found:
-        yield Found(line, f"{name} mentions {found[0]}")
+def _sets_docker(script: bytes, line: int, name: str, *, by_line: bool = False) -> Iterator[Found]:
+    patterns = (_SETS_ARGUMENTS, *([_SETS_LABELS] if b"label" in script else []))
+    found: dict[int, str] = {}
+    for one in (match for pattern in patterns for match in pattern.finditer(script)):
+        inside = script.count(b"\n", 0, one.start()) if by_line else 0
+        found.setdefault(line + inside, one[0].decode())
+    for at, word in found.items():
+        yield Found(at, f"{name} mentions {word}")
 
 
 @rule(

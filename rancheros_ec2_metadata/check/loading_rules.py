@@ -13,8 +13,6 @@ from rancheros_ec2_metadata.errors import shown
 # Bytes; EC2, "Run commands when you launch an EC2 instance with user data input".
 _MOST_USER_DATA = 16384
 _DOCKERS = ("docker", "system_docker", "bootstrap_docker")
-# From then on init.yml, which comes after user-data, has a map at rancher.environment.
-_HAS_INIT_YML = (0, 9, 0)
 _TEXTS = (("rancher", "environment"), ("rancher", "sysctl"), ("rancher", "docker", "log_opts"))
 _TEXTS_OF_FILES = ("permissions", "path", "owner")
 
@@ -167,7 +165,7 @@ def _root_fix(file: File, key: str) -> str:
 def _empty_map(file: File) -> Iterator[Found]:
     if file.form is not Form.CLOUD_CONFIG:
         return
-    old = file.release.version is not None and file.release.version < _HAS_INIT_YML
+    old = file.release.version is not None and file.release.version < schema.HAS_INIT_YML
     rancher = file.at("rancher")
     if old and "rancher" in file.document.root.fields and rancher.kind == "null":
         yield Found(rancher.line, "there is nothing behind rancher")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from rancheros_ec2_metadata.check.yaml_reader import FALSE, TRUE, Node
@@ -21,23 +21,27 @@ from rancheros_ec2_metadata.rancheros.release import NEWEST, Release, Version
 # the key ANY_KEY is all keys. A null is right everywhere but in the types of libcompose's own.
 Type: TypeAlias = "str | list[Any] | dict[str, Any]"
 ANY_KEY = "*"
+TEXT, FLAG, INTEGER = "a text", "true or false", "a whole number"
+LIST, ANY = "a list", "anything"
+# Libcompose's own: a text that is split or a list of texts, the same unsplit, a map or a list.
+_OF_LIBCOMPOSE = ("words", "text or texts", "variables", "labels")
 
 
 def _of(type_: Type, names: str) -> dict[str, Type]:
     return dict.fromkeys(names.split(), type_)
 
 
-TEXTS: Type = ["text"]
-TEXT_MAP: Type = {ANY_KEY: "text"}
-FILE = _of("text", "container content encoding owner path permissions")
+TEXTS: Type = [TEXT]
+TEXT_MAP: Type = {ANY_KEY: TEXT}
+FILE = _of(TEXT, "container content encoding owner path permissions")
 SERVICE: dict[str, Type] = {
     **_of(
-        "text",
+        TEXT,
         "build cgroup_parent container_name cpuset dockerfile domainname hostname image ipc"
         " log_driver mac_address name net pid restart user uts volume_driver working_dir",
     ),
-    **_of("integer", "cpu_quota cpu_shares mem_limit memswap_limit oom_score_adj"),
-    **_of("flag", "privileged read_only stdin_open tty"),
+    **_of(INTEGER, "cpu_quota cpu_shares mem_limit memswap_limit oom_score_adj"),
+    **_of(FLAG, "privileged read_only stdin_open tty"),
     **_of(
         TEXTS,
         "cap_add cap_drop devices expose external_links extra_hosts ports security_opt volumes"
@@ -48,17 +52,17 @@ SERVICE: dict[str, Type] = {
     **_of("variables", "environment links"),
     "labels": "labels",
     "log_opt": TEXT_MAP,
-    "ulimits": "any",
+    "ulimits": ANY,
 }
 DOCKER: dict[str, Type] = {
     **_of(
-        "text",
+        TEXT,
         "bip bridge ca_cert ca_key config_file containerd data_root engine exec_root graph group"
         " log_driver pid_file registry_mirror server_cert server_key storage_context"
         " storage_driver",
     ),
     **_of(
-        "flag",
+        FLAG,
         "debug exec live_restore restart selinux_enabled tls userland_proxy userns_enabled",
     ),
     **_of(TEXTS, "args environment extra_args host insecure_registry tls_args"),
@@ -79,67 +83,72 @@ DOCKER_RELEASES: dict[str, tuple[Version | None, Version | None]] = {
 }
 _INTERFACE: Type = {
     **_of(
-        "text",
+        TEXT,
         "address bond bridge dhcp_args gateway gateway_ipv6 match vlans wifi_network",
     ),
-    **_of("flag", "dhcp ipv4ll"),
+    **_of(FLAG, "dhcp ipv4ll"),
     **_of(TEXTS, "addresses post_up pre_up"),
-    "mtu": "integer",
+    "mtu": INTEGER,
     "bond_opts": TEXT_MAP,
 }
 NETWORK: Type = {
-    **_of("text", "http_proxy https_proxy no_proxy"),
+    **_of(TEXT, "http_proxy https_proxy no_proxy"),
     **_of(TEXTS, "post_cmds pre_cmds"),
-    "dhcp_timeout": "integer",
+    "dhcp_timeout": INTEGER,
     "dns": _of(TEXTS, "nameservers search"),
     "interfaces": {ANY_KEY: _INTERFACE},
-    **_of({ANY_KEY: "any"}, "modem_networks wifi_networks"),
+    **_of({ANY_KEY: ANY}, "modem_networks wifi_networks"),
 }
 SERVICES: Type = {ANY_KEY: "service"}
 RANCHER: dict[str, Type] = {
-    **_of("text", "console password resize_device"),
+    **_of(TEXT, "console password resize_device"),
     **_of(
-        "flag",
+        FLAG,
         "debug force_console_rebuild hypervisor_service log no_sharedroot preload_wait recovery"
         " rm_usr",
     ),
-    **_of("integer", "http_load_retries shutdown_timeout"),
+    **_of(INTEGER, "http_load_retries shutdown_timeout"),
     **_of(TEXTS, "disable modules restart_services"),
     **_of(TEXT_MAP, "environment sysctl"),
     **_of(DOCKER, "bootstrap_docker docker system_docker"),
     **_of(SERVICES, "bootstrap cloud_init_services services"),
-    **_of("any", "autoformat autologin bootstrap_containers default_network registry_auths"),
+    **_of(ANY, "autoformat autologin bootstrap_containers default_network registry_auths"),
     "cloud_init": {"datasources": TEXTS},
     "defaults": {
-        "docker": "any",
-        "hostname": "text",
+        "docker": ANY,
+        "hostname": TEXT,
         "network": NETWORK,
-        "system_docker_logs": "text",
+        "system_docker_logs": TEXT,
     },
     "network": NETWORK,
-    "repositories": {ANY_KEY: {"url": "text"}},
-    "services_include": {ANY_KEY: "flag"},
-    "ssh": {"daemon": "flag", "keys": TEXT_MAP, "listen_address": "text", "port": "integer"},
+    "repositories": {ANY_KEY: {"url": TEXT}},
+    "services_include": {ANY_KEY: FLAG},
+    "ssh": {"daemon": FLAG, "keys": TEXT_MAP, "listen_address": TEXT, "port": INTEGER},
     "state": {
         **_of(
-            "text",
+            TEXT,
             "boot_dev boot_fstype dev directory fstype oem_dev oem_fstype script",
         ),
-        **_of("flag", "cryptsetup lvm_scan mdadm_scan required rngd wait"),
+        **_of(FLAG, "cryptsetup lvm_scan mdadm_scan required rngd wait"),
         "autoformat": TEXTS,
     },
-    "upgrade": _of("text", "image policy rollback url"),
+    "upgrade": _of(TEXT, "image policy rollback url"),
 }
 CLOUD_CONFIG: dict[str, Type] = {
-    "EXTRA_CMDLINE": "any",
-    "bootcmd": "any list",
-    "hostname": "text",
+    "EXTRA_CMDLINE": ANY,
+    "bootcmd": LIST,
+    "hostname": TEXT,
     "mounts": [TEXTS],
     "rancher": RANCHER,
-    "runcmd": "any list",
+    "runcmd": LIST,
     "ssh_authorized_keys": TEXTS,
     "write_files": [FILE],
 }
+# Before v0.8 a text among the commands of runcmd loses the file.
+_WITH_LISTS_OF_WORDS = {**CLOUD_CONFIG, "runcmd": [TEXTS]}
+
+# From then on init.yml, which comes after user-data, has a map at rancher.environment.
+HAS_INIT_YML: Version = (0, 9, 0)
 # Maps that RancherOS, or the image, puts something into: a null takes all of it out. Of the latter
 # from v0.9 on a later file of the system's has a map in its place (init.yml, network.yml).
 EMPTY_MAPS = ("docker", "services", "services_include", "sysctl", "system_docker")
@@ -184,6 +193,12 @@ def similar(name: str, known: Iterable[str]) -> str:
     return _INSTEAD.get(name) or (f"write {close[0]}" if close else "")
 
 
+def cloud_config(release: Release) -> Type:
+    """Return the type of a cloud-config in a release."""
+    is_old = release.version is not None and release.version < (0, 8, 0)
+    return _WITH_LISTS_OF_WORDS if is_old else CLOUD_CONFIG
+
+
 def has_docker_key(release: Release, key: str) -> bool:
     """Tell whether a release knows a key of Docker's; of the newest both families' are."""
     first, last = DOCKER_RELEASES.get(key, (None, None))
@@ -206,12 +221,12 @@ def differences(
     """
     type_ = SERVICE if type_ == "service" else type_
     wanted = {list: "list", dict: "map"}.get(type(type_), "")
-    if isinstance(type_, str):
-        check = _SCALARS.get(type_)
-        wrong = [(node, check(node))] if check else _of_libcompose(node, type_, made_texts)
-        for one, what in wrong:
-            if what:
-                yield Difference(one.line, path, f"{dotted(path)} {what}")
+    if type_ in _OF_LIBCOMPOSE:
+        for one, what in _of_libcompose(node, str(type_), made_texts=made_texts):
+            yield Difference(one.line, path, f"{dotted(path)} {what}")
+    elif isinstance(type_, str):
+        if not _is_taken(node, type_):
+            yield Difference(node.line, path, f"{dotted(path)} is {_is(node)}, not {type_}")
     elif node.kind not in (wanted, "null"):
         yield Difference(node.line, path, f"{dotted(path)} is {_is(node)}, not a {wanted}")
     elif isinstance(type_, list):
@@ -230,34 +245,17 @@ def _is(node: Node) -> str:
     return _KINDS.get(node.kind, f"a {node.kind}")
 
 
-def _text(node: Node) -> str:
-    return "" if node.is_scalar else f"has {_is(node)}, not a text"
+def _is_taken(node: Node, type_: str) -> bool:
+    if node.kind == "null" or type_ == ANY:
+        return True
+    if not node.is_scalar or type_ == LIST:
+        return node.kind == "list" and type_ == LIST
+    if type_ == FLAG:
+        return node.text.lower() in (*TRUE, *FALSE)
+    return type_ == TEXT or bool(_INTEGER.fullmatch(node.text))
 
 
-def _flag(node: Node) -> str:
-    right = node.is_scalar and node.text.lower() in ("", *TRUE, *FALSE)
-    return "" if right else "is not true or false"
-
-
-def _integer(node: Node) -> str:
-    right = node.kind == "null" or (node.is_scalar and _INTEGER.fullmatch(node.text))
-    return "" if right else "is not a whole number"
-
-
-def _list(node: Node) -> str:
-    return "" if node.kind in ("list", "null") else f"is {_is(node)}, not a list"
-
-
-_SCALARS: dict[str, Callable[[Node], str]] = {
-    "any": lambda _: "",
-    "text": _text,
-    "flag": _flag,
-    "integer": _integer,
-    "any list": _list,
-}
-
-
-def _of_libcompose(node: Node, type_: str, made_texts: bool) -> Iterator[tuple[Node, str]]:  # noqa: FBT001
+def _of_libcompose(node: Node, type_: str, *, made_texts: bool) -> Iterator[tuple[Node, str]]:
     """Yield what libcompose's own types do not take: a number, a flag or a null among texts."""
     may_be_text = type_ in ("words", "text or texts")
     if node.kind == "text" and may_be_text:

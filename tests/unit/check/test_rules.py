@@ -197,6 +197,8 @@ LOADING = [
     case(GOOD + "#" * (16384 - len(GOOD) - 1) + "\n"),
     case(GOOD + "#" * (16384 - len(GOOD)) + "\n", "too-large @ #cloud-config"),
     case(SERVICE_FILE + "#" * 20000),
+    case(cc("runcmd:\n- [a, b]\n- echo"), "wrong-type @ - echo", release="v0.7.1"),
+    case(cc("runcmd:\n- [a, b]\n- echo"), release="v0.8.0"),
     # With everything else that is wrong in the file.
     case(f"{changed('net: host', 'net: bridge')}hostname: [a]\n", "net", "wrong-type"),
     *(
@@ -992,6 +994,7 @@ OTHERS = [
                 )
             ),
             (f"echo '{{}}' >{DAEMON_JSON}", ()),
+            (f"cat >{DAEMON_JSON} <<E\n{LABELLED}\nE", (f"runcmd @ cat >{DAEMON_JSON} <<E",)),
         )
     ),
     *(
