@@ -130,9 +130,21 @@ class File:
         return {name: node for name, node in found if node.is_scalar}
 
     @cached_property
+    def legacy(self) -> tuple[Service, ...]:
+        """The services of the program of 2016; a fork is told by how it stands beside this one."""
+        ours = [one for one in self.services if one.is_ours]
+        forks = [one for one in ours if one.looks_legacy]
+        return tuple(
+            one
+            for one in self.services
+            if one.is_legacy or (one in forks and len(forks) < len(ours))
+        )
+
+    @cached_property
     def programs(self) -> tuple[Program, ...]:
         """The services of this program."""
-        return tuple(program.read(one, self.here) for one in self.services if one.is_ours)
+        ours = (one for one in self.services if one.is_ours and one not in self.legacy)
+        return tuple(program.read(one, self.here) for one in ours)
 
     @property
     def ours(self) -> tuple[Service, ...]:

@@ -42,7 +42,7 @@ _CONFIG_FILE = re.compile(r"--config-file[= ]+([^ ]+)")
 
 # The console runs these after this program and before Docker, as it does a runcmd.
 _SCRIPTS = ("/etc/rc.local", "/opt/rancher/bin/start.sh")
-_SETS_ARGUMENTS = re.compile(rb"rancher\.docker|\bextra_args\b")
+_SETS_ARGUMENTS = re.compile(rb"rancher\.docker|\bextra_args\b|rancher:\s*\{?\s*docker:")
 _SETS_LABELS = re.compile(rb"DOCKER_OPTS|rancher/conf/docker|daemon\.json")
 
 
@@ -287,7 +287,7 @@ def _sets_docker(script: bytes, line: int, name: str, *, by_line: bool = False) 
         inside = script.count(b"\n", 0, one.start()) if by_line else 0
         found.setdefault(line + inside, one[0].decode())
     for at, word in found.items():
-        yield Found(at, f"{name} mentions {word}")
+        yield Found(at, f"{name} mentions {' '.join(word.split())}")
 
 
 @rule(

@@ -45,6 +45,12 @@ class Service:
         return bool(_LEGACY.fullmatch(self.text("image"))) or self.name == "amazon-metadata"
 
     @property
+    def looks_legacy(self) -> bool:
+        """Whether it is written as the README of 2016 has it; this program may be too."""
+        volumes = {item.text.partition(":ro")[0] for item in self.node.at("volumes").items}
+        return self.node.at("privileged").is_true and "/usr/bin/ros:/bin/ros" in volumes
+
+    @property
     def is_ours(self) -> bool:
         """Whether it runs this program, going by its name and its image's."""
         image = self.image["name"] if self.image else ""

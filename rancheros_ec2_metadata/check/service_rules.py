@@ -264,10 +264,11 @@ def _setting(file: File) -> Iterator[Found]:
     "take the service out",
 )
 def _amazon_metadata(file: File) -> Iterator[Found]:
-    node = file.at("rancher", "services_include", "amazon-metadata")
-    if file.form is Form.CLOUD_CONFIG and node.is_true:
-        yield Found(node.line, "amazon-metadata is turned on", "set amazon-metadata: false")
-    for service in (one for one in file.services if one.is_legacy):
+    # A key is a name of the catalogue's, or the URL of a service file.
+    for name, node in file.at("rancher", "services_include").fields.items():
+        if file.form is Form.CLOUD_CONFIG and "amazon-metadata" in name and node.is_true:
+            yield Found(node.line, f"{shown(name)} is turned on", "set amazon-metadata: false")
+    for service in file.legacy:
         yield Found(service.line("image"), f"{shown(service.name)} is the program of 2016")
 
 

@@ -71,6 +71,8 @@ TWO = GOOD + SERVICE.replace("ec2-metadata:\n", "ec2-metadata-2:\n").replace(
 )
 CONF = "        - /var/lib/rancher/conf:/host/var/lib/rancher/conf\n"
 ROS = "/usr/bin/ros:/usr/bin/ros:ro"
+ROS_OF_2016 = "/usr/bin/ros:/bin/ros:ro"
+FORK = f"image: mine/rancheros-ec2-metadata:1.0.0\nprivileged: true\nvolumes: ['{ROS_OF_2016}']"
 IMAGE = "example/rancheros-ec2-metadata:1.0.0"
 SYSTEM = "labels:\n  io.rancher.os.scope: system\n"
 DAEMON_JSON = "/etc/docker/daemon.json"
@@ -467,6 +469,15 @@ OUR_SERVICE = [
             "deadroot/rancheros-ec2-metadata:latest",
             "docker.io/deadroot/rancheros-ec2-metadata@sha256:0",
         )
+    ),
+    case(with_service(FORK), "amazon-metadata @ image: mine/rancheros-ec2-metadata:1.0.0"),
+    case(
+        changed("net: host", "net: host\n      privileged: true", changed(ROS, ROS_OF_2016)),
+        "privileged",
+    ),
+    case(
+        cc("rancher:\n  services_include:\n    https://x/amazon-metadata.yml: yes"),
+        "amazon-metadata @ https://x/amazon-metadata.yml: yes",
     ),
     case(f"{GOOD}    amazon-metadata: {{image: 'a:1'}}\n", "amazon-metadata"),
     case(in_service_file("image: rancher/os-amazon-metadata"), "amazon-metadata"),
@@ -994,6 +1005,10 @@ OTHERS = [
                 )
             ),
             (f"echo '{{}}' >{DAEMON_JSON}", ()),
+            (
+                "ros config merge <<E\nrancher:\n  docker:\n    args: [daemon]\nE",
+                ("runcmd @ rancher:",),
+            ),
             (f"cat >{DAEMON_JSON} <<E\n{LABELLED}\nE", (f"runcmd @ cat >{DAEMON_JSON} <<E",)),
         )
     ),
