@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,27 +20,14 @@ from rancheros_ec2_metadata.check.schema import (
 )
 from rancheros_ec2_metadata.check.service import Service
 from rancheros_ec2_metadata.check.yaml_reader import Document, Node, first_lost, read
+from rancheros_ec2_metadata.rancheros import user_data
 from rancheros_ec2_metadata.rancheros.release import Release
+from rancheros_ec2_metadata.rancheros.user_data import NO_FIRST_LINE, Kind
 
 MOST_BYTES = 128 * 1024
 
 ADDRESS = re.compile(r"\$(?:private|public)_ipv[46]")
 _ADDRESSES = ("$public_ipv4", "$private_ipv4", "$public_ipv6", "$private_ipv6")
-
-# github.com/rancher/os/pull/2393, which fixes issue 2391 of v1.4.0.
-_UNPACKS_GZIP = (1, 4, 1)
-_MOST_UNPACKED = 1024 * 1024
-_NO_FIRST_LINE = "its first line is not #cloud-config"
-# By what the first line begins with, in lower case.
-_IGNORED = {
-    b"content-type:": "it is MIME multipart, which no release of RancherOS reads",
-    b"mime-version:": "it is MIME multipart, which no release of RancherOS reads",
-    b"i2nsb3vklwnvbmzpz": "it is base64: decode it first, as EC2 does (base64 -d)",
-    b"iyev": "it is base64: decode it first, as EC2 does (base64 -d)",
-    b"h4si": "it is base64 of gzip: decode it first, as EC2 does (base64 -d)",
-    b"\xef\xbb\xbf#cloud-config": "a byte order mark, which nobody sees, is before #cloud-config",
-    b"\xef\xbb\xbf#!": "a byte order mark, which nobody sees, is before #!",
-}
 
 
 class Form(StrEnum):
@@ -52,6 +38,14 @@ class Form(StrEnum):
     SCRIPT = "script"
     SERVICE_FILE = "service-file"
     UNKNOWN = "unknown"
+
+
+_FORMS = {
+    Kind.CLOUD_CONFIG: Form.CLOUD_CONFIG,
+    Kind.COMPOSE: Form.COMPOSE,
+    Kind.SCRIPT: Form.SCRIPT,
+    Kind.OTHER: Form.UNKNOWN,
+}
 
 
 @dataclass(frozen=True)
@@ -77,19 +71,17 @@ class File:
     @classmethod
     def of(cls, raw: bytes, release: Release) -> File:
         """Return the file with these bytes."""
-        plain, ignored = raw, ""
-        if raw.startswith(b"\x1f\x8b"):
-            plain, ignored = _unpack(raw, release)
-        form, why = (Form.UNKNOWN, ignored) if ignored else _form(plain)
-        document = Document() if form is Form.SCRIPT else _read(plain)
-        if why == _NO_FIRST_LINE:
+        seen = user_data.seen(raw, release)
+        form = _FORMS[seen.kind]
+        document = Document() if form is Form.SCRIPT else _read(seen.plain)
+        if seen.why == NO_FIRST_LINE:
             form = _form_by_keys(document.root)
-        return cls(plain, len(raw), why, release, form, document)
+        return cls(seen.plain, len(raw), seen.why, release, form, document)
 
     @property
     def is_unrecognised(self) -> bool:
         """Whether it is text of some kind that has no first line to know it by."""
-        return self.ignored == _NO_FIRST_LINE and bool(self.raw.strip())
+        return self.ignored == NO_FIRST_LINE and bool(self.raw.strip())
 
     @property
     def is_lost(self) -> bool:
@@ -174,36 +166,6 @@ class File:
             for name in (service.name for service in self.services):
                 node = document.root.at(*path, name)
                 yield from differences(node, SERVICE, (*path, name), made_texts=made_texts)
-
-
-def _unpack(packed: bytes, release: Release) -> tuple[bytes, str]:
-    """Return the bytes of gzipped user-data, or why RancherOS does not unpack it."""
-    if release.version is not None and release.version < _UNPACKS_GZIP:
-        why = f"it is gzipped, which RancherOS unpacks from v1.4.1 on, and this is {release.text}"
-        return packed, why
-    unpacking = zlib.decompressobj(16 + zlib.MAX_WBITS)  # with gzip's header
-    try:
-        plain = unpacking.decompress(packed, _MOST_UNPACKED)
-    except zlib.error:
-        return packed, "it is gzipped, and damaged"
-    return (plain, "") if unpacking.eof else (packed, "it is gzipped, and damaged or too large")
-
-
-def _form(plain: bytes) -> tuple[Form, str]:
-    """Return what the first line makes of user-data, and why RancherOS ignores it.
-
-    Source: rancher/os, cmd/cloudinitsave/cloudinitsave.go.
-    """
-    header = plain.split(b"\n", 1)[0].rstrip()
-    if header == b"#cloud-config":
-        return Form.CLOUD_CONFIG, ""
-    if header.startswith(b"#!"):
-        return Form.SCRIPT, ""
-    if plain.startswith(b"#compose\n"):
-        return Form.COMPOSE, ""
-    lower = header.lower()
-    known = (why for start, why in _IGNORED.items() if lower.startswith(start))
-    return Form.UNKNOWN, next(known, _NO_FIRST_LINE)
 
 
 def _form_by_keys(root: Node) -> Form:
