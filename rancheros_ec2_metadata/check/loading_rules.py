@@ -99,7 +99,7 @@ def _address_variable(file: File) -> Iterator[Found]:
             one.line
             for one in {*_wrong_types(file, without)} - {*_wrong_types(file, file.document)}
         }
-    raw = file.raw.decode("utf-8", "replace").splitlines()
+    raw = file.raw.decode("utf-8", "replace").split("\n")
     for line in sorted(lines):
         name = ADDRESS.search(raw[line - 1]) if line <= len(raw) else None
         yield Found(line, f"{name[0] if name else 'an address of the machine'} has no quotes")

@@ -35,7 +35,7 @@ _OF_AWS = frozenset(
         "AWS_ENDPOINT_URL_EC2",
     }
 )
-_KINDS = {flag: option.kind for option in options.OPTIONS for flag in option.flags}
+_TAKES_VALUE = {flag: bool(one.metavar) for one in options.OPTIONS for flag in one.flags}
 # A flag and what belongs to it in one item of a list: "-l TAG:TARGET".
 _TWO_WORDS = re.compile(r"(-[A-Za-z]|--[a-z-]+)[ \t]+\S")
 # RancherOS's own (os-config.yml, docker/env.go). The proxies are there where they are set.
@@ -139,7 +139,7 @@ def _good_words(program: Program, words: Sequence[Node]) -> list[str]:
     left = []
     for word in words:
         two = _TWO_WORDS.match(word.text) if program.service.node.at("command").items else None
-        if two and two[1] in _KINDS:
+        if two and two[1] in _TAKES_VALUE:
             what = f"{name} has {two[1]} and more in one item of its command"
             why = "nothing in a list is split, so the space is part of the value"
             program.command_findings.append(
@@ -173,7 +173,7 @@ def _pieces(words: Sequence[Node]) -> Iterator[list[Node]]:
         flag = piece[0].text
         bare = len(flag) == 2 or (flag.startswith("--") and "=" not in flag)
         unknown = flag.startswith("-") and bare and left and not left[0].text.startswith("-")
-        if left and (_KINDS[flag] != "switch" if flag in _KINDS else unknown):
+        if left and _TAKES_VALUE.get(flag, unknown):
             piece.append(left.pop(0))
         yield piece
 

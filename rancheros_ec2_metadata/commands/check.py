@@ -5,7 +5,7 @@ from __future__ import annotations
 from rancheros_ec2_metadata import given_file
 from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import MOST_BYTES, File
-from rancheros_ec2_metadata.check.report import CheckedFile, lines
+from rancheros_ec2_metadata.check.output import CheckedFile, lines
 from rancheros_ec2_metadata.errors import ExitStatus, FilesError, UsageError, shown
 from rancheros_ec2_metadata.rancheros import release as releases
 from rancheros_ec2_metadata.rancheros.release import NEWEST, Release

@@ -14,7 +14,7 @@ from docs.definitions import NAME, SERVICE_FILE, cloud_configs
 from docs.pages import Page
 from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import File, Form
-from rancheros_ec2_metadata.check.report import SCHEMA, CheckedFile, lines
+from rancheros_ec2_metadata.check.output import SCHEMA, CheckedFile, lines
 from rancheros_ec2_metadata.check.rules import RULES
 
 PAGE = Page("docs/check.md")

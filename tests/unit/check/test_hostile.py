@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fuzz import texts
 from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import File, Form
-from rancheros_ec2_metadata.check.report import CheckedFile, lines
+from rancheros_ec2_metadata.check.output import CheckedFile, lines
 from rancheros_ec2_metadata.check.rules import RULES
 from rancheros_ec2_metadata.check.schema import CLOUD_CONFIG, DOCKER, RANCHER, SERVICE
 from rancheros_ec2_metadata.rancheros import release as releases
