@@ -72,8 +72,8 @@ def mapped_labels(
             continue
         labels[tag], sources[tag] = tags[tag], Source("tag", tag)
     for key, value in labels.items():
-        if why := constraint_refusal(key, value):
-            notes.append(info(f"label {shown(key)}: no constraint of Swarm can name it, {why}"))
+        if refusal := constraint_refusal(key, value):
+            notes.append(info(f"label {shown(key)}: no constraint of Swarm can name it, {refusal}"))
         elif only_swarm_mode_names(key):
             notes.append(info(f"label {shown(key)}: Swarm mode can name it, classic Swarm cannot"))
     return labels, sources
