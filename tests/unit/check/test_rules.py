@@ -466,6 +466,7 @@ OUR_SERVICE = [
         for image in (
             "rancher/os-amazon-metadata:v0.9.2",
             "registry.example.com:5000/mine/os-amazon-metadata",
+            "mine/rancheros-amazon-metadata:2",
             "deadroot/rancheros-ec2-metadata:latest",
             "docker.io/deadroot/rancheros-ec2-metadata@sha256:0",
         )
