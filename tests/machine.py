@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.release import Release, find_release
 from ros_stand_in import os_config as stand_in
+
+
+def release_named(name: str) -> Release:
+    """Return the release of this name, as its os-config.yml tells it."""
+    return find_release(stand_in.os_config(name))
 
 
 class MachineDisk:

@@ -152,12 +152,12 @@ run's own.
         summary="what in a cloud-config would break, before it is booted",
         about="""\
 Reads cloud-configs (user-data), or files for `ros service enable`, and shows what in them would
-break or surprise on a machine with this program: the line, the reason and the mend (docs/check.md).
+break or surprise on a machine with this program: the line, the reason and the fix (docs/check.md).
 Asks nobody, and writes nothing. The exit status is 11 if anything was found, 5 if a file cannot be
 read.
 """,
         examples=(
-            ("check user-data.yml", "what is wrong with it, a line for each finding"),
+            ("check user-data.yml", "what is wrong with it, and what to do"),
             (
                 "check --release v0.6.1 --format json user-data.yml ec2-metadata.yml",
                 "two files, for an older RancherOS, as JSON",
