@@ -20,7 +20,8 @@ from rancheros_ec2_metadata.check.checked_file import ADDRESS, File, Form
 from rancheros_ec2_metadata.check.finding import Found, rule
 from rancheros_ec2_metadata.check.yaml_reader import Node
 from rancheros_ec2_metadata.errors import shown
-from rancheros_ec2_metadata.plan import labels, shell
+from rancheros_ec2_metadata.hosts.rancheros import shell
+from rancheros_ec2_metadata.plan import labels
 
 _LISTS = ("args", "extra_args")
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
@@ -297,7 +298,7 @@ def _sets_docker(script: bytes, line: int, name: str, *, by_line: bool = False) 
 )
 def _extra_cmdline(file: File) -> Iterator[Found]:
     node = file.at("EXTRA_CMDLINE")
-    if file.form is not Form.CLOUD_CONFIG or not file.release.reads_extra_cmdline:
+    if file.form is not Form.CLOUD_CONFIG or file.release.is_before((0, 9, 2)):
         return
     for parameter in node.text.split():
         name = parameter.partition("=")[0].removeprefix("cc.")

@@ -7,12 +7,11 @@ from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import MOST_BYTES, File
 from rancheros_ec2_metadata.check.output import CheckedFile, lines
 from rancheros_ec2_metadata.errors import ExitStatus, FilesError, UsageError, shown
-from rancheros_ec2_metadata.hosts.rancheros.release import parse_release
-from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, Release
+from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, Release, parse_release
 
 from .call import Call
 
-NEWEST_RELEASE = Release(NEWEST, "newest", "the newest")
+NEWEST_RELEASE = Release(NEWEST, "newest")
 
 
 def run(call: Call) -> int:

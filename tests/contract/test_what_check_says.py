@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import fake_ros
 import pytest
 
-import fake_ros
 from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import File
 

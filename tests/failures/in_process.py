@@ -19,7 +19,6 @@ from rancheros_ec2_metadata.ec2.detect import Machine
 from rancheros_ec2_metadata.ec2.findings import Findings
 from rancheros_ec2_metadata.ec2.instance import Identity
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error
-from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.hosts.files import Files
 from rancheros_ec2_metadata.hosts.plan import Plan
 from rancheros_ec2_metadata.hosts.rancheros import paths
@@ -28,6 +27,7 @@ from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import find_release
 from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
+from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.settings import Settings
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)

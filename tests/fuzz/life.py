@@ -172,6 +172,10 @@ class Life:
                 self._write(f"cloud-config.d/{name}", text)
         if self.chance(0.6):
             self._write_cloud_config(texts.cloud_config(rng, self.keys, secret=True))
+        self._make_systems_files()
+
+    def _make_systems_files(self) -> None:
+        rng = self.rng
         if self.chance(0.3):
             self.disk.write(paths.OEM_CONFIG, texts.oem(rng))
         if self.chance(0.1):
@@ -517,7 +521,7 @@ class Life:
 
 
 class reading:  # noqa: N801 - a context, named for what is done in it
-    """While it lasts, ``ros`` reads the machine's own files, as it does outside of the container."""
+    """While it lasts, ``ros`` reads the machine's own files, as outside of the container."""
 
     def __init__(self, root: Path) -> None:
         self._link = root / paths.CONF.lstrip("/")
@@ -565,7 +569,7 @@ def restored_args(keys: Sequence[str], users: Disk, now: Disk, release: str) -> 
 
 
 def is_restored(keys: Sequence[str], users: Disk, now: Disk, release: str) -> bool:
-    """Tell whether this is the one exception: empty args are os-config.yml's again, and the rest."""
+    """Tell whether this is the one exception: empty args are os-config.yml's again."""
     theirs, there = read(users, release), read(now, release)
     if "args" not in keys or now.oem or theirs is None or there is None:
         return False

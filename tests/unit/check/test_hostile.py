@@ -16,14 +16,14 @@ from rancheros_ec2_metadata.check.checked_file import File, Form
 from rancheros_ec2_metadata.check.output import CheckedFile, lines
 from rancheros_ec2_metadata.check.rules import RULES
 from rancheros_ec2_metadata.check.schema import CLOUD_CONFIG, DOCKER, RANCHER, SERVICE
-from rancheros_ec2_metadata.hosts.rancheros.release import parse_release
+from rancheros_ec2_metadata.hosts.rancheros.release import Release, parse_release
 from unit.check.checking import GOOD, SERVICE_FILE
 
 RELEASES = [parse_release(name) for name in ("v0.4.5", "v0.6.1", "v1.0.4", "v1.5.8")]
 NAMES = {rule.name for rule in RULES}
 
 
-def check(raw: bytes, release: releases.Release | None) -> None:
+def check(raw: bytes, release: Release | None) -> None:
     assert release is not None
     file = File.of(raw, release)
     found = rules.check(file)
@@ -43,12 +43,12 @@ release = st.sampled_from(RELEASES)
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"#cloud-config\n", b"#!"]), release)
-def test_any_bytes(raw: bytes, first: bytes, release: releases.Release) -> None:
+def test_any_bytes(raw: bytes, first: bytes, release: Release) -> None:
     check(first + raw, release)
 
 
 @given(st.text(alphabet="ab:- \n\t[]{}&*!|>'\"#%@`,?~\\$=é\x85\ufeff", max_size=80), release)
-def test_any_yaml(text: str, release: releases.Release) -> None:
+def test_any_yaml(text: str, release: Release) -> None:
     check(f"#cloud-config\n{text}".encode(), release)
 
 
@@ -104,18 +104,18 @@ config = st.fixed_dictionaries(
 
 
 @given(config, release)
-def test_any_configuration(tree: dict[str, Any], release: releases.Release) -> None:
+def test_any_configuration(tree: dict[str, Any], release: Release) -> None:
     check(b"#cloud-config\n" + json.dumps(tree).encode(), release)
 
 
 @given(st.dictionaries(key, service | tree, max_size=3), release)
-def test_any_service_file(tree: dict[str, Any], release: releases.Release) -> None:
+def test_any_service_file(tree: dict[str, Any], release: Release) -> None:
     check(json.dumps(tree).encode(), release)
 
 
 @given(st.sampled_from([GOOD, SERVICE_FILE]), st.data(), release)
 def test_a_good_file_with_a_piece_cut_out_or_put_in(
-    text: str, data: st.DataObject, release: releases.Release
+    text: str, data: st.DataObject, release: Release
 ) -> None:
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 20)))
@@ -129,8 +129,8 @@ def test_files_as_the_users_of_the_fuzz_have_them() -> None:
         text += texts.write_files(rng)
         raw = f"#cloud-config\n{text}".encode()
         check(raw, rng.choice(RELEASES))
-        assert File.of(raw, releases.Release(None, "", "")).form is Form.CLOUD_CONFIG
-        found = rules.check(File.of(raw, releases.Release((1, 5, 8), "v1.5.8", "")))
+        assert File.of(raw, Release(None, "")).form is Form.CLOUD_CONFIG
+        found = rules.check(File.of(raw, Release((1, 5, 8), "v1.5.8")))
         assert not any(texts.SECRET in finding.reason + finding.fix for finding in found)
 
 
