@@ -23,8 +23,8 @@ from rancheros_ec2_metadata.writing import Wanted, Writer, state_of
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.deadline import Limit
-    from rancheros_ec2_metadata.ec2.detect import Machine
-    from rancheros_ec2_metadata.ec2.findings import Findings
+    from rancheros_ec2_metadata.ec2.facts import Facts
+    from rancheros_ec2_metadata.ec2.firmware import Machine
     from rancheros_ec2_metadata.log import Log
     from rancheros_ec2_metadata.plan.planning import Plan
     from rancheros_ec2_metadata.rancheros.ros import Ros
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 
 class Ec2(Protocol):
-    """EC2, as a run asks it; see ec2.asking."""
+    """EC2, as a run asks it; see ec2.read."""
 
-    def ask(self, *, kept: bool, so_far: Callable[[Findings], None]) -> Findings:
+    def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
         """Return what EC2 says."""
 
 
@@ -85,24 +85,24 @@ def boot(settings: Settings, edges: Edges) -> Plan | None:
             with times.of("files"):
                 writer.write(wanted)
 
-        def write_found(findings: Findings) -> None:
-            answer = _answer(findings, settings)
+        def write_found(facts: Facts) -> None:
+            answer = _answer(facts, settings)
             write(lambda _: kept.after_requests(settings, state, machine, answer))
 
         if state.holds_values():
             write(lambda state: kept.before_requests(settings, state, machine))
         of_this_instance = state.holds_values() and kept.same_machine(state, machine) is True
         with times.of("EC2"):
-            findings = edges.ec2.ask(kept=of_this_instance, so_far=write_found)
-        if findings.identity is not None:
-            log.note(info(f"instance {shown(findings.identity.instance_id)}"))
-        if findings.on_ec2 is False:
+            facts = edges.ec2.read(kept=of_this_instance, so_far=write_found)
+        if facts.identity is not None:
+            log.note(info(f"instance {shown(facts.identity.instance_id)}"))
+        if facts.on_ec2 is False:
             write(lambda _: (NOTHING, State()))
         else:
-            write_found(findings)
+            write_found(facts)
         with times.of("ros"):
             writer.read_back(edges.ros, edges.deadline)
-        closing.close(edges, writer, state, findings, times.seconds)
+        closing.close(edges, writer, state, facts, times.seconds)
     return writer.plan
 
 
@@ -131,13 +131,13 @@ def release_of(root: Path, ros: Ros | None, limit: Limit) -> tuple[Release, list
     return release, told
 
 
-def _answer(findings: Findings, settings: Settings) -> kept.Answer:
+def _answer(facts: Facts, settings: Settings) -> kept.Answer:
     return kept.Answer(
-        instance_id=findings.identity.instance_id if findings.identity else None,
-        pending_time=findings.pending_time,
-        metadata=findings.variables,
-        metadata_complete=findings.variables_complete,
-        tags=findings.tags,
-        unread_tags=tuple(findings.unread_tags),
-        tags_complete=findings.tags_complete and not findings.missing(settings.require_tags),
+        instance_id=facts.identity.instance_id if facts.identity else None,
+        pending_time=facts.pending_time,
+        metadata=facts.variables,
+        metadata_complete=facts.variables_complete,
+        tags=facts.tags,
+        unread_tags=tuple(facts.unread_tags),
+        tags_complete=facts.tags_complete and not facts.missing(settings.require_tags),
     )

@@ -11,7 +11,7 @@ from rancheros_ec2_metadata.rancheros.runs import Run
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.boot import Edges
-    from rancheros_ec2_metadata.ec2.findings import Findings
+    from rancheros_ec2_metadata.ec2.facts import Facts
     from rancheros_ec2_metadata.rancheros.state import State
     from rancheros_ec2_metadata.writing import Writer
 
@@ -20,7 +20,7 @@ def close(
     edges: Edges,
     writer: Writer,
     before: State,
-    findings: Findings,
+    facts: Facts,
     seconds: Mapping[str, float],
 ) -> None:
     """Write the summary and the last line, unless it is `plan`, which tells more; the lock is held.
@@ -29,7 +29,7 @@ def close(
         edges: the run's.
         writer: has written.
         before: the state that the run found.
-        findings: what EC2 said.
+        facts: what EC2 said.
         seconds: that each part took.
     """
     if edges.store.dry:
@@ -37,12 +37,12 @@ def close(
     log, plan = edges.log, writer.plan
     now = writer.left(before)
     outcome = plan.state.status if plan is not None else None
-    said = tuple(summary.lines(findings, plan, seconds))
+    said = tuple(summary.lines(facts, plan, seconds))
     run = Run(
         time=f"{edges.now:%Y-%m-%dT%H:%M:%SZ}",
         boot_id=edges.boot_id,
         version=__version__,
-        instance_id=findings.identity.instance_id if findings.identity else None,
+        instance_id=facts.identity.instance_id if facts.identity else None,
         release=writer.release.text or None,
         command="apply",
         outcome=outcome,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.boot import Edges
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.ec2 import detect, transport
-from rancheros_ec2_metadata.ec2.asking import Asker
-from rancheros_ec2_metadata.ec2.imds import Imds
+from rancheros_ec2_metadata.ec2.firmware import detect
+from rancheros_ec2_metadata.ec2.imds import Imds, make_session
+from rancheros_ec2_metadata.ec2.read import Reader
 from rancheros_ec2_metadata.errors import Level, Note, shown
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.rancheros.ros import Ros
@@ -48,8 +48,8 @@ class Limits:
 
 def edges(settings: Settings, log: Log, limits: Limits, store: Store) -> Edges:
     """Return the real edges of a run."""
-    machine = detect.detect(settings.root)
-    session = transport.session()
+    machine = detect(settings.root)
+    session = make_session()
     if settings.debug:
         session.hooks["response"].append(lambda answer, **_: log.note(_request(answer)))
     imds = Imds(session, settings.imds, limits.reading)
@@ -57,7 +57,7 @@ def edges(settings: Settings, log: Log, limits: Limits, store: Store) -> Edges:
         log=log,
         now=datetime.now(UTC),
         machine=machine,
-        ec2=Asker(settings, machine, imds, log, limits.deadline),
+        ec2=Reader(settings, machine, imds, log),
         store=store,
         ros=ros_of(settings),
         deadline=limits.deadline,

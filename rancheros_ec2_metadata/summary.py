@@ -11,7 +11,7 @@ from rancheros_ec2_metadata.errors import Level
 from rancheros_ec2_metadata.log import PREFIX
 
 if TYPE_CHECKING:
-    from rancheros_ec2_metadata.ec2.findings import Findings
+    from rancheros_ec2_metadata.ec2.facts import Facts
     from rancheros_ec2_metadata.errors import ExitStatus, Note
     from rancheros_ec2_metadata.plan.planning import Plan
     from rancheros_ec2_metadata.rancheros.release import Release
@@ -33,22 +33,22 @@ def first_line(now: datetime, instance_id: str | None, release: Release) -> str:
     )
 
 
-def lines(findings: Findings, plan: Plan | None, seconds: Mapping[str, float]) -> Iterator[str]:
+def lines(facts: Facts, plan: Plan | None, seconds: Mapping[str, float]) -> Iterator[str]:
     """Yield what came from where, what was left out, and what it took, in 80 columns.
 
     Args:
-        findings: what EC2 said.
+        facts: what EC2 said.
         plan: the last one.
         seconds: that each part took.
     """
     metadata, tags = (plan.state.metadata, plan.state.tags) if plan is not None else ({}, {})
-    source = _SOURCES[findings.tags_source]
+    source = _SOURCES[facts.tags_source]
     yield (
-        f"metadata: {_from('IMDS', findings.variables, metadata)};"
-        f" tags: {_from(source, findings.tags or {}, tags)}"
+        f"metadata: {_from('IMDS', facts.variables, metadata)};"
+        f" tags: {_from(source, facts.tags or {}, tags)}"
     )
     yield from _left_out(plan.notes if plan is not None else ())
-    asked = f"{findings.imds_requests} IMDS requests, {findings.api_calls} API calls"
+    asked = f"{facts.imds_requests} IMDS requests, {facts.api_calls} API calls"
     took = [f"{part} {_seconds(seconds[part])}" for part in _PARTS if seconds.get(part, 0) >= 0.001]
     together = "; ".join(filter(None, (asked, ", ".join(took))))
     yield from [together] if len(together) <= _WIDTH else [asked, ", ".join(took)]

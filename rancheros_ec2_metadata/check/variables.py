@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rancheros_ec2_metadata.check import program
 from rancheros_ec2_metadata.check.file import File
-from rancheros_ec2_metadata.ec2 import instance
+from rancheros_ec2_metadata.ec2.instance import VARIABLES
 from rancheros_ec2_metadata.settings import PROXY_NAMES, STATUS_VARIABLE
 
 # RancherOS's own (os-config.yml, docker/env.go). The proxies are there where they are set.
@@ -65,7 +65,7 @@ def of(file: File) -> Variables:
     every = list(program.all_settings(file))
     for settings in every:
         ours.add(STATUS_VARIABLE)
-        ours.update(instance.VARIABLES if settings.metadata else ())
+        ours.update(VARIABLES if settings.metadata else ())
         ours.update(one.target for one in settings.mappings if not one.is_config_path)
         ours.update(template.name for template in settings.templates)
         prefixes += [prefix.variable_prefix for prefix in settings.env_prefixes]

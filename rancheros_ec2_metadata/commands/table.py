@@ -52,8 +52,9 @@ def _plan_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _show_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="show this value alone")
     _add_instance(parser)
-    _add_format(parser, "table", "json", "yaml")
+    _add_format(parser, "table", "json", "yaml", "env")
 
 
 def _status_flags(parser: argparse.ArgumentParser) -> None:
@@ -128,8 +129,9 @@ Warns where what RancherOS has saved of the metadata names another host.
 """,
         examples=(
             ("show", "a table"),
+            ("show local-ipv4", "one value alone: a variable, a field of the metadata, or a tag"),
             ("show --format json", "for a program (docs/plan.md)"),
-            ("show --format yaml", "the same as YAML"),
+            ("show --format env", "the metadata as NAME=value"),
             (
                 "show --instance i-0123456789abcdef0 --region eu-west-1",
                 "at a desk: that instance, with your own AWS profile",

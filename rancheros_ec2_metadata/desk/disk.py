@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rancheros_ec2_metadata import given_file
+from rancheros_ec2_metadata.commands.target import check_instance
 from rancheros_ec2_metadata.errors import FilesError, UsageError, info, shown
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
 from rancheros_ec2_metadata.rancheros.release import Release
 from rancheros_ec2_metadata.scratch import scratch
 
-from .flags import check_disk, check_instance
+from .flags import check_disk
 from .user_data import saved
 
 if TYPE_CHECKING:

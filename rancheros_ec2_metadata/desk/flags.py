@@ -1,35 +1,17 @@
-"""Which of the flags of plan and show make sense together."""
+"""Which of the flags of plan say which disk it is for."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.errors import UsageError
 from rancheros_ec2_metadata.rancheros import disk as paths
 
 if TYPE_CHECKING:
     import argparse
 
     from rancheros_ec2_metadata.settings import Settings
-
-_INSTANCE_ID = re.compile(r"i-[0-9a-f]{1,32}")
-
-
-def check_instance(given: argparse.Namespace) -> None:
-    """Look at the flags that say which instance, and who asks.
-
-    Raises:
-        UsageError: they make no sense.
-    """
-    if given.instance is None:
-        for flag in ("profile", "region"):
-            if getattr(given, flag) is not None:
-                raise UsageError(f"--{flag} is for --instance: a machine asks with its own role")
-    elif not _INSTANCE_ID.fullmatch(given.instance):
-        text = f"--instance: {shown(given.instance)} is no instance id"
-        raise UsageError(f"{text}, such as i-0123456789abcdef0")
 
 
 def check_disk(given: argparse.Namespace, settings: Settings) -> None:

@@ -18,10 +18,12 @@ class Source:
     Args:
         kind: a tag, a field of the metadata, a ``--set``, or the outcome of the run.
         name: the tag's key, the AWS_ variable, or the variable that is composed.
+        where: where EC2 says it, of metadata; empty where that is not known any more.
     """
 
     kind: Literal["tag", "metadata", "set", "outcome"]
     name: str
+    where: str = ""
 
     def __str__(self) -> str:
         """Return it for the log."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
 
 from rancheros_ec2_metadata.diff import diff
-from rancheros_ec2_metadata.ec2 import instance
 from rancheros_ec2_metadata.errors import UsageError
 from rancheros_ec2_metadata.plan import config_paths, provenance
 from rancheros_ec2_metadata.plan.planning import Plan
@@ -83,11 +82,17 @@ class Report:
     left_out: tuple[LeftOut, ...]
 
 
-def report(plan: Plan) -> Report:
-    """Return what ``plan`` would do to the machine that it was made for."""
+def report(plan: Plan, where: Mapping[str, str]) -> Report:
+    """Return what ``plan`` would do to the machine that it was made for.
+
+    Args:
+        plan: is told.
+        where: where EC2 says each variable of the metadata (Facts.sources).
+    """
+    plan = replace(plan, desired=replace(plan.desired, sources=_located(plan, where)))
     desired, given = plan.desired, plan.given
     now = stack(given.disk, given.release)
-    left_out = tuple(_left_out(plan))
+    left_out = tuple(_left_out(plan, where))
     stronger = {(one.kind, one.name): one.by for one in left_out if one.by is not None}
 
     def items(
@@ -127,11 +132,25 @@ def report(plan: Plan) -> Report:
 def told(source: Source) -> str:
     """Return a source in words, a field of the metadata with where EC2 says it."""
     if source.kind == "metadata":
-        return f"metadata: {instance.source(source.name)}"
+        return f"metadata: {source.where or 'the last run'}"
     return str(source)
 
 
-def _left_out(plan: Plan) -> Iterator[LeftOut]:
+def _located(plan: Plan, where: Mapping[str, str]) -> provenance.Sources:
+    """Return the sources of a plan, those of metadata with where EC2 says it."""
+    sources = plan.desired.sources
+    labels = {name: _with_place(source, where) for name, source in sources.labels.items()}
+    variables = {name: _with_place(source, where) for name, source in sources.variables.items()}
+    return replace(sources, labels=labels, variables=variables)
+
+
+def _with_place(source: Source, where: Mapping[str, str]) -> Source:
+    return (
+        replace(source, where=where.get(source.name, "")) if source.kind == "metadata" else source
+    )
+
+
+def _left_out(plan: Plan, where: Mapping[str, str]) -> Iterator[LeftOut]:
     of_kind = {
         "label": plan.desired.sources.labels,
         "variable": plan.desired.sources.variables,
@@ -139,6 +158,7 @@ def _left_out(plan: Plan) -> Iterator[LeftOut]:
     }
     for one in chain.from_iterable(note.left_out for note in plan.notes):
         source = one.source or of_kind[one.kind].get(one.name)
+        source = source and _with_place(source, where)
         yield LeftOut(one.kind, one.name, one.reason, source, one.by)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from rancheros_ec2_metadata.at_once import AtOnce
 from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.errors import FilesError
 from rancheros_ec2_metadata.rancheros.layers import Layers
@@ -34,8 +33,7 @@ def difference(
         partial(ros.map, "rancher.environment", limit),
     ]
     try:
-        # At once: each takes some 45 ms (rancheros-contract, "ros config").
-        *lists, environment = AtOnce(len(keys)).map(lambda ask: ask(), questions)
+        *lists, environment = [ask() for ask in questions]
     except FilesError as error:
         return str(error)
     for key, found in zip(keys, lists, strict=True):
