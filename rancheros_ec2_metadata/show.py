@@ -79,7 +79,7 @@ def lines(shown_tree: Mapping[str, Any], form: Format) -> Iterator[str]:
 
 
 def find_value(facts: Facts, name: str) -> str:
-    """Return the value of one variable, one field of --metadata-labels, or one tag.
+    """Return the value of one variable, one field of the metadata, or one tag.
 
     Args:
         facts: what EC2 said.
@@ -89,7 +89,8 @@ def find_value(facts: Facts, name: str) -> str:
         UsageError: a variable of the metadata is never called so.
         Ec2Error: the instance does not have it, or EC2 did not say.
     """
-    variable = METADATA_LABELS.get(name, name)
+    of_paths = {row.path: row.name for row in VARIABLES.values()}
+    variable = METADATA_LABELS.get(name) or of_paths.get(name, name)
     if variable in VARIABLES:
         if variable in facts.variables:
             return facts.variables[variable]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
 from botocore.parsers import ResponseParserError
 
 from rancheros_ec2_metadata.errors import (
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from rancheros_ec2_metadata.log import Log
     from rancheros_ec2_metadata.settings import Settings
 
+# Credentials come from files and programs, which may hold anything.
+_FAILURES = (BotoCoreError, ClientError, EOFError, KeyError, OSError, ValueError)
 _LAST_RUN = "the machine's last run"
 _LONGEST = 300  # characters of what AWS says
 # What an instance in another state has is not what it will have when it boots.
@@ -86,7 +88,8 @@ class OperatorReader:
             Ec2Error: the API does not say. A plan from a part would be one of another machine.
         """
         settings, meta = self.settings, self.client.meta
-        facts = Facts(on_ec2=True, variables_complete=True)
+        facts = Facts(on_ec2=True, variables_complete=True, tags={}, tags_complete=True)
+        asks_tags = settings.tags != "none" and settings.uses_tags
 
         def note(one: Note) -> None:
             facts.notes.append(one)
@@ -95,15 +98,20 @@ class OperatorReader:
         note(info(f"the EC2 API of {meta.region_name} is asked"))
         try:
             found = self._describe()
-            tags = describe_tags(self.client, self.instance_id) if settings.uses_tags else {}
-        except (BotoCoreError, ClientError, ResponseParserError) as why:
+            tags = describe_tags(self.client, self.instance_id) if asks_tags else {}
+        except ResponseParserError:
+            raise Ec2Error(
+                f"{shown(meta.endpoint_url)} does not answer as the EC2 API does: check "
+                "AWS_ENDPOINT_URL_EC2, and proxies in between"
+            ) from None
+        except _FAILURES as why:
             raise Ec2Error(f"--instance {self.instance_id}: {one_line(why)}") from None
         variables, sources = described(found, meta.region_name, meta.partition)
         facts.identity = Identity(
             self.instance_id,
             meta.region_name,
             variables.get("AWS_ACCOUNT_ID"),
-            _time(found.get("LaunchTime")),
+            pending_time(found.get("LaunchTime")),
             meta.partition,
         )
         state = found.get("State", {}).get("Name", "")
@@ -111,26 +119,31 @@ class OperatorReader:
             text = f"the instance is {shown(state)}: it may have other values when it boots"
             note(warning(text))
         if settings.reads_metadata:
-            self._take(variables, sources, facts)
             profile = found.get("IamInstanceProfile", {}).get("Arn")
+            self._take(variables, sources, facts, has_role=profile is not None)
             unread = ", ".join(sorted(facts.unread_variables))
             note(info(f"the EC2 API does not tell {unread}: the machine may have them too"))
-            if profile and "AWS_IAM_ROLE" in facts.unread_variables:
-                text = "of the role it tells only the instance profile: "
-                note(info(text + shown(profile, 200)))
-        facts.take(all_known(tags, settings.wants), "api", metadata=settings.reads_metadata)
+            if "AWS_IAM_ROLE" in facts.unread_variables:
+                text = f"of the role it tells only the instance profile: {shown(profile, 200)}"
+                note(info(text))
+        if asks_tags:
+            facts.take(all_known(tags, settings.wants), "api", metadata=settings.reads_metadata)
         for key in facts.missing(settings.require_tags):
             text = f"the required tag {shown(key)} has not come: set it on the instance"
             note(error(ExitStatus.REQUIRED_TAG, text))
         return facts
 
-    def _take(self, variables: dict[str, str], sources: dict[str, str], facts: Facts) -> None:
+    def _take(
+        self, variables: dict[str, str], sources: dict[str, str], facts: Facts, *, has_role: bool
+    ) -> None:
         last = self.last
         same_start = last.instance_id == self.instance_id and last.pending_time is not None
         known = last.metadata if same_start and last.pending_time == facts.pending_time else None
         untold = {name for name, row in VARIABLES.items() if row.described is None}
         if "AWS_AVAILABILITY_ZONE_ID" not in variables:
             untold.add("AWS_AVAILABILITY_ZONE_ID")  # an older boto3 does not know the field
+        if not has_role:
+            untold.discard("AWS_IAM_ROLE")
         kept = {name: value for name, value in (known or {}).items() if name in untold}
         facts.variables = {**variables, **kept}
         facts.sources = {**sources, **dict.fromkeys(kept, _LAST_RUN)}
@@ -169,11 +182,15 @@ def log_in(profile: str | None, region: str | None) -> EC2Client:
     """
     # At its debug level botocore logs what it signs, the session token in it.
     logging.getLogger("botocore").setLevel(logging.INFO)
-    config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"total_max_attempts": 3, "mode": "standard"},
+    )
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
         client: EC2Client = session.client("ec2", config=config)
-    except (BotoCoreError, ValueError) as why:
+    except _FAILURES as why:
         text = f"--instance: {one_line(why)} (see --profile, --region, and ~/.aws)"
         raise UsageError(text) from None
     if not hasattr(client, "describe_instances"):
@@ -185,7 +202,15 @@ def log_in(profile: str | None, region: str | None) -> EC2Client:
 
 
 def one_line(why: Exception) -> str:
-    """Return boto3's own text of an error on one line."""
+    """Return boto3's own text of an error on one line.
+
+    What a program that gives credentials has printed is left out, and so is the text of any
+    other library's error: they may hold a credential.
+    """
+    if isinstance(why, CredentialRetrievalError):
+        return f"no credentials from {why.kwargs.get('provider')}"
+    if not isinstance(why, BotoCoreError | ClientError):
+        return type(why).__name__
     text = " ".join(str(why).split())
     return printable(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
 
@@ -240,7 +265,7 @@ def _first_interface(instance: Mapping[str, Any]) -> Any:
     return {}
 
 
-def _time(launched: Any) -> str | None:
+def pending_time(launched: Any) -> str | None:
     """Return the start of the boot as the identity document writes it."""
     if not isinstance(launched, datetime):
         return None

@@ -16,7 +16,7 @@ from failures import in_process
 from failures.in_process import GivenEc2, elsewhere, found
 from machine import MachineDisk
 from rancheros_ec2_metadata.deadline import Limit
-from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros.change import FileChange
 from rancheros_ec2_metadata.rancheros.ros import Answer, Ros

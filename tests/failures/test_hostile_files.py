@@ -84,7 +84,7 @@ def test_a_plan_tells_each_label_as_it_is_and_prints_none_that_steers_the_termin
 ) -> None:
     plan = booted(machine(tmp_path)).plan
     assert plan is not None
-    told = report(plan)
+    told = report(plan, {})
     text = list(lines(told))
     assert all(line.isprintable() for line in text)
     tree = json.loads(document(told, ExitStatus.OK, plan.notes))

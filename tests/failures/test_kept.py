@@ -19,7 +19,7 @@ from failures.in_process import INSTANCE, METADATA, GivenEc2, elsewhere, found
 from failures.scenarios import CLOUD_CONFIG
 from hostile_imds import SANE
 from machine import MachineDisk
-from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.errors import ExitStatus, error
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.rancheros import disk as paths

@@ -17,7 +17,7 @@ from fuzz.owned_machine import OwnedMachine
 from rancheros_ec2_metadata.commands import clean
 from rancheros_ec2_metadata.commands.call import Call, Terminal
 from rancheros_ec2_metadata.deadline import Limit
-from rancheros_ec2_metadata.ec2.findings import Findings
+from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.rancheros.disk import read_disk
@@ -121,7 +121,7 @@ class Life(OwnedMachine):
         printed = fake_ros.ros(read_disk(self.root), self.release.text, command[1:])
         return Answer(printed.status, printed.stdout.encode("utf-8", "surrogatepass"))
 
-    def _boots(self, findings: Findings, store: Store, ros: Ros | None) -> Booted:
+    def _boots(self, findings: Facts, store: Store, ros: Ros | None) -> Booted:
         self.runs += 1
         self.log = ""
         booted = in_process.run(

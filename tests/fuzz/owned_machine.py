@@ -16,8 +16,8 @@ from failures.in_process import INSTANCE, METADATA, elsewhere, found
 from fuzz import texts
 from fuzz.texts import SECRET
 from machine import MachineDisk
-from rancheros_ec2_metadata.ec2.detect import Machine
-from rancheros_ec2_metadata.ec2.findings import Findings
+from rancheros_ec2_metadata.ec2.facts import Facts
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.errors import ExitStatus, error
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import release as releases
@@ -247,7 +247,7 @@ class OwnedMachine:
 
     # What EC2 says.
 
-    def findings(self) -> Findings:
+    def findings(self) -> Facts:
         started = f"2026-01-0{1 + self.pending % 9}T08:00:00Z"
         metadata = {**METADATA, "AWS_INSTANCE_ID": self.instance, "AWS_HOSTNAME": "ip-é"}
         kind = self.rng.choices(

@@ -14,8 +14,8 @@ from machine import MachineDisk
 from rancheros_ec2_metadata import __version__
 from rancheros_ec2_metadata.boot import Edges, boot
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.ec2.detect import Machine
-from rancheros_ec2_metadata.ec2.findings import Findings
+from rancheros_ec2_metadata.ec2.facts import Facts
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.ec2.instance import Identity
 from rancheros_ec2_metadata.errors import DeadlineError, ExitStatus, error
 from rancheros_ec2_metadata.log import Log
@@ -31,7 +31,7 @@ IDENTITY = Identity("i-0123456789abcdef0", "eu-west-1", pending_time="2026-01-05
 LABEL = "--label=docker.role=web"
 
 
-def found(**more: Any) -> Findings:
+def found(**more: Any) -> Facts:
     """Return what EC2 says where it says everything; ``more`` says otherwise."""
     everything: dict[str, Any] = {
         "on_ec2": True,
@@ -41,7 +41,7 @@ def found(**more: Any) -> Findings:
         "tags": {"docker.role": "web", "db": "db.internal"},
         "tags_complete": True,
     }
-    return Findings(**everything | more)
+    return Facts(**everything | more)
 
 
 NOTHING = found(
@@ -60,14 +60,14 @@ class Ec2:
 
     def __init__(
         self,
-        findings: Findings,
-        meanwhile: Callable[[Callable[[Findings], None]], object] = lambda _: None,
+        findings: Facts,
+        meanwhile: Callable[[Callable[[Facts], None]], object] = lambda _: None,
     ) -> None:
         self._findings = findings
         self._meanwhile = meanwhile
         self.kept: list[bool] = []
 
-    def ask(self, *, kept: bool, so_far: Callable[[Findings], None]) -> Findings:
+    def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
         self.kept.append(kept)
         self._meanwhile(so_far)
         return self._findings
@@ -98,14 +98,14 @@ class Booted:
     def __init__(
         self,
         disk: MachineDisk,
-        ec2: Ec2 | Findings,
+        ec2: Ec2 | Facts,
         machine: Machine = HERE,
         ros: Ros | None = None,
         **settings: Any,
     ) -> None:
         stream = io.StringIO()
         log = Log(stream)
-        asked = Ec2(ec2) if isinstance(ec2, Findings) else ec2
+        asked = Ec2(ec2) if isinstance(ec2, Facts) else ec2
         mapping = TagMapping("db", "DB_HOST")
         boot(
             Settings(root=disk.root, mappings=(mapping,), **settings),
@@ -155,7 +155,7 @@ def test_the_first_line_says_what_is_not_known(disk: MachineDisk) -> None:
     ],
 )
 def test_the_outcome_of_a_first_boot_is_a_variable(
-    disk: MachineDisk, findings: Findings, status: str
+    disk: MachineDisk, findings: Facts, status: str
 ) -> None:
     last = Booted(disk, findings).lines[-1]
     assert outcome(disk) == status
@@ -232,7 +232,7 @@ def test_values_of_a_machine_that_nothing_names_stay_until_ec2_has_answered(
 def test_what_is_known_so_far_is_written_before_the_api_is_asked(disk: MachineDisk) -> None:
     seen: list[object] = []
 
-    def meanwhile(so_far: Callable[[Findings], None]) -> None:
+    def meanwhile(so_far: Callable[[Facts], None]) -> None:
         so_far(NO_TAGS)
         seen.append((disk.extra_args(), disk.variables()["AWS_REGION"], outcome(disk)))
 

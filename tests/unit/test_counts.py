@@ -176,11 +176,11 @@ def test_where_it_has_not_the_api_is_called_once(
 ) -> None:
     imds.instance = replace(GROUPED, tags_in_metadata=False)
     asked = requests(disk, imds, *FLAGS, AWS_ENDPOINT_URL_EC2=api.url)
-    # The role's credentials, in place of the list of tags and their values.
-    assert len(asked) == 18
+    # The list of tags, which is not served, and the role's credentials.
+    assert len(asked) == 19
     assert len(api.authorizations) == 1
     again = program.run(disk, *FLAGS, imds=imds, AWS_ENDPOINT_URL_EC2=api.url)
-    assert again.line("IMDS requests").startswith("18 IMDS requests, 1 API calls; EC2 ")
+    assert again.line("IMDS requests").startswith("19 IMDS requests, 1 API calls; EC2 ")
 
 
 OURS = {"rancheros_ec2_metadata", "requests", "urllib3", "idna", "certifi", "yaml"}

@@ -16,7 +16,7 @@ from e2e import program
 from machine import MachineDisk
 from rancheros_ec2_metadata import cli, splay
 from rancheros_ec2_metadata.commands.call import Terminal
-from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.rancheros import disk as paths
 

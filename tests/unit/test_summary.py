@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancheros_ec2_metadata import summary
-from rancheros_ec2_metadata.ec2.findings import Findings
+from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.errors import ExitStatus, Note, debug, error, info, warning
 from rancheros_ec2_metadata.log import PREFIX
 from rancheros_ec2_metadata.plan.given import Given
@@ -28,8 +28,8 @@ def plan(metadata: Mapping[str, str], tags: Mapping[str, str], notes: Sequence[N
     return Plan((), layers, {}, {}, state, tuple(notes), NOTHING, given, ())
 
 
-def found(source: str, *tags: str, **variables: str) -> Findings:
-    findings = Findings(on_ec2=True, variables=variables, tags=dict.fromkeys(tags, ""))
+def found(source: str, *tags: str, **variables: str) -> Facts:
+    findings = Facts(on_ec2=True, variables=variables, tags=dict.fromkeys(tags, ""))
     findings.tags_source = "api" if source == "api" else "imds"
     findings.imds_requests, findings.api_calls = 19, 1
     return findings
@@ -56,7 +56,7 @@ def test_what_is_kept_is_told_from_what_ec2_said_now() -> None:
 
 def test_where_there_is_nothing_it_says_so() -> None:
     for made in (None, plan({}, {})):
-        (first, second) = summary.lines(Findings(), made, {})
+        (first, second) = summary.lines(Facts(), made, {})
         assert (first, second) == ("metadata: none; tags: none", "0 IMDS requests, 0 API calls")
 
 
@@ -64,7 +64,7 @@ def test_what_was_left_out_is_named_again_and_nothing_else() -> None:
     one = LeftOut("label", "x", "reasons")
     notes = [error(ExitStatus.FILES, f"tag {n} is no label: reasons", one) for n in range(5)]
     others = [warning("else"), info("it gives way", one), debug("no such tag", one)]
-    lines = list(summary.lines(Findings(), plan({}, {}, [*others, *notes]), TOOK))
+    lines = list(summary.lines(Facts(), plan({}, {}, [*others, *notes]), TOOK))
     assert lines[1:-1] == [
         *(f"left out: tag {n} is no label: reasons" for n in range(3)),
         "left out: 2 more, named above",
@@ -73,7 +73,7 @@ def test_what_was_left_out_is_named_again_and_nothing_else() -> None:
 
 @given(st.lists(st.text()), st.floats(0, 1e5), st.integers(0, 10**6))
 def test_it_fits_80_columns_and_6_lines(texts: list[str], seconds: float, requests: int) -> None:
-    findings = Findings(imds_requests=requests, api_calls=requests)
+    findings = Facts(imds_requests=requests, api_calls=requests)
     made = plan({"A": ""}, {"a": ""}, [warning(text, LeftOut("label", "x", "y")) for text in texts])
     lines = list(summary.lines(findings, made, dict.fromkeys(TOOK, seconds)))
     assert max(len(PREFIX + line) for line in lines) <= 80

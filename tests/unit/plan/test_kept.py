@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.plan.kept import (
     Answer,
     after_requests,

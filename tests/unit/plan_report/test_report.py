@@ -27,6 +27,7 @@ from rancheros_ec2_metadata.settings import EnvPrefix, Settings, TagMapping, Tem
 
 BOOT = f"{paths.CLOUD_CONFIG_D}/boot.yml"
 METADATA = {"AWS_INSTANCE_TYPE": "m5.large"}
+SOURCES = {"AWS_INSTANCE_TYPE": "identity document, instanceType"}
 SECRET = "hunter2"
 ROLE = {"docker.role": "web"}
 
@@ -52,7 +53,7 @@ def planned(
     wanted = desired(asked, METADATA, tags, "complete")
     given = Given(before, releases.of(before), state)
     made = plan(wanted, given, State(instance_id="i-1", status="complete"), Local.of(asked))
-    return report(made), before.with_files({one.path: one.after for one in made.changes})
+    return report(made, SOURCES), before.with_files({one.path: one.after for one in made.changes})
 
 
 def named(items: tuple[Item, ...], name: str) -> Item:
@@ -299,7 +300,7 @@ def test_each_file_is_told_once_with_what_happens_to_it() -> None:
         (paths.CLOUD_CONFIG, "change"),
     ]
     given = Given(after, releases.of(after), states.parse(after.files[paths.STATE]))
-    gone = report(plan(NOTHING, given, State()))
+    gone = report(plan(NOTHING, given, State()), {})
     assert {(one.path, one.action) for one in gone.files} == {
         (paths.STATE, "remove"),
         (paths.DROP_IN, "remove"),
