@@ -19,9 +19,9 @@ from rancheros_ec2_metadata.ec2.instance import VARIABLES, Identity
 from rancheros_ec2_metadata.ec2.read import Reader
 from rancheros_ec2_metadata.ec2.retry import Reason, RequestError
 from rancheros_ec2_metadata.ec2.role import Credentials
-from rancheros_ec2_metadata.errors import ExitStatus, Level, worst
+from rancheros_ec2_metadata.errors import ExitStatus, worst
 from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.settings import ApiSettings, ImdsSettings, Settings, TagSource
+from rancheros_ec2_metadata.settings import ApiSettings, ImdsSettings, Settings
 from unit.ec2.metadata_server import (
     DOCUMENT,
     INSTANCE_ID,
@@ -439,13 +439,197 @@ def test_a_service_that_may_not_be_asked_is_named(go: Go) -> None:
     assert "AWS_EC2_METADATA_DISABLED" in run.log
 
 
-# --- tags in the metadata service ---
+# --- which source is asked, and what is waited for ---
+
+ONE = {"tags": {"instance": {"Name": "one"}}}
+WEB = {"docker.role": "web"}
+NAMED = {"Name": "one"}
+CREDENTIALS = ROLE["iam"]["security-credentials"]["web-role"]
+IMDS_ONLY, API_ONLY = Settings(tags="imds"), Settings(tags="api")
+REQUIRED = Settings(require_tags=("docker.role",))
+REQUIRED_OF_IMDS = replace(REQUIRED, tags="imds")
+THROTTLED = RequestError("throttled", Reason.BUSY)
+OK, PART, MISSING = ExitStatus.OK, ExitStatus.INCOMPLETE, ExitStatus.REQUIRED_TAG
 
 
-def test_an_empty_list_is_an_answer_and_the_api_is_not_asked(go: Go) -> None:
-    run = go(latest(metadata(tags={"instance": ""}), OLD))
-    assert (run.facts.tags, run.facts.tags_complete) == ({}, True)
-    assert (run.api.asked_at, run.took, run.status) == ([], 0, ExitStatus.OK)
+def listed(*answers: object) -> dict[str, Any]:
+    """Return tags whose list changes from one look to the next."""
+    return {"tags": {"instance": {None: list(answers), "docker.role": "web"}}}
+
+
+def roles(listing: object, credentials: object) -> dict[str, Any]:
+    return {"iam": {"security-credentials": {None: listing, "web-role": credentials}}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One reading.
+
+    Args:
+        more: of the metadata. document: OLD is of an instance that is not young.
+        tags: expected. source: of them.
+        took: at least and at most, seconds.
+        calls: of the API; None: several.
+        said: in the log.
+    """
+
+    more: dict[str, Any]
+    tags: dict[str, str] | None
+    source: str | None = "imds"
+    document: Any = field(default_factory=lambda: OLD)
+    settings: Settings = field(default_factory=Settings)
+    kept: bool = False
+    api: tuple[Any, ...] = (DENIED,)
+    status: ExitStatus = OK
+    took: tuple[float, float] = (0, 0)
+    calls: int | None = 0
+    said: str = ""
+
+
+UNKNOWN_AGE = DOCUMENT | {"pendingTime": None}
+CASES = {
+    # The metadata service serves them.
+    "none": Case({"tags": {"instance": ""}}, {}),
+    "old": Case(ONE, {}),
+    "unknown age": Case(ONE, {}, document=UNKNOWN_AGE),
+    "kept": Case(ONE, {}, document=DOCUMENT, kept=True),
+    "young": Case(ONE, {}, document=DOCUMENT, took=(9, 10)),
+    "young, late": Case(
+        listed("", "Name", "Name\ndocker.role"), WEB, document=DOCUMENT, took=(0.1, 9.9)
+    ),
+    "young, then failing": Case(listed("Name", 403), {}, document=DOCUMENT, took=(9, 10)),
+    # It does not.
+    "imds only, not served": Case(
+        ROLE, None, None, settings=IMDS_ONLY, api=(WEB,), status=PART, said="InstanceMetadataTags"
+    ),
+    "imds only, refused": Case(
+        {"tags": {"instance": 403}} | ROLE,
+        *(None, None),
+        settings=IMDS_ONLY,
+        api=(WEB,),
+        status=PART,
+        said="tags/instance: answered with 403",
+    ),
+    "refused": Case({"tags": {"instance": 403}} | ROLE, WEB, "api", api=(WEB,), calls=1),
+    "api only": Case(
+        {"tags": {"instance": {"docker.role": "old"}}} | ROLE,
+        *(WEB, "api"),
+        settings=API_ONLY,
+        api=(WEB,),
+        calls=1,
+    ),
+    "no region": Case(
+        {"placement": {}} | ROLE,
+        *(None, None),
+        document=OLD | {"region": None},
+        status=PART,
+        said="the region is not known",
+    ),
+    "no role, old": Case({}, None, None, status=PART, said="the instance has no role"),
+    "no role, young": Case({}, None, None, document=DOCUMENT, status=PART, took=(19, 20)),
+    "role late": Case(
+        roles([404, 404, 404, "web-role"], CREDENTIALS),
+        *(WEB, "api"),
+        document=DOCUMENT,
+        api=(WEB,),
+        took=(0.1, 19.9),
+        calls=1,
+    ),
+    "credentials late": Case(
+        roles("web-role", [404, 404, 404, CREDENTIALS]),
+        *(WEB, "api"),
+        document=DOCUMENT,
+        api=(WEB,),
+        took=(0.1, 19.9),
+        calls=1,
+    ),
+    "credentials refused": Case(
+        roles("web-role", json.dumps({"Code": "Failed"})),
+        *(None, None),
+        document=DOCUMENT,
+        status=PART,
+        said="Code 'Failed'",
+    ),
+    "policy late": Case(
+        *(ROLE, WEB, "api"),
+        document=DOCUMENT,
+        api=(DENIED, DENIED, DENIED, WEB),
+        took=(0.1, 29.9),
+        calls=4,
+    ),
+    "tags late": Case(
+        *(ROLE, WEB, "api"),
+        document=DOCUMENT,
+        api=({}, NAMED, NAMED | WEB),
+        took=(0.1, 9.9),
+        calls=3,
+    ),
+    "then throttled": Case(
+        *(ROLE, {}, "api"), document=DOCUMENT, api=(NAMED, THROTTLED), took=(1, 10), calls=None
+    ),
+    # A required tag.
+    "required": Case({"tags": {"instance": WEB}}, WEB, settings=REQUIRED),
+    "required of the api": Case(
+        ONE | ROLE, WEB, "api", settings=REQUIRED, api=(NAMED | WEB,), calls=1
+    ),
+    "required of imds": Case(
+        *(ONE | ROLE, {}),
+        settings=REQUIRED_OF_IMDS,
+        api=(WEB,),
+        status=MISSING,
+        took=(105, 110),
+        said="the required tag 'docker.role' has not come",
+    ),
+    "required, late": Case(
+        listed(*["Name"] * 30, "Name\ndocker.role"),
+        WEB,
+        settings=REQUIRED_OF_IMDS,
+        took=(10, 30),
+    ),
+    "required, kept": Case(
+        ONE, {}, settings=REQUIRED_OF_IMDS, kept=True, status=MISSING, took=(14, 15)
+    ),
+    "required, not of the api": Case(
+        *(ROLE, {}, "api"),
+        settings=REQUIRED,
+        api=(NAMED,),
+        status=MISSING,
+        took=(105, 110),
+        calls=None,
+    ),
+    "required, api refuses": Case(
+        listed(*["Name"] * 9, "Name\ndocker.role") | ROLE,
+        WEB,
+        settings=REQUIRED,
+        took=(0.1, 10),
+        calls=1,
+        said="denied",
+    ),
+    "required, nothing served": Case(ROLE, None, None, settings=REQUIRED, status=MISSING, calls=1),
+    "required, nothing mapped": Case(
+        *({"tags": {"instance": WEB}}, WEB),
+        document=DOCUMENT,
+        settings=replace(REQUIRED, label_prefixes=()),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_tags_come_from_the_source_that_has_them_and_no_longer_than_needed(
+    go: Go, name: str
+) -> None:
+    case = CASES[name]
+    tree = latest(metadata(**case.more), case.document)
+    run = go(tree, settings=case.settings, kept=case.kept, api=list(case.api))
+    facts = run.facts
+    assert (facts.tags, facts.tags_source) == (case.tags, case.source)
+    assert facts.tags_complete == (case.tags is not None)
+    assert run.status is case.status
+    assert case.took[0] <= run.took <= case.took[1]
+    assert case.calls == facts.api_calls if case.calls is not None else 1 < facts.api_calls < 20
+    assert case.said in run.log
+    asks_api = case.calls != 0 or (case.source is None and case.settings is not IMDS_ONLY)
+    assert len(run.written) == asks_api
 
 
 def test_a_value_that_cannot_be_read_is_named_and_the_others_are_there(go: Go) -> None:
@@ -456,63 +640,6 @@ def test_a_value_that_cannot_be_read_is_named_and_the_others_are_there(go: Go) -
     assert not run.facts.tags_complete
     assert run.status is ExitStatus.INCOMPLETE
     assert "the value of the tag 'docker.zone' could not be read" in run.log
-
-
-def test_a_young_instance_gives_tags_ten_seconds_to_come(go: Go) -> None:
-    served = {None: ["", "Name", "Name\ndocker.role"], "docker.role": "web"}
-    run = go(latest(metadata(tags={"instance": served})))
-    assert run.facts.tags == {"docker.role": "web"}
-    assert 0 < run.took < 10
-
-
-def test_a_young_instance_without_wanted_tags_waits_no_longer_than_that(go: Go) -> None:
-    run = go(latest(metadata(tags={"instance": {"Name": "one"} | GROUP})))
-    assert 9 < run.took <= 10
-    assert run.facts.tags == GROUP
-    assert (run.facts.tags_complete, run.status) == (True, ExitStatus.OK)
-
-
-@pytest.mark.parametrize(
-    ("document", "kept"),
-    [(OLD, False), (DOCUMENT | {"pendingTime": None}, False), (DOCUMENT, True)],
-    ids=["old", "of unknown age", "with kept values"],
-)
-def test_an_instance_that_is_not_new_takes_the_first_answer(
-    go: Go, document: object, kept: bool
-) -> None:
-    run = go(latest(metadata(tags={"instance": {"Name": "one"}}), document), kept=kept)
-    assert run.took == 0
-    assert run.server.paths().count("meta-data/tags/instance") == 1
-
-
-def test_what_an_earlier_look_found_stands_if_a_later_one_fails(go: Go) -> None:
-    served = {None: ["Name", 403]}
-    run = go(latest(metadata(tags={"instance": served})))
-    assert run.facts.keys == {"Name"}
-    assert (run.facts.tags_complete, run.status) == (True, ExitStatus.OK)
-
-
-def test_the_only_source_that_may_be_asked_and_does_not_serve_is_named(go: Go) -> None:
-    tree = latest(metadata(**ROLE))
-    run = go(tree, settings=Settings(tags="imds"), api=[{"docker.role": "web"}])
-    assert (run.facts.tags, run.api.asked_at) == (None, [])
-    assert run.status is ExitStatus.INCOMPLETE
-    assert "InstanceMetadataTags" in run.log
-    assert "--tags" in run.log
-
-
-def test_a_list_that_fails_is_an_error_where_the_api_must_not_be_asked(go: Go) -> None:
-    tree = latest(metadata(tags={"instance": 403}, **ROLE))
-    run = go(tree, settings=Settings(tags="imds"), api=[{"docker.role": "web"}])
-    assert (run.status, run.api.asked_at) == (ExitStatus.INCOMPLETE, [])
-    assert "tags/instance: answered with 403" in run.log
-
-
-def test_a_list_that_fails_makes_way_for_the_api(go: Go) -> None:
-    tree = latest(metadata(tags={"instance": 403}, **ROLE), OLD)
-    run = go(tree, api=[{"docker.role": "web"}])
-    assert run.facts.tags == {"docker.role": "web"}
-    assert (run.facts.tags_source, run.status) == ("api", ExitStatus.OK)
 
 
 # --- tags by the API ---
@@ -538,13 +665,6 @@ def test_tags_that_are_not_in_the_metadata_service_come_from_the_api(go: Go) -> 
     assert "3 tags from the EC2 API, 1 of them mapped" in run.log
     asked = [path for path in run.server.asked if not path.endswith("services/domain")]
     assert len(asked) == len(set(asked)) == 19
-
-
-def test_asked_for_by_name_the_api_is_asked_and_the_service_is_not(go: Go) -> None:
-    tree = latest(metadata(tags={"instance": {"docker.role": "old"}}, **ROLE), OLD)
-    run = go(tree, settings=Settings(tags="api"), api=[{"docker.role": "new"}])
-    assert run.facts.tags == {"docker.role": "new"}
-    assert not [path for path in run.server.paths() if "tags" in path]
 
 
 def test_without_metadata_the_partition_of_an_unknown_region_is_asked_for(go: Go) -> None:
@@ -583,19 +703,6 @@ def test_an_api_that_gives_no_tags_leaves_the_metadata(go: Go, failure: RequestE
     assert str(failure) in run.log
 
 
-def test_without_a_region_the_api_is_not_asked(go: Go) -> None:
-    tree = metadata(placement={"availability-zone": "x"}, **ROLE)
-    run = go(latest(tree, OLD | {"region": None}))
-    assert run.api.given == []
-    assert "the region is not known" in run.log
-
-
-def test_an_old_instance_without_a_role_is_told_at_once(go: Go) -> None:
-    run = go(latest(metadata(), OLD))
-    assert (run.took, run.status) == (0, ExitStatus.INCOMPLETE)
-    assert "the instance has no role" in run.log
-
-
 @pytest.mark.parametrize("list_of_roles", [None, ""], ids=["404", "empty"])
 def test_a_profile_without_a_role_is_asked_for_its_role_once(
     go: Go, list_of_roles: str | None
@@ -604,147 +711,6 @@ def test_a_profile_without_a_role_is_asked_for_its_role_once(
     run = go(latest(metadata(iam={"info": "{}"} | roles), OLD))
     assert run.server.paths().count("meta-data/iam/security-credentials/") == 1
     assert "the instance has no role" in run.log
-
-
-def test_a_young_instance_waits_twenty_seconds_for_its_role(go: Go) -> None:
-    run = go(latest(metadata()))
-    assert 19 < run.took <= 20
-    assert "the instance has no role" in run.log
-
-
-@pytest.mark.parametrize("late", ["role", "credentials"])
-def test_a_role_or_credentials_that_come_late_are_used(go: Go, late: str) -> None:
-    credentials = ROLE["iam"]["security-credentials"]["web-role"]
-    folder = {
-        "role": {None: [404, 404, 404, "web-role"], "web-role": credentials},
-        "credentials": {None: "web-role", "web-role": [404, 404, 404, credentials]},
-    }[late]
-    tree = latest(metadata(iam={"security-credentials": folder}))
-    run = go(tree, api=[{"docker.role": "web"}])
-    assert run.facts.tags == {"docker.role": "web"}
-    assert run.facts.variables["AWS_IAM_ROLE"] == "web-role"
-    assert 0 < run.took < 20
-
-
-def test_without_metadata_the_role_that_the_api_is_asked_with_is_no_variable(go: Go) -> None:
-    settings = Settings(metadata=False)
-    run = go(latest(metadata(**ROLE)), settings=settings, api=[{"docker.role": "web"}])
-    assert run.facts.tags == {"docker.role": "web"}
-    assert run.facts.variables == {}
-
-
-def test_a_code_that_is_no_success_is_not_waited_for(go: Go) -> None:
-    failed = json.dumps({"Code": "Failed"})
-    tree = latest(metadata(iam={"security-credentials": {"web-role": failed}}))
-    run = go(tree)
-    assert (run.took, run.api.given) == (0, [])
-    assert "Code 'Failed'" in run.log
-
-
-def test_a_late_policy_is_waited_for_on_a_young_instance(go: Go) -> None:
-    run = go(latest(metadata(**ROLE)), api=[DENIED, DENIED, DENIED, {"docker.role": "web"}])
-    assert run.facts.tags == {"docker.role": "web"}
-    assert 0 < run.took < 30
-
-
-def test_tags_that_the_api_shows_late_are_waited_for(go: Go) -> None:
-    answers = [{}, {"Name": "one"}, {"Name": "one", "docker.role": "web"}]
-    run = go(latest(metadata(**ROLE)), api=answers)
-    assert run.facts.tags == {"docker.role": "web"}
-    assert 0 < run.took < 10
-    assert len(run.api.asked_at) == 3
-
-
-def test_a_first_answer_stands_if_the_api_is_throttled_afterwards(go: Go) -> None:
-    throttled = RequestError("throttled", Reason.BUSY)
-    run = go(latest(metadata(**ROLE)), api=[{"Name": "one"}, throttled])
-    assert run.facts.keys == {"Name"}
-    assert run.facts.tags_complete
-    assert run.took <= 10
-    assert run.status is ExitStatus.OK
-
-
-# --- required tags ---
-
-
-def required(tags: TagSource = "auto") -> Settings:
-    return Settings(require_tags=("docker.role",), tags=tags)
-
-
-def test_a_required_tag_that_is_there_is_not_waited_for(go: Go) -> None:
-    run = go(settings=required())
-    assert (run.took, run.status, run.api.asked_at) == (0, ExitStatus.OK, [])
-
-
-def test_a_required_tag_that_the_service_lacks_is_asked_of_the_api(go: Go) -> None:
-    tree = latest(metadata(tags={"instance": {"Name": "one"}}, **ROLE), OLD)
-    run = go(tree, settings=required(), api=[{"Name": "one", "docker.role": "web"}])
-    assert run.facts.tags == {"docker.role": "web"}
-    assert (run.facts.tags_source, run.status) == ("api", ExitStatus.OK)
-
-
-def test_where_only_the_service_may_be_asked_a_required_tag_is_not_asked_of_the_api(go: Go) -> None:
-    tree = latest(metadata(tags={"instance": {"Name": "one"}}, **ROLE), OLD)
-    settings = Settings(require_tags=("docker.role",), tags="imds")
-    run = go(tree, settings=settings, api=[{"docker.role": "web"}])
-    assert (run.api.asked_at, run.status) == ([], ExitStatus.REQUIRED_TAG)
-    assert "meta-data/iam/security-credentials/web-role" not in run.server.paths()
-
-
-def test_a_required_tag_is_waited_for_as_long_as_reading_may_last(go: Go) -> None:
-    tree = latest(metadata(tags={"instance": {"docker.zone": "a"}}), OLD)
-    run = go(tree, settings=required("imds"))
-    assert 105 < run.took <= 110
-    assert run.status is ExitStatus.REQUIRED_TAG
-    assert "the required tag 'docker.role' has not come" in run.log
-    assert run.facts.tags == {"docker.zone": "a"}
-
-
-def test_a_required_tag_that_comes_late_ends_the_wait(go: Go) -> None:
-    served = {None: ["Name"] * 30 + ["Name\ndocker.role"], "docker.role": "web"}
-    tree = latest(metadata(tags={"instance": served}), OLD)
-    run = go(tree, settings=required("imds"))
-    assert run.facts.tags == {"docker.role": "web"}
-    assert (run.status, run.took > 10) == (ExitStatus.OK, True)
-
-
-def test_with_kept_values_a_required_tag_is_waited_for_fifteen_seconds(go: Go) -> None:
-    tree = latest(metadata(tags={"instance": {"Name": "one"}}))
-    run = go(tree, settings=required("imds"), kept=True)
-    assert 14 < run.took <= 15
-    assert run.status is ExitStatus.REQUIRED_TAG
-
-
-def test_the_api_is_asked_seldom_while_a_required_tag_is_waited_for(go: Go) -> None:
-    run = go(latest(metadata(**ROLE), OLD), settings=required(), api=[{"Name": "one"}])
-    assert 105 < run.took <= 110
-    assert len(run.api.asked_at) < 20
-    assert run.status is ExitStatus.REQUIRED_TAG
-
-
-def test_where_the_api_refuses_the_service_is_asked_for_the_required_tag(go: Go) -> None:
-    served = {None: ["Name"] * 9 + ["Name\ndocker.role"], "docker.role": "web"}
-    tree = latest(metadata(tags={"instance": served}, **ROLE), OLD)
-    run = go(tree, settings=required())
-    assert run.facts.tags == {"docker.role": "web"}
-    assert (run.facts.tags_source, run.status) == ("imds", ExitStatus.OK)
-    assert [note.level for note in run.facts.notes if "denied" in note.text] == [Level.WARNING]
-
-
-def test_a_required_tag_that_could_not_be_asked_for_is_missing_too(go: Go) -> None:
-    run = go(latest(metadata(**ROLE), OLD), settings=required())
-    statuses = {note.status for note in run.facts.notes}
-    assert statuses == {ExitStatus.OK, ExitStatus.INCOMPLETE, ExitStatus.REQUIRED_TAG}
-
-
-def test_a_required_tag_is_asked_for_even_if_no_mapping_uses_tags(go: Go) -> None:
-    settings = Settings(label_prefixes=(), require_tags=("docker.role",))
-    run = go(settings=settings)
-    assert (run.status, run.took) == (ExitStatus.OK, 0)
-    assert run.facts.tags == {"docker.role": "web"}
-
-
-# --- what can be seen from outside ---
 
 
 # --- where each variable is from ---
