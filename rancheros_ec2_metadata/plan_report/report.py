@@ -132,7 +132,7 @@ def report(plan: Plan, where: Mapping[str, str]) -> Report:
 def told(source: Source) -> str:
     """Return a source in words, a field of the metadata with where EC2 says it."""
     if source.kind == "metadata":
-        return f"metadata: {source.where or 'the last run'}"
+        return f"metadata: {source.where or source.name}"
     return str(source)
 
 
@@ -144,10 +144,10 @@ def _located(plan: Plan, where: Mapping[str, str]) -> provenance.Sources:
     return replace(sources, labels=labels, variables=variables)
 
 
-def _with_place(source: Source, where: Mapping[str, str]) -> Source:
-    return (
-        replace(source, where=where.get(source.name, "")) if source.kind == "metadata" else source
-    )
+def _with_place(source: Source, where: Mapping[str, str], unsaid: str = "the last run") -> Source:
+    if source.kind != "metadata":
+        return source
+    return replace(source, where=where.get(source.name, unsaid))
 
 
 def _left_out(plan: Plan, where: Mapping[str, str]) -> Iterator[LeftOut]:
@@ -158,7 +158,7 @@ def _left_out(plan: Plan, where: Mapping[str, str]) -> Iterator[LeftOut]:
     }
     for one in chain.from_iterable(note.left_out for note in plan.notes):
         source = one.source or of_kind[one.kind].get(one.name)
-        source = source and _with_place(source, where)
+        source = source and _with_place(source, where, source.name)
         yield LeftOut(one.kind, one.name, one.reason, source, one.by)
 
 

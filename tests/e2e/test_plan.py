@@ -181,7 +181,7 @@ def test_metadata_labels_and_the_status_label_are_shown(disk: MachineDisk, imds:
         "  comes    'docker.role' = 'web'  (tag 'docker.role')",
         "  comes    'ec2-metadata.status' = 'complete'  (the outcome of the run)",
     ]
-    assert "label 'aws.public-ipv4' from metadata: public-ipv4: the instance does not" in ran.out
+    assert "label 'aws.public-ipv4' from metadata: AWS_PUBLIC_IPV4: the" in ran.out
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

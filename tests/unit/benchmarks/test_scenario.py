@@ -91,7 +91,7 @@ def test_every_case_that_the_goals_name_is_measured(tmp_path: Path) -> None:
     assert f"{second} 1.00 (1.00 to 1.00) | no slower | yes |" in lines
     slower = [_result(r.case, 3.0 if "second" in r.case.name else 2.0) for r in results]
     assert f"{second} 1.50 (1.50 to 1.50) | no slower | **no** |" in set(goals(slower))
-    assert "| image, API tags: memory | 20.00 MB | 45 MB | yes |" in lines
+    assert "| image, API tags: memory | 20.00 MB | 50 MB | yes |" in lines
 
 
 def _result(case: Case, wall: float) -> Result:
