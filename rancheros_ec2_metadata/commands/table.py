@@ -116,7 +116,7 @@ anything would change, 0 if nothing would, and the run's own if it would fail.
             ("plan --format json", "for a program (docs/plan.md)"),
             (
                 "plan --instance i-0123456789abcdef0 --user-data user-data.yml",
-                "at a desk: a first boot of that instance with that user-data",
+                "from your workstation: a first boot of that instance with that user-data",
             ),
         ),
         add_flags=_plan_flags,
@@ -134,7 +134,7 @@ Warns where what RancherOS has saved of the metadata names another host.
             ("show --format env", "the metadata as NAME=value"),
             (
                 "show --instance i-0123456789abcdef0 --region eu-west-1",
-                "at a desk: that instance, with your own AWS profile",
+                "from your workstation: that instance, with your own AWS profile",
             ),
         ),
         add_flags=_show_flags,

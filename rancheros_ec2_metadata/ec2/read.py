@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.errors import (
-    Ec2MetadataError,
+    Ec2Error,
     ExitStatus,
     Note,
     NotOnEc2Error,
@@ -91,11 +91,12 @@ class Reader:
     connect: Connect = with_boto3
 
     def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
-        """Return what EC2 says until the limit of reading; raises none of our errors.
+        """Return what EC2 says until the limit of reading; what fails is noted.
 
         Args:
             kept: something of this instance is kept from its last run, so less is waited for.
-            so_far: called before the API is asked, with what the metadata service said.
+            so_far: called before the API is asked, with what the metadata service said; what it
+                raises is raised here.
         """
         reading = _Reading(self, kept=kept)
         facts = reading.facts
@@ -113,7 +114,7 @@ class Reader:
         except NotOnEc2Error as none:
             facts.on_ec2 = False
             reading.note(none.note())
-        except Ec2MetadataError as failure:
+        except Ec2Error as failure:
             reading.note(failure.note())
         if facts.on_ec2 is not False:
             reading.conclude()

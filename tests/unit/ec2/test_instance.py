@@ -109,7 +109,7 @@ def test_only_what_is_listed_is_asked_for() -> None:
 
 
 def test_without_a_listing_each_is_asked_for() -> None:
-    assert {path.split("/")[1] for path in instance.later_paths(None, None, None)} == {
+    assert {path.split("/")[1] for path in instance.later_paths(None, None, None)} >= {
         "ancestor-ami-ids",
         "autoscaling",
         "iam",

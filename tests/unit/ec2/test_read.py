@@ -15,11 +15,11 @@ from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.ec2.imds import IPV4, IPV6
-from rancheros_ec2_metadata.ec2.instance import VARIABLES, Identity
+from rancheros_ec2_metadata.ec2.instance import Identity
 from rancheros_ec2_metadata.ec2.read import Reader
 from rancheros_ec2_metadata.ec2.retry import Reason, RequestError
 from rancheros_ec2_metadata.ec2.role import Credentials
-from rancheros_ec2_metadata.errors import ExitStatus, worst
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError, worst
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.settings import ApiSettings, ImdsSettings, Settings
 from unit.ec2.metadata_server import (
@@ -676,6 +676,18 @@ def test_without_metadata_the_partition_of_an_unknown_region_is_asked_for(go: Go
     assert (identity.partition, domain) == ("aws-eusc", "amazonaws.eu")
 
 
+def test_what_cannot_be_written_before_the_api_is_asked_is_not_taken_for_ec2s_failure(
+    mock: responses.RequestsMock, clock: FakeClock
+) -> None:
+    def so_far(_: Facts) -> None:
+        raise FilesError("the disk is full")
+
+    MetadataServer(latest(metadata(**ROLE))).start(mock)
+    reader = Reader(Settings(), ON_EC2, imds_of(clock), Log(io.StringIO()))
+    with pytest.raises(FilesError):
+        reader.read(kept=False, so_far=so_far)
+
+
 def test_a_partition_that_is_not_said_is_not_asked_for_again(go: Go) -> None:
     tree = metadata(services={"domain": "amazonaws.eu"}, **ROLE)
     run = go(latest(tree, OLD | {"region": "eusc-de-east-1"}), api=[{"docker.role": "web"}])
@@ -768,7 +780,7 @@ def test_the_source_of_each_variable_was_asked_and_says_it(
     run = go(latest(metadata(**ROLE, **FULL | more), document))
     facts = run.facts
     assert facts.sources.items() >= said.items()
-    assert facts.sources.keys() == facts.variables.keys() == {*VARIABLES} - facts.unread_variables
+    assert facts.sources.keys() == facts.variables.keys()
     for name, source in facts.sources.items():
         where, _, rest = source.partition(", ")
         if where == "IMDS":
