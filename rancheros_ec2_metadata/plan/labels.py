@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from rancheros_ec2_metadata.ec2.instance import METADATA_LABELS
 from rancheros_ec2_metadata.errors import Note, debug, info, shown, warning
 from rancheros_ec2_metadata.plan.provenance import LeftOut, Source
 from rancheros_ec2_metadata.settings import Settings
@@ -17,29 +18,6 @@ _RESERVED = ("com.docker.", "io.docker.", "org.dockerproject.")
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
 _VALUE = re.compile(r"[A-Za-z0-9:_.*()?+\[\]\\^$|/ \t\n\f\r-]+")
 _CLASSIC_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]+")
-
-# --metadata-labels: the name IMDS has for a field, and the variable that holds it.
-METADATA_LABELS = {
-    "account-id": "AWS_ACCOUNT_ID",
-    "ami-id": "AWS_AMI_ID",
-    "architecture": "AWS_ARCHITECTURE",
-    "autoscaling-group": "AWS_AUTOSCALING_GROUP",
-    "availability-zone": "AWS_AVAILABILITY_ZONE",
-    "availability-zone-id": "AWS_AVAILABILITY_ZONE_ID",
-    "hostname": "AWS_HOSTNAME",
-    "iam-role": "AWS_IAM_ROLE",
-    "instance-id": "AWS_INSTANCE_ID",
-    "instance-life-cycle": "AWS_INSTANCE_LIFE_CYCLE",
-    "instance-type": "AWS_INSTANCE_TYPE",
-    "local-ipv4": "AWS_LOCAL_IPV4",
-    "mac": "AWS_MAC_ADDRESS",
-    "partition": "AWS_PARTITION",
-    "public-hostname": "AWS_PUBLIC_HOSTNAME",
-    "public-ipv4": "AWS_PUBLIC_IPV4",
-    "region": "AWS_REGION",
-    "subnet-id": "AWS_SUBNET_ID",
-    "vpc-id": "AWS_VPC_ID",
-}
 
 
 def mapped_labels(

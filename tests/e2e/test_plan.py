@@ -13,13 +13,13 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped] # it has no stubs of its own
 import pytest
+from rancheros_ec2_metadata.rancheros import disk as paths
 
 from docs.pages import Page
 from e2e import program
 from e2e.answering_api import DENIED, AnsweringApi
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
 from ros_stand_in.root_folder import executable
 
 PAGE = Page("docs/plan.md")
@@ -181,7 +181,7 @@ def test_metadata_labels_and_the_status_label_are_shown(disk: MachineDisk, imds:
         "  comes    'docker.role' = 'web'  (tag 'docker.role')",
         "  comes    'ec2-metadata.status' = 'complete'  (the outcome of the run)",
     ]
-    assert "label 'aws.public-ipv4' from metadata: public-ipv4: the instance does not" in ran.out
+    assert "label 'aws.public-ipv4' from metadata: AWS_PUBLIC_IPV4: the" in ran.out
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -19,8 +19,8 @@ from failures.in_process import INSTANCE, METADATA, Booted, GivenEc2, elsewhere,
 from fuzz import texts
 from fuzz.texts import SECRET
 from machine import MachineDisk
-from rancheros_ec2_metadata.ec2.detect import Machine
-from rancheros_ec2_metadata.ec2.findings import Findings
+from rancheros_ec2_metadata.ec2.facts import Facts
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.errors import ExitStatus, FilesError, error, shown
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import paths
@@ -317,7 +317,7 @@ class Life:
 
     # What EC2 says.
 
-    def findings(self) -> Findings:
+    def findings(self) -> Facts:
         started = f"2026-01-0{1 + self.pending % 9}T08:00:00Z"
         metadata = {**METADATA, "AWS_INSTANCE_ID": self.instance, "AWS_HOSTNAME": "ip-é"}
         kinds = ("whole", "no-tags", "unread", "part", "silent", "elsewhere")
@@ -395,7 +395,7 @@ class Life:
         output = self.rng.choice((f"[{SECRET}]\n".encode(), b"\xff\n", f"- {SECRET}: [\n".encode()))
         return Ros("ros", lambda commands, _: [Printed(status, output) for _ in commands])
 
-    def _boot(self, findings: Findings, files: Files, ros: Ros) -> Booted:
+    def _boot(self, findings: Facts, files: Files, ros: Ros) -> Booted:
         self.runs += 1
         self.log = ""
         booted = in_process.run(

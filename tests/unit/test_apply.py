@@ -13,8 +13,8 @@ from failures import in_process
 from failures.in_process import INSTANCE, METADATA, Booted, GivenEc2, elsewhere, found
 from machine import MachineDisk
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.ec2.detect import Machine
-from rancheros_ec2_metadata.ec2.findings import Findings
+from rancheros_ec2_metadata.ec2.facts import Facts
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.errors import DeadlineError, ExitStatus, FilesError, error
 from rancheros_ec2_metadata.hosts.files import ChangedError, FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import paths
@@ -33,7 +33,7 @@ def disk(tmp_path: Path) -> MachineDisk:
 
 def run(
     disk: MachineDisk,
-    said: Findings | None = None,
+    said: Facts | None = None,
     before: Callable[[], None] = lambda: None,
     *,
     machine: Machine | None = None,
@@ -50,7 +50,7 @@ def run(
     )
 
 
-def silent() -> Findings:
+def silent() -> Facts:
     return found(None, instance_id=None, notes=SILENT)
 
 
@@ -120,7 +120,7 @@ def test_values_of_a_machine_that_nothing_names_stay_until_ec2_has_answered(
     ],
 )
 def test_what_ec2_does_not_say_is_the_last_runs(
-    disk: MachineDisk, said: Findings, outcome: str | None, status: int, labels: list[str]
+    disk: MachineDisk, said: Facts, outcome: str | None, status: int, labels: list[str]
 ) -> None:
     run(disk)
     booted = run(disk, said)
@@ -134,7 +134,7 @@ def test_what_ec2_does_not_say_is_the_last_runs(
 
 def test_what_imds_said_is_written_before_the_api_is_asked(disk: MachineDisk) -> None:
     class InTwoSteps:
-        def ask(self, *, kept: bool, so_far: Callable[[Findings], None]) -> Findings:
+        def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
             assert not kept
             so_far(found(None))
             assert disk.variables()["EC2_METADATA_STATUS"] == "partial"

@@ -33,7 +33,7 @@ def plan(disk: MachineDisk, tags: dict[str, str], *, write: bool = False) -> Rep
         disk.root, GivenEc2(found(tags, metadata={})), settings=settings, files=files, ros=ros
     )
     assert booted.plan is not None
-    return make_report(booted.plan)
+    return make_report(booted.plan, {})
 
 
 def text(report: Report) -> str:

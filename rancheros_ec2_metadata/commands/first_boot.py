@@ -1,4 +1,4 @@
-"""The disk that a plan at a desk is made for: a copy of one, or the first boot with user-data."""
+"""The disk that a plan is made for: this machine's, a copy of one, or a first boot's."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rancheros_ec2_metadata import given_file
+from rancheros_ec2_metadata.commands.target import check_instance
 from rancheros_ec2_metadata.errors import FilesError, UsageError, info, shown
 from rancheros_ec2_metadata.hosts.rancheros import paths, user_data
 from rancheros_ec2_metadata.hosts.rancheros.release import parse_release
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
 from rancheros_ec2_metadata.scratch import scratch
 
-from .flags import check_disk, check_instance
-
 if TYPE_CHECKING:
+    import argparse
+
     from rancheros_ec2_metadata.commands.call import Call
     from rancheros_ec2_metadata.settings import Settings
 
@@ -64,3 +66,21 @@ def settings_on_disk(call: Call) -> Iterator[Settings]:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         yield replace(settings, root=root)
+
+
+def check_disk(given: argparse.Namespace, settings: Settings) -> None:
+    """Look at the flags that say which disk a plan is for.
+
+    Raises:
+        UsageError: they contradict each other, or name none where there is none.
+    """
+    if given.user_data is None and given.release is not None:
+        raise UsageError("--release is for --user-data: a disk says itself which release it is")
+    if given.user_data is not None and settings.root != Path("/"):
+        raise UsageError("--user-data and --root (AWS_METADATA_ROOT) are two disks: give one")
+    has_disk = given.user_data is not None or paths.locate(settings.root, paths.CONF).is_dir()
+    if given.instance is not None and not has_disk:
+        raise UsageError(
+            "--instance: which disk is the plan for? Give --user-data FILE, or --root DIR with a "
+            f"copy of one: there is no {paths.CONF} below {settings.root}"
+        )

@@ -1,9 +1,8 @@
-"""The page for an operator's desk: its commands, and its table."""
+"""The page for an operator's workstation: its commands."""
 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +12,10 @@ import pytest
 from docs.pages import ROOT, Page
 from e2e import described_api
 from machine import MachineDisk
-from rancheros_ec2_metadata.desk.described import NEVER_TOLD, described
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 
-PAGE = Page("docs/at-your-desk.md")
+PAGE = Page("docs/from-your-workstation.md")
 COMMANDS = [line for block in PAGE.blocks if block.language == "sh" for line in block.lines]
 INSTANCE = FakeInstance(tags={"docker.role": "web", "example.db.host": "db.internal"})
 STATUS = {"plan": ExitStatus.WOULD_CHANGE}
@@ -67,41 +65,3 @@ def test_a_command_of_the_page_does_what_it_says(desk: Path, command: str) -> No
         assert (desk / "user-data.yml").read_text() == "#cloud-config"
     else:
         assert "docker.role" in done.stdout
-
-
-def test_the_table_says_which_field_each_variable_is() -> None:
-    rows = dict(re.findall(r"^\| `(AWS_\w+)` \| (.+) \|$", PAGE.text, re.MULTILINE))
-    instance = {
-        "InstanceId": "i-0",
-        "Placement": {"AvailabilityZone": "x", "AvailabilityZoneId": "x"},
-        "NetworkInterfaces": [
-            {
-                "Attachment": {"DeviceIndex": 0},
-                "MacAddress": "x",
-                "Ipv6Addresses": [{"Ipv6Address": "x"}],
-            }
-        ],
-        "SecurityGroups": [{"GroupName": "x"}],
-        **dict.fromkeys(
-            ("AmiLaunchIndex", "Architecture", "ImageId", "InstanceLifecycle", "InstanceType"), "x"
-        ),
-        **dict.fromkeys(
-            ("PrivateDnsName", "PrivateIpAddress", "PublicDnsName", "PublicIpAddress"), "x"
-        ),
-        **dict.fromkeys(("SubnetId", "VpcId"), "x"),
-    }
-    found = described({"OwnerId": "x", "ReservationId": "x"}, instance, "r", "p")
-    fields = {
-        name: source.removeprefix("EC2 API, DescribeInstances ") if "API" in source else None
-        for name, source in found.sources.items()
-    }
-    said = {
-        name: None if row.startswith("none") else row.split("`")[1] for name, row in rows.items()
-    }
-    assert said.pop("AWS_AUTOSCALING_GROUP") is None
-    assert said == fields
-
-
-def test_what_the_api_does_not_tell_is_named() -> None:
-    last = PAGE.prose.rpartition("The API does not tell")[2]
-    assert set(re.findall(r"`(AWS_\w+)`", last)) == {*NEVER_TOLD, "AWS_IAM_ROLE"}
