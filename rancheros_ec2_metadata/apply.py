@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from rancheros_ec2_metadata import __version__
@@ -138,17 +139,24 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
         # What was said of the last known good values is over once EC2's are planned.
         earlier = result.plan.notes if result.plan is not None else ()
 
-        def converge_on(said: Facts) -> None:
+        def converge_on(said: Facts, *, is_final: bool = True) -> None:
             answer = _answer(said, settings)
             wanted, kept = last_known_good.after_requests(
                 settings, state, machine, answer, host.carries
             )
             if said.on_ec2 is False:
                 wanted, kept = NOTHING, State()
+            same_values = (kept.tags, kept.metadata) == (state.tags, state.metadata)
+            if not is_final and same_values and result.outcome is not None:
+                # The API's tags are still to come: an outcome that stays is not written twice.
+                wanted = wanted.with_outcome(result.outcome)
+                kept = replace(kept, status=result.outcome)
             converge(target, result, wanted, kept)
 
         same = last_known_good.is_same_machine(state, machine) is True
-        facts = runtime.ec2.read(kept=same and state.holds_values(), so_far=converge_on)
+        facts = runtime.ec2.read(
+            kept=same and state.holds_values(), so_far=partial(converge_on, is_final=False)
+        )
         if facts.identity is not None:
             log.note(info(f"instance {shown(facts.identity.instance_id)}"))
         result.sources = facts.sources
