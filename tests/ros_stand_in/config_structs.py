@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from .yaml_reading import UnusableError
-from .yaml_scalars import FLAGS, NULLS, Node, Scalar, integer, plain, text_of
+from .yaml_scalars import FLAGS, NULLS, Node, NotText, Scalar, integer, plain, text_of
 from .yaml_writing import Flow
 
 
@@ -188,14 +188,11 @@ def _state(n: Series) -> dict[str, Kind]:
 def _service(n: Series) -> dict[str, Kind]:
     return _struct(
         n,
-        "build container_name cpuset dockerfile domainname hostname image log_driver name net pid uts"
-        " ipc restart user volume_driver working_dir",
+        "build container_name cpuset dockerfile domainname hostname image log_driver name net",
+        "pid uts ipc restart user volume_driver working_dir",
         (_V061, "cgroup_parent mac_address", "text"),
-        (
-            "cap_add cap_drop devices ports security_opt volumes volumes_from expose"
-            " external_links extra_hosts",
-            TEXTS,
-        ),
+        ("cap_add cap_drop devices ports security_opt volumes volumes_from", TEXTS),
+        ("expose external_links extra_hosts", TEXTS),
         ("cpu_shares mem_limit memswap_limit", "number"),
         (_V061, "cpu_quota", "number"),
         ("command entrypoint", "command"),
@@ -206,12 +203,13 @@ def _service(n: Series) -> dict[str, Kind]:
         ("privileged read_only stdin_open tty", "flag"),
         ("log_opt", TEXT_MAP),
         (_V061, "ulimits", "ulimits"),
+        (_BURMILLA, "oom_score_adj", "number"),
     )
 
 
 def _struct(n: Series, *rows: Any) -> dict[str, Kind]:
     """Return fields by name. A row: [since], names, kind, [until]; names alone are texts."""
-    fields = {}
+    fields: dict[str, Kind] = {}
     for row in rows:
         since, names, kind, until = 0, row, "text", _LAST
         if isinstance(row, tuple):
@@ -247,7 +245,7 @@ def decode(kind: Kind, node: Node, into: Node = None) -> Node:
     if isinstance(kind, dict):
         return _decode_struct(kind, node, into)
     if isinstance(kind, tuple):
-        return _decode_many(*kind, node, into)
+        return _decode_many(kind, node, into)
     if kind in _UNMARSHALERS:
         return _UNMARSHALERS[kind](None if node in NULLS else node)
     if isinstance(node, list):
@@ -257,8 +255,10 @@ def decode(kind: Kind, node: Node, into: Node = None) -> Node:
     text = text_of(node)
     if kind == "text":
         return text
-    if node is None or node in NULLS:
-        return zero(kind)
+    return zero(kind) if node is None or node in NULLS else _decode_scalar(kind, text)
+
+
+def _decode_scalar(kind: str, text: str) -> Scalar:
     if kind == "number":
         value = integer(text)
         if value is None:
@@ -291,9 +291,10 @@ def _field(fields: dict[str, Kind], key: str) -> str | None:
     return next((name for name in fields if name.lower() == key.lower()), None)
 
 
-def _decode_many(many: str, kind: Kind, node: Node, into: Node) -> Node:
+def _decode_many(whole: tuple[str, Kind], node: Node, into: Node) -> Node:
+    many, kind = whole
     if node is None or node in NULLS:
-        return zero((many, kind))
+        return zero(whole)
     if many == "pointer":
         return decode(kind, node)
     if many == "map":
@@ -322,9 +323,13 @@ def _go(many: str, kind: Kind) -> str:
 # What libcompose's and RancherOS's own unmarshalers take.
 
 
-def _is_text(value: Node) -> str:
-    if isinstance(value, str):
-        return value
+def _is_text(value: Node) -> bool:
+    return isinstance(value, str) and not isinstance(value, NotText)
+
+
+def _text(value: Node) -> str:
+    if _is_text(value):
+        return str(value)
     kinds = {type(None): "<nil>", bool: "bool", int: "int64", float: "float64"}
     kind = kinds.get(type(value), "interface {}")
     shown = "<nil>" if value is None else str(value)
@@ -339,8 +344,8 @@ def _failed(name: str, value: Node) -> UnusableError:
 
 def _command(value: Node) -> list[str]:
     if isinstance(value, list):
-        return [_is_text(item) for item in value]
-    if not isinstance(value, str):
+        return [_text(item) for item in value]
+    if not _is_text(value):
         raise _failed("Command", value)
     import shlex  # noqa: PLC0415 - for this only
 
@@ -352,28 +357,28 @@ def _command(value: Node) -> list[str]:
 
 def _text_or_list(value: Node) -> list[str]:
     if isinstance(value, list):
-        return [_is_text(item) for item in value]
-    if not isinstance(value, str):
+        return [_text(item) for item in value]
+    if not _is_text(value):
         raise _failed("Stringorslice", value)
     return [value]
 
 
 def _text_and_list(value: Node) -> dict[str, Node]:
-    if isinstance(value, str):
+    if _is_text(value):
         return {"SliceValue": [], "StringValue": value}
     if not isinstance(value, list):
         raise _failed("StringandSlice", value)
-    return {"SliceValue": [_is_text(item) for item in value], "StringValue": ""}
+    return {"SliceValue": [_text(item) for item in value], "StringValue": ""}
 
 
 def _pairs(separator: str) -> Any:
     def unmarshal(value: Node) -> list[str]:
         if isinstance(value, list):
-            return [_is_text(item) for item in value]
+            return [_text(item) for item in value]
         if not isinstance(value, dict):
             raise _failed("Map or Slice", value)
         pairs = [
-            f"{_is_text(key)}{separator}{inner if type(inner) is int else _is_text(inner)}"
+            f"{_text(key)}{separator}{inner if type(inner) is int else _text(inner)}"
             for key, inner in value.items()
         ]
         # Go goes through a map from a random place on, so two calls answer in another order.
@@ -385,10 +390,10 @@ def _pairs(separator: str) -> Any:
 
 def _labels(value: Node) -> dict[str, str]:
     if isinstance(value, dict):
-        return {_is_text(key): _is_text(inner) for key, inner in value.items()}
+        return {_text(key): _text(inner) for key, inner in value.items()}
     if not isinstance(value, list):
         raise _failed("SliceorMap", value)
-    pairs = [_is_text(item).strip().partition("=") for item in value]
+    pairs = [_text(item).strip().partition("=") for item in value]
     return {key: inner for key, _, inner in pairs}
 
 
