@@ -23,7 +23,7 @@ from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
 from rancheros_ec2_metadata.settings import Settings
 
 # At which of a child's calls ``strace`` kills it. A child makes as many calls less before its run.
-LAST_CALL = 500
+LAST_CALL = 320
 
 ENV_FILE, FORMER_ENV_FILE = f"{paths.CONF}/ec2.env", f"{paths.CONF}/former.env"
 OURS = (paths.STATE, paths.DROP_IN, paths.CLOUD_CONFIG)
@@ -142,7 +142,7 @@ def contents_of(root: Path) -> dict[str, bytes | None]:
 
 
 def watched(root: Path) -> list[str]:
-    """Return the paths whose system calls count: those of conf/ that a run touches, and the copy."""
+    """Return the paths whose system calls count: those of conf/ and of the copy."""
     names = [paths.CONF, paths.CLOUD_CONFIG_D, f"{paths.CLOUD_CONFIG_D}/boot.yml"]
     for path in WRITTEN:
         folder, _, name = path.rpartition("/")

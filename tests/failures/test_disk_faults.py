@@ -208,7 +208,11 @@ def link_to_a_folder(path: Path) -> None:
 def everything(folder: Path) -> dict[str, bytes | str | None]:
     """Return what is there, but what runs write: links by where they lead."""
     return {
-        str(one): str(one.readlink()) if one.is_symlink() else one.read_bytes() if one.is_file() else None
+        str(one): str(one.readlink())
+        if one.is_symlink()
+        else one.read_bytes()
+        if one.is_file()
+        else None
         for one in sorted(folder.rglob("*"))
         if not one.name.endswith((".ec2-metadata.json", paths.DROP_IN_NAME)) or one.is_symlink()
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import signal
@@ -23,7 +22,7 @@ from failures.scenarios import CLOUD_CONFIG, KEY
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.ros import OUTPUT_LIMIT, Printed, Ros, run_programs
+from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros, Run, run_programs
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE
 
 WEB, DB = {"docker.role": "web"}, {"docker.role": "db"}
@@ -52,62 +51,70 @@ def check_no_label(disk: MachineDisk, ran: Booted, *words: str) -> None:
 
 @dataclass
 class Asked:
-    """A ``ros`` inside this process that notes what it is asked.
+    """A ``ros`` that notes how long its answers are waited for, of each round.
 
     Args:
-        answer: what it does; it may raise.
-        seconds: how long an answer is waited for, of each round.
+        run: starts programs, or answers in their place; it may raise.
+        path: the executable.
     """
 
-    answer: Callable[[Commands], list[Printed]]
+    run: Run = run_programs
+    path: Path = Path("ros")
     seconds: list[float] = field(default_factory=list)
 
     def ros(self) -> Ros:
         def run(commands: Commands, seconds: float) -> list[Printed]:
             self.seconds.append(seconds)
-            return self.answer(commands)
+            return self.run(commands, seconds)
 
-        return Ros("ros", run)
-
-
-def printing(status: int | None, output: bytes = b"") -> Callable[[Commands], list[Printed]]:
-    return lambda commands: [Printed(status, output) for _ in commands]
+        return Ros(str(self.path), run)
 
 
-def cannot_start(number: int) -> Callable[[Commands], list[Printed]]:
-    def answer(_: Commands) -> list[Printed]:
-        raise OSError(number, os.strerror(number))
+def script(folder: Path, text: str, interpreter: str = "/bin/sh") -> Path:
+    """Return a ``ros`` that is a shell script in a folder, ``$here``, where it may leave things."""
+    path = folder / "ros"
+    path.write_text(f"#!{interpreter}\nhere={folder}\n{text}\n")
+    path.chmod(0o755)
+    return path
 
-    return answer
 
-
+NO_INTERPRETER, NOT_EXECUTABLE, MISSING = "#", "# ", "#  "
 NO_ANSWER = {
-    "hangs": (printing(None, KEY.encode()), "was not answered in time"),
-    "status-1": (printing(1, KEY.encode()), "ended with status 1"),
-    "killed": (printing(-signal.SIGKILL), "ended with status -9"),
-    "without-end": (printing(-signal.SIGXFSZ, b"y\n" * (OUTPUT_LIMIT // 2)), "more than 4 MiB"),
-    "missing": (cannot_start(errno.ENOENT), "could not be started (No such file or directory)"),
-    "not-executable": (cannot_start(errno.EACCES), "could not be started (Permission denied)"),
-    "no-text": (printing(0, b"\xff\xfe" + KEY.encode()), "not answered in UTF-8"),
-    "no-yaml": (printing(0, b"{[" + KEY.encode()), "not answered in YAML"),
-    "deep": (printing(0, b"[" * 100_000), "not answered in YAML"),
-    "deep-lists": (printing(0, b"- " * 100_000), "not answered in YAML"),
-    "another-type": (printing(0, f"[{KEY}]\n".encode()), "not answered with a map"),
-    "a-text": (printing(0, KEY.encode()), "not answered with a map"),
+    "status-1": ("exit 1", "ended with status 1"),
+    "keys-on-stderr": (f"echo '{KEY}' >&2; exit 3", "ended with status 3"),
+    "killed": ("kill -9 $$", "ended with status -9"),
+    "crashes": ("kill -SEGV $$", "ended with status -11"),
+    "lines-without-end": ("exec yes", "printed more than 4 MiB"),
+    "bytes-without-end": ("exec cat /dev/zero", "printed more than 4 MiB"),
+    "no-text": (f"printf '\\377%s' '{KEY}'", "not answered in UTF-8"),
+    "no-yaml": (f"printf '{{[%s' '{KEY}'", "not answered in YAML"),
+    "deep": ("head -c 100000 /dev/zero | tr '\\0' '['", "not answered in YAML"),
+    "deep-lists": ("yes -- '- ' | head -n 100000 | tr -d '\\n'", "not answered in YAML"),
+    "another-type": (f"echo '[{KEY}]'", "not answered with a map"),
+    "a-text": (f"echo '{KEY}'", "not answered with a map"),
+    "no-interpreter": (NO_INTERPRETER, "could not be started (No such file or directory)"),
+    "not-executable": (NOT_EXECUTABLE, "could not be started (Permission denied)"),
+    "missing": (MISSING, "could not be started (No such file or directory)"),
 }
 
 
-@pytest.mark.parametrize(("answer", "why"), NO_ANSWER.values(), ids=NO_ANSWER)
+@pytest.mark.parametrize(("text", "why"), NO_ANSWER.values(), ids=NO_ANSWER)
 @pytest.mark.parametrize("labelled", [False, True], ids=["first", "after-labels"])
 def test_a_ros_that_gives_no_answer_costs_the_labels_and_is_not_asked_again(
-    disk: MachineDisk, answer: Callable[[Commands], list[Printed]], why: str, *, labelled: bool
+    disk: MachineDisk, tmp_path: Path, text: str, why: str, *, labelled: bool
 ) -> None:
     if labelled:
         assert run(disk).status == 0
         disk.user_data("#cloud-config\nrancher: {docker: {extra_args: [--new]}}\n")
-    asked = Asked(answer)
+    path = script(tmp_path, text, "/does/not/exist" if text == NO_INTERPRETER else "/bin/sh")
+    if text == NOT_EXECUTABLE:
+        path.chmod(0o644)
+    if text == MISSING:
+        path.unlink()
+    asked = Asked(path=path)
     ran = run(disk, asked.ros())
     check_no_label(disk, ran, why, "run it on the machine to see why")
+    assert ran.status == 5
     assert (ran.rounds, asked.seconds) == (1, [10.0])
 
 
@@ -148,7 +155,7 @@ def test_where_ros_would_not_read_the_copy_it_is_not_asked(
     disk: MachineDisk, change: Callable[[MachineDisk], None], why: str
 ) -> None:
     change(disk)
-    asked = Asked(printing(0))
+    asked = Asked()
     ran = run(disk, asked.ros())
     check_no_label(disk, ran, why)
     assert asked.seconds == []
@@ -160,7 +167,11 @@ LIES: dict[str, tuple[str, Lie, str]] = {
     "no-label": ("rancher", lambda x: x.replace(LABEL.encode(), b"x"), "extra_args is overridden"),
     "users-lost": ("rancher", lambda x: x.replace(b"--mine", b"-D"), "extra_args is overridden"),
     "map-lost": ("rancher", lambda x: x.replace(b"ecdsa", b"rsa"), "rancher.ssh.keys"),
-    "more": ("rancher", lambda x: x.replace(b'  graph: ""', b"  graph: /x"), "docker.graph would be read"),
+    "more": (
+        "rancher",
+        lambda x: x.replace(b'  graph: ""', b"  graph: /x"),
+        "docker.graph would be read",
+    ),
     "nothing": ("rancher", lambda _: b"{}\n", "extra_args is overridden"),
     "files": ("write_files", lambda _: b"- path: /x\n", "write_files would be read otherwise"),
     "commands": ("runcmd", lambda _: b"- reboot\n", "runcmd would be read otherwise"),
@@ -174,7 +185,7 @@ def test_a_ros_that_reads_something_otherwise_with_us_costs_the_labels_and_no_mo
     disk: MachineDisk, key: str, lie: Lie, why: str
 ) -> None:
     truth = stand_in(disk.root, disk.release).run
-    asked = Asked(lambda commands: [told(command) for command in commands])
+    asked = Asked(lambda commands, _: [told(command) for command in commands])
 
     def told(command: Sequence[str]) -> Printed:
         (answer,) = truth([command], 10.0)
@@ -208,7 +219,7 @@ def test_the_copy_is_for_root_alone_and_gone_with_each_answer(disk: MachineDisk)
     copy = disk.root / paths.COPY.lstrip("/")
     seen = []
 
-    def look(commands: Commands) -> list[Printed]:
+    def look(commands: Commands, seconds: float) -> list[Printed]:
         seen.append(
             {
                 str(one.relative_to(copy)): stat.S_IMODE(one.stat().st_mode)
@@ -216,7 +227,7 @@ def test_the_copy_is_for_root_alone_and_gone_with_each_answer(disk: MachineDisk)
             }
         )
         assert KEY in (copy / "cloud-config.yml").read_text()
-        return truth(commands, 10.0)
+        return truth(commands, seconds)
 
     former = os.umask(0)
     try:
@@ -236,24 +247,13 @@ class StopError(BaseException):
 def test_the_copy_is_gone_where_the_run_ends_in_the_middle_of_a_question(
     disk: MachineDisk, end: BaseException
 ) -> None:
-    def answer(_: Commands) -> list[Printed]:
+    def answer(_: Commands, __: float) -> list[Printed]:
         assert (disk.root / paths.COPY.lstrip("/")).is_dir()
         raise end
 
     with pytest.raises(type(end)):
         run(disk, Asked(answer).ros())
     assert list((disk.root / "dev/shm").iterdir()) == []
-
-
-# From here on ``ros`` is a program.
-
-
-def script(folder: Path, text: str, interpreter: str = "/bin/sh") -> Path:
-    """Return a ``ros`` that is a shell script in a folder, ``$here``, where it may leave things."""
-    path = folder / "ros"
-    path.write_text(f"#!{interpreter}\nhere={folder}\n{text}\n")
-    path.chmod(0o755)
-    return path
 
 
 def processes(file: Path) -> list[int]:
@@ -300,38 +300,8 @@ def test_a_ros_that_hangs_is_ended_with_all_that_it_has_started(
 
     ran = run(disk, Ros(str(script(tmp_path, text)), sooner))
     check_no_label(disk, ran, "was not answered in time")
-    assert ran.rounds == 1
+    assert (ran.status, ran.rounds) == (5, 1)
     assert not any(map(is_running, processes(tmp_path / "self")))
-
-
-PROGRAMS = {
-    "lines-without-end": ("exec yes", "printed more than 4 MiB"),
-    "bytes-without-end": ("exec cat /dev/zero", "printed more than 4 MiB"),
-    "keys-on-stderr": (f"echo '{KEY}' >&2; exit 3", "ended with status 3"),
-    "crashes": ("kill -SEGV $$", "ended with status -11"),
-    "no-interpreter": (None, "could not be started"),
-    "not-executable": ("", "could not be started (Permission denied)"),
-    "missing": (None, "could not be started (No such file or directory)"),
-}
-
-
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_a_ros_that_is_broken_costs_the_labels_in_a_whole_run_too(
-    disk: MachineDisk, imds: FakeImds, tmp_path: Path, name: str
-) -> None:
-    text, why = PROGRAMS[name]
-    path = script(tmp_path, text or "", "/does/not/exist" if text is None else "/bin/sh")
-    if name == "missing":
-        path.unlink()
-    if name == "not-executable":
-        path.chmod(0o644)
-    ran = program.run(disk, f"--ros={path}", imds=imds)
-    assert ran.status == 5
-    assert ran.line("error: no label is set", why)
-    assert KEY not in ran.err
-    assert timed.items(disk) == USERS
-    assert timed.environment(disk)[STATUS_VARIABLE] == "partial"
-    assert list((disk.root / "dev/shm").iterdir()) == []
 
 
 def test_children_that_a_ros_leaves_with_its_output_are_not_waited_for_and_are_ended(

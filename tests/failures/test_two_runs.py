@@ -111,17 +111,6 @@ def test_of_two_runs_at_once_the_second_waits_and_writes_nothing(
     assert timed.items(disk) == ["--mine", LABEL]
 
 
-def test_of_many_runs_at_once_one_writes_and_all_are_content(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    with contextlib.ExitStack() as stack:
-        runs = [stack.enter_context(started(disk, imds)) for _ in range(5)]
-        ends = [ended(run) for run in runs]
-    assert [status for status, _ in ends] == [0] * 5
-    assert sorted("wrote no file" in line for _, line in ends) == [False, True, True, True, True]
-    assert timed.items(disk) == ["--mine", LABEL]
-
-
 def test_a_run_that_is_killed_holds_no_lock_and_the_next_completes_its_work(
     disk: MachineDisk, imds: FakeImds, gate: Gate
 ) -> None:
