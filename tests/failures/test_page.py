@@ -10,7 +10,7 @@ TESTS = Path(__file__).parents[1]
 PAGE = (TESTS.parent / "docs" / "failures.md").read_text(encoding="utf-8")
 
 
-def tests_of(files: Iterable[Path]) -> set[str]:
+def names_in(files: Iterable[Path]) -> set[str]:
     found = (re.findall(r"^def (test_\w+)", one.read_text(), re.MULTILINE) for one in files)
     return {name for names in found for name in names}
 
@@ -19,5 +19,5 @@ def test_each_failure_that_is_tested_is_on_the_page_and_each_on_the_page_is_test
     here = {file for file in Path(__file__).parent.glob("test_*.py") if file != Path(__file__)}
     named = set(re.findall(r"`(test_\w+)`", PAGE))
     assert len(here) > 10
-    assert tests_of(here) - named == set()
-    assert named - tests_of(TESTS.rglob("test_*.py")) == set()
+    assert names_in(here) - named == set()
+    assert named - names_in(TESTS.rglob("test_*.py")) == set()
