@@ -556,7 +556,13 @@ class _Planner:
         What is to go from a file is in the state until it has gone there: after a kill in between,
         nothing of ours may be taken for the user's, and nothing of the user's be lost.
         """
-        between = replace(state, edits={**self._state.edits, **state.edits})
+        same_labels = state.labels == self._state.labels
+        between = replace(
+            state,
+            edits={**self._state.edits, **state.edits},
+            env_files=tuple(dict.fromkeys((*self._state.env_files, *state.env_files))),
+            labels_changed=state.labels_changed if same_labels else (),
+        )
         steps: list[tuple[str, bytes | None]] = []
         if replace(between, rehearsed=None) != replace(self._state, rehearsed=None):
             steps.append((paths.STATE, render_state(between)))
