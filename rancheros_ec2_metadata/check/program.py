@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from rancheros_ec2_metadata import options
 from rancheros_ec2_metadata.check import places
 from rancheros_ec2_metadata.check.file import File
 from rancheros_ec2_metadata.check.service import Service, Variable
-from rancheros_ec2_metadata.commands.table import named
 from rancheros_ec2_metadata.errors import UsageError
 from rancheros_ec2_metadata.rancheros.ros_scalars import text_of
 from rancheros_ec2_metadata.settings import Settings
@@ -70,8 +68,8 @@ def arguments(service: Service) -> tuple[str, list[str]]:
     Raises:
         ValueError: the service's command is no command line.
     """
-    said, words = named(service.words())
-    return said or "apply", words
+    words = list(service.words())
+    return (words.pop(0), words) if words and words[0] in options.COMMANDS else ("apply", words)
 
 
 def settings(words: list[str], environ: Mapping[str, str]) -> Settings:
@@ -80,14 +78,10 @@ def settings(words: list[str], environ: Mapping[str, str]) -> Settings:
     Raises:
         UsageError: the program would not take them.
     """
-    return options.settings(_parser().parse_args(words), {**_ROS, **environ})
-
-
-@cache
-def _parser() -> options.Parser:
-    parser = options.Parser(allow_abbrev=False, add_help=False)
-    options.add_to(parser)
-    return parser
+    try:
+        return options.parse(["apply", *words], {**_ROS, **environ}).settings
+    except SystemExit:
+        raise UsageError("--help is no run") from None
 
 
 def of(file: File, service: Service) -> Settings | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rancheros_ec2_metadata import watchdog
+import time
+
 from rancheros_ec2_metadata.boot import boot
 from rancheros_ec2_metadata.deadline import Clock
 from rancheros_ec2_metadata.edges import Limits, edges
@@ -12,8 +13,8 @@ from .call import Call
 
 
 def run(call: Call) -> int:
-    """Run at boot; `start` ends it at the deadline whatever it is doing."""
-    age = watchdog.process_age() - call.waited
+    """Run at boot; the supervisor ends it at the deadline whatever it is doing."""
+    age = time.monotonic() - call.terminal.started
     limits = Limits.of(call.settings.deadline, age, Clock())
     boot(call.settings, edges(call.settings, call.log, limits, Store(call.settings.root)))
     return call.log.status()

@@ -64,7 +64,7 @@ def tell(thread):
 
 threading.Thread.start = tell
 sys.path.insert(0, "/app")
-from rancheros_ec2_metadata.start import console
+from rancheros_ec2_metadata.__main__ import console
 
 console()
 """

@@ -39,9 +39,7 @@ def machine(folder: Path, release: str = "v1.5.8") -> MachineDisk:
 
 
 def settings(disk: MachineDisk, *flags: str) -> Settings:
-    parser = options.Parser()
-    options.add_to(parser)
-    return options.settings(parser.parse_args([*flags, "--root", str(disk.root)]), {})
+    return options.parse([*flags, "--root", str(disk.root)], {}).settings
 
 
 def run(disk: MachineDisk, tags: Mapping[str, str], *flags: str) -> Booted:

@@ -71,7 +71,7 @@ import errno, os
 def refuse():
     raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 os.fork = refuse
-from rancheros_ec2_metadata.start import console
+from rancheros_ec2_metadata.__main__ import console
 console()
 """
 

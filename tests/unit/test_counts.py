@@ -49,7 +49,7 @@ def told(status):
     tell_modules()
     leave(status)
 os._exit = told
-from rancheros_ec2_metadata.start import console
+from rancheros_ec2_metadata.__main__ import console
 try:
     console()
 finally:

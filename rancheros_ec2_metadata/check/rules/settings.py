@@ -101,15 +101,6 @@ def _unknown(file: File, name: str, path: Path) -> Iterator[Found]:
         yield Found(file.line_of(path), what, instead(name, _VARIABLES), "the run ignores it")
 
 
-def splay(file: File) -> Iterator[Found]:
-    """Find services at boot that wait first."""
-    for service in file.at_boot:
-        settings = program.of(file, service)
-        if settings and settings.splay:
-            line = file.line(*service.path, "command")
-            yield Found(line, f"{shown(service.name)} has --splay, and runs at boot")
-
-
 RULES = (
     Rule(
         "command",
@@ -122,11 +113,5 @@ RULES = (
         "the run does not see it, or ends with status 2 for it",
         "correct it; docs/reference.md has the variables",
         setting,
-    ),
-    Rule(
-        "splay",
-        "the boot waits as long",
-        "take it out; it is for runs by cron",
-        splay,
     ),
 )

@@ -113,9 +113,3 @@ def test_a_name_that_the_program_does_not_know_is_found_with_the_one_that_is_mea
     for text in (with_environment("AWS_METADATA_TAG_PREFIX: a."), named("AWS_METADATA_TAG_PREFIX")):
         (finding,) = judged(text)
         assert (finding.rule, finding.mend) == ("setting", "write AWS_METADATA_TAG_PREFIXES")
-
-
-def test_a_splay_at_boot_is_found() -> None:
-    assert found(changed(COMMAND, "command: --splay 60")) == [("splay", "command: --splay 60")]
-    text = with_environment("AWS_METADATA_SPLAY: '60'", named("AWS_METADATA_SPLAY"))
-    assert [rule for rule, _ in found(text)] == ["splay"]
