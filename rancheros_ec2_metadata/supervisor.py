@@ -119,7 +119,7 @@ def _children(process: int) -> list[int]:
     children = []
     try:
         for thread in os.listdir(f"/proc/{process}/task"):  # noqa: PTH208 - as above
-            with open(f"/proc/{process}/task/{thread}/children", "rb") as file:  # noqa: PTH123
+            with open(f"/proc/{process}/task/{thread}/children", "rb") as file:  # noqa: PTH123 - as above
                 children += [int(number) for number in file.read().split()]
     except OSError:
         # Not every kernel has it. In a container the end of its first process ends all anyway.
