@@ -6,12 +6,12 @@ import importlib
 import traceback
 from collections.abc import Callable, Sequence
 
-from rancheros_ec2_metadata import __version__, options
+from rancheros_ec2_metadata import __version__, invocation, options
 from rancheros_ec2_metadata.commands import AT_BOOT
 from rancheros_ec2_metadata.commands.call import Call, Terminal
 from rancheros_ec2_metadata.errors import Ec2MetadataError, ExitStatus, UsageError, error
+from rancheros_ec2_metadata.invocation import PROGRAM
 from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.options import PROGRAM
 
 
 def main(arguments: Sequence[str], terminal: Terminal) -> int:
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str], terminal: Terminal) -> int:
 
 def _run(arguments: Sequence[str], terminal: Terminal, log: Log) -> int:
     try:
-        command, given, settings = options.parse(arguments, terminal.environ)
+        command, given, settings = invocation.parse(arguments, terminal.environ)
     except SystemExit as done:  # --help and --version
         terminal.print([])
         return int(done.code or 0)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rancheros_ec2_metadata import options
+from rancheros_ec2_metadata import invocation
 from rancheros_ec2_metadata.check import places
 from rancheros_ec2_metadata.check.file import File
 from rancheros_ec2_metadata.check.service import Service, Variable
@@ -69,7 +69,7 @@ def arguments(service: Service) -> tuple[str, list[str]]:
         ValueError: the service's command is no command line.
     """
     words = list(service.words())
-    return (words.pop(0), words) if words and words[0] in options.COMMANDS else ("apply", words)
+    return (words.pop(0), words) if words and words[0] in invocation.COMMANDS else ("apply", words)
 
 
 def settings(words: list[str], environ: Mapping[str, str]) -> Settings:
@@ -79,7 +79,7 @@ def settings(words: list[str], environ: Mapping[str, str]) -> Settings:
         UsageError: the program would not take them.
     """
     try:
-        return options.parse(["apply", *words], {**_ROS, **environ}).settings
+        return invocation.parse(["apply", *words], {**_ROS, **environ}).settings
     except SystemExit:
         raise UsageError("--help is no run") from None
 

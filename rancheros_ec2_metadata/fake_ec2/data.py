@@ -32,21 +32,7 @@ class ImdsOptions:
 class FakeInstance:
     """An instance as an operator describes it; every field has a default that works.
 
-    Args:
-        availability_zone: None is the region's zone ``a``.
-        local_ipv4: None is an IPv6-only instance.
-        hostname: None is the name EC2 makes from local_ipv4, or from instance_id without one.
-        public_hostname: None is the name EC2 makes from public_ipv4.
-        role: name of the IAM role; None has no iam/ at all.
-        instance_profile: None is the role's name with ``-profile``: the two need not be equal.
-        pending_time: when the instance started, as ``2026-01-05T08:00:00Z``; ``now`` is when
-            the fake was started.
-        lifecycle: on-demand, spot or scheduled.
-            autoscaling_group: gives the tag aws:autoscaling:groupName and the lifecycle state.
-        tags: all of the instance's tags, those IMDS could not show included.
-        tags_in_metadata: False is EC2's default: 404 on tags/.
-        extra: path below meta-data/ → its text, or None to remove it and all below it. A path
-            that begins with ``dynamic/`` is taken as it is.
+    docs/image.md says what each is.
     """
 
     instance_id: str = "i-0123456789abcdef0"

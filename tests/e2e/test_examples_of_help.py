@@ -16,7 +16,7 @@ from machine import MachineDisk
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.options import COMMANDS
+from rancheros_ec2_metadata.invocation import COMMANDS
 
 TAGS = {"docker.role": "web", "example.db.host": "db.internal"}
 EXAMPLES = [arguments for command in COMMANDS.values() for arguments in command.examples]

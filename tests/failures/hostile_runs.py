@@ -13,7 +13,7 @@ from e2e import program
 from failures import hostile, in_process, timed
 from failures.in_process import Booted, GivenEc2, found
 from machine import MachineDisk
-from rancheros_ec2_metadata import options
+from rancheros_ec2_metadata import invocation
 from rancheros_ec2_metadata.rancheros.layers import DOCKER, ENVIRONMENT
 from rancheros_ec2_metadata.settings import Settings
 
@@ -39,7 +39,7 @@ def machine(folder: Path, release: str = "v1.5.8") -> MachineDisk:
 
 
 def settings(disk: MachineDisk, *flags: str) -> Settings:
-    return options.parse([*flags, "--root", str(disk.root)], {}).settings
+    return invocation.parse([*flags, "--root", str(disk.root)], {}).settings
 
 
 def run(disk: MachineDisk, tags: Mapping[str, str], *flags: str) -> Booted:

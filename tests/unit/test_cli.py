@@ -18,7 +18,8 @@ from rancheros_ec2_metadata.commands.call import Terminal
 from rancheros_ec2_metadata.errors import DeadlineError, ExitStatus, FilesError, UsageError
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.options import COMMANDS, OPTIONS
+from rancheros_ec2_metadata.invocation import COMMANDS
+from rancheros_ec2_metadata.options import OPTIONS
 from rancheros_ec2_metadata.rancheros import disk as paths
 
 LABEL = "--label=docker.role=web"

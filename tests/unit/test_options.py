@@ -7,9 +7,10 @@ from typing import Any, get_args
 
 import pytest
 
-from rancheros_ec2_metadata import options
+from rancheros_ec2_metadata import invocation, options
 from rancheros_ec2_metadata.errors import SEVERITY, ExitStatus, UsageError
-from rancheros_ec2_metadata.options import COMMANDS, OPTIONS
+from rancheros_ec2_metadata.invocation import COMMANDS
+from rancheros_ec2_metadata.options import OPTIONS
 from rancheros_ec2_metadata.plan.kept import Outcome
 from rancheros_ec2_metadata.settings import EnvPrefix, Settings, TagMapping, Template
 
@@ -19,7 +20,7 @@ TWO = (TagMapping("a.b", "A"), TagMapping("x:y", "B"))
 
 def read(*arguments: str, **environ: str) -> Settings:
     environ.setdefault("AWS_METADATA_ROS", "none")
-    return options.parse(arguments, environ).settings
+    return invocation.parse(arguments, environ).settings
 
 
 @pytest.mark.parametrize(
@@ -173,9 +174,9 @@ def test_ros_is_looked_for_on_this_machine_only(
     ros.write_text("#!/bin/sh\n")
     ros.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert options.parse([], {}).settings.ros == ros
-    assert options.parse([], {"AWS_METADATA_ROS": "none"}).settings.ros is None
-    assert options.parse(["--root=/elsewhere"], {}).settings.ros is None
+    assert invocation.parse([], {}).settings.ros == ros
+    assert invocation.parse([], {"AWS_METADATA_ROS": "none"}).settings.ros is None
+    assert invocation.parse(["--root=/elsewhere"], {}).settings.ros is None
 
 
 def section(title: str) -> str:
