@@ -208,7 +208,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Invocation:
         words.insert(0, "apply")
     if not words[0].startswith("-") and words[0] not in COMMANDS:
         raise UsageError(f"unknown command {shown(words[0])}{meant(words[0], COMMANDS)}")
-    given, unknown = _parser().parse_known_args(words)
+    given, unknown = _parser(words[0]).parse_known_args(words)
     for word in unknown:
         flag = word.partition("=")[0]
         if not flag.startswith("-"):
@@ -232,7 +232,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(first: str) -> argparse.ArgumentParser:
     def form(prog: str) -> argparse.HelpFormatter:
         return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=_WIDTH)
 
@@ -246,7 +246,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND")
-    for name, command in COMMANDS.items():
+    # The others would take longer to make than to read anything.
+    named = {first: COMMANDS[first]} if first in COMMANDS else COMMANDS
+    for name, command in named.items():
         parser = commands.add_parser(
             name,
             usage=f"{PROGRAM} {'[apply]' if name == 'apply' else name} [FLAG ...]",
