@@ -15,7 +15,7 @@ import time
 TYPE_CHECKING = False  # importing `typing` takes as long as all of this
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeAlias
+    from typing import NoReturn, TypeAlias
 
     RunFor: TypeAlias = Callable[[float], None]
     """Says how many seconds after the start of the program the run has to be over."""
@@ -51,16 +51,8 @@ def supervise(run: Callable[[float, RunFor], int], last_line: Callable[[str, int
         text = f"no process can be made for the run ({why.strerror}): nothing was touched; {fix}"
         return ended(text, _BUG)
     if child == 0:
-        os.setpgid(0, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
-        status = _BUG
-        try:
-            status = run(started, lambda seconds: _say(writing, seconds))
-        except Exception as bug:  # noqa: BLE001 - no traceback reaches an operator
-            name = type(bug).__name__
-            ended(f"this is a bug of rancheros-ec2-metadata, or its image is damaged: {name}", _BUG)
-        finally:
-            os._exit(status)
+        _run(lambda: run(started, lambda seconds: _say(writing, seconds)), ended)
     os.close(writing)
     ends = started + _hear(reading)
     while True:
@@ -78,6 +70,20 @@ def supervise(run: Callable[[float, RunFor], int], last_line: Callable[[str, int
         if (number := received.si_signo) != signal.SIGCHLD:
             _kill(child)
             return ended(f"the run was stopped by signal {number}; {_FILES}", 128 + number)
+
+
+def _run(run: Callable[[], int], ended: Callable[[str, int], int]) -> NoReturn:
+    """Be the child: run, and end the process."""
+    os.setpgid(0, 0)
+    status = _BUG
+    try:
+        status = run()
+    except Exception as bug:  # noqa: BLE001 - no traceback reaches an operator
+        name = type(bug).__name__
+        ended(f"this is a bug of rancheros-ec2-metadata, or its image is damaged: {name}", _BUG)
+    finally:
+        # Threads that were left behind do not hold the end up.
+        os._exit(status)
 
 
 def _process_age() -> float:

@@ -88,6 +88,8 @@ def test_an_edit_of_the_data_file_is_served_and_a_bad_one_is_named(data: Path) -
         data.unlink()
         assert "No such file" in said()
         assert role(url) == "database"
+        process.terminate()
+        assert process.wait(timeout=30) == 0
 
 
 @pytest.mark.parametrize(

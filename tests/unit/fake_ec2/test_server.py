@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
-import warnings
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -269,18 +270,20 @@ def test_a_planted_fault_befalls_its_path_so_many_times(
 
 def test_stopping_does_not_wait_for_those_who_wait_for_an_answer() -> None:
     lost = replace(INSTANCE, imds=ImdsOptions(hop_limit_lost=True))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with contextlib.ExitStack() as stack:
         with FaultyImds(lost) as imds:
             imds.faults = [Fault("/delayed", delay=3600)]
             host, port = imds.url.removeprefix("http://").split(":")
-            clients = [socket.create_connection((host, int(port))) for _ in range(2)]
-            clients[0].sendall(b"GET /delayed HTTP/1.1\r\nHost: x\r\n\r\n")
-            clients[1].sendall(b"PUT /latest/api/token HTTP/1.1\r\nHost: x\r\n\r\n")
-    for connection in clients:
-        connection.settimeout(10)
-        assert connection.recv(1) == b""
-        connection.close()
+            clients = []
+            for line in ("GET /delayed", "PUT /latest/api/token"):
+                client = stack.enter_context(socket.create_connection((host, int(port)), 30))
+                client.sendall(f"{line} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                clients.append(client)
+            ends = time.monotonic() + 30
+            while len(imds.requests) < 2:
+                assert time.monotonic() < ends
+                time.sleep(0.01)
+        assert [client.recv(1) for client in clients] == [b"", b""]
 
 
 def test_ipv6_is_served_too() -> None:
