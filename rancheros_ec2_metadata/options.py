@@ -7,7 +7,6 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -353,5 +352,7 @@ def unknown_variables(environ: Iterable[str]) -> Iterator[Note]:
 
 def meant(word: str, known: Iterable[str], prefix: str = "") -> str:
     """Return the end of a message that names the known word that may be meant, if any."""
+    from difflib import get_close_matches  # noqa: PLC0415 - not at boot
+
     near = get_close_matches(word, list(known), 1)
     return f"; did you mean {shown(prefix + near[0])}?" if near else ""

@@ -141,7 +141,7 @@ def test_where_the_ends_of_children_are_ignored_the_end_is_seen_all_the_same() -
     assert supervised("return 4", before=ignore) == ["4"]
 
 
-def test_a_machine_without_room_for_a_process_is_told_what_to_raise() -> None:
+def test_where_no_process_can_be_made_it_is_said() -> None:
     refuse = (
         "import errno, os\ndef fork(): raise OSError(errno.EAGAIN, 'no room')\nos.fork = fork\n"
     )
