@@ -172,7 +172,7 @@ COMMANDS = {
         ),
     ),
     "demo": Command(
-        "play a boot on this machine, on a fake EC2; needs no AWS and no root",
+        "play a boot on this machine, on a fake EC2; needs no AWS, no root",
         "Plays a boot on this machine: a fake EC2 on loopback, a RancherOS disk in a temporary"
         " folder. Shows the files before and after, and the arguments that Docker would get.",
         {"demo": "play it"},

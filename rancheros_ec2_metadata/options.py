@@ -270,7 +270,9 @@ def settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
             values[option.setting] = _value(option, texts, option.variable)
     values["ros"] = _ros(values.get("ros"), values.get("root", Path("/")))
     version = values.pop("imds_version", "auto")
-    return Settings(imds=_imds(environ, version), api=_api(environ), **values)
+    if given.command in _READING:
+        values |= {"imds": _imds(environ, version), "api": _api(environ)}
+    return Settings(**values)
 
 
 def _items(text: str, separator: str) -> list[str]:

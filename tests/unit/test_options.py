@@ -150,6 +150,8 @@ def test_awss_own_variables_are_read_as_its_sdks_read_them() -> None:
     assert (imds.endpoint, imds.mode, imds.disabled) == ("http://imds", "IPv6", True)
     assert (api.endpoint, api.ca_bundle) == ("https://ec2", "/ca")
     assert (api.fips, api.dualstack) == (True, False)
+    # By commands that ask EC2.
+    assert read("status", AWS_ENDPOINT_URL_EC2="of no use") == read("status")
 
 
 @pytest.mark.parametrize(
