@@ -113,14 +113,19 @@ COMMANDS = {
         " does not have. Warns where what RancherOS has saved of the metadata names another host.",
         {
             "show": "a table",
+            "show local-ipv4": "one value alone: a variable, a field of the metadata, or a tag",
             "show --format json": "for a program (docs/plan.md)",
-            "show --format yaml": "the same as YAML",
+            "show --format env": "the metadata as NAME=value",
             "show --instance i-0123456789abcdef0 --region eu-west-1": (
                 "from your workstation: that instance, with your own AWS profile"
             ),
         },
         {0: "shown", **_FAILED, **_READ, **_FILES},
-        (*_INSTANCE, _format("table", "json", "yaml")),
+        (
+            ("name", {"metavar": "NAME", "nargs": "?", "help": "show this value alone"}),
+            *_INSTANCE,
+            _format("table", "json", "yaml", "env"),
+        ),
     ),
     "status": Command(
         "what the last run did, and whether it is still so",
@@ -165,7 +170,13 @@ COMMANDS = {
             "clean": "remove it",
             "clean --legacy": "also what the tool of 2016 left, its credentials first of all",
         },
-        {0: "done", **_FAILED, **_FILES, 7: "the deadline passed"},
+        {
+            0: "done",
+            **_FAILED,
+            **_FILES,
+            7: "the deadline passed",
+            10: "--dry-run: it would change",
+        },
         (
             ("--legacy", {"action": "store_true", "help": "also what the 2016 tool left"}),
             ("--dry-run", {"action": "store_true", "help": "only say what would be removed"}),

@@ -21,6 +21,7 @@ from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.invocation import COMMANDS
 from rancheros_ec2_metadata.options import OPTIONS
+from ros_stand_in import root_folder
 
 LABEL = "--label=docker.role=web"
 SECRET = "AQAE-a-token"
@@ -53,9 +54,12 @@ def imds() -> Iterator[FakeImds]:
 def ec2(disk: MachineDisk, imds: FakeImds) -> Callable[..., Said]:
     """Run a command on the disk, with the metadata service."""
     endpoint = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
+    executable = root_folder.executable(disk.root, disk.root, "v1.5.8")
 
     def said(*arguments: str, **environ: str) -> Said:
-        return Said(*arguments, "--root", str(disk.root), **endpoint, **environ)
+        asks = not {"show", "status", "--nonsense"} & set(arguments)
+        ros = ("--ros", str(executable)) if asks else ()
+        return Said(*arguments, "--root", str(disk.root), *ros, **endpoint, **environ)
 
     return said
 
@@ -159,7 +163,7 @@ def test_plan_is_over_once_it_has_been_applied(ec2: Callable[..., Said], imds: F
     assert ec2().status == 0
     said = ec2("plan")
     assert said.status == 0
-    assert "  stays    'docker.role'" in said.out.splitlines()
+    assert said.out.splitlines()[-1] == "No changes."
     assert not [line for line in said.out.splitlines() if line[:3] in ("---", "+++", "wri")]
     imds.instance = replace(imds.instance, tags={"docker.role": "db"})
     assert ec2("plan").status == ExitStatus.WOULD_CHANGE
@@ -230,30 +234,16 @@ def test_clean_takes_back_what_a_run_wrote(ec2: Callable[..., Said], disk: Machi
     assert ec2("apply").status == 0
     written = disk.snapshot()
     dry = ec2("clean", "--dry-run")
-    assert dry.status == 0
+    assert dry.status == ExitStatus.WOULD_CHANGE
     assert disk.snapshot() == written
     assert f"-rancher.docker.extra_args: '{LABEL}'" in dry.out.splitlines()
-    assert "would take back: " in dry.err
-    assert paths.RUNS in dry.err
-    assert disk.path(paths.RUNS).exists()
+    for words in (f"would change {paths.CLOUD_CONFIG}", f"would remove {paths.STATE}"):
+        assert words in dry.err
     said = ec2("clean")
     assert (said.status, said.out) == (0, "")
-    assert paths.RUNS in said.err
-    assert not disk.path(paths.RUNS).exists()
     assert {name: raw for name, (_, raw) in disk.snapshot().items()} == before
-    assert ec2("clean").err.endswith("took back: nothing; exit 0\n")
-
-
-def test_clean_says_which_history_it_cannot_remove(
-    ec2: Callable[..., Said], disk: MachineDisk
-) -> None:
-    disk.write("/elsewhere", "{}")
-    disk.path(paths.RUNS).symlink_to("/elsewhere")
-    said = ec2("clean")
-    assert said.status == ExitStatus.FILES
-    assert f"error: {paths.RUNS} is a symbolic link" in said.err
-    assert said.err.endswith("took back: nothing; exit 5\n")
-    assert disk.path(paths.RUNS).is_symlink()
+    assert not disk.path(paths.STATE).exists()
+    assert ec2("clean").err.endswith("nothing to remove; exit 0\n")
 
 
 def test_clean_legacy_takes_out_what_the_tool_of_2016_left(
@@ -265,7 +255,7 @@ def test_clean_legacy_takes_out_what_the_tool_of_2016_left(
     assert ec2("clean").status == 0
     assert "leaked" in disk.path(paths.CLOUD_CONFIG).read_text()
     dry, said = ec2("clean", "--legacy", "--dry-run"), ec2("clean", "--legacy")
-    assert (dry.status, said.status) == (0, 0)
+    assert (dry.status, said.status) == (ExitStatus.WOULD_CHANGE, 0)
     assert yaml.safe_load(disk.path(paths.CLOUD_CONFIG).read_text()) == {
         "rancher": {"environment": {"MINE": "kept"}}
     }
@@ -280,7 +270,7 @@ def test_without_a_conf_folder_the_path_and_the_mount_are_named(
     environ = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
     said = Said(command, "--root", str(tmp_path), **environ)
     assert said.status == ExitStatus.FILES
-    assert f"mount it into this container ({paths.CONF}:{paths.CONF})" in said.err
+    assert f"mount it into this container ({paths.MOUNT})" in said.err
     assert said.err.endswith("exit 5\n")
 
 

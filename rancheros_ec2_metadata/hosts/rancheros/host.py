@@ -130,6 +130,9 @@ class RancherOs:
             before=before,
             after=after,
             lists=proposal.lists,
+            items=frozenset(proposal.items.values()).union(
+                *(edit.ours for edit in found.state.edits.values())
+            ),
             overridden=rehearsed.overridden,
             notes=(*notes, *desired.notes),
         )

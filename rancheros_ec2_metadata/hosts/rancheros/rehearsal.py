@@ -73,6 +73,7 @@ class Rehearsal:
         self.rounds += 1
         copy = self._root / paths.COPY.lstrip("/")
         try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
             with _locked(copy.parent, self._limit.within(SECONDS)):
                 try:
                     _lay_out(copy, read_by_ros(snapshot))
