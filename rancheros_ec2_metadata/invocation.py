@@ -175,7 +175,7 @@ COMMANDS = {
             **_FAILED,
             **_FILES,
             7: "the deadline passed",
-            10: "--dry-run: it would change",
+            10: "with --dry-run: something would change",
         },
         (
             ("--legacy", {"action": "store_true", "help": "also what the 2016 tool left"}),
