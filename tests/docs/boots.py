@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rancheros_ec2_metadata.boot import boot
+from rancheros_ec2_metadata.edges import Limits, edges
+from rancheros_ec2_metadata.rancheros.store import Store
+
 from docs import definitions
 from machine import MachineDisk
-from rancheros_ec2_metadata.boot import boot
 from rancheros_ec2_metadata.deadline import Clock
-from rancheros_ec2_metadata.edges import Limits, edges
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.rancheros.store import Store
 from ros_stand_in.in_effect import dockerd_argv, in_effect
 from ros_stand_in.root_folder import executable
 

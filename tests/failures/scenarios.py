@@ -17,7 +17,7 @@ from pathlib import Path
 from failures import in_process
 from failures.in_process import GivenEc2, elsewhere, found, stand_in
 from machine import MachineDisk
-from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros

@@ -20,8 +20,8 @@ from failures.in_process import INSTANCE, METADATA, GivenEc2, elsewhere, found
 from failures.scenarios import CLOUD_CONFIG
 from hostile_imds import SANE
 from machine import MachineDisk
-from rancheros_ec2_metadata.ec2.detect import Machine
-from rancheros_ec2_metadata.ec2.findings import Findings
+from rancheros_ec2_metadata.ec2.facts import Facts
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.errors import ExitStatus, error
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
@@ -52,7 +52,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> MachineDisk:
 
 
 def run(
-    disk: MachineDisk, said: Findings | GivenEc2, machine: Machine = ME, variable: str = "DB_HOST"
+    disk: MachineDisk, said: Facts | GivenEc2, machine: Machine = ME, variable: str = "DB_HOST"
 ) -> in_process.Booted:
     settings = Settings(
         root=disk.root,
@@ -82,14 +82,14 @@ def of_another_machine(disk: MachineDisk) -> None:
     assert LABEL in timed.items(disk)
 
 
-def partial(tags: Mapping[str, str] | None, started: str, **metadata: str) -> Findings:
+def partial(tags: Mapping[str, str] | None, started: str, **metadata: str) -> Facts:
     """Return what EC2 says where part of the metadata was not had."""
     said = found(tags, started=started, metadata=metadata, notes=LOST)
     said.variables_complete = False
     return said
 
 
-Case: TypeAlias = tuple[Findings, Machine, int, list[str], dict[str, str]]
+Case: TypeAlias = tuple[Facts, Machine, int, list[str], dict[str, str]]
 
 SILENT = found(None, instance_id=None, notes=LOST)
 # After a run of this instance: what EC2 says to the next one, on which machine; and then its exit
