@@ -84,7 +84,7 @@ def test_a_plan_tells_each_label_as_it_is_and_prints_none_that_steers_the_termin
 ) -> None:
     plan = booted.plan
     assert plan is not None
-    report = make_report(plan)
+    report = make_report(plan, {})
     assert all(line.isprintable() for line in report_lines(report))
     tree = json.loads(report_json(report, ExitStatus.OK, plan.notes))
     labels = {item["name"]: item["after"] for item in tree["labels"] if item["after"] is not None}
