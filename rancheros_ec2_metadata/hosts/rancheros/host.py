@@ -245,15 +245,15 @@ class RancherOs:
 
 
 def _check_readable(found: Found) -> None:
-    """Raise where this program does not know the user's files as ``ros`` does.
+    """Raise where no copy would be what ``ros`` reads on the machine: it is not asked.
 
     Raises:
-        RefusedError: it names the file.
+        NoAnswerError: it names the file.
     """
     if why := rehearsal.unreadable(found.disk):
-        raise RefusedError(f"{why}; make it a plain file that root can read")
+        raise NoAnswerError(f"{why}; make it a plain file that root can read")
     if found.stuck:
-        raise RefusedError(found.stuck[0])
+        raise NoAnswerError(found.stuck[0])
 
 
 def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
