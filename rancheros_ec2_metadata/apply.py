@@ -139,31 +139,28 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
         # What was said of the last known good values is over once EC2's are planned.
         earlier = result.plan.notes if result.plan is not None else ()
 
-        def converge_on(said: Facts, *, is_final: bool = True) -> None:
+        def converge_on(said: Facts, *, so_far: bool = False) -> None:
             answer = _answer(said, settings)
             wanted, kept = last_known_good.after_requests(
                 settings, state, machine, answer, host.carries
             )
             if said.on_ec2 is False:
                 wanted, kept = NOTHING, State()
-            same_values = (kept.tags, kept.metadata) == (state.tags, state.metadata)
-            if not is_final and same_values and result.outcome is not None:
-                # The API's tags are still to come: an outcome that stays is not written twice.
-                wanted = wanted.with_outcome(result.outcome)
-                kept = replace(kept, status=result.outcome)
-            converge(target, result, wanted, kept)
+            # An outcome that is not the last one is no reason to write.
+            if not so_far or result.plan is None or not _sets_the_same(wanted, result.plan.desired):
+                converge(target, result, wanted, kept)
 
         same = last_known_good.is_same_machine(state, machine) is True
         facts = runtime.ec2.read(
-            kept=same and state.holds_values(), so_far=partial(converge_on, is_final=False)
+            kept=same and state.holds_values(), so_far=partial(converge_on, so_far=True)
         )
         if facts.identity is not None:
             log.note(info(f"instance {shown(facts.identity.instance_id)}"))
         result.sources = facts.sources
         converge_on(facts)
-        final = result.plan.notes if result.plan is not None else ()
-        past = [note for note in earlier if note not in final]
-        result.status = worst(note.status for note in log.noted if note not in past)
+        final = {note.text for note in (result.plan.notes if result.plan is not None else ())}
+        past = {note.text for note in earlier} - final
+        result.status = worst(note.status for note in log.noted if note.text not in past)
         seconds = runtime.deadline.clock.now() - began
         summary = tuple(_summarise(facts, result.plan, seconds))
         if not files.dry:
@@ -205,6 +202,12 @@ def converge(target: Target, result: Result, desired: Desired, kept: State) -> N
         return
     text = "files kept changing while this program ran; see what else writes them"
     log.note(error(ExitStatus.FILES, text))
+
+
+def _sets_the_same(one: Desired, other: Desired) -> bool:
+    """Tell whether two desired states differ in the outcome of the run at most."""
+    one, other = one.with_outcome("none"), other.with_outcome("none")
+    return (one.labels, one.variables, one.config) == (other.labels, other.variables, other.config)
 
 
 def _answer(facts: Facts, settings: Settings) -> Answer:

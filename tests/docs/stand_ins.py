@@ -74,8 +74,10 @@ def contained(
     if network:
         env = {"PATH": "/nowhere", "AWS_EC2_METADATA_SERVICE_ENDPOINT": IMDS}
     targets = {volume.split(":")[1] for volume in volumes}
-    ros = ["--ros", str(here(ROS))] if ROS in targets else []
-    program = [sys.executable, "-m", "rancheros_ec2_metadata", *command, "--root", str(ROOT), *ros]
+    env["AWS_METADATA_ROOT"] = str(ROOT)
+    if ROS in targets:
+        env["AWS_METADATA_ROS"] = str(here(ROS))
+    program = [sys.executable, "-m", "rancheros_ec2_metadata", *command]
     with hidden(MOUNTED - targets):
         return subprocess.run(
             program, env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False

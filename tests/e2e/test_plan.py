@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,7 @@ def test_later_boots_are_told_as_the_schema_says_too(disk: MachineDisk, imds: Fa
     assert {one["change"] for one in again["labels"]} == {"stays"}
     imds.instance = replace(imds.instance, tags={"docker.role": "db"})
     disk.cloud_config(LOCAL)
-    later = document(disk, *EVERYTHING, "--override-local", status=10, imds=imds)
+    later = document(disk, *EVERYTHING, status=10, imds=imds)
     assert {one["change"] for one in later["labels"]} == {"stays", "changes", "goes"}
     disk.write(paths.COMMAND_LINE, "rancher.docker.extra_args=[--x]\n")
     shadowed = document(disk, status=5, imds=imds)
@@ -185,15 +185,14 @@ def test_metadata_labels_and_the_status_label_are_shown(disk: MachineDisk, imds:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-@pytest.mark.parametrize("flags", [(), ("--override-local",)])
 def test_no_value_of_cloud_config_yml_is_printed(
-    disk: MachineDisk, imds: FakeImds, form: str, flags: Sequence[str]
+    disk: MachineDisk, imds: FakeImds, form: str
 ) -> None:
     imds.instance = replace(imds.instance, tags=TAGS)
     disk.cloud_config(LOCAL)
-    asked = ("plan", f"--format={form}", *EVERYTHING, *flags)
+    asked = ("plan", f"--format={form}", *EVERYTHING)
     before = program.run(disk, *asked, imds=imds)
-    program.run(disk, *EVERYTHING, *flags, imds=imds)
+    program.run(disk, *EVERYTHING, imds=imds)
     after = program.run(disk, "plan", f"--format={form}", "-t", "x.", imds=imds)
     assert (before.status, after.status) == (10, 10)
     for ran in (before, after):

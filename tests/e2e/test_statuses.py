@@ -9,13 +9,13 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from rancheros_ec2_metadata.rancheros import disk as paths
 
 from e2e import program
 from e2e.answering_api import DENIED, THROTTLED, Answer, AnsweringApi
 from machine import MachineDisk
 from rancheros_ec2_metadata import __version__
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
 
 LABEL = "--label=docker.role=web"
 
@@ -80,7 +80,7 @@ def test_the_variables_of_2016_are_the_flags(disk: MachineDisk, imds: FakeImds) 
     assert ran.status == 0
     assert disk.extra_args() == ["--debug", "--label=other=x"]
     assert disk.variables() == {"ROLE": "web", "EC2_METADATA_STATUS": "complete"}
-    assert ran.line("warning", "AWS_METADATA_TAG_VARIABLE ")
+    assert ran.line("warning", "unknown variable AWS_METADATA_TAG_VARIABLE:")
 
 
 def test_the_metadata_service_is_never_asked_through_a_proxy(

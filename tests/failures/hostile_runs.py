@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rancheros_ec2_metadata.rancheros.layers import DOCKER, ENVIRONMENT
-
 from e2e import program
 from failures import hostile, in_process
 from failures.in_process import Booted, GivenEc2, found
 from machine import MachineDisk
-from rancheros_ec2_metadata import options
+from rancheros_ec2_metadata import invocation
 from rancheros_ec2_metadata.settings import Settings
 from ros_stand_in import in_effect
 
@@ -44,9 +42,7 @@ def machine(folder: Path, release: str = "v1.5.8") -> MachineDisk:
 
 
 def settings(disk: MachineDisk, *flags: str) -> Settings:
-    parser = options.Parser()
-    options.add_to(parser)
-    return options.settings(parser.parse_args([*flags, "--root", str(disk.root)]), {})
+    return invocation.parse([*flags, "--root", str(disk.root)], {}).settings
 
 
 def run(

@@ -126,6 +126,7 @@ def run(
     files: Files | None = None,
     ros: Ros | None = None,
     has_ros: bool = True,
+    now: datetime = NOW,
 ) -> Booted:
     """Run once on the machine below ``root``; by default on a Nitro instance, default settings.
 
@@ -137,6 +138,7 @@ def run(
         files: writes.
         ros: answers; None is the stand-in of the release that os-config.yml tells.
         has_ros: False where there is none to ask.
+        now: the time of day.
 
     Raises:
         Ec2MetadataError: as `apply` does.
@@ -157,7 +159,7 @@ def run(
             files or Files(partial(paths.locate, root)),
             log,
         ),
-        now=NOW,
+        now=now,
         machine=machine or Machine("yes", INSTANCE, "ec2e1916-9099-7caf-fd21-012345abcdef"),
         ec2=ec2,
         deadline=limit,

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -83,7 +84,8 @@ class Scenario:
             machine = Machine("yes", instance, f"ec2-{instance}")
             settings = Settings(root=root, env_file=self.env_files[0])
             ec2 = GivenEc2(found(tags, instance_id=instance))
-            in_process.run(root, ec2, machine=machine, settings=settings)
+            earlier = in_process.NOW - timedelta(days=1)
+            in_process.run(root, ec2, machine=machine, settings=settings, now=earlier)
         return disk
 
     def run(self, root: Path, files: Files | None = None) -> None:

@@ -262,6 +262,7 @@ def test_a_file_in_place_of_conf_is_left_and_named(disk: MachineDisk) -> None:
 def test_a_link_planted_at_a_temporary_name_is_removed_and_not_followed(
     disk: MachineDisk, path: str
 ) -> None:
+    assert run(disk).status == 0  # the next one has nothing to write
     victim = disk.root.parent / "victim"
     victim.write_bytes(VICTIM)
     folder, _, name = path.rpartition("/")

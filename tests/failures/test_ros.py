@@ -326,17 +326,9 @@ def test_a_run_that_a_signal_ends_ends_its_ros_too(
     ran = stopped(disk, imds, script(tmp_path, f"{HANGS['has-a-child']}"))
     assert ran.status == 143  # 128 and the signal's number
     assert ran.line("error: ", "the run was stopped by signal 15")
+    assert list((disk.root / "dev/shm").iterdir()) == []
     assert not any(map(is_running, processes(tmp_path / "self")))
     assert timed.items(disk) == USERS
-
-
-@pytest.mark.xfail(reason="the process over the run does not remove the copy", strict=True)
-def test_a_run_that_a_signal_ends_leaves_no_copy(
-    disk: MachineDisk, imds: FakeImds, tmp_path: Path
-) -> None:
-    ran = stopped(disk, imds, script(tmp_path, f"{HANGS['has-a-child']}"))
-    assert ran.status == 143
-    assert list((disk.root / "dev/shm").iterdir()) == []
 
 
 def stopped(disk: MachineDisk, imds: FakeImds, ros: Path) -> program.Ran:
