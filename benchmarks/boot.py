@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks import places
 from benchmarks.measure import Launcher, Result, can_drop_caches, interleaved
 from benchmarks.measure import ratio as ratio_of_rounds
-from benchmarks.scenario import DELAYS, Servers, World
+from benchmarks.scenario import DELAYS, ROUND, Servers, World
 
 MB = 1024 * 1024
 
@@ -82,8 +82,9 @@ def goals(results: Sequence[Result]) -> Iterator[str]:
     """Yield the goals of docs/performance.md, and what was reached."""
     by_name = {result.case.name: result for result in results}
 
-    def ratio(name: str, to: str) -> float:
-        return by_name[name].wall / by_name[to].wall
+    def ratio(name: str, to: str, rounds: int = 0) -> float:
+        # What the stand-in takes is not the program's.
+        return (by_name[name].wall - rounds * by_name[ROUND].wall) / by_name[to].wall
 
     def second(run: str, first: str) -> str:
         paired = ratio_of_rounds(by_name[run], by_name[first])
@@ -102,11 +103,11 @@ def goals(results: Sequence[Result]) -> Iterator[str]:
         for ms in DELAYS:
             first, libraries = f"{imds}, first run, {ms} ms", f"{place}, import requests, yaml"
             if ms <= 1:
-                yield line(f"{first} / import requests, yaml", ratio(first, libraries), 1.4)
+                yield line(f"{first} / import requests, yaml", ratio(first, libraries, 2), 1.4)
             yield second(f"{imds}, second run, {ms} ms", first)
             first = f"{api}, first run, {ms} ms"
             if ms <= 1:
-                boto3 = ratio(first, f"{place}, import boto3")
+                boto3 = ratio(first, f"{place}, import boto3", 3)
                 yield line(f"{first} / import boto3", boto3, 1.5)
                 yield line(f"{first} / aws", ratio(first, "aws ec2 describe-tags, 0 ms"), 1)
             yield second(f"{api}, second run, {ms} ms", first)

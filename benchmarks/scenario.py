@@ -20,6 +20,7 @@ from ros_stand_in import root_folder
 DELAYS = (0, 1, 5)
 """Milliseconds to an answer of EC2."""
 
+ROUND = "a round of the stand-in's answers"
 ROS_MS = 45
 """Milliseconds to an answer of a real ``ros``."""
 
@@ -199,7 +200,19 @@ class World:
     def cases(self) -> list[Case]:
         """Return all cases; the name of one of the program is ``place, way, run, delay``."""
         cases = [case for place in self.places for case in self._of_place(place)]
-        return [*cases, *self._of_others()]
+        return [*cases, self._round(), *self._of_others()]
+
+    def _round(self) -> Case:
+        """Return what the stand-in for ``ros`` takes of each round, and not the program."""
+        disk = Disk(self.folder / "round")
+        keys = "rancher write_files runcmd hostname"
+        script = f'for key in {keys}; do "{disk.flags[-1]}" config get $key & done; wait'
+        environ = {"PATH": "/usr/bin:/bin"}
+        disk.first_boot()
+        subprocess.run(
+            ["/bin/sh", "-c", script], env=environ, check=True, stdout=subprocess.DEVNULL
+        )
+        return Case(ROUND, ["/bin/sh", "-c", script], environ)
 
     def _of_place(self, place: Place) -> Iterator[Case]:
         plain = {"PATH": "/usr/bin:/bin"}

@@ -13,7 +13,16 @@ import pytest
 from benchmarks.boot import goals
 from benchmarks.measure import Case, Result, Sample
 from benchmarks.places import Place
-from benchmarks.scenario import DELAYS, FLAGS, INSTANCE, Disk, Servers, World, os_config
+from benchmarks.scenario import (
+    DELAYS,
+    FLAGS,
+    INSTANCE,
+    ROUND,
+    Disk,
+    Servers,
+    World,
+    os_config,
+)
 from e2e import program
 from rancheros_ec2_metadata.hosts.rancheros.release import find_release
 
@@ -82,11 +91,16 @@ def test_the_machines_configuration_is_as_large_as_a_real_one_and_is_read() -> N
 def test_every_case_that_the_goals_name_is_measured(tmp_path: Path) -> None:
     addresses = {ms: f"http://127.0.0.1:{ms}" for ms in DELAYS}
     world = World(Servers(addresses, addresses, addresses), PLACES, Path("/bin"), tmp_path)
-    results = [_result(case, 2.0 if " run, " in case.name else 1.0) for case in world.cases()]
+    walls = {ROUND: 0.1}
+    results = [
+        _result(case, 2.0 if " run, " in case.name else walls.get(case.name, 1.0))
+        for case in world.cases()
+    ]
     assert len({result.case.name for result in results}) == len(results)
     lines = set(goals(results))
+    assert "| image, API tags, first run, 1 ms / import boto3 | 1.70 | 1.5 | **no** |" in lines
     assert (
-        "| image, IMDS tags, first run, 1 ms / import requests, yaml | 2.00 | 1.4 | **no** |"
+        "| image, IMDS tags, first run, 1 ms / import requests, yaml | 1.80 | 1.4 | **no** |"
         in lines
     )
     second = "| image, IMDS tags, second run, 5 ms / first run |"
