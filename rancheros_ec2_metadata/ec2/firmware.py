@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Verdict = Literal["yes", "no", "unclear"]
 
@@ -14,8 +13,7 @@ _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,32}")
 _XEN_UUID = re.compile(r"ec2|[0-9a-f]{4}2[0-9a-f]ec")
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(NamedTuple):
     """What is known about this machine before the first request.
 
     Args:

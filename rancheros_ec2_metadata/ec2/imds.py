@@ -8,9 +8,8 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import requests
 import urllib3
@@ -50,8 +49,7 @@ class Readable(Protocol):
         """Return up to ``amt`` bytes, none at the end."""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A whole answer. ``repr`` leaves the body out: it may be a token or a credential."""
 
     url: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from rancheros_ec2_metadata.errors import (
     Ec2Error,
@@ -72,8 +72,7 @@ def with_boto3(
     return TagsApi(identity, credentials, settings, domain, clock_ahead).ask
 
 
-@dataclass(frozen=True)
-class Reader:
+class Reader(NamedTuple):
     """Reads EC2 for one run.
 
     Args:
@@ -242,7 +241,7 @@ class _Reading:
             facts.role = facts.variables.get("AWS_IAM_ROLE", "")
         if facts.identity:
             partition = facts.variables.get("AWS_PARTITION", "")
-            facts.identity = replace(facts.identity, partition=partition)
+            facts.identity = facts.identity._replace(partition=partition)
         failures = [str(said) for said in self.answers.values() if isinstance(said, RequestError)]
         if failures:
             text = "metadata could not be read in part: " + "; ".join(failures)
@@ -327,7 +326,7 @@ class _Reading:
             raise RequestError("the region is not known: the EC2 API cannot be asked for the tags")
         if identity.partition is None:
             partition = (imds.get(instance.PARTITION_PATH, limit) or "").strip()
-            identity = replace(identity, partition=partition)
+            identity = identity._replace(partition=partition)
         role = facts.role
 
         def read() -> Credentials:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from rancheros_ec2_metadata.errors import Ec2Error
 
@@ -52,8 +51,7 @@ class RequestError(Ec2Error):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """Full jitter: a pause drawn evenly from a window that doubles with each failure.
 
     Args:
@@ -112,8 +110,7 @@ LATE_IMDS = RetryPolicy(first=0.5, longest=1)
 """The same, asked of the metadata service, where asking costs nobody anything."""
 
 
-@dataclass(frozen=True)
-class GracePeriods:
+class GracePeriods(NamedTuple):
     """Seconds that are given to what may be late; 0: the first answer counts.
 
     Args:

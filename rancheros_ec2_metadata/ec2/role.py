@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rancheros_ec2_metadata.errors import shown
 
@@ -27,14 +26,16 @@ _INSTEAD = (
 )
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(NamedTuple):
     """What the role may sign requests with. ``repr`` shows the role's name only."""
 
     role: str
-    access_key: str = field(repr=False)
-    secret_key: str = field(repr=False)
-    token: str = field(repr=False)
+    access_key: str
+    secret_key: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Credentials(role={self.role!r})"
 
 
 def read_credentials(imds: Imds, role: str | None, limit: Limit) -> Credentials:

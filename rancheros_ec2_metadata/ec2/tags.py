@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rancheros_ec2_metadata.errors import shown
 
@@ -25,8 +24,7 @@ _KEY = re.compile(r"[0-9a-zA-Z\-_+=,.@:]{1,255}")
 MOST_KEYS = 256
 
 
-@dataclass(frozen=True)
-class Tags:
+class Tags(NamedTuple):
     """What is known of an instance's tags.
 
     Args:

@@ -80,7 +80,7 @@ def after_requests(
     settings: Settings, state: State, machine: Machine, answer: Answer, carries: Carries
 ) -> tuple[Desired, State]:
     """Return what the machine shall have now, with what is known where EC2 did not say."""
-    now = replace(machine, instance_id=answer.instance_id or machine.instance_id)
+    now = machine._replace(instance_id=answer.instance_id or machine.instance_id)
     same = is_same_machine(state, now) is True
     same_start = same and answer.pending_time is not None
     same_start = same_start and answer.pending_time == state.pending_time
