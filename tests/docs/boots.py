@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import fake_ros
 from docs import definitions
 from machine import MachineDisk
 from rancheros_ec2_metadata.boot import boot
@@ -18,9 +17,9 @@ from rancheros_ec2_metadata.edges import Limits, edges
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.rancheros.disk import read_disk
-from rancheros_ec2_metadata.rancheros.layers import Layers, stack
 from rancheros_ec2_metadata.rancheros.store import Store
+from ros_stand_in.in_effect import dockerd_argv, in_effect
+from ros_stand_in.root_folder import executable
 
 RELEASE = "v1.5.8"
 
@@ -41,17 +40,18 @@ class Machine:
     log: str = ""
     status: int = 0
 
-    @property
-    def layers(self) -> Layers:
-        """What RancherOS reads now."""
-        return stack(read_disk(self.disk.root), fake_ros.release_named(RELEASE))
+    def in_effect(self) -> dict[str, Any]:
+        """Return the whole configuration that RancherOS reads now."""
+        return in_effect(self.disk.root, RELEASE)
+
+    def variables(self) -> dict[str, str]:
+        """Return rancher.environment."""
+        return dict(self.in_effect()["rancher"]["environment"])
 
     @property
     def services(self) -> dict[str, Any]:
         """The services in force."""
-        found = self.layers.get(("rancher", "services"))
-        assert isinstance(found, dict)
-        return dict(found)
+        return dict(self.in_effect()["rancher"]["services"])
 
     def boot(self) -> None:
         """Run the service with the command that is in force."""
@@ -62,7 +62,7 @@ class Machine:
         settings = definitions.settings(
             command,
             f"--root={self.disk.root}",
-            f"--ros={fake_ros.executable(self.disk.root, self.disk.root, RELEASE)}",
+            f"--ros={executable(self.disk.root, self.disk.root, RELEASE)}",
             *more,
             environ={"AWS_EC2_METADATA_SERVICE_ENDPOINT": self.imds.url},
         )
@@ -76,7 +76,7 @@ class Machine:
         """Return the labels that reach dockerd, through a real bash."""
         folder = self.disk.root / "empty"
         folder.mkdir(exist_ok=True)
-        argv = fake_ros.dockerd_argv(self.layers, folder) or []
+        argv = dockerd_argv(self.disk.root, RELEASE, folder) or []
         labels = (word.removeprefix("--label=") for word in argv if word.startswith("--label="))
         return dict(label.split("=", 1) for label in labels)
 
@@ -86,7 +86,7 @@ class Machine:
         RancherOS looks up names without a value in rancher.environment, and leaves out those that
         are not there.
         """
-        known = self.layers.environment()
+        known = self.variables()
         found = {}
         for item in self.services[service].get("environment", []):
             name, equals, value = str(item).partition("=")

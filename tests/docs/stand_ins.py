@@ -18,11 +18,10 @@ from typing import Any
 
 import yaml
 
-import fake_ros
 from docs import definitions
 from rancheros_ec2_metadata import __version__
-from rancheros_ec2_metadata.rancheros.disk import read_disk
-from rancheros_ec2_metadata.rancheros.layers import Layers, stack
+from ros_stand_in.in_effect import dockerd_argv, in_effect
+from ros_stand_in.root_folder import main, reserialised
 
 REPOSITORY = Path(__file__).parents[2]
 ROOT = Path(os.environ.get("MACHINE", ""))
@@ -34,22 +33,17 @@ ROS = "/usr/bin/ros"
 MOUNTED = {ROS, "/usr/share/ros", "/var/lib/rancher/conf", "/etc/docker"}
 
 
-def layers() -> Layers:
-    return stack(read_disk(ROOT), fake_ros.release_named(RELEASE))
-
-
 def here(path: str) -> Path:
     return ROOT / path.lstrip("/")
 
 
 def service(name: str) -> Mapping[str, Any] | None:
     """Return a service's definition: of the configuration, or of a file that was enabled."""
-    found = layers().get(("rancher", "services", name))
-    if isinstance(found, dict):
-        return found
-    included = layers().get(("rancher", "services_include"))
-    for file, enabled in (included if isinstance(included, dict) else {}).items():
-        if enabled is True and file.startswith("/"):
+    rancher = in_effect(ROOT, RELEASE)["rancher"]
+    if name in rancher["services"]:
+        return dict(rancher["services"][name])
+    for file, enabled in rancher["services_include"].items():
+        if enabled and file.startswith("/"):
             in_file = yaml.safe_load(here(file).read_text("utf-8"))
             if name in in_file:
                 return dict(in_file[name])
@@ -140,24 +134,18 @@ def run(arguments: Sequence[str]) -> int:
 
 def ros(arguments: Sequence[str]) -> int:
     match arguments:
-        case ["config", "set", key, value]:
-            tree: Any = value
-            for name in reversed(key.split(".")):
-                tree = {name: tree}
-            fake_ros.reserialised(ROOT, tree)
-            return 0
         case ["service", "enable" | "disable" as what, name]:
             assert not name.startswith("/") or name.startswith("/var/lib/rancher/conf/")
             tree = {"rancher": {"services_include": {name: what == "enable"}}}
-            fake_ros.reserialised(ROOT, tree)
+            reserialised(ROOT, tree)
             return 0
-    return fake_ros.main(str(ROOT), RELEASE, None, list(arguments))
+    return main(str(ROOT), RELEASE, list(arguments))
 
 
 def docker_starts() -> int:
     empty = BESIDE / "empty"
     empty.mkdir(exist_ok=True)
-    argv = fake_ros.dockerd_argv(layers(), empty) or []
+    argv = dockerd_argv(ROOT, RELEASE, empty) or []
     labels = [word.removeprefix("--label=") for word in argv if word.startswith("--label=")]
     (BESIDE / "labels").write_text(json.dumps(labels))
     return 0

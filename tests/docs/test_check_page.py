@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-import fake_ros
 from docs.definitions import NAME, SERVICE_FILE, cloud_configs
 from docs.pages import Page
+from machine import release_named
 from rancheros_ec2_metadata.check.file import File
 from rancheros_ec2_metadata.check.form import Form
 from rancheros_ec2_metadata.check.report import SCHEMA, Judged, lines
 from rancheros_ec2_metadata.check.table import RULES, judge
+from ros_stand_in import RELEASES
 
 PAGE = Page("docs/check.md")
 OFFERED = {
@@ -24,10 +25,10 @@ OFFERED = {
 }
 
 
-@pytest.mark.parametrize("release", fake_ros.RELEASES)
+@pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("source", OFFERED)
 def test_nothing_is_found_in_what_is_offered(source: str, release: str) -> None:
-    file = File.of(OFFERED[source].encode(), fake_ros.release_named(release))
+    file = File.of(OFFERED[source].encode(), release_named(release))
     found = judge(file)
     if "cron.schedule" in OFFERED[source] and release < "v1.1":
         found = [finding for finding in found if "no system-cron" not in finding.reason]
@@ -54,7 +55,7 @@ def fields(tree: dict[str, Any], above: str = "") -> Iterator[str]:
 
 
 def test_the_page_has_every_field_of_the_json() -> None:
-    file = File.of(b"a: b\n", fake_ros.release_named("v1.5.8"))
+    file = File.of(b"a: b\n", release_named("v1.5.8"))
     judged = Judged("a", file.form, ("b",), tuple(judge(file)))
     tree = json.loads("".join(lines([judged], "v1.5.8", "json")))
     table = PAGE.text.partition("\n| field |")[2]

@@ -187,8 +187,8 @@ def test_a_boot_in_classic_swarm_labels_docker_and_gives_the_agent_its_settings(
             "docker.environment": known["Environment"],
             "docker.role": known["Role"],
         }
-        extra_args = machine.layers.docker_arguments("extra_args")
-        assert extra_args[:2] == ("-H", "tcp://0.0.0.0:2375")
+        extra_args = machine.in_effect()["rancher"]["docker"]["extra_args"]
+        assert extra_args[:2] == ["-H", "tcp://0.0.0.0:2375"]
         assert machine.environment("swarm-agent") == AGENT_ENVIRONMENT
         assert machine.environment("web") == {
             "DB_HOST": known["DatabaseHost"],

@@ -84,7 +84,7 @@ def test_the_tags_of_the_readme_become_what_it_says(tmp_path: Path) -> None:
     tags = dict(row.split("=", 1) for row in said)
     with boots.machine(tmp_path, readme_config(), tags) as machine:
         machine.boot()
-        labels, variables = machine.docker_labels(), machine.layers.environment()
+        labels, variables = machine.docker_labels(), machine.variables()
     for tag, becomes in said.items():
         key, value = tag.split("=", 1)
         kind, name = re.findall(r"^the (label|variable) `([^`]+)`", becomes)[0]

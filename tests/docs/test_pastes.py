@@ -36,7 +36,7 @@ def test_a_boot_with_it_labels_docker(config: CloudConfig, tmp_path: Path) -> No
         machine.boot()
         assert machine.status == 0, machine.log
         assert machine.docker_labels() == LABELS
-        assert machine.layers.environment()["EC2_METADATA_STATUS"] == "complete"
+        assert machine.variables()["EC2_METADATA_STATUS"] == "complete"
 
 
 def test_with_tokens_required_the_tag_names_the_machine_and_the_user_data_can_be_baked(
@@ -49,7 +49,7 @@ def test_with_tokens_required_the_tag_names_the_machine_and_the_user_data_can_be
         machine.disk.path(f"{paths.CLOUD_CONFIG_D}/00-image.yml").write_text(config.text)
         machine.boot()
         assert machine.docker_labels() == LABELS
-        assert machine.layers.get(("hostname",)) == "web-1"
+        assert machine.in_effect()["hostname"] == "web-1"
 
 
 def test_the_archive_that_is_baked_has_the_name_that_the_service_asks_for() -> None:

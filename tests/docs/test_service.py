@@ -7,17 +7,16 @@ import re
 import pytest
 import yaml
 
-import fake_ros
-from candied_emitter import emitted
 from docs import definitions
 from docs.definitions import CloudConfig, Definition, cloud_configs
 from docs.pages import ROOT
 from rancheros_ec2_metadata import __version__
 from rancheros_ec2_metadata.options import OPTIONS
-from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.rancheros.disk import Disk
-from rancheros_ec2_metadata.rancheros.layers import stack
-from rancheros_ec2_metadata.rancheros.ros_yaml import parse
+from ros_stand_in import RELEASES
+from ros_stand_in.loading import Disk, load
+from ros_stand_in.os_config import os_config
+from ros_stand_in.yaml_reading import read_map
+from ros_stand_in.yaml_writing import write_document
 
 # Of ServiceConfigV1, in the libcompose that RancherOS is built with: other keys are lost.
 COMPOSE_V1_KEYS = {
@@ -121,7 +120,7 @@ def test_the_service_file_holds_one_service_and_nothing_that_rancheros_replaces(
     assert "$" not in text
     assert text.isascii()
     # RancherOS reads a service file, writes it anew and reads that.
-    assert parse(emitted(parse(text.encode())).encode()) == yaml.safe_load(text)
+    assert read_map(write_document(read_map(text))) == yaml.safe_load(text)
 
 
 @every_cloud_config
@@ -131,13 +130,11 @@ def test_no_service_waits_for_a_variable_to_be_put_into_it(config: CloudConfig) 
     assert texts == {}
 
 
-@pytest.mark.parametrize("release", fake_ros.RELEASES)
+@pytest.mark.parametrize("release", RELEASES)
 @every_cloud_config
 def test_every_release_reads_it_as_it_is_written(config: CloudConfig, release: str) -> None:
     assert config.text.isascii(), "what ros makes of other characters differs by release"
-    boot_yml = f"{paths.CLOUD_CONFIG_D}/boot.yml"
-    layers = stack(Disk({boot_yml: config.text.encode()}), fake_ros.release_named(release))
-    assert layers.problems == ()
-    assert layers.fatal is None
-    written = yaml.safe_load(config.text)
-    assert all(layers.get((key,)) == written[key] for key in written)
+    files = {"cloud-config.d/boot.yml": config.text.encode()}
+    loaded = load(Disk(files, os_config(release)), release)
+    assert (loaded.errors, loaded.unreadable) == ((), "")
+    assert read_map(config.text) == yaml.safe_load(config.text)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-import fake_ros
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.rancheros import disk as paths
 from real_parts.ec2_instance import Ec2Instance
 from real_parts.moto_ec2 import REGION, MotoEc2
 from real_parts.namespace import IMDS_IPV6, Namespace
+from ros_stand_in.root_folder import reserialised
 
 pytestmark = pytest.mark.real_parts
 
@@ -138,7 +138,7 @@ def test_labels_outlive_that_the_system_writes_cloud_config_yml_anew(
         # The list is in this file, so our items are too; and `ros` leaves every `$` bare in it.
         instance.disk.cloud_config("rancher: {docker: {extra_args: [--label=mine=kept]}}\n")
         assert instance.boot().status == 0
-        fake_ros.reserialised(instance.disk.root, {"rancher": {"ssh": {"keys": {"rsa": "a\nb"}}}})
+        reserialised(instance.disk.root, {"rancher": {"ssh": {"keys": {"rsa": "a\nb"}}}})
         before = instance.disk.snapshot()
         assert instance.boot().status == 0
         assert instance.disk.snapshot() == before

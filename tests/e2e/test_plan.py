@@ -14,13 +14,13 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped] # it has no stubs of its own
 import pytest
 
-import fake_ros
 from docs.pages import Page
 from e2e import program
 from e2e.answering_api import DENIED, AnsweringApi
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.rancheros import disk as paths
+from ros_stand_in.root_folder import executable
 
 PAGE = Page("docs/plan.md")
 (SCHEMA,) = (json.loads(block.text) for block in PAGE.blocks if block.language == "json")
@@ -213,7 +213,7 @@ def test_where_only_ros_tells_the_release_it_is_asked_as_in_a_run(
     tmp_path: Path, imds: FakeImds
 ) -> None:
     disk = MachineDisk(tmp_path / "machine", version=None)
-    ros = fake_ros.executable(tmp_path, disk.root, "v1.5.8")
+    ros = executable(tmp_path, disk.root, "v1.5.8")
     assert document(disk, "--ros", str(ros), status=10, imds=imds)["release"] == "v1.5.8"
     unknown = document(disk, "--ros", "none", status=5, imds=imds)
     assert unknown["release"] is None

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import fake_ros
 from e2e import program
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.rancheros import disk as paths
+from ros_stand_in.root_folder import executable, metadata
 
 SECRET = "-----BEGIN RSA PRIVATE KEY-----"
 
@@ -28,8 +28,8 @@ def test_a_ros_that_reads_what_was_planned_is_content(
 ) -> None:
     disk = MachineDisk(tmp_path / "disk", release)
     disk.user_data("rancher: {docker: {extra_args: ['--host=$private_ipv4', '--label=a=b c']}}\n")
-    addresses = {"$private_ipv4": "10.0.0.12"}
-    ros = fake_ros.executable(tmp_path, disk.root, release, addresses)
+    disk.write(paths.SAVED_METADATA, metadata({"$private_ipv4": "10.0.0.12"}))
+    ros = executable(tmp_path, disk.root, release)
     ran = program.run(disk, "--ros", str(ros), imds=imds)
     assert ran.status == 0
     assert ran.line("read back through ros: as planned")

@@ -16,9 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-import fake_ros
 from machine import MachineDisk
-from rancheros_ec2_metadata.rancheros.disk import read_disk
 from real_parts import image, ros_in_a_file, system_service
 from real_parts.dockerd import Dockerd
 from real_parts.moto_ec2 import MotoEc2
@@ -26,6 +24,8 @@ from real_parts.namespace import IMDS_IPV4, Namespace
 from real_parts.polling import until
 from real_parts.scaling_group import ScalingGroup
 from real_parts.transcript import Transcript
+from ros_stand_in.answers import answer
+from ros_stand_in.root_folder import read_disk
 
 README = image.ROOT / "README.md"
 SERVICE = image.ROOT / "service/ec2-metadata.yml"
@@ -81,7 +81,7 @@ class Machine:
     def configured(self, key: str, *, show: bool = False) -> Any:
         """Return what RancherOS reads at a key of its configuration."""
         ask = ["config", "get", key]
-        printed = fake_ros.ros(read_disk(self.disk.root), RELEASE, ask).stdout.rstrip()
+        printed = answer(read_disk(self.disk.root), RELEASE, ask).stdout.rstrip()
         if show:
             self.transcript.ran("ros", ask, printed)
         return yaml.load(printed, yaml.BaseLoader)

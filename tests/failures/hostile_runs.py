@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import fake_ros
 from e2e import program
 from failures import hostile, in_process, timed
 from failures.in_process import Booted, GivenEc2, found
@@ -16,6 +15,7 @@ from machine import MachineDisk
 from rancheros_ec2_metadata import options
 from rancheros_ec2_metadata.rancheros.layers import DOCKER, ENVIRONMENT
 from rancheros_ec2_metadata.settings import Settings
+from ros_stand_in.in_effect import dockerd_argv
 
 USER_DATA = """\
 #cloud-config
@@ -88,7 +88,7 @@ def argv(disk: MachineDisk, folder: Path) -> list[str]:
     """Return what dockerd is started with, by a real bash where the release has one."""
     working = folder / "working"
     working.mkdir(exist_ok=True)
-    found = fake_ros.dockerd_argv(timed.layers_of(disk), working)
+    found = dockerd_argv(disk.root, timed.release_of(disk), working)
     assert found is not None
     assert hostile.ran(folder) == []
     assert list(working.iterdir()) == []

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-import fake_ros
 from e2e import program
 from failures import timed
 from failures.timed import SLACK, Timed
@@ -21,6 +20,7 @@ from hostile_imds import SANE
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.rancheros import disk as paths
+from ros_stand_in.root_folder import executable
 
 DEADLINE = 5.0
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----"
@@ -204,7 +204,7 @@ def test_children_that_a_ros_leaves_with_its_output_are_not_waited_for_and_are_e
 ) -> None:
     real = tmp_path / "real"
     real.mkdir()
-    sane = fake_ros.executable(real, disk.root, "v1.5.8")
+    sane = executable(real, disk.root, "v1.5.8")
     ros = Script.of(tmp_path, f'sleep 600 & echo $! >>$here/child\n{sane} "$@"')
     ran = ros.run(disk, imds, deadline=30)
     assert ran.ran.status == 0

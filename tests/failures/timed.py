@@ -80,6 +80,11 @@ def run(
     return Timed(program.Ran.of(done), time.monotonic() - started, disk)
 
 
+def release_of(disk: MachineDisk) -> str:
+    """Return the name of the release on a disk."""
+    return releases.of(read_disk(disk.root)).text
+
+
 def layers_of(disk: MachineDisk) -> Layers:
     """Return what is in force on a disk, as ``ros`` would load it."""
     files = read_disk(disk.root)

@@ -1,4 +1,4 @@
-"""The fake ``ros`` as one executable file, to be mounted as /usr/bin/ros into a container.
+"""The stand-in for ``ros`` as one executable file, to be mounted as /usr/bin/ros into a container.
 
 The real one is one static file as well; this one needs the container's Python.
 """
@@ -11,15 +11,14 @@ from pathlib import Path
 
 import yaml
 
-import fake_ros
-import rancheros_ec2_metadata
+import ros_stand_in
 
 # Isolated and without site, as the image's own entry point; no folder can be written to there.
 _INTERPRETER = "/usr/local/bin/python3 -IS"
 _MAIN = """\
 import sys
-from fake_ros import main
-sys.exit(main("/", {release!r}, None, sys.argv[1:]))
+from ros_stand_in.root_folder import main
+sys.exit(main("/", {release!r}, sys.argv[1:]))
 """
 
 
@@ -30,10 +29,7 @@ def make(file: Path, release: str, folder: Path) -> None:
         file: to write. release: its name, as ``v1.5.8``. folder: a new one, for its parts.
     """
     folder.mkdir()
-    tests = Path(fake_ros.__file__).parent
-    for module in ("fake_ros.py", "candied_emitter.py"):
-        shutil.copy(tests / module, folder)
-    for package in (rancheros_ec2_metadata, yaml):
+    for package in (ros_stand_in, yaml):
         source = Path(str(package.__file__)).parent
         # Compiled modules are of this Python; an extension module does not load from an archive.
         left_out = shutil.ignore_patterns("__pycache__", "*.so")

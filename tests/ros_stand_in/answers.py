@@ -6,11 +6,11 @@ Source: rancher/os, cmd/control/config.go and config/config.go, at the tag of ea
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import loading
-from .config_structs import Series, cloud_config, decode
+from .config_structs import Series, cloud_config
 from .loading import CLOUD_CONFIG, CONF, PRIVATE, Disk, FatalError, Tree
 from .yaml_reading import CrashError, UnusableError, read_value
 from .yaml_scalars import Node, text_of
@@ -49,29 +49,30 @@ def answer(disk: Disk, release: str, arguments: Sequence[str], stdin: bytes = b"
         disk: what it reads. release: its name, as ``v1.5.8``.
         arguments: those after ``ros``. stdin: its standard input.
     """
+    question = list(arguments)
     try:
-        match list(arguments):
-            case ["--version" | "-v"]:
-                return Answer(stdout=_version(release))
-            case ["config", "get", key]:
-                return _get(disk, release, key)
-            case ["config", "set", _, value] if value.startswith("--"):
-                return Answer(stdout=_USAGE)
-            case ["config", "set", key, value]:
-                return _set(disk, release, key, value)
-            case ["config", "merge"]:
-                return _merge(disk, release, stdin)
-            case ["config", "export", *flags]:
-                return _export(disk, release, flags)
-            case ["config", "validate"]:
-                return _validate(release, stdin)
+        return _answered(disk, release, question, stdin)
     except FatalError as fatal:
         return _logged(release, fatal.lines, status=fatal.status)
     except CrashError as crash:
-        return Answer(2, "", f"panic: {crash}\n")
+        return _logged(release, (f"panic: {crash}",), status=2)
     except UnusableError as error:
-        return _logged(release, (f'level=fatal msg="{error}"',), status=1)
-    raise AssertionError(f"this ros does not know {arguments}")
+        return _logged(release, (f'level=fatal msg="{_escaped(str(error))}"',), status=1)
+
+
+def _answered(disk: Disk, release: str, question: list[str], stdin: bytes) -> Answer:
+    if question in (["--version"], ["-v"]):
+        return Answer(stdout=_version(release))
+    commands: dict[str, Callable[..., Answer]] = {
+        "get": _get,
+        "set": _set,
+        "merge": lambda disk, release: _merge(disk, release, stdin),
+        "export": _export,
+        "validate": lambda _, release: _validate(release, stdin),
+    }
+    if question[:1] != ["config"] or question[1] not in commands:
+        raise AssertionError(f"this ros does not know {question}")
+    return commands[question[1]](disk, release, *question[2:])
 
 
 def _version(release: str) -> str:
@@ -140,12 +141,14 @@ def _with_value(tree: Tree, key: str, value: Node) -> Tree:
 
 
 def _set(disk: Disk, release: str, key: str, text: str) -> Answer:
+    if text.startswith("--"):
+        return Answer(stdout=_USAGE)
     series = loading.series_of(release)
     value = read_value(text, hides_colons=series >= Series.V0_7_1)
     if series == Series.V0_4_5:
         return _save_old(disk, loading.load(disk, release).tree, _with_value({}, key, value))
     modified = _with_value(_existing(disk, series), key, value)
-    loading.check(modified, series)
+    loading.decoded(modified, series)
     return Answer(written=_written(modified))
 
 
@@ -228,7 +231,7 @@ def _cut(tree: Tree, path: list[str]) -> tuple[Tree, Tree]:
     return ({first: taken} if taken else {}), ({**rest, first: left} if left else rest)
 
 
-def _export(disk: Disk, release: str, flags: Sequence[str]) -> Answer:
+def _export(disk: Disk, release: str, *flags: str) -> Answer:
     series = loading.series_of(release)
     full = any(flag in ("-f", "--full") for flag in flags)
     private = any(flag in ("-p", "--private") for flag in flags)
@@ -260,7 +263,7 @@ def _validate(release: str, stdin: bytes) -> Answer:
     if series < Series.V0_9_2:
         message = "No help topic for 'validate'\n"
         return Answer(stdout=message) if series == Series.V0_4_5 else Answer(3, "", message)
-    tree = loading.read_checked(stdin, series)
-    items = decode(cloud_config(series), tree)["rancher"]["docker"]["extra_args"]
+    struct = loading.decoded(loading.read_checked(stdin, series), series)
+    items = struct["rancher"]["docker"]["extra_args"]
     found = "rancher.docker.extra_args: array items must be unique"
     return _logged(release, [found] if len(set(items)) < len(items) else [])

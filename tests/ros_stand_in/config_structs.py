@@ -188,14 +188,11 @@ def _state(n: Series) -> dict[str, Kind]:
 def _service(n: Series) -> dict[str, Kind]:
     return _struct(
         n,
-        "build container_name cpuset dockerfile domainname hostname image log_driver name net pid uts"
-        " ipc restart user volume_driver working_dir",
+        "build container_name cpuset dockerfile domainname hostname image log_driver name net",
+        "pid uts ipc restart user volume_driver working_dir",
         (_V061, "cgroup_parent mac_address", "text"),
-        (
-            "cap_add cap_drop devices ports security_opt volumes volumes_from expose"
-            " external_links extra_hosts",
-            TEXTS,
-        ),
+        ("cap_add cap_drop devices ports security_opt volumes volumes_from", TEXTS),
+        ("expose external_links extra_hosts", TEXTS),
         ("cpu_shares mem_limit memswap_limit", "number"),
         (_V061, "cpu_quota", "number"),
         ("command entrypoint", "command"),
@@ -211,7 +208,7 @@ def _service(n: Series) -> dict[str, Kind]:
 
 def _struct(n: Series, *rows: Any) -> dict[str, Kind]:
     """Return fields by name. A row: [since], names, kind, [until]; names alone are texts."""
-    fields = {}
+    fields: dict[str, Kind] = {}
     for row in rows:
         since, names, kind, until = 0, row, "text", _LAST
         if isinstance(row, tuple):
@@ -247,7 +244,7 @@ def decode(kind: Kind, node: Node, into: Node = None) -> Node:
     if isinstance(kind, dict):
         return _decode_struct(kind, node, into)
     if isinstance(kind, tuple):
-        return _decode_many(*kind, node, into)
+        return _decode_many(kind, node, into)
     if kind in _UNMARSHALERS:
         return _UNMARSHALERS[kind](None if node in NULLS else node)
     if isinstance(node, list):
@@ -257,8 +254,10 @@ def decode(kind: Kind, node: Node, into: Node = None) -> Node:
     text = text_of(node)
     if kind == "text":
         return text
-    if node is None or node in NULLS:
-        return zero(kind)
+    return zero(kind) if node is None or node in NULLS else _decode_scalar(kind, text)
+
+
+def _decode_scalar(kind: str, text: str) -> Scalar:
     if kind == "number":
         value = integer(text)
         if value is None:
@@ -291,9 +290,10 @@ def _field(fields: dict[str, Kind], key: str) -> str | None:
     return next((name for name in fields if name.lower() == key.lower()), None)
 
 
-def _decode_many(many: str, kind: Kind, node: Node, into: Node) -> Node:
+def _decode_many(whole: tuple[str, Kind], node: Node, into: Node) -> Node:
+    many, kind = whole
     if node is None or node in NULLS:
-        return zero((many, kind))
+        return zero(whole)
     if many == "pointer":
         return decode(kind, node)
     if many == "map":

@@ -34,7 +34,7 @@ def in_effect(where: Disk | Path, release: str) -> dict[str, Node]:
 
 
 def docker_arguments(where: Disk | Path, release: str, key: str = "extra_args") -> list[str]:
-    """Return the list in effect at rancher.docker.``key``; empty where the release has no such key."""
+    """Return the list in effect at rancher.docker.``key``; empty if the release has no such key."""
     items: list[str] = in_effect(where, release)["rancher"]["docker"].get(key, [])
     return list(items)
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 from .config_structs import Kind, Series, cloud_config, decode, zero
 from .yaml_reading import CrashError, UnusableError, read_map, read_value
 from .yaml_scalars import Node, Scalar, survives, text_of, texts_in
 from .yaml_writing import Flow
 
-Tree = dict[Scalar, Node]
+Tree: TypeAlias = dict[Any, Node]
 
 CONF = "/var/lib/rancher/conf"
 OS_CONFIG = "/usr/share/ros/os-config.yml"
@@ -24,7 +26,14 @@ PRIVATE = "cloud-config.d/private.yml"  # before v0.5
 
 _OLD = Series.V0_4_5
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
-_HEXADECIMAL = "yaml: [while parsing a quoted scalar] did not find expected hexdecimal number at line 1, column 1"
+_HEXADECIMAL = (
+    "yaml: [while parsing a quoted scalar] did not find expected hexdecimal number"
+    " at line 1, column 1"
+)
+_METADATA: dict[str, Kind] = {"hostname": "text", "sshpublickeys": ("map", "text")}
+_METADATA |= dict.fromkeys(
+    ("publicipv4", "privateipv4", "publicipv6", "privateipv6"), ("list", "number")
+)
 _ADDRESSES = ("$public_ipv4", "$private_ipv4", "$public_ipv6", "$private_ipv6")
 
 
@@ -62,18 +71,12 @@ class Disk:
         """Return what conf/metadata says, by field in lower case, as far as it can be read."""
         fields: dict[str, Node] = {}
         try:
-            tree = read_map(self.files.get("metadata") or b"")
+            for key, node in read_map(self.files.get("metadata") or b"").items():
+                name = text_of(key).lower()
+                if name in _METADATA:
+                    fields[name] = None if node is None else decode(_METADATA[name], node)
         except UnusableError:
-            return {}
-        for key, node in tree.items():
-            name = text_of(key).lower()
-            known = {"hostname": "text", "sshpublickeys": ("map", "text")}
-            if name in ("publicipv4", "privateipv4", "publicipv6", "privateipv6"):
-                if not isinstance(node, list | None):
-                    break
-                fields[name] = node
-            elif name in known:
-                fields[name] = decode(known[name], node)
+            pass  # the rest is not read
         return fields
 
 
@@ -82,13 +85,12 @@ class Loaded:
     """What ``ros`` has loaded.
 
     Args:
-        tree: the whole struct. raw: what the files and command lines amount to (from v0.5 on).
+        tree: the whole struct.
         errors: what it logs of single files.
         unreadable: why every ``config get`` fails nevertheless, empty if it does not.
     """
 
     tree: dict[str, Node]
-    raw: Tree
     errors: tuple[str, ...] = ()
     unreadable: str = ""
 
@@ -155,7 +157,7 @@ def load_raw(disk: Disk, series: Series, *, full: bool = True) -> tuple[Tree, tu
         tree = merge(tree, read_command_line(extra, series))
     tree = _with_debug_flags(tree, series)
     keys = tree.get("ssh_authorized_keys")
-    more = [key for _, key in sorted(addresses.get("sshpublickeys", {}).items())]
+    more = [key for _, key in sorted((addresses.get("sshpublickeys") or {}).items())]
     tree["ssh_authorized_keys"] = [*(keys if isinstance(keys, list) else []), *more]
     if addresses.get("hostname") and tree.get("hostname", "") == "":
         tree["hostname"] = addresses["hostname"]
@@ -179,25 +181,27 @@ def merge_files(
     return tree, tuple(errors)
 
 
+@lru_cache(maxsize=64)
 def read_checked(content: bytes, series: Series) -> Tree:
-    """Return a file that ``ros`` can load.
+    """Return a file that ``ros`` can load; not to be changed.
 
     Raises:
         UnusableError: it cannot.
     """
     tree = read_map(content)
-    check(tree, series)
+    decoded(tree, series)
     return tree
 
 
-def check(tree: Tree, series: Series) -> None:
-    """Raise UnusableError if ``tree`` cannot be written, read and decoded."""
+def decoded(tree: Tree, series: Series) -> dict[str, Node]:
+    """Return ``tree`` written, read and decoded; raises UnusableError if it cannot be."""
     for text in texts_in(tree):
         if not survives(text, 1):
             binary = re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]", text)
             reason = "reflect: call of reflect.Value.IsNil on string Value"
             raise UnusableError(reason if binary else _HEXADECIMAL)
-    decode(cloud_config(series), tree)
+    struct: dict[str, Node] = decode(cloud_config(series), tree)
+    return struct
 
 
 def merge(under: Tree, over: Tree) -> Tree:
@@ -212,8 +216,10 @@ def _merged(under: Tree, over: Tree, known: dict[tuple[int, int], Tree]) -> Tree
         result = known[pair] = dict(under)
         for key, node in over.items():
             inner = under.get(key)
-            both = isinstance(inner, dict) and isinstance(node, dict)
-            result[key] = _merged(inner, node, known) if both else node
+            if isinstance(inner, dict) and isinstance(node, dict):
+                result[key] = _merged(inner, node, known)
+            else:
+                result[key] = node
     return known[pair]
 
 
@@ -276,7 +282,7 @@ def _substituted(content: bytes, addresses: Mapping[str, Node]) -> bytes:
 
 def _address(octets: list[Node]) -> str:
     """Return Go's text of a net.IP, which is a list of its bytes."""
-    raw = bytes(octet for octet in octets if isinstance(octet, int) and 0 <= octet < 256)
+    raw = bytes(octet & 255 for octet in octets)
     if not raw:
         return "<nil>"
     if len(raw) == 16 and raw[:12] == b"\0" * 10 + b"\xff\xff":
@@ -292,38 +298,35 @@ def _address(octets: list[Node]) -> str:
 
 def _with_debug_flags(tree: Tree, series: Series) -> Tree:
     """Return ``tree`` with the flags that ``rancher.debug: true`` sets besides."""
+    raw = tree.get("rancher")
+    if not isinstance(raw, dict) or not raw.get("debug"):
+        return dict(tree)
     try:
-        rancher = decode(cloud_config(series), tree)["rancher"]
+        rancher = decoded(tree, series)["rancher"]
     except UnusableError:
         return dict(tree)
-    flags: Tree = {}
+    if not rancher["debug"]:
+        return dict(tree)
+    flags: Tree = {"log": True}
     for kind in ("docker", "system_docker", "bootstrap_docker"):
         arguments = rancher[kind].get("args")
-        if arguments is None:
-            flags[kind] = {"debug": True}
-        else:
-            flags[kind] = {"args": [*arguments, *(["-D"] if "-D" not in arguments else [])]}
-    raw = tree.get("rancher")
-    if not rancher["debug"] or not isinstance(raw, dict):
-        return dict(tree)
-    hidden = [key for key in flags if key in raw and not isinstance(raw[key], dict)]
-    wanted = {key: value for key, value in flags.items() if key not in hidden}
-    return merge(tree, {"rancher": {**wanted, "log": True}})
+        if isinstance(raw.get(kind, {}), dict):
+            more = {"debug": True} if arguments is None else {"args": [*arguments, "-D"]}
+            flags[kind] = {} if "-D" in (arguments or ()) else more
+    return merge(tree, {"rancher": flags})
 
 
 def _load(disk: Disk, series: Series) -> Loaded:
     raw, errors = load_raw(disk, series)
-    struct = cloud_config(series)
     try:
-        check(raw, series)
-        return Loaded(decode(struct, raw), raw, errors)
+        return Loaded(decoded(raw, series), errors)
     except UnusableError as error:
         if series >= Series.V1_0_4:
             raise FatalError(
                 255, *errors, f"EXITING: Failed to parse configuration: {error}"
             ) from None
         failed = f"Failed to parse configuration: {error}"
-        return Loaded(zero(struct), raw, (*errors, failed))
+        return Loaded(zero(cloud_config(series)), (*errors, failed))
 
 
 # Before v0.5 the system's files are one struct, which each layer is merged into in turn.
@@ -344,7 +347,7 @@ def _load_old(disk: Disk) -> Loaded:
         for kind in ("docker", "system_docker"):
             arguments = tree["rancher"][kind]["args"]
             tree["rancher"][kind]["args"] = Flow(item for item in arguments if item != "-D")
-    return Loaded(with_metadata(tree, disk), {})
+    return Loaded(with_metadata(tree, disk))
 
 
 def with_command_line(tree: dict[str, Node], disk: Disk) -> dict[str, Node]:
@@ -358,9 +361,9 @@ def with_command_line(tree: dict[str, Node], disk: Disk) -> dict[str, Node]:
 def with_metadata(tree: dict[str, Node], disk: Disk) -> dict[str, Node]:
     """Return a struct with the host name and the SSH keys of conf/metadata."""
     metadata = disk.metadata()
-    more = [key for _, key in sorted(metadata.get("sshpublickeys", {}).items())]
+    more = [key for _, key in sorted((metadata.get("sshpublickeys") or {}).items())]
     keys = [*tree["ssh_authorized_keys"], *more]
-    hostname = tree["hostname"] or metadata.get("hostname", "")
+    hostname = tree["hostname"] or metadata.get("hostname") or ""
     return {**tree, "ssh_authorized_keys": keys, "hostname": hostname}
 
 
@@ -378,17 +381,13 @@ def union_old(disk: Disk, files: Iterable[tuple[str, bytes | None]]) -> Tree:
 def read_old(disk: Disk, files: Iterable[tuple[str, bytes | None]]) -> dict[str, Node]:
     """Return the struct that files amount to."""
     tree = union_old(disk, files)
-    check(tree, _OLD)
-    decoded: dict[str, Node] = decode(cloud_config(_OLD), tree)
-    return decoded
+    return decoded(tree, _OLD)
 
 
 def merge_old(struct: dict[str, Node], values: Tree) -> dict[str, Node]:
     """Return a struct with a layer merged into it."""
-    tree = merge(without_empty(cloud_config(_OLD), struct, top=True), _stringified(values, ""))
-    check(tree, _OLD)
-    decoded: dict[str, Node] = decode(cloud_config(_OLD), tree)
-    return decoded
+    tree = merge(without_empty(cloud_config(_OLD), struct, top=True), _stringified(values, "", {}))
+    return decoded(tree, _OLD)
 
 
 def without_empty(kind: Kind, node: Node, *, top: bool = False) -> Node:
@@ -424,19 +423,20 @@ _STRINGIFIED = [
 ]
 
 
-def _stringified(node: Node, name: Scalar) -> Node:
+def _stringified(node: Node, name: Scalar, known: dict[tuple[int, Scalar], Node]) -> Node:
     """Return ``node`` with texts for what is directly below some names, a null among it."""
-    if isinstance(node, list | dict):
+    if not isinstance(node, list | dict):
+        return node
+    if (id(node), name) not in known:
         items = node.items() if isinstance(node, dict) else enumerate(node)
-        below = {key: _stringified(inner, key) for key, inner in items}
+        below = {key: _stringified(inner, key, known) for key, inner in items}
         if name in _STRINGIFIED:
-            below = {
-                key: inner if isinstance(inner, str | list | dict) else _printed(inner)
-                for key, inner in below.items()
-            }
-        return below if isinstance(node, dict) else list(below.values())
-    return node
+            below = {key: _printed(inner) for key, inner in below.items()}
+        known[id(node), name] = below if isinstance(node, dict) else list(below.values())
+    return known[id(node), name]
 
 
-def _printed(scalar: Scalar) -> str:
-    return "<nil>" if scalar is None else text_of(scalar)
+def _printed(node: Node) -> Node:
+    if isinstance(node, str | list | dict):
+        return node
+    return "<nil>" if node is None else text_of(node)

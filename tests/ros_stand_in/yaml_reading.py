@@ -7,16 +7,15 @@ them.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
 from .yaml_scalars import Node, Scalar, plain, text_of
 
 _BINARY = ("!binary", "tag:yaml.org,2002:binary")
-_DEEPEST = 500  # nested lists and maps
+_DEEPEST = 100  # nested lists and maps
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
@@ -160,21 +159,15 @@ def read_map(raw: bytes | str) -> dict[Scalar, Node]:
     raise UnusableError(f"Unknown resolution for '{text_of(document)}' using {kind}")
 
 
-class Hidden(NamedTuple):
-    """A character that a value of the command line may hold, and what stands for it meanwhile."""
-
-    character: str
-    stand_in: str
-
-
-_HIDDEN = (Hidden("\n", "9XsJcx6dR5EERYCC"),)
-_HIDDEN_LATER = (*_HIDDEN, Hidden(":", "V0Rc21pIVknMm2rr"), Hidden("?", "FoPL6JLMAaJqKMJT"))
+# Characters of a value of the command line, and what stands for them while it is parsed.
+_HIDDEN = {"\n": "9XsJcx6dR5EERYCC"}
+_HIDDEN_LATER = {**_HIDDEN, ":": "V0Rc21pIVknMm2rr", "?": "FoPL6JLMAaJqKMJT"}
 
 
 def read_value(text: str, *, hides_colons: bool) -> Node:
     """Return a value of ``config set`` or of the command line: YAML, else the text itself."""
     hidden = _HIDDEN_LATER if hides_colons else _HIDDEN
-    for character, stand_in in hidden:
+    for character, stand_in in hidden.items():
         text = text.replace(character, stand_in)
     try:
         value = read_document(text)
@@ -183,10 +176,10 @@ def read_value(text: str, *, hides_colons: bool) -> Node:
     return _shown(value, hidden)
 
 
-def _shown(node: Node, hidden: tuple[Hidden, ...]) -> Node:
+def _shown(node: Node, hidden: dict[str, str]) -> Node:
     match node:
         case str():
-            for character, stand_in in hidden:
+            for character, stand_in in hidden.items():
                 node = node.replace(stand_in, character)
             return node
         case list():
@@ -199,7 +192,7 @@ def _shown(node: Node, hidden: tuple[Hidden, ...]) -> Node:
 def _decoded(text: str) -> str:
     try:
         data = base64.b64decode(re.sub(r"[\r\n]", "", text), validate=True)
-    except binascii.Error:
+    except ValueError:
         return text
     return data.decode("utf-8", "replace")
 

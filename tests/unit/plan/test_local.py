@@ -7,7 +7,6 @@ from hypothesis import given as any_of
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from candied_emitter import emitted
 from machine import os_config
 from rancheros_ec2_metadata.errors import ExitStatus, worst
 from rancheros_ec2_metadata.plan import local
@@ -23,6 +22,7 @@ from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import stack
 from rancheros_ec2_metadata.rancheros.ros_yaml import parse
 from rancheros_ec2_metadata.rancheros.state import State
+from ros_stand_in.yaml_writing import write_document
 
 OVERRIDE = Local(override=True)
 LEGACY = Local(legacy=True, label_prefixes=("docker.",))
@@ -100,7 +100,7 @@ def test_after_ros_has_written_the_file_anew_they_come_back_by_value(
     tree = stack(during, releases.of(during)).only(paths.CLOUD_CONFIG).merged
     anew = json.dumps({**tree, "added": "by the system"}).encode()
     if as_ros:
-        anew = emitted(parse(anew)).encode()
+        anew = write_document(parse(anew)).encode()
     after, _ = run(during.with_files({paths.CLOUD_CONFIG: anew}), {}, local.NOTHING)
     assert environment(after) == environment(before)
     assert paths.STATE not in after.files

@@ -10,7 +10,6 @@ from hypothesis import given as any_of
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from candied_emitter import emitted
 from machine import os_config
 from rancheros_ec2_metadata.errors import ExitStatus, worst
 from rancheros_ec2_metadata.plan import local
@@ -25,6 +24,7 @@ from rancheros_ec2_metadata.rancheros.disk import Disk
 from rancheros_ec2_metadata.rancheros.layers import stack
 from rancheros_ec2_metadata.rancheros.state import State
 from rancheros_ec2_metadata.settings import Settings
+from ros_stand_in.yaml_writing import write_document
 
 BOOT = f"{paths.CLOUD_CONFIG_D}/boot.yml"
 LABELS = {"docker.role": "web"}
@@ -308,7 +308,7 @@ def test_a_file_that_ros_has_written_anew_takes_other_labels_and_gives_all_back(
     before = disk(cloud_config=text)
     during, _ = run(before, LABELS)
     tree = stack(during, releases.of(during)).only(paths.CLOUD_CONFIG).merged
-    anew = emitted({**tree, "added": "by the system"}).encode()
+    anew = write_document({**tree, "added": "by the system"}).encode()
     other, _ = run(during.with_files({paths.CLOUD_CONFIG: anew}), then)
     assert sorted(arguments(other)) == sorted(arguments(run(before, then)[0]))
     assert run(other, then)[1].changes == ()

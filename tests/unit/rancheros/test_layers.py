@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fake_ros import release_named
+from machine import release_named
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros import layers as names
 from rancheros_ec2_metadata.rancheros.disk import Disk
