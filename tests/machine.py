@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from ros_stand_in import os_config as stand_in
+from ros_stand_in import root_folder
+from ros_stand_in.loading import Disk
 
 
 class MachineDisk:
-    """A machine's files below a folder, with the mounts and the link that the service has."""
+    """A machine's files below a folder, with the mounts and the link that the service has.
 
-    def __init__(self, root: Path, version: str | None = "v1.5.8") -> None:
+    Args:
+        root: the folder.
+        version: what os-config.yml says; None where it is not mounted.
+        in_container: False for the machine's own files, without mounts and link.
+    """
+
+    def __init__(
+        self, root: Path, version: str | None = "v1.5.8", *, in_container: bool = True
+    ) -> None:
         self.root = root
-        (root / f"host{paths.CLOUD_CONFIG_D}").mkdir(parents=True)
-        (root / "dev/shm").mkdir(parents=True)
-        link = root / paths.CONF.lstrip("/")
-        link.parent.mkdir(parents=True)
-        link.symlink_to(f"../../..{paths.COPY}")
+        self.release = version or "v1.5.8"
+        mounted = "host" if in_container else ""
+        for folder in (paths.CLOUD_CONFIG_D, paths.DOCKER_FOLDER):
+            (root / f"{mounted}{folder}".lstrip("/")).mkdir(parents=True)
+        if in_container:
+            (root / "dev/shm").mkdir(parents=True)
+            link = root / paths.CONF.lstrip("/")
+            link.parent.mkdir(parents=True)
+            link.symlink_to(f"../../..{paths.COPY}")
         if version is not None:
             self.write(paths.OS_CONFIG, stand_in.os_config(version))
         self.write(paths.COMMAND_LINE, "console=ttyS0\n")
+
+    def read(self) -> Disk:
+        """Return what ``ros`` reads on the machine itself, outside of the container."""
+        seen, machine = root_folder.read_disk(self.root), self.root / "host"
+        return replace(seen, files=root_folder.read_disk(machine).files) if machine.is_dir() else seen
+
+    def ros(self) -> Path:
+        """Return a stand-in for ``ros``, as a program, that reads what it finds below the root."""
+        folder = self.root.with_name(f"{self.root.name}-programs")
+        folder.mkdir(exist_ok=True)
+        return root_folder.executable(folder, self.root, self.release)
 
     def path(self, path: str) -> Path:
         return paths.locate(self.root, path)

@@ -71,5 +71,6 @@ def test_a_dockerd_that_has_to_pull_it_runs_it_with_the_rights_that_the_service_
         assert dockerd.docker("images", "--quiet") == ""
         # `docker run` pulls what is not there, as system-docker does for a service.
         with Machine.started(dockerd, pushed.name, moto_ec2, TAGS, tmp_path) as machine:
-            dockerd.docker("run", *machine.options, pushed.name)
+            done = machine.run(machine.service)
+            assert done.returncode == 0, done.stderr
             assert machine.docker_labels() == TAGS

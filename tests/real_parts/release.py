@@ -139,7 +139,7 @@ def run(dockerd: Dockerd, moto: MotoEc2, image: str, platform: str) -> list[str]
         Machine.started(dockerd, image, moto, TAGS, Path(folder)) as machine,
     ):
         began = time.monotonic()
-        dockerd.docker("run", *machine.options, image)
+        dockerd.docker(*machine.run_arguments(machine.service))
         seconds = time.monotonic() - began
         labels = machine.docker_labels()
     for line in (" ".join(version), *told, ", ".join(compiled), f"{labels} in {seconds:.1f} s"):
