@@ -277,7 +277,8 @@ def _arguments(one: ArgumentList, plan: Plan) -> Iterator[str]:
 
 def _argument_items(one: ArgumentList, plan: Plan) -> Iterator[tuple[Action, str, Source | None]]:
     """Yield each item, against the list without us; cloud-config.yml's values are not shown."""
-    secret = one.written_to == "cloud-config.yml"
+    # A list that stays as it is may be cloud-config.yml's too.
+    secret = one.written_to in ("cloud-config.yml", None)
     for item in one.after:
         if item in one.ours:
             yield "add", item, plan.desired.sources.labels.get(one.ours[item])
