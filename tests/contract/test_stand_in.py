@@ -177,7 +177,7 @@ def test_a_text_that_ros_does_not_take(text: str) -> None:
     "tree",
     [
         {"a": " lead", "b": "x: y", 1: None, "1": [[], {}, [["a"], {"b": "c"}]]},
-        {"long": "word " * 40 + "end", "double": "tab\t" + "word " * 40, "2001-01-01": 1.5},
+        {"long": "word " * 120 + "end", "double": "tab\t" + "word " * 120, "2001-01-01": 1.5},
         {"lines": "a\n  b\n\n", "space": " \na", "blank": "a \nb", True: "yes", "q": "it's: so"},
     ],
 )
@@ -212,6 +212,8 @@ def test_merging_keeps_what_is_there(release: str, tmp_path: Path) -> None:
         ("{labels: [a=b, c]}", "labels", {"a": "b", "c": ""}),
         ("{labels: a}", "labels", None),
         ("{labels: {1: b}}", "labels", None),
+        ("{labels: {a: 2001-01-01}}", "labels", None),
+        ("{image: 2001-1-1}", "image", "2001-01-01T00:00:00Z"),
         ("{links: {a: b}}", "links", ["a:b"]),
         (
             "{ulimits: {a: 1, b: {soft: 1, hard: 2}}}",

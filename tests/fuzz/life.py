@@ -94,6 +94,15 @@ class Started:
     shell: bool
 
 
+@dataclass(frozen=True)
+class Before:
+    """The machine before a run: Docker's arguments, all that ``ros`` reads, our variables."""
+
+    items: tuple[str, ...]
+    tree: dict[str, Any] | None
+    variables: set[str]
+
+
 class Life:
     """One machine, and the program on it; all chance is made of its name.
 
@@ -334,18 +343,18 @@ class Life:
 
     def run(self) -> None:
         """Run once, check what must hold whatever happened, and again if nothing did."""
-        before, then = self.items(self.now()), rest_of(self.now(), self.release, ())
+        before = Before(self.items(self.now()), read(self.now(), self.release), self._variables())
         findings, files, ros = self.findings(), self._some_files(), self._some_ros()
         try:
             booted = self._boot(findings, files, ros)
         except CutOffError:
-            self._check(None, before, then)
+            self._check(None, before)
             return
         assert booted.status != ExitStatus.BUG
         if isinstance(files, Faulty) and files.failed:
-            self._check(None, before, then)
+            self._check(None, before)
             return
-        self._check(booted, before, then)
+        self._check(booted, before)
         if isinstance(files, Faulty) or self.ros_fails:
             return  # what somebody else wrote meanwhile may be easier to edit than what was there
         there = self.disk.snapshot()
@@ -398,16 +407,19 @@ class Life:
 
     # What must hold.
 
-    def _check(self, booted: Booted | None, before: tuple[str, ...], then: Any) -> None:
+    def _check(self, booted: Booted | None, before: Before) -> None:
         """Check a run; ``booted`` is None where it was disturbed."""
         users, now = self.without_us(), self.now()
         self._check_files()
         self._check_secrets()
-        variables, config = self._ours()
-        theirs, there = (rest_of(disk, self.release, variables, config) for disk in (users, now))
+        variables = self._variables()
+        if booted is None:
+            variables |= before.variables
+        theirs, there = (rest_of(read(x, self.release), variables) for x in (users, now))
         planned = None
         if booted is None:
-            assert there in (theirs, rest_of_tree(then, variables, config)) or then is None
+            half = "args" in self.keys and not now.oem  # of the exception below
+            assert there in (theirs, rest_of(before.tree, variables)) or before.tree is None or half
         elif read(users, self.release) is None:
             assert not booted.plan or not booted.plan.after.labels
         elif not self.ros_fails:
@@ -421,18 +433,16 @@ class Life:
             Started(
                 f"{self.name}, run {self.runs}",
                 self.items(users) or restored_args(self.keys, users, now, self.release),
-                before,
+                before.items,
                 self.items(now),
                 planned,
                 self.release != "v0.4.5",
             )
         )
 
-    def _ours(self) -> tuple[Collection[str], Collection[str]]:
-        """Return the names of our variables, and our config paths, as the files have them."""
-        tree = self.disk.drop_in()
-        variables = tree.get("rancher", {}).get("environment", {}).keys()
-        return set(variables), CONFIG
+    def _variables(self) -> set[str]:
+        """Return the names of our variables, as our drop-in has them."""
+        return set(self.disk.variables())
 
     def _check_files(self) -> None:
         state = self.disk.path(paths.STATE)
@@ -530,17 +540,11 @@ def read(disk: Disk, release: str) -> dict[str, Any] | None:
         return None
 
 
-def rest_of(
-    disk: Disk, release: str, variables: Collection[str], config: Collection[str] = ()
-) -> Any:
+def rest_of(tree: Any, variables: Collection[str]) -> Any:
     """Return all that ``ros`` reads but the argument lists and what is ours by name."""
-    return rest_of_tree(read(disk, release), variables, config)
-
-
-def rest_of_tree(tree: Any, variables: Collection[str], config: Collection[str] = ()) -> Any:
     ours = {("rancher", "docker", key) for key in ("args", "extra_args")}
     ours |= {("rancher", "environment", name) for name in variables}
-    ours |= {config_paths.keys(path) for path in config}
+    ours |= {config_paths.keys(path) for path in CONFIG}
     above = {path[:depth] for path in ours for depth in range(1, len(path))}
 
     def pruned(node: Any, path: tuple[str, ...]) -> Any:

@@ -75,6 +75,11 @@ def _answered(disk: Disk, release: str, question: list[str], stdin: bytes) -> An
     return commands[question[1]](disk, release, *question[2:])
 
 
+def _document(node: Node, series: Series) -> str:
+    # candiedyaml's own default changed.
+    return write_document(node, width=80 if series < Series.V1_5_8 else 512)
+
+
 def _version(release: str) -> str:
     series = loading.series_of(release)
     if series < Series.V1_5_8:
@@ -97,7 +102,14 @@ def _logged(release: str, lines: Sequence[str], stdout: str = "", status: int = 
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    escapes: dict[str, str | int | None] = {
+        "\\": "\\\\",
+        '"': '\\"',
+        "\n": "\\n",
+        "\t": "\\t",
+        "\r": "\\r",
+    }
+    return text.translate(str.maketrans(escapes))
 
 
 def _get(disk: Disk, release: str, key: str) -> Answer:
@@ -113,7 +125,7 @@ def _get(disk: Disk, release: str, key: str) -> Answer:
         return _logged(release, (*loaded.errors, fatal), status=1)
     value = lookup(loaded.tree, key)
     if isinstance(value, list | dict):
-        text = write_document(value)
+        text = _document(value, loading.series_of(release))
     else:
         text = "<nil>" if value is None else text_of(value)
     return _logged(release, loaded.errors, f"{text}\n")
@@ -149,7 +161,7 @@ def _set(disk: Disk, release: str, key: str, text: str) -> Answer:
         return _save_old(disk, loading.load(disk, release).tree, _with_value({}, key, value))
     modified = _with_value(_existing(disk, series), key, value)
     loading.decoded(modified, series)
-    return Answer(written=_written(modified))
+    return Answer(written=_written(series, modified))
 
 
 def _merge(disk: Disk, release: str, stdin: bytes) -> Answer:
@@ -158,7 +170,7 @@ def _merge(disk: Disk, release: str, stdin: bytes) -> Answer:
         values = loading.union_old(disk, [("", stdin)])
         return _save_old(disk, loading.merge_old(loading.load(disk, release).tree, values))
     data = loading.read_checked(stdin, series) if stdin else {}
-    return Answer(written=_written(loading.merge(_existing(disk, series), data)))
+    return Answer(written=_written(series, loading.merge(_existing(disk, series), data)))
 
 
 def _existing(disk: Disk, series: Series) -> Tree:
@@ -168,8 +180,8 @@ def _existing(disk: Disk, series: Series) -> Tree:
     return loading.read_checked(content, series) if content else {}
 
 
-def _written(tree: Tree) -> dict[str, bytes]:
-    return {CLOUD_CONFIG: write_document(tree).encode("utf-8", "surrogatepass")}
+def _written(series: Series, tree: Tree) -> dict[str, bytes]:
+    return {CLOUD_CONFIG: _document(tree, series).encode("utf-8", "surrogatepass")}
 
 
 def _save_old(disk: Disk, tree: dict[str, Node], *more: Tree) -> Answer:
@@ -194,7 +206,7 @@ def _save_old(disk: Disk, tree: dict[str, Node], *more: Tree) -> Answer:
         found = loading.merge(found, changes)
     private, public = _filtered(found, _PRIVATE_KEYS)
     private_text = write_document(private).encode()
-    return Answer(written={**_written(public), PRIVATE: private_text})
+    return Answer(written={**_written(Series.V0_4_5, public), PRIVATE: private_text})
 
 
 def _difference(left: Tree, right: Tree) -> Tree:
@@ -244,7 +256,7 @@ def _export(disk: Disk, release: str, *flags: str) -> Answer:
         del raw["ssh_authorized_keys"]
     keys = () if private else _PRIVATE_KEYS
     raw = _filtered(raw, (*keys, *(_NOT_EXPORTED if series >= Series.V1_5_8 else ())))[1]
-    return _logged(release, errors, write_document(raw) + "\n")
+    return _logged(release, errors, _document(raw, series) + "\n")
 
 
 def _export_old(disk: Disk, release: str, *, full: bool, private: bool) -> Answer:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from .yaml_reading import UnusableError
-from .yaml_scalars import FLAGS, NULLS, Node, Scalar, integer, plain, text_of
+from .yaml_scalars import FLAGS, NULLS, Node, NotText, Scalar, integer, plain, text_of
 from .yaml_writing import Flow
 
 
@@ -203,6 +203,7 @@ def _service(n: Series) -> dict[str, Kind]:
         ("privileged read_only stdin_open tty", "flag"),
         ("log_opt", TEXT_MAP),
         (_V061, "ulimits", "ulimits"),
+        (_BURMILLA, "oom_score_adj", "number"),
     )
 
 
@@ -322,9 +323,13 @@ def _go(many: str, kind: Kind) -> str:
 # What libcompose's and RancherOS's own unmarshalers take.
 
 
-def _is_text(value: Node) -> str:
-    if isinstance(value, str):
-        return value
+def _is_text(value: Node) -> bool:
+    return isinstance(value, str) and not isinstance(value, NotText)
+
+
+def _text(value: Node) -> str:
+    if _is_text(value):
+        return str(value)
     kinds = {type(None): "<nil>", bool: "bool", int: "int64", float: "float64"}
     kind = kinds.get(type(value), "interface {}")
     shown = "<nil>" if value is None else str(value)
@@ -339,8 +344,8 @@ def _failed(name: str, value: Node) -> UnusableError:
 
 def _command(value: Node) -> list[str]:
     if isinstance(value, list):
-        return [_is_text(item) for item in value]
-    if not isinstance(value, str):
+        return [_text(item) for item in value]
+    if not _is_text(value):
         raise _failed("Command", value)
     import shlex  # noqa: PLC0415 - for this only
 
@@ -352,28 +357,28 @@ def _command(value: Node) -> list[str]:
 
 def _text_or_list(value: Node) -> list[str]:
     if isinstance(value, list):
-        return [_is_text(item) for item in value]
-    if not isinstance(value, str):
+        return [_text(item) for item in value]
+    if not _is_text(value):
         raise _failed("Stringorslice", value)
     return [value]
 
 
 def _text_and_list(value: Node) -> dict[str, Node]:
-    if isinstance(value, str):
+    if _is_text(value):
         return {"SliceValue": [], "StringValue": value}
     if not isinstance(value, list):
         raise _failed("StringandSlice", value)
-    return {"SliceValue": [_is_text(item) for item in value], "StringValue": ""}
+    return {"SliceValue": [_text(item) for item in value], "StringValue": ""}
 
 
 def _pairs(separator: str) -> Any:
     def unmarshal(value: Node) -> list[str]:
         if isinstance(value, list):
-            return [_is_text(item) for item in value]
+            return [_text(item) for item in value]
         if not isinstance(value, dict):
             raise _failed("Map or Slice", value)
         pairs = [
-            f"{_is_text(key)}{separator}{inner if type(inner) is int else _is_text(inner)}"
+            f"{_text(key)}{separator}{inner if type(inner) is int else _text(inner)}"
             for key, inner in value.items()
         ]
         # Go goes through a map from a random place on, so two calls answer in another order.
@@ -385,10 +390,10 @@ def _pairs(separator: str) -> Any:
 
 def _labels(value: Node) -> dict[str, str]:
     if isinstance(value, dict):
-        return {_is_text(key): _is_text(inner) for key, inner in value.items()}
+        return {_text(key): _text(inner) for key, inner in value.items()}
     if not isinstance(value, list):
         raise _failed("SliceorMap", value)
-    pairs = [_is_text(item).strip().partition("=") for item in value]
+    pairs = [_text(item).strip().partition("=") for item in value]
     return {key: inner for key, _, inner in pairs}
 
 

@@ -5,6 +5,7 @@ Source: rancher/os, config/disk.go, at the tags v0.4.5, v0.6.1, v0.7.1, v0.9.2, 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -343,10 +344,12 @@ def _load_old(disk: Disk) -> Loaded:
     except UnusableError as error:
         raise FatalError(1, f"Error merging config data: {error}") from None
     tree = with_command_line(tree, disk)
-    if not tree["rancher"]["debug"]:
-        for kind in ("docker", "system_docker"):
-            arguments = tree["rancher"][kind]["args"]
-            tree["rancher"][kind]["args"] = Flow(item for item in arguments if item != "-D")
+    for kind in ("docker", "system_docker"):
+        arguments = [item for item in tree["rancher"][kind]["args"] if item != "-D"]
+        if tree["rancher"]["debug"]:
+            arguments = [*tree["rancher"][kind]["args"]]
+            arguments += ["-D"] if "-D" not in arguments else []
+        tree["rancher"][kind]["args"] = Flow(arguments)
     return Loaded(with_metadata(tree, disk))
 
 
@@ -427,16 +430,24 @@ def _stringified(node: Node, name: Scalar, known: dict[tuple[int, Scalar], Node]
     """Return ``node`` with texts for what is directly below some names, a null among it."""
     if not isinstance(node, list | dict):
         return node
+    if name in _STRINGIFIED and isinstance(node, list):
+        return [_printed(item) for item in node]
     if (id(node), name) not in known:
         items = node.items() if isinstance(node, dict) else enumerate(node)
         below = {key: _stringified(inner, key, known) for key, inner in items}
         if name in _STRINGIFIED:
-            below = {key: _printed(inner) for key, inner in below.items()}
+            below = {k: v if isinstance(v, list | dict) else _printed(v) for k, v in below.items()}
         known[id(node), name] = below if isinstance(node, dict) else list(below.values())
     return known[id(node), name]
 
 
-def _printed(node: Node) -> Node:
-    if isinstance(node, str | list | dict):
+def _printed(node: Node) -> str:
+    """Return what Go's Sprint makes of a node."""
+    if isinstance(node, list):
+        return f"[{' '.join(map(_printed, node))}]"
+    if isinstance(node, dict):
+        return f"map[{' '.join(f'{_printed(k)}:{_printed(v)}' for k, v in node.items())}]"
+    if isinstance(node, str):
         return node
-    return "<nil>" if node is None else text_of(node)
+    special = {None: "<nil>", math.inf: "+Inf", -math.inf: "-Inf"}
+    return special.get(node) or ("NaN" if node != node else text_of(node))  # noqa: PLR0124

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from .yaml_scalars import Node, Scalar, plain, text_of
+from .yaml_scalars import NULLS, Node, NotText, Scalar, plain, text_of
 
 _BINARY = ("!binary", "tag:yaml.org,2002:binary")
 _DEEPEST = 100  # nested lists and maps
@@ -150,7 +150,8 @@ def read_map(raw: bytes | str) -> dict[Scalar, Node]:
     """
     document = read_document(raw)
     if isinstance(document, dict):
-        return document
+        # Of a map that is asked for as such, a quoted null is a null too.
+        return {key: None if node in NULLS else node for key, node in document.items()}
     if isinstance(document, list):
         raise UnusableError("Expected an array, slice or interface{} but was a map[]")
     if document is None:
@@ -178,7 +179,7 @@ def read_value(text: str, *, hides_colons: bool) -> Node:
 
 def _shown(node: Node, hidden: dict[str, str]) -> Node:
     match node:
-        case str():
+        case str() if not isinstance(node, NotText):
             for character, stand_in in hidden.items():
                 node = node.replace(stand_in, character)
             return node
@@ -194,7 +195,7 @@ def _decoded(text: str) -> str:
         data = base64.b64decode(re.sub(r"[\r\n]", "", text), validate=True)
     except ValueError:
         return text
-    return data.decode("utf-8", "replace")
+    return NotText(data.decode("utf-8", "replace"))
 
 
 def _at(mark: Any) -> str:

@@ -14,6 +14,13 @@ from typing import Any, TypeAlias
 Scalar: TypeAlias = bool | int | float | str | None
 Node: TypeAlias = Any  # a scalar, a list of nodes or a map of nodes
 
+
+class NotText(str):
+    """The text of a time, or of bytes, which is text only where any scalar becomes one."""
+
+    __slots__ = ()
+
+
 # These become nothing wherever a typed value is wanted, even when quoted.
 NULLS = ("~", "null", "Null", "NULL")
 FLAGS = {"y": True, "yes": True, "true": True, "on": True} | {
@@ -177,4 +184,4 @@ def _time(text: str) -> str:
         return text
     point = f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else ""
     day_and_time = moment.replace(microsecond=0, tzinfo=None).isoformat()
-    return day_and_time + point + ("Z" if zone[1:] in ("", "00:00") else zone)
+    return NotText(day_and_time + point + ("Z" if zone[1:] in ("", "00:00") else zone))

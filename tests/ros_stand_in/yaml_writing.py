@@ -1,15 +1,14 @@
 """YAML as ``ros`` writes it: candiedyaml's emitter.
 
-It decides by itself which texts need quotes, and folds lines beyond 80 columns.
+It decides by itself which texts need quotes, and folds lines beyond a width.
 """
 
 from __future__ import annotations
 
 import re
 
-from .yaml_scalars import TIME, Node, Scalar, plain, text_of
+from .yaml_scalars import TIME, Node, NotText, Scalar, plain, text_of
 
-_WIDTH = 80
 _ALWAYS_QUOTED = re.compile(
     r"[#,\[\]{}&*!|>'\"%@`]"  # an indicator at the start
     r"|---|\.\.\."  # a document marker
@@ -34,56 +33,119 @@ class Flow(list[Node]):
     """A list that is written in brackets."""
 
 
-def write_document(node: Node, *, in_order: bool = False) -> str:
+def write_document(node: Node, *, in_order: bool = False, width: int = 80) -> str:
     """Return a whole document, with the line end that it ends in.
 
     Args:
         node: what to write.
         in_order: keys stay in their order, as those of a struct do, and are not sorted.
+        width: the columns after which a line is folded.
     """
-    if isinstance(node, dict) and node:
-        return _map(node, 0, in_order=in_order)
-    if isinstance(node, list) and node:
-        return _list(node, 0, in_order=in_order)
-    return _value(node, 0, 0).lstrip(" ")
+    return _Writer(in_order=in_order, width=width).document(node)
 
 
-def _map(node: dict[Scalar, Node], indent: int, *, in_order: bool) -> str:
-    lines = ""
-    for key in node if in_order else sorted(node, key=_sort_key):
-        start = " " * indent + _key(key) + ":"
-        value = node[key]
-        if isinstance(value, dict) and value:
-            lines += start + "\n" + _map(value, indent + 2, in_order=in_order)
-        elif isinstance(value, list) and value and not (in_order and isinstance(value, Flow)):
-            lines += start + "\n" + _list(value, indent, in_order=in_order)
-        else:
-            lines += start + _value(value, indent, len(start))
-    return lines
+class _Writer:
+    def __init__(self, *, in_order: bool, width: int) -> None:
+        self.in_order = in_order
+        self.width = width
 
+    def document(self, node: Node) -> str:
+        if isinstance(node, dict) and node:
+            return self._map(node, 0)
+        if isinstance(node, list) and node:
+            return self._list(node, 0)
+        return self._value(node, 0, 0).lstrip(" ")
 
-def _list(node: list[Node], indent: int, *, in_order: bool) -> str:
-    lines = ""
-    for item in node:
-        start = " " * indent + "-"
-        if isinstance(item, dict) and item:
-            lines += start + " " + _map(item, indent + 2, in_order=in_order)[indent + 2 :]
-        elif isinstance(item, list) and item:
-            lines += start + " " + _list(item, indent + 2, in_order=in_order)[indent + 2 :]
-        else:
-            lines += start + _value(item, indent, len(start))
-    return lines
+    def _map(self, node: dict[Scalar, Node], indent: int) -> str:
+        lines = ""
+        for key in node if self.in_order else sorted(node, key=_sort_key):
+            start = " " * indent + self._key(key) + ":"
+            value = node[key]
+            if isinstance(value, dict) and value:
+                lines += start + "\n" + self._map(value, indent + 2)
+            elif (
+                isinstance(value, list)
+                and value
+                and not (self.in_order and isinstance(value, Flow))
+            ):
+                lines += start + "\n" + self._list(value, indent)
+            else:
+                lines += start + self._value(value, indent, len(start))
+        return lines
 
+    def _list(self, node: list[Node], indent: int) -> str:
+        lines = ""
+        for item in node:
+            start = " " * indent + "-"
+            if isinstance(item, dict) and item:
+                lines += start + " " + self._map(item, indent + 2)[indent + 2 :]
+            elif isinstance(item, list) and item:
+                lines += start + " " + self._list(item, indent + 2)[indent + 2 :]
+            else:
+                lines += start + self._value(item, indent, len(start))
+        return lines
 
-def _value(node: Node, indent: int, column: int) -> str:
-    """Return a scalar, or an empty collection, behind its key or dash."""
-    if isinstance(node, Flow) and node:
-        return f" [{', '.join(_text(item, 0, 0) for item in node)}]\n"
-    if isinstance(node, dict | list):
-        return " {}\n" if isinstance(node, dict) else " []\n"
-    if not isinstance(node, str):
-        return f" {_retyped(node)}\n"
-    return " " + _text(node, indent + 2, column + 1) + "\n"
+    def _value(self, node: Node, indent: int, column: int) -> str:
+        """Return a scalar, or an empty collection, behind its key or dash."""
+        if isinstance(node, Flow) and node:
+            return f" [{', '.join(self._text(item, 0, 0) for item in node)}]\n"
+        if isinstance(node, dict | list):
+            return " {}\n" if isinstance(node, dict) else " []\n"
+        if not isinstance(node, str) or (isinstance(node, NotText) and TIME.fullmatch(node)):
+            return f" {_retyped(node)}\n"
+        return " " + self._text(node, indent + 2, column + 1) + "\n"
+
+    def _key(self, key: Scalar) -> str:
+        return self._text(key, 0, -(10**6)) if isinstance(key, str) else _retyped(key)
+
+    def _text(self, text: str, indent: int, column: int) -> str:
+        special = bool(re.search(r"[^\n -~]", text))
+        if plain(text) != text or TIME.fullmatch(text):
+            return self._double(text, indent, column)
+        spaces_at_breaks = bool(re.search(r" [\n\x85\u2028\u2029]", text))
+        if re.search(r"[\n\x85\u2028\u2029]", text):
+            fits = not (special or spaces_at_breaks or text.endswith(" ") or column < 0)
+            return _literal(text, indent) if fits else self._double(text, indent, column)
+        if special or spaces_at_breaks:
+            return self._double(text, indent, column)
+        if text.strip(" ") != text or _ALWAYS_QUOTED.match(text):
+            return "'" + self._folded(text.replace("'", "''"), indent, column + 1) + "'"
+        return self._folded(text, indent, column)
+
+    def _folded(self, text: str, indent: int, column: int) -> str:
+        """Return ``text`` with a line end for each single space beyond the width."""
+        out = ""
+        for place, character in enumerate(text):
+            before, after = text[place - 1 : place], text[place + 1 : place + 2]
+            if (
+                character == " "
+                and column > self.width
+                and before not in ("", " ")
+                and after not in ("", " ")
+            ):
+                out += "\n" + " " * indent
+                column = indent
+            else:
+                out += character
+                column += 1
+        return out
+
+    def _double(self, text: str, indent: int, column: int) -> str:
+        out = '"'
+        column += 1
+        spaces = False
+        for place, character in enumerate(text):
+            piece = _ESCAPES.get(character) or _hexadecimal(character)
+            at_fold = character == " " and column > self.width and not spaces
+            if at_fold and 0 < place < len(text) - 1:
+                escape = "\\" if text[place + 1] == " " else ""
+                out += "\n" + " " * indent + escape
+                column = indent + len(escape)
+            else:
+                out += piece
+                column += len(piece)
+            spaces = character == " "
+        return out + '"'
 
 
 def _retyped(node: Scalar) -> str:
@@ -94,62 +156,6 @@ def _sort_key(key: Scalar) -> tuple[int, str]:
     """Go sorts texts among themselves, after numbers and flags."""
     kinds = (type(None), bool, int, float, str)
     return kinds.index(type(key)), text_of(key)
-
-
-def _key(key: Scalar) -> str:
-    return _text(key, 0, -(10**6)) if isinstance(key, str) else _retyped(key)
-
-
-def _text(text: str, indent: int, column: int) -> str:
-    special = bool(re.search(r"[^\n -~]", text))
-    if plain(text) != text or TIME.fullmatch(text):
-        return _double(text, indent, column)
-    spaces_at_breaks = bool(re.search(r" [\n\x85\u2028\u2029]", text))
-    if re.search(r"[\n\x85\u2028\u2029]", text):
-        fits = not (special or spaces_at_breaks or text.endswith(" ") or column < 0)
-        return _literal(text, indent) if fits else _double(text, indent, column)
-    if special or spaces_at_breaks:
-        return _double(text, indent, column)
-    if text.strip(" ") != text or _ALWAYS_QUOTED.match(text):
-        return "'" + _folded(text.replace("'", "''"), indent, column + 1) + "'"
-    return _folded(text, indent, column)
-
-
-def _folded(text: str, indent: int, column: int) -> str:
-    """Return ``text`` with a line end for each single space beyond the width."""
-    out = ""
-    for place, character in enumerate(text):
-        before, after = text[place - 1 : place], text[place + 1 : place + 2]
-        if (
-            character == " "
-            and column > _WIDTH
-            and before not in ("", " ")
-            and after not in ("", " ")
-        ):
-            out += "\n" + " " * indent
-            column = indent
-        else:
-            out += character
-            column += 1
-    return out
-
-
-def _double(text: str, indent: int, column: int) -> str:
-    out = '"'
-    column += 1
-    spaces = False
-    for place, character in enumerate(text):
-        piece = _ESCAPES.get(character) or _hexadecimal(character)
-        at_fold = character == " " and column > _WIDTH and not spaces
-        if at_fold and 0 < place < len(text) - 1:
-            escape = "\\" if text[place + 1] == " " else ""
-            out += "\n" + " " * indent + escape
-            column = indent + len(escape)
-        else:
-            out += piece
-            column += len(piece)
-        spaces = character == " "
-    return out + '"'
 
 
 def _hexadecimal(character: str) -> str:

@@ -138,10 +138,12 @@ def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> Restored:
 
 def _restore(text: str, key: str, edit: Edit, quoting: Quoting) -> str:
     found = find_list(text, key)
-    if found is None or list_text(text, found) == edit.former:
+    if found is None or edit.former == list_text(text, found):
         return text
     if list_text(text, found) in edit.written:
         return _splice(text, found, edit.former)
+    if _values(edit.former) == list(found.texts):
+        return text
     if any(_values(one) == list(found.texts) for one in edit.written):
         return replace_list(text, found, list(map(Item, _values(edit.former))))
     kept = [item for item in found.items if item.text not in edit.ours]
@@ -178,21 +180,17 @@ def matches(written: Sequence[str], read: Sequence[str]) -> bool:
     )
 
 
-def sets(text: str, path: Sequence[str]) -> str | None:
-    """Return the key of ``path`` at which a file has the word: it has the path, or a null above it.
+def sets(text: str, path: Sequence[str]) -> bool:
+    """Tell whether a file sets ``path``, or has a null above it; used to name what is in the way.
 
-    Used to name a file that is in the way. None: it does not, or it does not read.
+    A file that does not read sets nothing.
     """
+    if any(is_null(text, path[:depth]) for depth in range(1, len(path))):
+        return True
     try:
-        for depth in range(1, len(path) + 1):
-            found = _find(text, path[:depth])
-            if found is None:
-                return None
-            if found[1].tag == _NULL or depth == len(path):
-                return ".".join(path[:depth])
-    except CannotEditError:
-        pass
-    return None
+        return _find(text, path) is not None
+    except CannotEditError as several:
+        return "times" in str(several)
 
 
 def is_null(text: str, path: Sequence[str]) -> bool:
@@ -228,23 +226,21 @@ def remove_keys(text: str, path: Sequence[str], names: Collection[str]) -> str:
     kept = [index for index, (name, _) in enumerate(pairs) if name.value not in names]
     if len(kept) == len(pairs):
         return text
-    if kept:
-        last = kept[-1]
-        spans = [
-            (name.start_mark.index, pairs[index + 1][0].start_mark.index)
-            for index, (name, _) in enumerate(pairs[:last])
-            if name.value in names
-        ]
-        if last + 1 < len(pairs):
-            spans.append((pairs[last][1].end_mark.index, pairs[-1][1].end_mark.index))
-        new = ""
-    else:
+    if not kept:
         start = text.index(":", found[0].end_mark.index) + 1
         spans = [(start, start + len(text[start : found[1].end_mark.index].rstrip()))]
         new = " {}"
-    after = text
+    else:
+        spans = [
+            _entry_span(text, pairs, index, flow=bool(found[1].flow_style))
+            for index in range(len(pairs))
+            if index not in kept
+        ]
+        new = ""
+    after, until = text, len(text)
     for start, end in reversed(spans):
-        after = after[:start] + new + after[end:]
+        after = after[:start] + new + after[min(end, until) :]
+        until = start
     wanted = _load(text)
     inner = wanted
     for key in path:
@@ -254,6 +250,20 @@ def remove_keys(text: str, path: Sequence[str], names: Collection[str]) -> str:
     if _load(after) != wanted:
         raise CannotEditError(f"{'.'.join(path)} in it is not written plainly")
     return after
+
+
+def _entry_span(
+    text: str, pairs: list[tuple[Any, Any]], index: int, *, flow: bool
+) -> tuple[int, int]:
+    """Return where an entry of a map begins and ends: of a block, its lines."""
+    name, value = pairs[index]
+    start, end = name.start_mark.index, value.end_mark.index
+    if not flow:
+        line_end = text.find("\n", end)
+        return text.rfind("\n", 0, start) + 1, len(text) if line_end < 0 else line_end + 1
+    if index + 1 < len(pairs):
+        return start, pairs[index + 1][0].start_mark.index
+    return pairs[index - 1][1].end_mark.index, end
 
 
 def _load(text: str) -> Any:

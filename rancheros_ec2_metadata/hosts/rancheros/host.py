@@ -23,7 +23,7 @@ from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError,
 from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import Release
-from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError
+from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Tree
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 from rancheros_ec2_metadata.hosts.state import (
     DamagedStateError,
@@ -276,9 +276,11 @@ class _Planner:
             names &= {*self._state.overridden}
             return {name: self._name_stronger(_path_of(name)) for name in names}, rehearsed
         after = self._ask(planned)
+        restored = self._restored(before, after)
         for one in proposal.lists:
             found = after.arguments(one.key)
-            if found != one.after and not self._is_restored(one, before, found):
+            is_back = restored is not None and one.key == "args" and not one.after
+            if found != one.after and not is_back:
                 stronger = self._name_stronger(("rancher", "docker", one.key))
                 raise _RefusedError(
                     f"rancher.docker.{one.key} is overridden by {stronger}; remove it there"
@@ -286,30 +288,24 @@ class _Planner:
         ours: list[tuple[str, ...]] = [("docker", key) for key in self._release.argument_keys]
         ours += [("environment", name) for name in proposal.desired.variables]
         ours += [_strip(config_paths.keys(path)) for path in proposal.desired.config]
-        restored = self._restored(before)
         if (key := rehearsal.find_difference(before, after, ours, restored)) is not None:
             raise _RefusedError(self._explain_difference(key))
         return self._overridden(proposal.desired, after), rehearsed
 
-    def _restored(self, before: Answers) -> Mapping[str, Any] | None:
-        """Return what os-config.yml alone gives, where its lost ``args`` may come back.
+    def _restored(self, before: Answers, after: Answers) -> dict[str, Tree] | None:
+        """Return what os-config.yml alone gives, where its lost ``args`` come back.
 
         Before v0.7 Docker cannot start without them. An OEM's values stay hidden.
         """
-        files = self._users.files
         if "args" not in self._release.argument_keys or before.arguments("args"):
             return None
+        files = self._users.files
         if paths.OEM_CONFIG in files or paths.OEM_CONFIG in self._users.unreadable:
             return None
-        system = (paths.OS_CONFIG, paths.COMMAND_LINE)
-        return self._ask(Snapshot({x: files[x] for x in system if x in files})).rancher
-
-    def _is_restored(self, one: ArgumentList, before: Answers, found: tuple[str, ...]) -> bool:
-        restored = self._restored(before)
-        if restored is None or one.key != "args" or one.after:
-            return False
-        docker = restored.get("docker")
-        return isinstance(docker, dict) and list(found) == docker.get("args")
+        system = {x: files[x] for x in (paths.OS_CONFIG, paths.COMMAND_LINE) if x in files}
+        alone = self._ask(Snapshot(system)) if after.arguments("args") else None
+        is_back = alone is not None and alone.arguments("args") == after.arguments("args")
+        return alone.rancher if alone is not None and is_back else None
 
     def _overridden(self, desired: Desired, after: Answers) -> dict[str, str]:
         environment = after.map("environment")
@@ -509,9 +505,9 @@ class _Planner:
         later = [one for one in self._users.drop_ins() if one > paths.DROP_IN]
         for name in (paths.CLOUD_CONFIG, *reversed(later)):
             if cloud_config.sets(_decode(self._users.files.get(name)) or "", path):
-                return paths.name_layer(name)
-        if self._cannot_edit is not None:
-            return f"cloud-config.yml, which cannot be edited ({self._cannot_edit})"
+                cannot = self._cannot_edit if name == paths.CLOUD_CONFIG else None
+                why = f", which cannot be edited ({cannot})" if cannot else ""
+                return f"{paths.name_layer(name)}{why}"
         return "a stronger file"
 
     def _explain_difference(self, key: str) -> str:

@@ -15,8 +15,6 @@ from typing import Any
 from rancheros_ec2_metadata.errors import Note, shown, warning
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.release import load_texts
-from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.release import load_texts
 
 # The fields of its struct Metadata, and the variable that says the same of this instance.
 _SAME = {"hostname": "AWS_HOSTNAME", "privateipv4": "AWS_LOCAL_IPV4"}
@@ -54,7 +52,7 @@ def _text(node: Any) -> str:
             return ""
         mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
         return str(mapped or address)
-    return _host(node) if isinstance(node, str) else ""
+    return _host(node) if isinstance(node, str) and node not in ("null", "~") else ""
 
 
 def _host(text: str) -> str:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancheros_ec2_metadata.errors import Level
-from rancheros_ec2_metadata.plan.mapping import Desired, desired
+from rancheros_ec2_metadata.hosts.rancheros.drop_in import explain_uncarriable
+from rancheros_ec2_metadata.plan.desired import Desired, make_desired
 from rancheros_ec2_metadata.settings import (
     NEVER_FROM_TAGS,
     PROXY_NAMES,
@@ -17,7 +18,7 @@ from rancheros_ec2_metadata.settings import (
 
 
 def mapped(settings: Settings, tags: dict[str, str], **metadata: str) -> Desired:
-    return desired(settings, metadata, tags, "complete")
+    return make_desired(settings, metadata, tags, "complete", explain_uncarriable)
 
 
 def warned(found: Desired, *texts: str) -> bool:
@@ -75,7 +76,7 @@ def test_the_outcome_is_a_variable_and_on_request_a_label_that_no_tag_replaces()
 def test_of_two_mappings_to_one_variable_the_later_wins_and_the_loser_is_named() -> None:
     found = mapped(with_mappings("a:V", "b:V"), {"a": "1", "b": "2"})
     assert found.variables["V"] == "2"
-    assert any("'a'" in note.text and "gives way" in note.text for note in found.notes)
+    assert any("'a'" in note.text and "overridden" in note.text for note in found.notes)
 
 
 def test_set_beats_mappings_and_these_beat_prefixes_and_these_metadata() -> None:
@@ -119,7 +120,9 @@ def test_of_two_prefixes_meeting_in_a_name_the_later_wins_and_the_loser_is_named
     settings = Settings(env_prefixes=(EnvPrefix("a.", "X_"), EnvPrefix("b.", "X_")))
     found = mapped(settings, {"a.k": "1", "b.k": "2", "a.alone": "3"})
     assert (found.variables["X_K"], found.variables["X_ALONE"]) == ("2", "3")
-    assert [note.text for note in found.notes] == ["variable X_K: tag 'a.k' gives way to tag 'b.k'"]
+    assert [note.text for note in found.notes] == [
+        "variable X_K: tag 'a.k' is overridden by tag 'b.k'"
+    ]
 
 
 def test_a_prefix_never_sets_what_steers_the_system_or_is_a_shell_script() -> None:

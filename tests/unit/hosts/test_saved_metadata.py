@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rancheros_ec2_metadata.errors import Level
-from rancheros_ec2_metadata.rancheros.saved_metadata import of_another_machine
+from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import of_another_machine
 
 HERE = {
     "AWS_HOSTNAME": "ip-10-0-0-12.eu-west-1.compute.internal",

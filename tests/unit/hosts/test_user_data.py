@@ -9,16 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancheros_ec2_metadata.desk.user_data import saved
-from rancheros_ec2_metadata.errors import Level
-from rancheros_ec2_metadata.rancheros.disk import SIZE_LIMIT
-from rancheros_ec2_metadata.rancheros.release import Release
+from rancheros_ec2_metadata.errors import Level, Note
+from rancheros_ec2_metadata.hosts.rancheros.release import Release
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
+from rancheros_ec2_metadata.hosts.rancheros.user_data import Kind, classify, explain
 
 CONFIG = b"#cloud-config\nhostname: x\n"
-NEWEST = Release((1, 5, 8), "v1.5.8", "a test")
-BEFORE_GZIP = Release((1, 4, 0), "v1.4.0", "a test")
+NEWEST = Release((1, 5, 8), "v1.5.8")
+BEFORE_GZIP = Release((1, 4, 0), "v1.4.0")
 # Without the time of day in it: the processes of a test run must all name their tests alike.
 PACKED = gzip.compress(CONFIG, mtime=0)
+
+
+def saved(user_data: bytes, release: Release) -> tuple[bytes | None, list[Note]]:
+    """Return what a first boot saves, and what is said of the rest."""
+    found = classify(user_data, release)
+    return found.plain if found.kind is Kind.CLOUD_CONFIG else None, explain(found)
 
 
 @pytest.mark.parametrize(
@@ -26,13 +32,12 @@ PACKED = gzip.compress(CONFIG, mtime=0)
     [CONFIG, CONFIG.replace(b"\n", b"\r\n"), b"#cloud-config", b"#cloud-config \t\na: b"],
 )
 def test_a_cloud_config_is_saved_as_it_is(user_data: bytes) -> None:
-    assert saved(user_data, NEWEST).boot_yml == user_data
-    assert saved(user_data, NEWEST).notes == ()
+    assert saved(user_data, NEWEST) == (user_data, [])
 
 
 def test_gzip_is_unpacked_where_the_release_unpacks_it() -> None:
-    assert saved(PACKED, NEWEST).boot_yml == CONFIG
-    assert saved(PACKED, Release((1, 4, 1), "v1.4.1", "a test")).boot_yml == CONFIG
+    assert saved(PACKED, NEWEST) == (CONFIG, [])
+    assert saved(PACKED, Release((1, 4, 1), "v1.4.1")) == (CONFIG, [])
 
 
 @pytest.mark.parametrize(
@@ -54,9 +59,8 @@ def test_gzip_is_unpacked_where_the_release_unpacks_it() -> None:
 def test_what_rancheros_does_not_save_is_said_with_the_reason(
     user_data: bytes, release: Release, words: tuple[str, ...]
 ) -> None:
-    kept = saved(user_data, release)
-    (note,) = kept.notes
-    assert kept.boot_yml is None
+    boot_yml, (note,) = saved(user_data, release)
+    assert boot_yml is None
     assert note.level is Level.WARNING
     assert [word for word in words if word not in note.text] == []
 
@@ -66,13 +70,12 @@ def test_what_rancheros_does_not_save_is_said_with_the_reason(
     [(b"#!/bin/sh\nros config set x y\n", "script"), (b"#compose\n", "#compose")],
 )
 def test_what_rancheros_uses_otherwise_is_said(user_data: bytes, word: str) -> None:
-    kept = saved(user_data, NEWEST)
-    (note,) = kept.notes
-    assert (kept.boot_yml, note.level) == (None, Level.INFO)
+    boot_yml, (note,) = saved(user_data, NEWEST)
+    assert (boot_yml, note.level) == (None, Level.INFO)
     assert word in note.text
 
 
 @given(st.binary(max_size=64) | st.binary(max_size=64).map(lambda raw: b"\x1f\x8b\x08" + raw))
 def test_any_bytes_are_saved_as_they_are_or_spoken_of(user_data: bytes) -> None:
-    kept = saved(user_data, NEWEST)
-    assert (kept.boot_yml is None) == bool(kept.notes)
+    boot_yml, notes = saved(user_data, NEWEST)
+    assert (boot_yml is None) == bool(notes)
