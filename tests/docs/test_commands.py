@@ -28,7 +28,7 @@ from docs.pages import ROOT, SHELLS, Page, blocks, pages
 from docs.shell import Shell
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.hosts.rancheros import paths
 
 TAGS = {
     "docker.environment": "production",

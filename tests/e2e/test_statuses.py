@@ -123,8 +123,7 @@ def test_without_tags_a_run_applies_the_metadata_names_the_reason_and_ends_with_
 ) -> None:
     imds.instance = replace(imds.instance, tags_in_metadata=False, role=role)
     with AnsweringApi(answer) as api:
-        # Too short for a throttled request to be made again.
-        ran = program.run(disk, "--deadline=6", imds=imds, AWS_ENDPOINT_URL_EC2=api.url)
+        ran = program.run(disk, "--deadline=12", imds=imds, AWS_ENDPOINT_URL_EC2=api.url)
     assert ran.status == 4
     assert ran.line("error: ", *named)
     assert disk.variables()["AWS_INSTANCE_TYPE"] == imds.instance.instance_type
@@ -148,7 +147,7 @@ def test_tags_that_are_denied_now_are_kept_from_the_last_run(
 
 def test_a_silent_metadata_service_on_ec2_is_status_4_and_outcome_none(disk: MachineDisk) -> None:
     program.on_ec2(disk)
-    ran = program.run(disk, "--deadline=3", AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:1")
+    ran = program.run(disk, "--deadline=9", AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:1")
     assert ran.status == 4
     assert disk.variables() == {"EC2_METADATA_STATUS": "none"}
 
@@ -241,10 +240,12 @@ def test_what_the_legacy_tool_left_is_named_at_boot_and_removed_by_clean_legacy(
 def test_a_required_tag_that_never_comes_is_status_6_and_the_rest_is_applied(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
-    ran = program.run(disk, "--require-tag=docker.fleet", "--tags=imds", "--deadline=3", imds=imds)
+    # A sixth of it is left for the rest where reading ends.
+    ran = program.run(disk, "--require-tag=docker.fleet", "--tags=imds", "--deadline=18", imds=imds)
     assert ran.status == 6
     assert ran.line("error", "'docker.fleet'")
     assert disk.extra_args() == ["--debug", LABEL]
+    assert disk.variables()["EC2_METADATA_STATUS"] == "partial"
 
 
 def test_another_run_that_does_not_end_is_status_7_at_the_deadline(

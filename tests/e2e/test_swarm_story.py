@@ -17,8 +17,9 @@ import pytest
 import yaml
 
 from machine import MachineDisk
-from real_parts import image, ros_in_a_file, system_service
+from real_parts import image, system_service
 from real_parts.dockerd import Dockerd
+from real_parts.image_machine import RELEASE, SERVICE_FILE, make_disk
 from real_parts.moto_ec2 import MotoEc2
 from real_parts.namespace import IMDS_IPV4, Namespace
 from real_parts.polling import until
