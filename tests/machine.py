@@ -42,7 +42,9 @@ class MachineDisk:
     def read(self) -> Disk:
         """Return what ``ros`` reads on the machine itself, outside of the container."""
         seen, machine = root_folder.read_disk(self.root), self.root / "host"
-        return replace(seen, files=root_folder.read_disk(machine).files) if machine.is_dir() else seen
+        return (
+            replace(seen, files=root_folder.read_disk(machine).files) if machine.is_dir() else seen
+        )
 
     def ros(self) -> Path:
         """Return a stand-in for ``ros``, as a program, that reads what it finds below the root."""

@@ -187,7 +187,7 @@ def _without_environment() -> dict[str, Any]:
     """Return botocore's session variables, none of them from the environment or a file.
 
     What an earlier boot left in AWS_* (stale credentials, a profile that is nowhere) is inherited
-    by our container, and must not break it (rancheros-contract, on the catalogue's service).
+    by our container, and must not break it (docs/rancheros.md, on the catalogue's service).
     """
     variables: dict[str, Any] = {
         name: (None, None, default, convert)

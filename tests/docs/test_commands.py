@@ -42,6 +42,7 @@ STATUSES = {
     # The flags on the page are not those of the machine's service.
     ("docs/troubleshooting.md", "plan -m"): 10,
     ("docs/upgrade.md", "plan -m"): 10,
+    ("docs/removing.md", "clean --dry-run"): 10,
 }
 # What the 2016 tool has left on a machine.
 LEGACY = """\

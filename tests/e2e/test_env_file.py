@@ -113,9 +113,7 @@ def test_a_file_that_does_not_begin_with_our_line_is_left_alone_and_all_else_is_
     assert env_file(disk).read_text() == "MINE=1\n"
 
 
-@pytest.mark.parametrize(
-    "kind", ["folder", "fifo", "link above", "link", "dangling", "loop"]
-)
+@pytest.mark.parametrize("kind", ["folder", "fifo", "link above", "link", "dangling", "loop"])
 def test_what_is_no_file_is_named_and_all_else_is_applied(
     disk: MachineDisk, imds: FakeImds, kind: str
 ) -> None:

@@ -45,7 +45,6 @@ rancher:
 """
 
 
-
 def document(disk: MachineDisk, *arguments: str, status: int, imds: FakeImds) -> dict[str, Any]:
     """Run `plan --format json`, and return what it prints, held to the schema."""
     ran = program.run(disk, "plan", "--format=json", *arguments, imds=imds)

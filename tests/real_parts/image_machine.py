@@ -76,9 +76,7 @@ class Machine:
 
     def run_arguments(self, service: Mapping[str, Any], *options: str) -> list[str]:
         """Return the arguments of ``docker`` that run a service, with more options of ``run``."""
-        given = system_service.run_arguments(
-            service, self.environment, self.disk.root, self.image
-        )
+        given = system_service.run_arguments(service, self.environment, self.disk.root, self.image)
         return [given[0], *options, *given[1:]]
 
     def run(self, service: Mapping[str, Any], *options: str) -> CompletedProcess[str]:
