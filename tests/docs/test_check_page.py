@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
-from docs.definitions import NAME, SERVICE_FILE, cloud_configs
-from docs.pages import Page
-from machine import release_named
 from rancheros_ec2_metadata.check.file import File
 from rancheros_ec2_metadata.check.form import Form
 from rancheros_ec2_metadata.check.report import SCHEMA, Judged, lines
 from rancheros_ec2_metadata.check.table import RULES, judge
+
+from docs.definitions import NAME, SERVICE_FILE, cloud_configs
+from docs.pages import Page
+from machine import release_named
 from ros_stand_in import RELEASES
 
 PAGE = Page("docs/check.md")

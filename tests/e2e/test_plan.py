@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped] # it has no stubs of its own

@@ -47,7 +47,8 @@ def test_a_second_run_leaves_the_same_bytes_in_the_same_inodes_and_says_so(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
     disk.cloud_config("rancher:\n  docker:\n    extra_args: [--mine]  # by hand\n")
-    last = r"complete: 1 label, \d\d variables; wrote zz-ec2-metadata.yml, wrote cloud-config.yml; exit 0"
+    wrote = "wrote zz-ec2-metadata.yml, wrote cloud-config.yml"
+    last = rf"complete: 1 label, \d\d variables; {wrote}; exit 0"
     assert re.fullmatch(last, program.run(disk, imds=imds).log[-1])
     after_one = disk.snapshot()
     assert LABEL.encode() in after_one["host/var/lib/rancher/conf/cloud-config.yml"][1]
