@@ -1,6 +1,4 @@
 # The image of the service: docs/image.md. BASE_IMAGE has Python 3.11 or newer below /usr/local.
-# The default is musl: glibc starts threads with clone3, which the seccomp profile of RancherOS's
-# system-docker (17.06 and older) does not know.
 ARG BASE_IMAGE=python:3.13-alpine
 
 FROM ${BASE_IMAGE} AS build

@@ -1,4 +1,4 @@
-"""A fleet asks one token bucket for its tags, in virtual time, with the program's own patience.
+"""A fleet asks one token bucket for its tags, in virtual time, with the program's own policy.
 
 EC2's API has a bucket of about 100 calls, filled with 20 a second, for each action, account and
 region: a whole Auto Scaling group shares it. Run: python benchmarks/fleet.py
@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rancheros_ec2_metadata.deadline import Clock
-from rancheros_ec2_metadata.ec2.detect import Machine
-from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
-from rancheros_ec2_metadata.ec2.waiting import ApiPatience, waits
 from rancheros_ec2_metadata.edges import Limits
+
+from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.ec2.firmware import Machine
+from rancheros_ec2_metadata.ec2.retry import THROTTLED
 from rancheros_ec2_metadata.splay import pause
 
 SIZE = 100.0  # calls
@@ -81,16 +82,15 @@ def simulate(starts: list[float], bucket: Bucket, draw: Callable[[], float]) -> 
     clock = Clock(now=lambda: now, sleep=lambda _: None)
     queue: list[tuple[float, int]] = sorted((at, n) for n, at in enumerate(starts))
     heapq.heapify(queue)
-    patience: dict[int, ApiPatience] = {}
+    readings: dict[int, Limit] = {}
+    failures: Counter[int] = Counter()
     own: list[float] = []
     absolute: list[float] = []
     calls = unserved = 0
     while queue:
         now, instance = heapq.heappop(queue)
-        if instance not in patience:
-            reading = Limits.of(DEADLINE, 0, clock).reading
-            patience[instance] = ApiPatience(waits(None, kept=False), reading, draw)
-        patience[instance].seconds()
+        if instance not in readings:
+            readings[instance] = Limits.of(DEADLINE, 0, clock).reading
         calls += 1
         served = bucket.take(now)
         now += CALL
@@ -98,10 +98,12 @@ def simulate(starts: list[float], bucket: Bucket, draw: Callable[[], float]) -> 
             own.append(now - starts[instance])
             absolute.append(now)
             continue
-        wait = patience[instance](AttemptError("throttled", Kind.BUSY))
-        if wait is None:
+        failures[instance] += 1
+        left = readings[instance].left()
+        if THROTTLED.gives_up(failures[instance], left):
             unserved += 1
         else:
+            wait = THROTTLED.pause(failures[instance], left, draw())
             heapq.heappush(queue, (now + wait, instance))
     return Result(calls, tuple(sorted(own)), tuple(sorted(absolute)), unserved)
 

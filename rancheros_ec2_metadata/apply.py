@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rancheros_ec2_metadata.deadline import Limit
-    from rancheros_ec2_metadata.ec2.detect import Machine
-    from rancheros_ec2_metadata.ec2.findings import Findings
+    from rancheros_ec2_metadata.ec2.facts import Facts
+    from rancheros_ec2_metadata.ec2.firmware import Machine
     from rancheros_ec2_metadata.hosts.plan import Plan
     from rancheros_ec2_metadata.log import Log
     from rancheros_ec2_metadata.settings import Settings
@@ -45,9 +45,9 @@ _SOURCES = {"imds": "IMDS", "api": "the EC2 API", None: "nowhere"}
 
 
 class Ec2(Protocol):
-    """EC2, as a run asks it; see ec2.asking."""
+    """EC2, as a run asks it; see ec2.read."""
 
-    def ask(self, *, kept: bool, so_far: Callable[[Findings], None]) -> Findings:
+    def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
         """Return what EC2 says."""
 
 
@@ -98,6 +98,7 @@ class Result:
         in_effect: what of ours the machine has now.
         changed: the files that were written, and those that were removed, by path.
         ended: all of the last plan was written.
+        sources: where EC2 says each variable of the metadata.
     """
 
     plan: Plan | None = None
@@ -106,6 +107,7 @@ class Result:
     in_effect: Ours = field(default_factory=Ours)
     changed: dict[str, str] = field(default_factory=dict)
     ended: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 def apply(settings: Settings, runtime: Runtime) -> Result:
@@ -136,7 +138,7 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
         # What was said of the last known good values is over once EC2's are planned.
         earlier = result.plan.notes if result.plan is not None else ()
 
-        def converge_on(said: Findings) -> None:
+        def converge_on(said: Facts) -> None:
             answer = _answer(said, settings)
             wanted, kept = last_known_good.after_requests(
                 settings, state, machine, answer, host.carries
@@ -146,9 +148,10 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
             converge(target, result, wanted, kept)
 
         same = last_known_good.is_same_machine(state, machine) is True
-        facts = runtime.ec2.ask(kept=same and state.holds_values(), so_far=converge_on)
+        facts = runtime.ec2.read(kept=same and state.holds_values(), so_far=converge_on)
         if facts.identity is not None:
             log.note(info(f"instance {shown(facts.identity.instance_id)}"))
+        result.sources = facts.sources
         converge_on(facts)
         final = result.plan.notes if result.plan is not None else ()
         past = [note for note in earlier if note not in final]
@@ -196,7 +199,7 @@ def converge(target: Target, result: Result, desired: Desired, kept: State) -> N
     log.note(error(ExitStatus.FILES, text))
 
 
-def _answer(facts: Findings, settings: Settings) -> Answer:
+def _answer(facts: Facts, settings: Settings) -> Answer:
     return Answer(
         instance_id=facts.identity.instance_id if facts.identity else None,
         pending_time=facts.pending_time,
@@ -272,7 +275,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _summarise(facts: Findings, plan: Plan | None, seconds: float) -> Iterator[str]:
+def _summarise(facts: Facts, plan: Plan | None, seconds: float) -> Iterator[str]:
     """Yield what came from where, what was left out, and what was asked."""
     metadata, tags = (plan.state.metadata, plan.state.tags) if plan is not None else ({}, {})
     yield (

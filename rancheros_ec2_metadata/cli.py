@@ -135,9 +135,9 @@ def _splay(settings: Settings, terminal: Terminal, log: Log) -> float:
     pause = 0.0
     if settings.splay:
         from rancheros_ec2_metadata import splay  # noqa: PLC0415 - not at boot
-        from rancheros_ec2_metadata.ec2 import detect  # noqa: PLC0415 - as above
+        from rancheros_ec2_metadata.ec2.firmware import detect  # noqa: PLC0415 - as above
 
-        pause = splay.pause(settings.splay, detect.detect(settings.root))
+        pause = splay.pause(settings.splay, detect(settings.root))
     terminal.run_for(pause + settings.deadline)
     if pause:
         log.line(f"waiting {pause:.1f} s of up to {settings.splay:g} s first (--splay)")

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from rancheros_ec2_metadata.ec2.instance import METADATA_LABELS
 from rancheros_ec2_metadata.errors import UsageError, shown
 from rancheros_ec2_metadata.plan import config_paths, env_file
-from rancheros_ec2_metadata.plan.labels import METADATA_LABELS
 from rancheros_ec2_metadata.settings import (
     ApiSettings,
     EnvPrefix,

@@ -10,7 +10,6 @@ from itertools import chain
 from typing import Any, Literal
 
 from rancheros_ec2_metadata.columns import joined, wrapped
-from rancheros_ec2_metadata.ec2 import instance
 from rancheros_ec2_metadata.errors import (
     ExitStatus,
     Level,
@@ -62,9 +61,18 @@ class Item:
 
 @dataclass(frozen=True)
 class Report:
-    """What a run would do: its files with their diffs, and what they set."""
+    """What a run would do: its files with their diffs, and what they set.
+
+    Args:
+        plan: that it is of.
+        where: where EC2 says each variable of the metadata.
+        files: each with what happens to it and its diff.
+        labels: by name, as are variables and config.
+        left_out: what is asked for and not set, or overridden.
+    """
 
     plan: Plan
+    where: Mapping[str, str]
     files: tuple[tuple[str, Action, tuple[str, ...]], ...]
     labels: tuple[Item, ...]
     variables: tuple[Item, ...]
@@ -77,8 +85,13 @@ class Report:
         return any(path != paths.STATE for path, _, _ in self.files)
 
 
-def make_report(plan: Plan) -> Report:
-    """Return what ``plan`` would do to the machine that it was made for."""
+def make_report(plan: Plan, where: Mapping[str, str]) -> Report:
+    """Return what ``plan`` would do to the machine that it was made for.
+
+    Args:
+        plan: as made.
+        where: where EC2 says each variable of the metadata (Facts.sources).
+    """
     sources, before, after = plan.desired.sources, plan.before, plan.after
     config = {path: _text(value) for path, value in plan.desired.config.items()}
 
@@ -101,6 +114,7 @@ def make_report(plan: Plan) -> Report:
     ours = tuple(chain.from_iterable(one.ours for one in plan.lists))
     return Report(
         plan=plan,
+        where=where,
         files=tuple(
             (one.path, _action_of(one), tuple(diff_file(one, ours))) for one in plan.changes
         ),
@@ -153,17 +167,19 @@ def report_lines(report: Report) -> Iterator[str]:
     """Yield the lines to print; what is hostile in them cannot reach the terminal."""
     for _, _, diff in report.files:
         yield from diff
-    yield from _section(f"LABELS, in effect {OF_LABELS}", report.labels)
-    yield from _section(f"VARIABLES, {OF_VARIABLES}", report.variables)
+    yield from _section(f"LABELS, in effect {OF_LABELS}", report.labels, report.where)
+    yield from _section(f"VARIABLES, {OF_VARIABLES}", report.variables, report.where)
     if report.config:
-        yield from _section("CONFIG PATHS", report.config, each_says_when=True)
+        yield from _section("CONFIG PATHS", report.config, report.where, each_says_when=True)
     for one in report.plan.lists:
-        yield from _arguments(one, report.plan)
+        yield from _arguments(one, report)
     if report.left_out:
         yield ""
         yield "LEFT OUT"
         for left_out in report.left_out:
-            source = f" from {describe_source(left_out.source)}" if left_out.source else ""
+            source = (
+                f" from {describe_source(left_out.source, report.where)}" if left_out.source else ""
+            )
             text = f"{left_out.kind} {shown(left_out.name)}{source}: {left_out.reason}"
             yield from wrapped("  ", text)
     yield ""
@@ -189,15 +205,15 @@ def report_json(report: Report, status: ExitStatus, notes: Iterable[Note]) -> st
             {"path": path, "action": action, "diff": list(diff)}
             for path, action, diff in report.files
         ],
-        "labels": [_item(one) for one in report.labels],
-        "variables": [_item(one) for one in report.variables],
-        "config": [_item(one) for one in report.config],
+        "labels": [_item(one, report.where) for one in report.labels],
+        "variables": [_item(one, report.where) for one in report.variables],
+        "config": [_item(one, report.where) for one in report.config],
         "arguments": [
             {
                 "key": f"rancher.docker.{one.key}",
                 "written_to": one.written_to,
                 "items": [
-                    {"action": action, "text": text, "source": _source(source)}
+                    {"action": action, "text": text, "source": _source(source, report.where)}
                     for action, text, source in _argument_items(one, plan)
                 ],
             }
@@ -207,7 +223,7 @@ def report_json(report: Report, status: ExitStatus, notes: Iterable[Note]) -> st
             {
                 "kind": one.kind,
                 "name": one.name,
-                "source": _source(one.source),
+                "source": _source(one.source, report.where),
                 "reason": one.reason,
                 "overridden_by": one.by,
             }
@@ -222,10 +238,10 @@ def report_json(report: Report, status: ExitStatus, notes: Iterable[Note]) -> st
     return json.dumps(tree, indent=2)
 
 
-def describe_source(source: Source) -> str:
+def describe_source(source: Source, where: Mapping[str, str]) -> str:
     """Return a source in words, a field of the metadata with where EC2 says it."""
     if source.kind == "metadata":
-        return f"metadata: {instance.source(source.name)}"
+        return f"metadata: {where.get(source.name, 'the last run')}"
     return str(source)
 
 
@@ -248,7 +264,9 @@ def _totals(report: Report) -> str:
     return f"Plan: {'; '.join(counted) or 'files only'}."
 
 
-def _section(title: str, items: Sequence[Item], *, each_says_when: bool = False) -> Iterator[str]:
+def _section(
+    title: str, items: Sequence[Item], where: Mapping[str, str], *, each_says_when: bool = False
+) -> Iterator[str]:
     yield ""
     yield title
     if not items:
@@ -256,22 +274,22 @@ def _section(title: str, items: Sequence[Item], *, each_says_when: bool = False)
     for one in items:
         name, old, new = (shown(text or "", 300) for text in (one.name, one.before, one.after))
         values = {"remove": f"was {old}", "change": f"{old} -> {new}"}.get(one.action, f"= {new}")
-        rest = [describe_source(one.source)] if one.source else []
+        rest = [describe_source(one.source, where)] if one.source else []
         rest += [one.takes_effect] if each_says_when else []
         rest += [f"NOT IN EFFECT: overridden by {one.overridden_by}"] if one.overridden_by else []
         end = f"({'; '.join(rest)})" if rest else ""
         yield from joined(f"  {_SIGNS[one.action]} {name} {values}", end, _INDENT)
 
 
-def _arguments(one: ArgumentList, plan: Plan) -> Iterator[str]:
-    items = list(_argument_items(one, plan))
+def _arguments(one: ArgumentList, report: Report) -> Iterator[str]:
+    items = list(_argument_items(one, report.plan))
     if not items:
         return
     yield ""
     where = f", written to {one.written_to}" if one.written_to else ""
     yield f"DOCKER'S ARGUMENTS, rancher.docker.{one.key}{where}"
     for action, text, source in items:
-        end = f"({describe_source(source)})" if source else ""
+        end = f"({describe_source(source, report.where)})" if source else ""
         yield from joined(f"  {_SIGNS[action]} {shown(text, 300)}", end, _INDENT)
 
 
@@ -289,14 +307,15 @@ def _argument_items(one: ArgumentList, plan: Plan) -> Iterator[tuple[Action, str
             yield "remove", docker_args.name_option(item) if secret else item, None
 
 
-def _item(one: Item) -> dict[str, Any]:
-    return asdict(one) | {"source": _source(one.source)}
+def _item(one: Item, where: Mapping[str, str]) -> dict[str, Any]:
+    return asdict(one) | {"source": _source(one.source, where)}
 
 
-def _source(source: Source | None) -> dict[str, str] | None:
+def _source(source: Source | None, where: Mapping[str, str]) -> dict[str, str] | None:
     if source is None:
         return None
-    return {"kind": source.kind, "name": source.name, "text": describe_source(source)}
+    text = describe_source(source, where)
+    return {"kind": source.kind, "name": source.name, "text": text}
 
 
 def _action(old: str | None, new: str | None) -> Action:

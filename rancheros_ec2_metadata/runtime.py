@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.apply import Runtime, Target
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.ec2 import detect, transport
-from rancheros_ec2_metadata.ec2.asking import Asker
-from rancheros_ec2_metadata.ec2.imds import Imds
+from rancheros_ec2_metadata.ec2.firmware import detect
+from rancheros_ec2_metadata.ec2.imds import Imds, make_session
+from rancheros_ec2_metadata.ec2.read import Reader
 from rancheros_ec2_metadata.errors import Level, Note, shown
 from rancheros_ec2_metadata.hosts.files import Files
 from rancheros_ec2_metadata.hosts.rancheros import paths
@@ -63,8 +63,8 @@ def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = Fa
         limits: of the run.
         dry: write nothing.
     """
-    machine = detect.detect(settings.root)
-    session = transport.session()
+    machine = detect(settings.root)
+    session = make_session()
     if settings.debug:
         session.hooks["response"].append(lambda answer, **_: log.note(_request(answer)))
     host = make_host(settings, limits.deadline, off_machine=dry and settings.root != Path("/"))
@@ -73,7 +73,7 @@ def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = Fa
         target=Target(host, Files(partial(paths.locate, settings.root), dry=dry), log),
         now=datetime.now(UTC),
         machine=machine,
-        ec2=Asker(settings, machine, imds, log, limits.deadline),
+        ec2=Reader(settings, machine, imds, log),
         deadline=limits.deadline,
         boot_id=boot_id(settings.root),
     )

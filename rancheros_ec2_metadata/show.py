@@ -3,134 +3,134 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 from rancheros_ec2_metadata.columns import joined, wrapped
-from rancheros_ec2_metadata.ec2.findings import Findings
-from rancheros_ec2_metadata.ec2.instance import LISTING_PATH, VARIABLES
-from rancheros_ec2_metadata.ec2.sources import said_by
+from rancheros_ec2_metadata.ec2.facts import Facts
+from rancheros_ec2_metadata.ec2.instance import GROUP, METADATA, METADATA_LABELS, VARIABLES
 from rancheros_ec2_metadata.ec2.tags import TAGS_PATH
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import Ec2Error, UsageError, shown
 from rancheros_ec2_metadata.settings import GROUP_TAG
 
-Format = Literal["table", "json", "yaml"]
-_GROUP = "AWS_AUTOSCALING_GROUP"  # a tag, though it is told with the metadata
+Format = Literal["table", "json", "yaml", "env"]
 _INDENT = 4
 _WIDEST = 28  # of the names' column; longer ones stand out
 
 
-@dataclass(frozen=True)
-class Fact:
-    """One thing known, and where it came from."""
-
-    name: str
-    value: str
-    source: str
-
-
-@dataclass(frozen=True)
-class Shown:
-    """All that is shown of an instance.
+def tree(facts: Facts, warnings: Sequence[str] = ()) -> dict[str, Any]:
+    """Return all that is shown of an instance, as the JSON has it.
 
     Args:
-        metadata: its AWS_ variables.
-        tags: None where no source gave them.
-        absent: variables that it does not have.
-        unknown: variables that it may have; they could not be read.
-        unread_tags: keys whose values could not be read.
+        facts: what EC2 said.
         warnings: about what is on the disk.
     """
-
-    metadata: tuple[Fact, ...]
-    tags: tuple[Fact, ...] | None
-    absent: tuple[str, ...]
-    unknown: tuple[str, ...]
-    unread_tags: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
-
-
-def what_is_shown(findings: Findings, warnings: Sequence[str] = ()) -> Shown:
-    """Return what is shown of what was found."""
-    variables, fields = findings.variables, findings.fields
-    metadata = tuple(
-        Fact(name, value, findings.sources.get(name) or said_by(name, fields, variables))
-        for name, value in sorted(variables.items())
-    )
+    unread = {*facts.unread_variables} - {GROUP}  # a tag, though it is told with the metadata
+    if facts.tags is None or GROUP_TAG in facts.unread_tags:
+        unread.add(GROUP)
+    missing = sorted({*VARIABLES} - facts.variables.keys())
     tags = None
-    if findings.tags is not None:
-        tags = tuple(
-            Fact(key, value, _tag_source(findings, key))
-            for key, value in sorted(findings.tags.items())
-        )
-    unread = {*findings.unread_variables} - {_GROUP}
-    if findings.tags is None or GROUP_TAG in findings.unread_tags:
-        unread.add(_GROUP)
-    missing = sorted({*VARIABLES} - findings.variables.keys())
-    return Shown(
-        metadata,
-        tags,
-        absent=tuple(name for name in missing if name not in unread),
-        unknown=tuple(name for name in missing if name in unread),
-        unread_tags=tuple(sorted(findings.unread_tags)),
-        warnings=tuple(warnings),
-    )
-
-
-def lines(what: Shown, form: Format) -> Iterator[str]:
-    """Yield the lines to print; what is hostile in them cannot reach the terminal."""
-    if form == "table":
-        yield from _table(what)
-        return
-    tree = {
-        "metadata": _tree(what.metadata),
-        "tags": None if what.tags is None else _tree(what.tags),
-        "does_not_have": list(what.absent),
-        "not_known": list(what.unknown),
-        "unread_tags": list(what.unread_tags),
-        "warnings": list(what.warnings),
+    if facts.tags is not None:
+        of_imds = f"IMDS, {TAGS_PATH.removeprefix(METADATA)}/"
+        tags = {
+            key: {
+                "value": value,
+                "source": "EC2 API, DescribeTags" if facts.tags_source == "api" else of_imds + key,
+            }
+            for key, value in sorted(facts.tags.items())
+        }
+    return {
+        "metadata": {
+            name: {"value": value, "source": facts.sources[name]}
+            for name, value in sorted(facts.variables.items())
+        },
+        "tags": tags,
+        "does_not_have": [name for name in missing if name not in unread],
+        "not_known": [name for name in missing if name in unread],
+        "unread_tags": sorted(facts.unread_tags),
+        "warnings": list(warnings),
     }
-    if form == "json":
-        yield json.dumps(tree, indent=2)
-        return
-    import yaml  # noqa: PLC0415 - of this format alone
-
-    yield yaml.safe_dump(tree, sort_keys=False, default_style='"').rstrip("\n")
 
 
-def _table(what: Shown) -> Iterator[str]:
+def lines(shown_tree: Mapping[str, Any], form: Format) -> Iterator[str]:
+    """Yield the lines to print; what is hostile in them cannot reach the terminal.
+
+    Args:
+        shown_tree: from `tree`.
+        form: `env` has the metadata alone, as a shell and systemd read it: keys of tags are no
+            names of variables.
+    """
+    match form:
+        case "table":
+            yield from _table(shown_tree)
+        case "json":
+            yield json.dumps(shown_tree, indent=2)
+        case "yaml":
+            import yaml  # noqa: PLC0415 - of this format alone
+
+            yield yaml.safe_dump(shown_tree, sort_keys=False, default_style='"').rstrip("\n")
+        case "env":
+            for name, one in shown_tree["metadata"].items():
+                if one["value"].isprintable():
+                    yield f"{name}={shlex.quote(one['value'])}"
+                else:
+                    yield f"# {name} is left out: it does not fit on a line"
+
+
+def find_value(facts: Facts, name: str) -> str:
+    """Return the value of one variable, one field of the metadata, or one tag.
+
+    Args:
+        facts: what EC2 said.
+        name: as `AWS_REGION`, `region`, `docker.role`, or `tag:region` for the tag of that key.
+
+    Raises:
+        UsageError: a variable of the metadata is never called so.
+        Ec2Error: the instance does not have it, or EC2 did not say.
+    """
+    of_paths = {row.path: row.name for row in VARIABLES.values()}
+    variable = METADATA_LABELS.get(name) or of_paths.get(name, name)
+    if variable in VARIABLES:
+        if variable in facts.variables:
+            return facts.variables[variable]
+        if variable in tree(facts)["not_known"]:
+            raise Ec2Error(f"{variable} could not be read, or the EC2 API does not tell it")
+        raise Ec2Error(f"the instance does not have {variable}")
+    if name.startswith("AWS_"):
+        raise UsageError(
+            f"show: {shown(name)} is no variable of the metadata; see docs/reference.md"
+        )
+    key = name.removeprefix("tag:")
+    if facts.tags is None or key in facts.unread_tags:
+        raise Ec2Error(f"the tag {shown(key)} could not be read")
+    if key not in facts.tags:
+        raise Ec2Error(f"the instance has no tag {shown(key)}")
+    return facts.tags[key]
+
+
+def _table(shown_tree: Mapping[str, Any]) -> Iterator[str]:
     yield "METADATA"
-    yield from _rows(what.metadata)
+    yield from _rows(shown_tree["metadata"])
     yield "TAGS"
-    if what.tags is None:
+    if shown_tree["tags"] is None:
         yield "  not known"
     else:
-        yield from _rows(what.tags)
+        yield from _rows(shown_tree["tags"])
     for title, names in (
-        ("DOES NOT HAVE", what.absent),
-        ("NOT KNOWN", what.unknown),
-        ("TAGS THAT COULD NOT BE READ", what.unread_tags),
+        ("DOES NOT HAVE", shown_tree["does_not_have"]),
+        ("NOT KNOWN", shown_tree["not_known"]),
+        ("TAGS THAT COULD NOT BE READ", shown_tree["unread_tags"]),
     ):
         if names:
             yield title
             yield from wrapped("  ", ", ".join(map(shown, names)))
 
 
-def _rows(facts: Sequence[Fact]) -> Iterator[str]:
+def _rows(facts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     if not facts:
         yield "  none"
-    width = min(max((len(shown(fact.name)) for fact in facts), default=0), _WIDEST)
-    for fact in facts:
-        start = f"  {shown(fact.name):{width}}  {shown(fact.value, 300)}"
-        yield from joined(start, f"({fact.source})", _INDENT)
-
-
-def _tree(facts: Sequence[Fact]) -> dict[str, dict[str, str]]:
-    return {fact.name: {"value": fact.value, "source": fact.source} for fact in facts}
-
-
-def _tag_source(findings: Findings, key: str) -> str:
-    if findings.tags_source == "api":
-        return "EC2 API, DescribeTags"
-    return f"IMDS, {TAGS_PATH.removeprefix(LISTING_PATH)}/{key}"
+    width = min(max((len(shown(name)) for name in facts), default=0), _WIDEST)
+    for name, fact in facts.items():
+        start = f"  {shown(name):{width}}  {shown(fact['value'], 300)}"
+        yield from joined(start, f"({fact['source']})", _INDENT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.ec2.firmware import Machine
 
 
 def pause(seconds: float, machine: Machine) -> float:

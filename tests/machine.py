@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.release import Release, find_release
 from ros_stand_in import os_config as stand_in
 from ros_stand_in import root_folder
 from ros_stand_in.loading import Disk
+
+
+def release_named(name: str) -> Release:
+    """Return the release of this name, as its os-config.yml tells it."""
+    return find_release(stand_in.os_config(name))
 
 
 class MachineDisk:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rancheros_ec2_metadata.apply import apply
 from rancheros_ec2_metadata.commands.call import Call
-from rancheros_ec2_metadata.desk.disk import settings_on_disk
-from rancheros_ec2_metadata.desk.edges import runtime_without_writing
+from rancheros_ec2_metadata.commands.first_boot import settings_on_disk
+from rancheros_ec2_metadata.commands.target import runtime_without_writing
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.report import make_report, report_json, report_lines
 
@@ -17,7 +17,7 @@ def run(call: Call) -> int:
         result = apply(settings, runtime_without_writing(call, settings))
     status = result.status
     if result.plan is not None:
-        report = make_report(result.plan)
+        report = make_report(result.plan, result.sources)
         status = status or (ExitStatus.WOULD_CHANGE if report.changes else ExitStatus.OK)
         as_json = call.given.format == "json"
         lines = [report_json(report, status, log.noted)] if as_json else report_lines(report)

@@ -52,8 +52,9 @@ def _plan_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _show_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="show this value alone")
     _add_instance(parser)
-    _add_format(parser, "table", "json", "yaml")
+    _add_format(parser, "table", "json", "yaml", "env")
 
 
 def _status_flags(parser: argparse.ArgumentParser) -> None:
@@ -115,7 +116,7 @@ anything would change, 0 if nothing would, and the run's own if it would fail.
             ("plan --format json", "for a program (docs/plan.md)"),
             (
                 "plan --instance i-0123456789abcdef0 --user-data user-data.yml",
-                "at a desk: a first boot of that instance with that user-data",
+                "from your workstation: a first boot of that instance with that user-data",
             ),
         ),
         add_flags=_plan_flags,
@@ -128,11 +129,12 @@ Warns where what RancherOS has saved of the metadata names another host.
 """,
         examples=(
             ("show", "a table"),
+            ("show local-ipv4", "one value alone: a variable, a field of the metadata, or a tag"),
             ("show --format json", "for a program (docs/plan.md)"),
-            ("show --format yaml", "the same as YAML"),
+            ("show --format env", "the metadata as NAME=value"),
             (
                 "show --instance i-0123456789abcdef0 --region eu-west-1",
-                "at a desk: that instance, with your own AWS profile",
+                "from your workstation: that instance, with your own AWS profile",
             ),
         ),
         add_flags=_show_flags,
@@ -152,12 +154,12 @@ run's own.
         summary="what in a cloud-config would break, before it is booted",
         about="""\
 Reads cloud-configs (user-data), or files for `ros service enable`, and shows what in them would
-break or surprise on a machine with this program: the line, the reason and the mend (docs/check.md).
+break or surprise on a machine with this program: the line, the reason and the fix (docs/check.md).
 Asks nobody, and writes nothing. The exit status is 11 if anything was found, 5 if a file cannot be
 read.
 """,
         examples=(
-            ("check user-data.yml", "what is wrong with it, a line for each finding"),
+            ("check user-data.yml", "what is wrong with it, and what to do"),
             (
                 "check --release v0.6.1 --format json user-data.yml ec2-metadata.yml",
                 "two files, for an older RancherOS, as JSON",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.ec2.instance import group_variable
 from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.desired import NOTHING, Carries, Desired, make_desired

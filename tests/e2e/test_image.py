@@ -34,7 +34,7 @@ rancher:
   ssh: {{keys: {{rsa: "{KEY}"}}}}
   docker: {{extra_args: [--debug]}}
 """
-# In front of the stand-in: notes the modes of the copy and what is in it, in the memory of /dev/shm.
+# In front of the stand-in: notes the modes of the copy and what is in it, beside it.
 WATCHED = """\
 #!/bin/sh
 find /dev/shm/rancher-conf -exec stat -c '%a %F' {} + >>/dev/shm/modes
@@ -103,7 +103,7 @@ def machine(
 
 @pytest.fixture
 def memory(machine: Machine, tmp_path: Path) -> Path:
-    """The folder that is the container's /dev/shm, with a ``ros`` that notes what it finds there."""
+    """The folder that is the container's /dev/shm; the machine's ``ros`` notes what it finds there."""
     machine.disk.cloud_config(CLOUD_CONFIG)
     folder = tmp_path / "memory"
     folder.mkdir()

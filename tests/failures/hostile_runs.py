@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rancheros_ec2_metadata.rancheros.layers import DOCKER, ENVIRONMENT
+
 from e2e import program
 from failures import hostile, in_process, timed
 from failures.in_process import Booted, GivenEc2, found
 from machine import MachineDisk
 from rancheros_ec2_metadata import options
-from rancheros_ec2_metadata.rancheros.layers import DOCKER, ENVIRONMENT
 from rancheros_ec2_metadata.settings import Settings
 from ros_stand_in.in_effect import dockerd_argv
 

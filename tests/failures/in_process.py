@@ -15,11 +15,10 @@ from rancheros_ec2_metadata.apply import Runtime, Target, apply, last_line
 from rancheros_ec2_metadata.commands.call import Call, Terminal
 from rancheros_ec2_metadata.commands.clean import clean as run_clean
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.ec2.detect import Machine
-from rancheros_ec2_metadata.ec2.findings import Findings
+from rancheros_ec2_metadata.ec2.facts import Facts
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.ec2.instance import Identity
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error
-from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.hosts.files import Files
 from rancheros_ec2_metadata.hosts.plan import Plan
 from rancheros_ec2_metadata.hosts.rancheros import paths
@@ -28,6 +27,7 @@ from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import find_release
 from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
+from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.settings import Settings
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -42,7 +42,7 @@ def found(
     started: str | None = "2026-01-05T07:59:00Z",
     metadata: Mapping[str, str] | None = None,
     notes: tuple[Note, ...] = (),
-) -> Findings:
+) -> Facts:
     """Return what EC2 says: all of it, but for what is None here.
 
     Args:
@@ -52,7 +52,7 @@ def found(
         metadata: AWS_ variables; None where they are the usual ones.
         notes: for the log.
     """
-    findings = Findings(on_ec2=True, notes=list(notes))
+    findings = Facts(on_ec2=True, notes=list(notes))
     if instance_id is None:
         return findings
     findings.identity = Identity(instance_id, "eu-west-1", pending_time=started)
@@ -64,10 +64,10 @@ def found(
     return findings
 
 
-def elsewhere() -> Findings:
+def elsewhere() -> Facts:
     """Return what is found on a machine that is no EC2 instance."""
     none = error(ExitStatus.NOT_ON_EC2, "this is no EC2 instance")
-    return Findings(on_ec2=False, notes=[none])
+    return Facts(on_ec2=False, notes=[none])
 
 
 @dataclass
@@ -80,11 +80,11 @@ class GivenEc2:
         asked: whether something of this instance was kept, for each time.
     """
 
-    findings: Findings
+    findings: Facts
     before: Callable[[], None] = lambda: None
     asked: list[bool] = field(default_factory=list)
 
-    def ask(self, *, kept: bool, so_far: Callable[[Findings], None]) -> Findings:
+    def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
         self.asked.append(kept)
         self.before()
         return self.findings

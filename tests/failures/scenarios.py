@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from failures import in_process
-from failures.in_process import GivenEc2, elsewhere, found
-from machine import MachineDisk
-from rancheros_ec2_metadata.deadline import Limit
-from rancheros_ec2_metadata.ec2.detect import Machine
 from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.rancheros.change import FileChange
 from rancheros_ec2_metadata.rancheros.ros import Answer, Ros
 from rancheros_ec2_metadata.rancheros.store import Store
+
+from failures import in_process
+from failures.in_process import GivenEc2, elsewhere, found
+from machine import MachineDisk
+from rancheros_ec2_metadata.deadline import Limit
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.settings import Settings
 
 # At which of a child's calls ``strace`` kills it. A child makes as many calls less before its run.

@@ -6,6 +6,11 @@ import json
 import re
 from pathlib import Path
 
+from rancheros_ec2_metadata.plan_report.document import document
+from rancheros_ec2_metadata.plan_report.report import report
+from rancheros_ec2_metadata.plan_report.text import lines
+from rancheros_ec2_metadata.rancheros import disk as paths
+
 from docker_env_file import read
 from e2e import program
 from failures import hostile, in_process
@@ -14,10 +19,6 @@ from failures.hostile_runs import carried, log_is_safe, machine, settings
 from failures.in_process import Booted, GivenEc2, found
 from machine import MachineDisk
 from rancheros_ec2_metadata.errors import ExitStatus
-from rancheros_ec2_metadata.plan_report.document import document
-from rancheros_ec2_metadata.plan_report.report import report
-from rancheros_ec2_metadata.plan_report.text import lines
-from rancheros_ec2_metadata.rancheros import disk as paths
 
 ENV_FILE = "/opt/ec2.env"
 TAGS = {f"v.{number:02}": value for number, value in enumerate(VALUES)}
@@ -84,7 +85,7 @@ def test_a_plan_tells_each_label_as_it_is_and_prints_none_that_steers_the_termin
 ) -> None:
     plan = booted(machine(tmp_path)).plan
     assert plan is not None
-    told = report(plan)
+    told = report(plan, {})
     text = list(lines(told))
     assert all(line.isprintable() for line in text)
     tree = json.loads(document(told, ExitStatus.OK, plan.notes))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rancheros_ec2_metadata.rancheros import disk as paths
 
 from e2e import program
 from failures import in_process, timed
@@ -19,10 +20,9 @@ from failures.in_process import INSTANCE, METADATA, GivenEc2, elsewhere, found
 from failures.scenarios import CLOUD_CONFIG
 from hostile_imds import SANE
 from machine import MachineDisk
-from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.errors import ExitStatus, error
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings, TagMapping, Template
 
 OTHERS = "i-0fedcba9876543210"

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from rancheros_ec2_metadata.rancheros import disk as paths
 
 from e2e import program
 from failures import timed
@@ -25,7 +26,6 @@ from failures.timed import SLACK, Timed
 from hostile_imds import ALL_MODES, API_MODES, MODES, NEVER_ACCEPTS, SANE, HostileImds
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
 
 DEADLINE = 6.0
 AT_ONCE = 4
@@ -59,13 +59,20 @@ class Case:
 
     def timed(self, folder: Path) -> Timed:
         disk = timed.user_machine(folder)
+        if self.mode in DRIPS:
+            with FakeImds(SANE) as imds:
+                sane = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
+                assert timed.run(disk, deadline=60, variables=sane).ran.status == 0
         with self.endpoints() as variables:
             return timed.run(disk, deadline=DEADLINE, variables=variables)
 
 
-WHOLE_IMDS = [Case("imds", mode) for mode in ALL_MODES]
-TAGS = [Case("tags", mode) for mode in MODES]
-API = [Case("api", mode) for mode in (NEVER_ACCEPTS, *MODES, *API_MODES)]
+# No time-out of a socket sees these: only the deadline does.
+DRIPS = ("one-byte-a-second", "one-byte-a-second-body")
+WHOLE_IMDS = [Case("imds", mode) for mode in ALL_MODES if mode not in DRIPS]
+TAGS = [Case("tags", mode) for mode in MODES if mode not in DRIPS]
+API = [Case("api", mode) for mode in (NEVER_ACCEPTS, *MODES, *API_MODES) if mode not in DRIPS]
+DRIPPING = [Case(where, mode) for where in ("imds", "tags", "api") for mode in DRIPS]
 # Modes that do no harm to what an instance is: the metadata is there all the same.
 STILL_AN_INSTANCE = ("100000-keys", "dotted-keys", "invalid-utf8", "nul-bytes")
 
@@ -126,6 +133,19 @@ def test_a_hostile_api_is_status_4_with_the_metadata_written_and_not_status_7(
     assert run.outcome == "partial"
     assert run.disk.variables()["AWS_INSTANCE_TYPE"] == SANE.instance_type
     assert "the EC2 API is asked" in run.ran.err
+
+
+@pytest.mark.parametrize("case", DRIPPING, ids=str)
+def test_what_drips_is_ended_at_the_deadline_with_the_last_known_good_in_place(
+    case: Case, ran: Mapping[Case, Future[Timed]]
+) -> None:
+    run = ran[case].result()
+    assert run.seconds < DEADLINE + SLACK
+    assert run.ran.status == 7
+    assert run.disk.extra_args() == ["--debug", "--label=docker.role=web"]
+    assert run.disk.variables()["AWS_INSTANCE_TYPE"] == SANE.instance_type
+    # What the metadata service said is written before the API is asked.
+    assert run.outcome == ("kept" if case.where == "api" else "complete")
 
 
 def test_keys_that_lead_elsewhere_are_not_asked_for(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rancheros_ec2_metadata.rancheros.disk import read_disk
+from rancheros_ec2_metadata.rancheros.layers import Layers, stack
+
 from e2e import program
 from machine import MachineDisk
 from rancheros_ec2_metadata.rancheros import release as releases
-from rancheros_ec2_metadata.rancheros.disk import read_disk
-from rancheros_ec2_metadata.rancheros.layers import Layers, stack
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE
 
 # What a loaded machine may need after the deadline to end a process and tell its parent. Where

@@ -19,8 +19,8 @@ from failures.in_process import INSTANCE, METADATA, Booted, GivenEc2, elsewhere,
 from fuzz import texts
 from fuzz.texts import SECRET
 from machine import MachineDisk
-from rancheros_ec2_metadata.ec2.detect import Machine
-from rancheros_ec2_metadata.ec2.findings import Findings
+from rancheros_ec2_metadata.ec2.facts import Facts
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.errors import ExitStatus, FilesError, error, shown
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import paths
@@ -172,6 +172,10 @@ class Life:
                 self._write(f"cloud-config.d/{name}", text)
         if self.chance(0.6):
             self._write_cloud_config(texts.cloud_config(rng, self.keys, secret=True))
+        self._make_systems_files()
+
+    def _make_systems_files(self) -> None:
+        rng = self.rng
         if self.chance(0.3):
             self.disk.write(paths.OEM_CONFIG, texts.oem(rng))
         if self.chance(0.1):
@@ -313,7 +317,7 @@ class Life:
 
     # What EC2 says.
 
-    def findings(self) -> Findings:
+    def findings(self) -> Facts:
         started = f"2026-01-0{1 + self.pending % 9}T08:00:00Z"
         metadata = {**METADATA, "AWS_INSTANCE_ID": self.instance, "AWS_HOSTNAME": "ip-é"}
         kinds = ("whole", "no-tags", "unread", "part", "silent", "elsewhere")
@@ -391,7 +395,7 @@ class Life:
         output = self.rng.choice((f"[{SECRET}]\n".encode(), b"\xff\n", f"- {SECRET}: [\n".encode()))
         return Ros("ros", lambda commands, _: [Printed(status, output) for _ in commands])
 
-    def _boot(self, findings: Findings, files: Files, ros: Ros) -> Booted:
+    def _boot(self, findings: Facts, files: Files, ros: Ros) -> Booted:
         self.runs += 1
         self.log = ""
         booted = in_process.run(
@@ -517,7 +521,7 @@ class Life:
 
 
 class reading:  # noqa: N801 - a context, named for what is done in it
-    """While it lasts, ``ros`` reads the machine's own files, as it does outside of the container."""
+    """While it lasts, ``ros`` reads the machine's own files, as outside of the container."""
 
     def __init__(self, root: Path) -> None:
         self._link = root / paths.CONF.lstrip("/")
@@ -542,7 +546,7 @@ def read(disk: Disk, release: str) -> dict[str, Any] | None:
 
 def rest_of(tree: Any, variables: Collection[str]) -> Any:
     """Return all that ``ros`` reads but the argument lists and what is ours by name."""
-    ours = {("rancher", "docker", key) for key in ("args", "extra_args")}
+    ours: set[tuple[str, ...]] = {("rancher", "docker", key) for key in ("args", "extra_args")}
     ours |= {("rancher", "environment", name) for name in variables}
     ours |= {config_paths.keys(path) for path in CONFIG}
     above = {path[:depth] for path in ours for depth in range(1, len(path))}
@@ -565,7 +569,7 @@ def restored_args(keys: Sequence[str], users: Disk, now: Disk, release: str) -> 
 
 
 def is_restored(keys: Sequence[str], users: Disk, now: Disk, release: str) -> bool:
-    """Tell whether this is the one exception: empty args are os-config.yml's again, and the rest."""
+    """Tell whether this is the one exception: empty args are os-config.yml's again."""
     theirs, there = read(users, release), read(now, release)
     if "args" not in keys or now.oem or theirs is None or there is None:
         return False

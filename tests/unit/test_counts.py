@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from rancheros_ec2_metadata.rancheros import disk as paths
 
 from e2e import program
 from e2e.answering_api import AnsweringApi, tags
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
 
 # Of the tags of the README's group two become labels, two variables, and one is not used.
 TAGS = {
@@ -176,11 +176,11 @@ def test_where_it_has_not_the_api_is_called_once(
 ) -> None:
     imds.instance = replace(GROUPED, tags_in_metadata=False)
     asked = requests(disk, imds, *FLAGS, AWS_ENDPOINT_URL_EC2=api.url)
-    # The role's credentials, in place of the list of tags and their values.
-    assert len(asked) == 18
+    # The list of tags, which is not served, and the role's credentials.
+    assert len(asked) == 19
     assert len(api.authorizations) == 1
     again = program.run(disk, *FLAGS, imds=imds, AWS_ENDPOINT_URL_EC2=api.url)
-    assert again.line("IMDS requests").startswith("18 IMDS requests, 1 API calls; EC2 ")
+    assert again.line("IMDS requests").startswith("19 IMDS requests, 1 API calls; EC2 ")
 
 
 OURS = {"rancheros_ec2_metadata", "requests", "urllib3", "idna", "certifi", "yaml"}

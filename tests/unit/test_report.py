@@ -3,7 +3,6 @@ from __future__ import annotations
 import difflib
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,7 +33,7 @@ def plan(disk: MachineDisk, tags: dict[str, str], *, write: bool = False) -> Rep
         disk.root, GivenEc2(found(tags, metadata={})), settings=settings, files=files, ros=ros
     )
     assert booted.plan is not None
-    return make_report(booted.plan)
+    return make_report(booted.plan, {})
 
 
 def text(report: Report) -> str:
@@ -118,9 +117,9 @@ def test_a_diff_is_a_unified_one(before: str | None, after: str | None) -> None:
         None if after is None else after.encode(),
     )
     lines = list(diff_file(change))
-    names = ("/etc/x" if x is not None else "/dev/null" for x in (before, after))
-    texts: list[Any] = [(x or "").splitlines() for x in (before, after)]
-    assert lines == list(difflib.unified_diff(*texts, *names, n=0, lineterm=""))
+    old, new = ("/etc/x" if x is not None else "/dev/null" for x in (before, after))
+    was, now = ((x or "").splitlines() for x in (before, after))
+    assert lines == list(difflib.unified_diff(was, now, old, new, n=0, lineterm=""))
 
 
 def test_a_file_that_is_new_is_shown_as_diff_shows_it() -> None:

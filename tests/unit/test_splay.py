@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rancheros_ec2_metadata.rancheros import disk as paths
 
 from e2e import program
 from machine import MachineDisk
 from rancheros_ec2_metadata import cli, splay
 from rancheros_ec2_metadata.commands.call import Terminal
-from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
 
 INSTANCE = "i-0123456789abcdef0"
 # What of the splay this instance waits, by the SHA-256 of its id.

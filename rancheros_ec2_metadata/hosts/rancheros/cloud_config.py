@@ -293,7 +293,7 @@ def _find(text: str, path: Iterable[str]) -> tuple[Any, Any] | None:
     for key in path:
         if not isinstance(node, yaml.MappingNode):
             return None
-        pairs = [pair for pair in node.value if pair[0].value == key]
+        pairs = [pair for pair in node.value if _is_key(pair[0].value, key)]
         walked.append(key)
         if len(pairs) > 1:
             raise CannotEditError(f"{'.'.join(walked)} is in it {len(pairs)} times")
@@ -302,6 +302,11 @@ def _find(text: str, path: Iterable[str]) -> tuple[Any, Any] | None:
         found = pairs[0]
         node = found[1]
     return found
+
+
+def _is_key(found: object, key: str) -> bool:
+    """Tell whether ``ros`` takes a key for another: its own, all in lower case, in any case."""
+    return found == key or (key.islower() and str(found).lower() == key)
 
 
 def _item(text: str, node: Any, key: str) -> Item:

@@ -17,6 +17,9 @@ from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.ros import SECONDS, Answers, NoAnswerError, Ros, Tree
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
 
+# Lists that `ros` prints in random order where a service gives them as a map.
+_UNORDERED = ("environment", "links")
+
 
 class Rehearsal:
     """Asks ``ros`` what it reads of a copy.
@@ -179,7 +182,10 @@ def _difference(
         old = before if isinstance(before, dict) else {}
         known = restored if isinstance(restored, dict) else {}
         for key in sorted({*old, *after}):
-            inner = _difference(old.get(key, ""), after.get(key, ""), known.get(key))
+            here, there = old.get(key, ""), after.get(key, "")
+            if key in _UNORDERED and isinstance(here, list) and isinstance(there, list):
+                here, there = sorted(here, key=str), sorted(there, key=str)
+            inner = _difference(here, there, known.get(key))
             if inner is not None:
                 return (key, *inner)
         # Of an empty map and nothing, the one is the other, but where nothing may change.

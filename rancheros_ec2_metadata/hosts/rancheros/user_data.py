@@ -24,8 +24,10 @@ _OTHERS = {
     b"content-type:": "it is MIME multipart, which no release of RancherOS reads",
     b"mime-version:": "it is MIME multipart, which no release of RancherOS reads",
     b"i2nsb3vklwnvbmzpz": "it is base64: decode it first, as EC2 does (base64 -d)",
+    b"iyev": "it is base64: decode it first, as EC2 does (base64 -d)",
     b"h4si": "it is base64 of gzip: decode it first, as EC2 does (base64 -d)",
     b"\xef\xbb\xbf#cloud-config": "a byte order mark, which nobody sees, is before #cloud-config",
+    b"\xef\xbb\xbf#!": "a byte order mark, which nobody sees, is before #!",
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from e2e import program
 from rancheros_ec2_metadata.cli import main
 from rancheros_ec2_metadata.commands.call import Terminal
-from unit.check.judging import GOOD, SERVICE_FILE, changed
+from unit.check.checking import GOOD, SERVICE_FILE, changed
 
 BAD = changed("net: host", "net: bridge")
 
@@ -46,27 +46,39 @@ def test_a_file_without_findings_is_said_to_have_none(good: Path) -> None:
     )
 
 
-def test_a_finding_is_a_line_with_file_line_rule_reason_and_mend(bad: Path) -> None:
+def test_a_finding_has_its_reason_and_its_fix_on_lines_of_their_own(bad: Path) -> None:
     said = Said(bad)
     assert said.status == 11
     assert said.out == (
-        f"{bad}:7: [net] 'ec2-metadata' has net: 'bridge': the metadata service answers a token"
-        " request over one network hop only; set net: host\n"
+        f"{bad}:7: [net]\n  'ec2-metadata' has net: 'bridge': a token from IMDS does not pass the"
+        " default hop limit of 1\n  fix: set net: host\n"
     )
     assert said.err.endswith("; 1 finding\n")
 
 
 def test_findings_are_in_the_order_of_their_lines(bad: Path) -> None:
     bad.write_text(BAD.replace("1.0.0", "latest").replace("after: network", "after: ntp"))
-    lines = [line.split(":")[1] for line in Said(bad).out.splitlines()]
-    assert lines == ["5", "7", "11"]
+    lines = Said(bad).out.splitlines()
+    assert [line.split(":")[1] for line in lines if line.endswith("]")] == ["5", "7", "11"]
+    assert max(map(len, lines)) <= 100
 
 
-def test_each_file_is_judged_for_itself(good: Path, bad: Path) -> None:
+def test_each_file_is_checked_for_itself(good: Path, bad: Path) -> None:
     said = Said(good, bad, good)
     assert said.status == 11
-    assert [line.partition(":")[0] for line in said.out.splitlines()] == [str(bad)]
+    assert [line for line in said.out.splitlines() if "good" in line] == []
     assert len(said.err.splitlines()) == 3
+
+
+def test_a_script_is_said_to_run_after_this_program(tmp_path: Path) -> None:
+    script = tmp_path / "user-data.sh"
+    script.write_text("#!/bin/sh\necho\n")
+    said = Said(script)
+    assert (said.status, said.out) == (0, "")
+    assert said.err == (
+        f"ec2-metadata: {script}: script, RancherOS runs it at each console start, after this"
+        " program and before Docker; nothing found\n"
+    )
 
 
 def test_the_form_that_was_seen_is_said(tmp_path: Path) -> None:
@@ -92,7 +104,7 @@ def test_the_standard_input_is_read_for_a_dash() -> None:
     assert done.stderr == b"ec2-metadata: -: cloud-config, services: ec2-metadata; 1 finding\n"
 
 
-def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_being_judged(
+def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_being_checked(
     tmp_path: Path, bad: Path
 ) -> None:
     for unreadable, why in (("none", "No such file"), (".", "Is a directory")):
@@ -135,10 +147,10 @@ def test_json_has_what_the_page_says(good: Path, bad: Path) -> None:
     tree = json.loads(said.out)
     reason = tree["files"][0]["findings"][0].pop("reason")
     assert reason.startswith("'ec2-metadata' has net: 'bridge': ")
-    finding = {"line": 7, "rule": "net", "mend": "set net: host"}
+    finding = {"line": 7, "rule": "net", "fix": "set net: host"}
     common = {"form": "cloud-config", "services": ["ec2-metadata"]}
     assert tree == {
-        "schema": 1,
+        "schema": 2,
         "release": "v1.5.8",
         "files": [
             {"file": str(bad), **common, "findings": [finding]},
@@ -147,7 +159,7 @@ def test_json_has_what_the_page_says(good: Path, bad: Path) -> None:
     }
 
 
-def test_json_names_the_files_that_were_judged_alone(tmp_path: Path, good: Path) -> None:
+def test_json_names_the_files_that_were_checked_alone(tmp_path: Path, good: Path) -> None:
     said = Said("--format", "json", tmp_path / "none", good)
     assert said.status == 5
     assert [file["file"] for file in json.loads(said.out)["files"]] == [str(good)]
@@ -167,7 +179,7 @@ def test_nothing_hostile_reaches_the_terminal(tmp_path: Path) -> None:
     for text in (said.out, said.err):
         assert "\x1b" not in text
         assert "\x07" not in text
-    assert all(line.startswith(str(tmp_path)) for line in said.out.splitlines())
+    assert all(line.startswith((str(tmp_path), "  ")) for line in said.out.splitlines())
     assert all(line.startswith("ec2-metadata: ") for line in said.err.splitlines())
 
 

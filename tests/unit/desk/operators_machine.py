@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from e2e.answering_api import AnsweringApi
 from e2e.described_api import KEY_ID, SECRET
@@ -62,6 +63,10 @@ class Desk:
         assert SECRET not in self.out + self.err
         assert "Traceback" not in self.err
         return status
+
+    def json(self) -> Any:
+        """Return what was printed, as JSON."""
+        return json.loads(self.out)
 
     def error(self) -> str:
         """Return the one error that was logged."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,14 +17,15 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.api import TagsApi
-from rancheros_ec2_metadata.ec2.detect import Machine
-from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
-from rancheros_ec2_metadata.ec2.findings import Findings, Question
-from rancheros_ec2_metadata.ec2.gather import gather_api, gather_imds
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.ec2.instance import Identity
+from rancheros_ec2_metadata.ec2.read import Reader
+from rancheros_ec2_metadata.ec2.retry import Reason, RequestError
 from rancheros_ec2_metadata.ec2.role import Credentials
-from rancheros_ec2_metadata.settings import ApiSettings
+from rancheros_ec2_metadata.log import Log
+from rancheros_ec2_metadata.settings import ApiSettings, Settings
 from unit.ec2.metadata_server import (
     INSTANCE_ID,
     ROLE,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     import responses
 
 IDENTITY = Identity(INSTANCE_ID, "eu-central-1", partition="aws")
+LIMIT = Limit.after(3600, Clock())
 CREDENTIALS = Credentials("web-role", "ASIASECRETKEYID", "secret/access/key", "session//t")
 
 
@@ -114,13 +116,13 @@ def api(shared: Endpoint) -> TagsApi:
     return api_at(shared.url)
 
 
-def api_at(url: str | None, identity: Identity = IDENTITY, domain: str | None = None) -> TagsApi:
-    return TagsApi(identity, CREDENTIALS, ApiSettings(endpoint=url), lambda: domain, 0)
+def api_at(url: str, identity: Identity = IDENTITY, ahead: float | None = 0) -> TagsApi:
+    return TagsApi(identity, CREDENTIALS, ApiSettings(endpoint=url), lambda: None, ahead)
 
 
-def failure(api: TagsApi) -> AttemptError:
-    with pytest.raises(AttemptError) as caught:
-        api.ask()
+def failure(api: TagsApi) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        api.ask(LIMIT)
     everything = f"{caught.value!r} {caught.value} {api!r}"
     assert not [secret for secret in SECRETS if secret in everything]
     return caught.value
@@ -130,7 +132,7 @@ def test_one_call_brings_all_tags_with_the_roles_credentials(
     endpoint: Endpoint, api: TagsApi
 ) -> None:
     endpoint.answers = [(200, page({"docker.role": "web", "empty": ""}))]
-    assert api.ask() == {"docker.role": "web", "empty": ""}
+    assert api.ask(LIMIT) == {"docker.role": "web", "empty": ""}
     (body,), (head,) = endpoint.bodies, endpoint.heads
     assert body["Action"] == ["DescribeTags"]
     assert body["Filter.1.Name"] == ["resource-id"]
@@ -143,7 +145,7 @@ def test_one_call_brings_all_tags_with_the_roles_credentials(
 
 def test_all_pages_are_read(endpoint: Endpoint, api: TagsApi) -> None:
     endpoint.answers = [(200, page({"a": "1"}, "next")), (200, page({"b": "2"}))]
-    assert api.ask() == {"a": "1", "b": "2"}
+    assert api.ask(LIMIT) == {"a": "1", "b": "2"}
     assert endpoint.bodies[1]["NextToken"] == ["next"]
 
 
@@ -151,14 +153,6 @@ def test_an_endpoint_with_pages_without_end_is_left(endpoint: Endpoint, api: Tag
     endpoint.answers = [(200, page({f"key-{n}": ""}, f"token-{n}")) for n in range(50)]
     assert "does not answer as the EC2 API does" in str(failure(api))
     assert len(endpoint.bodies) <= 11
-
-
-def test_the_client_is_made_once(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    endpoint.answers = [(503, refusal("RequestLimitExceeded")), (200, page({"a": "1"}))]
-    api = api_at(endpoint.url)
-    failure(api)
-    monkeypatch.setattr(boto3, "Session", None)
-    assert api.ask() == {"a": "1"}
 
 
 def test_a_reading_asks_it_with_one_client_however_often(
@@ -171,23 +165,17 @@ def test_a_reading_asks_it_with_one_client_however_often(
         (200, page({"Name": "one"})),
         (200, page({"docker.role": "web"})),
     ]
-    found, imds = Findings(), imds_of(clock)
-    question = Question(wanted=lambda key: key.startswith("docker."))
-    gather_imds(question, Machine("yes"), imds, found)
-    gather_api(question, ApiSettings(endpoint=endpoint.url), imds, found)
+    settings = Settings(api=ApiSettings(endpoint=endpoint.url))
+    reader = Reader(settings, Machine("yes"), imds_of(clock), Log(io.StringIO()))
+    found = reader.read(kept=False, so_far=lambda _: None)
     assert (found.tags, found.tags_source) == ({"docker.role": "web"}, "api")
     assert len(endpoint.bodies) == 4
     assert not [secret for secret in SECRETS if secret in repr(found)]
 
 
-def test_tags_of_another_resource_are_not_ours(endpoint: Endpoint, api: TagsApi) -> None:
-    endpoint.answers = [(200, page({"a": "1"}, resource="i-other"))]
-    assert api.ask() == {}
-
-
 def test_values_come_as_they_are(endpoint: Endpoint, api: TagsApi) -> None:
     endpoint.answers = [(200, page({"k": "caf\u00e9 \u20ac &amp; &lt;x&gt; \U0001f600  "}))]
-    assert api.ask() == {"k": "caf\u00e9 \u20ac & <x> \U0001f600  "}
+    assert api.ask(LIMIT) == {"k": "caf\u00e9 \u20ac & <x> \U0001f600  "}
 
 
 STALE = {
@@ -220,74 +208,42 @@ def test_nothing_of_the_environment_or_of_files_is_used(
     for name, value in STALE.items():
         monkeypatch.setenv(name, value)
     endpoint.answers = [(200, page({"a": "1"}))]
-    assert api_at(endpoint.url).ask() == {"a": "1"}
+    assert api_at(endpoint.url).ask(LIMIT) == {"a": "1"}
     assert "Credential=ASIASECRETKEYID/" in endpoint.heads[0]["Authorization"]
     assert "/eu-central-1/" in endpoint.heads[0]["Authorization"]
-
-
-def test_such_a_file_would_have_broken_boto3(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "config").write_text("[[[ no ini\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    with pytest.raises(Exception, match="Unable to parse config file"):
-        boto3.Session("a", "b", region_name="eu-central-1").client("ec2")
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "kind"),
-    [
-        (403, "UnauthorizedOperation", Kind.DENIED),
-        (401, "AuthFailure", Kind.UNAUTHENTIC),
-        (503, "RequestLimitExceeded", Kind.BUSY),
-        (400, "Throttling", Kind.BUSY),
-        (500, "InternalError", Kind.BUSY),
-        (400, "RequestExpired", Kind.FINAL),
-        (400, "InvalidParameterValue", Kind.FINAL),
-    ],
-)
-def test_a_refusal_is_asked_once_and_has_its_kind(
-    endpoint: Endpoint, api: TagsApi, status: int, code: str, kind: Kind
-) -> None:
-    endpoint.answers = [(status, refusal(code))]
-    caught = failure(api)
-    assert caught.kind is kind
-    if kind is not Kind.BUSY or status == 500:
-        assert code in str(caught)
-    assert len(endpoint.bodies) == 1  # botocore's own retries are off
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        ((200, b"<html><body>Welcome</body></html>"), Kind.FINAL),
-        ((200, b"<html><br>Welcome"), Kind.FINAL),
-        ((200, b""), Kind.FINAL),
-        ((200, b"\xff\xfe\x00"), Kind.FINAL),
-        ((200, b"x" * 5_000_000), Kind.FINAL),
-        ((502, b"<html><br>Bad gateway"), Kind.BUSY),
-        ((429, b"slow down"), Kind.BUSY),
+        ((200, b"<html><body>Welcome</body></html>"), Reason.FINAL),
+        ((200, b"<html><br>Welcome"), Reason.FINAL),
+        ((200, b""), Reason.FINAL),
+        ((200, b"\xff\xfe\x00"), Reason.FINAL),
+        ((200, b"x" * 5_000_000), Reason.FINAL),
+        ((502, b"<html><br>Bad gateway"), Reason.BUSY),
+        ((429, b"slow down"), Reason.BUSY),
     ],
     ids=["html", "bad html", "nothing", "no text", "too long", "bad gateway", "too many"],
 )
 def test_what_is_no_answer_of_the_api_is_not_taken_for_no_tags(
-    endpoint: Endpoint, api: TagsApi, answer: tuple[int, bytes], kind: Kind
+    endpoint: Endpoint, api: TagsApi, answer: tuple[int, bytes], kind: Reason
 ) -> None:
     endpoint.answers = [answer]
     caught = failure(api)
-    assert caught.kind is kind
+    assert caught.reason is kind
     assert endpoint.url in str(caught)
 
 
 def test_an_answer_that_breaks_off_is_a_broken_connection(endpoint: Endpoint, api: TagsApi) -> None:
     endpoint.answers = [(200, page({"a": "1"}))]
     endpoint.short_by = 10
-    assert failure(api).kind is Kind.UNREACHABLE
+    assert failure(api).reason is Reason.UNREACHABLE
 
 
 def test_a_redirect_is_not_followed(endpoint: Endpoint, api: TagsApi) -> None:
     endpoint.answers = [(302, b"")]
-    assert failure(api).kind is Kind.FINAL
+    assert failure(api).reason is Reason.FINAL
     assert len(endpoint.bodies) == 1
 
 
@@ -295,7 +251,7 @@ def test_an_endpoint_that_refuses_connections_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     caught = failure(api_at(f"http://127.0.0.1:{port}"))
-    assert caught.kind is Kind.UNREACHABLE
+    assert caught.reason is Reason.UNREACHABLE
     assert f"127.0.0.1:{port}" in str(caught)
     assert "Connection refused" in str(caught)
 
@@ -318,7 +274,7 @@ def test_an_endpoint_that_hangs_up_is_out_of_reach(script: bytes) -> None:
         thread.start()
         caught = failure(api_at(f"http://127.0.0.1:{listener.getsockname()[1]}"))
         thread.join()
-    assert caught.kind is Kind.UNREACHABLE
+    assert caught.reason is Reason.UNREACHABLE
 
 
 @pytest.mark.parametrize(("exempt", "first"), [("", b"CONNECT"), ("127.0.0.1", b"nobody")])
@@ -345,17 +301,9 @@ def test_the_proxy_of_the_environment_is_used_and_its_password_not_shown(
             last.sendall(b"nobody came before")
             thread.join()
     assert came == [first]
-    assert caught.kind is Kind.UNREACHABLE
+    assert caught.reason is Reason.UNREACHABLE
     assert url in str(caught)
     assert "hidden" not in str(caught)
-
-
-def test_an_endpoint_that_says_nothing_is_given_five_seconds() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        started = time.monotonic()
-        caught = failure(api_at(f"http://127.0.0.1:{listener.getsockname()[1]}"))
-    assert 5 <= time.monotonic() - started < 8
-    assert caught.silent
 
 
 @pytest.mark.parametrize("url", ["no-url", "http://", "ftp://127.0.0.1"])
@@ -437,7 +385,7 @@ def test_an_endpoint_of_the_settings_needs_no_fips_or_dualstack_of_botocores(
 ) -> None:
     endpoint.answers = [(200, page({"a": "1"}))]
     settings = ApiSettings(endpoint=endpoint.url, fips=True, dualstack=True)
-    assert TagsApi(IDENTITY, CREDENTIALS, settings, lambda: None, 0).ask() == {"a": "1"}
+    assert TagsApi(IDENTITY, CREDENTIALS, settings, lambda: None, 0).ask(LIMIT) == {"a": "1"}
 
 
 def test_botocore_logs_no_secret_at_any_level(
@@ -445,7 +393,7 @@ def test_botocore_logs_no_secret_at_any_level(
 ) -> None:
     endpoint.answers = [(200, page({"a": "1"}))]
     with caplog.at_level(logging.DEBUG):
-        api_at(endpoint.url).ask()
+        api_at(endpoint.url).ask(LIMIT)
     assert not [secret for secret in SECRETS if secret in caplog.text]
 
 
@@ -468,6 +416,58 @@ def test_moto_gives_the_tags_of_this_instance_only() -> None:
         ec2.create_tags(Resources=[ours], Tags=[{"Key": key, "Value": tags[key]} for key in tags])
         ec2.create_tags(Resources=[other], Tags=[{"Key": "docker.role", "Value": "db"}])
         ec2.close()
-        assert api_at(url, Identity(ours, "eu-central-1", partition="aws")).ask() == tags
+        assert api_at(url, Identity(ours, "eu-central-1", partition="aws")).ask(LIMIT) == tags
     finally:
         moto.stop()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "words"),
+    [
+        ((403, "UnauthorizedOperation"), Reason.DENIED, ("'web-role'", "ec2:DescribeTags")),
+        ((403, "AccessDenied"), Reason.DENIED, ("'web-role'", "ec2:DescribeTags")),
+        ((503, "RequestLimitExceeded"), Reason.BUSY, ("throttles", "metadata service")),
+        ((400, "Throttling"), Reason.BUSY, ("throttles",)),
+        ((429, "TooMany"), Reason.BUSY, ("throttles",)),
+        ((500, "InternalError"), Reason.BUSY, ("500", "'InternalError'", "http://127.0.0.1")),
+        ((401, "AuthFailure"), Reason.UNAUTHENTIC, ("'web-role'", "AuthFailure")),
+        ((400, "RequestExpired"), Reason.FINAL, ("time of the request",)),
+        ((403, "SignatureDoesNotMatch"), Reason.FINAL, ("time of the request",)),
+        ((403, "OptInRequired"), Reason.FINAL, ("'OptInRequired'", "'web-role'", "DescribeTags")),
+        ((400, "Bad\n2026 forged line"), Reason.FINAL, ("\\n2026",)),
+    ],
+)
+def test_a_refusal_is_asked_once_and_has_its_reason_and_its_words(
+    endpoint: Endpoint,
+    api: TagsApi,
+    answer: tuple[int, str],
+    reason: Reason,
+    words: tuple[str, ...],
+) -> None:
+    status, code = answer
+    endpoint.answers = [(status, refusal(code))]
+    caught = failure(api)
+    assert caught.reason is reason
+    assert [word for word in words if word not in str(caught)] == []
+    assert "clock" not in str(caught)
+    assert "\n" not in str(caught)
+    assert len(endpoint.bodies) == 1  # botocore's own retries are off
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [(7200, "7200 s ahead of"), (-7200, "7200 s behind"), (None, "check this machine's clock")],
+)
+def test_a_wrong_clock_is_named_where_it_can_be_the_cause(
+    endpoint: Endpoint, ahead: float | None, words: str
+) -> None:
+    endpoint.answers = [(401, refusal("AuthFailure"))]
+    assert words in str(failure(api_at(endpoint.url, ahead=ahead)))
+
+
+def test_an_endpoint_that_says_nothing_is_waited_for_until_the_limit_at_most() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        api = api_at(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(RequestError, match="VPC endpoint") as caught:
+            api.ask(Limit.after(0, Clock()))
+    assert caught.value.reason is Reason.UNREACHABLE

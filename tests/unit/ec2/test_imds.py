@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
-from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
-from rancheros_ec2_metadata.ec2.imds import Imds, component
-from rancheros_ec2_metadata.ec2.token import IPV4, IPV6
+from rancheros_ec2_metadata.ec2.imds import IPV4, IPV6, Imds, component
+from rancheros_ec2_metadata.ec2.retry import SILENT, Reason, RequestError
 from rancheros_ec2_metadata.errors import Ec2Error
 from rancheros_ec2_metadata.settings import ImdsSettings
 from unit.ec2.metadata_server import NOW, FakeClock, MetadataServer, imds_of
@@ -30,9 +28,9 @@ def connected(clock: FakeClock, settings: ImdsSettings | None = None) -> Imds:
     return imds
 
 
-def refused(clock: FakeClock, settings: ImdsSettings | None = None) -> AttemptError:
+def refused(clock: FakeClock, settings: ImdsSettings | None = None) -> RequestError:
     imds = imds_of(clock, settings)
-    with pytest.raises(AttemptError) as caught:
+    with pytest.raises(RequestError) as caught:
         imds.connect(imds.limit)
     return caught.value
 
@@ -67,21 +65,10 @@ def test_a_token_that_is_refused_again_is_an_error_and_not_asked_for_again(
     server = MetadataServer(HERE).start(mock)
     imds = connected(clock)
     server.valid = set()
-    with pytest.raises(AttemptError, match=r"meta-data/mac: answered with 401") as caught:
+    with pytest.raises(RequestError, match=r"meta-data/mac: answered with 401") as caught:
         imds.get("meta-data/mac")
     assert server.asked.count("PUT api/token") == 2
     assert "SECRET" not in repr(caught.value)
-
-
-def test_four_threads_renew_one_token_once(mock: responses.RequestsMock, clock: FakeClock) -> None:
-    tree = {"meta-data": {f"leaf-{n}": f"text {n}" for n in range(40)}}
-    server = MetadataServer(tree, put=["TOKEN-1-SECRET", "TOKEN-2-SECRET"]).start(mock)
-    imds = connected(clock)
-    server.valid = {"TOKEN-2-SECRET"}
-    server.before_401 = threading.Barrier(4, timeout=10).wait  # all four are refused together
-    paths = [f"meta-data/leaf-{n}" for n in range(40)]
-    assert imds.get_all(paths) == {f"meta-data/leaf-{n}": f"text {n}" for n in range(40)}
-    assert server.asked.count("PUT api/token") == 2
 
 
 def test_a_renewal_that_gives_no_token_says_so(
@@ -90,7 +77,9 @@ def test_a_renewal_that_gives_no_token_says_so(
     server = MetadataServer(HERE, put=["TOKEN-1-SECRET", 403]).start(mock)
     imds = connected(clock)
     server.valid = set()
-    with pytest.raises(AttemptError, match=r"refuses its own token.*answered with 403"):
+    with pytest.raises(
+        RequestError, match=r"refuses its own token \(401\), and gives no other \(403\)"
+    ):
         imds.get("meta-data/mac")
 
 
@@ -117,16 +106,6 @@ def test_without_tokens_and_with_v1_forbidden_it_ends_at_once(
     assert (server.asked, clock.slept) == (["PUT api/token"], [])
 
 
-def test_v1_where_tokens_are_required_after_all_names_the_status(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    server = MetadataServer(HERE, put=403).start(mock)
-    imds = connected(clock)
-    with pytest.raises(AttemptError, match=r"401.*a token is required"):
-        imds.get("meta-data/mac")
-    assert server.asked.count("PUT api/token") == 1
-
-
 @pytest.mark.parametrize("status", [302, 400, 401, 418])
 def test_another_answer_to_the_token_request_is_final(
     mock: responses.RequestsMock, clock: FakeClock, status: int
@@ -145,7 +124,7 @@ def test_what_is_no_token_is_not_sent_back_nor_shown(
 ) -> None:
     server = MetadataServer(HERE, put=body).start(mock)
     caught = refused(clock)
-    assert caught.kind is Kind.FINAL
+    assert caught.reason is Reason.FINAL
     assert len(str(caught)) < 200
     assert server.asked == ["PUT api/token"]
 
@@ -163,41 +142,27 @@ def test_lost_answers_to_two_token_requests_and_an_answered_get_are_the_hop_limi
     assert imds.get("meta-data/mac") == "0e:00"
 
 
-def test_the_hop_limit_with_tokens_required_is_named_at_once(
-    mock: responses.RequestsMock, clock: FakeClock
+@pytest.mark.parametrize(
+    ("service", "settings", "words"),
+    [
+        ({"tree": HERE}, {}, ("`net: host`", "HttpPutResponseHopLimit", "401")),
+        ({"tree": HERE, "v1": True}, {"v1": False}, ("HttpPutResponseHopLimit", "--imds v2")),
+        ({"tree": {"meta-data": {"instance-id": 403}}, "v1": True}, {}, ("disabled",)),
+    ],
+    ids=["tokens required", "IMDSv1 forbidden", "disabled"],
+)
+def test_behind_the_hop_limit_without_imdsv1_it_is_an_error_at_once(
+    mock: responses.RequestsMock,
+    clock: FakeClock,
+    service: dict[str, Any],
+    settings: dict[str, Any],
+    words: tuple[str, ...],
 ) -> None:
-    server = MetadataServer(HERE, put=SLOW).start(mock)
-    caught = refused(clock, ImdsSettings(mode="IPv4"))
-    assert "`net: host`" in str(caught)
-    assert "HttpPutResponseHopLimit" in str(caught)
-    assert not caught.silent
+    server = MetadataServer(put=SLOW, **service).start(mock)
+    caught = refused(clock, ImdsSettings(mode="IPv4", **settings))
+    assert [word for word in words if word not in str(caught)] == []
+    assert caught.reason is Reason.FINAL
     assert server.asked == ["PUT api/token", "PUT api/token", "GET meta-data/instance-id"]
-
-
-def test_the_hop_limit_with_v1_forbidden_is_an_error_that_names_both(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    MetadataServer(HERE, put=SLOW, v1=True).start(mock)
-    caught = refused(clock, ImdsSettings(mode="IPv4", v1=False))
-    assert "HttpPutResponseHopLimit" in str(caught)
-    assert "--imds v2" in str(caught)
-
-
-def test_one_lost_answer_is_not_the_hop_limit(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    server = MetadataServer(HERE, put=[SLOW, "TOKEN-1-SECRET"]).start(mock)
-    imds = imds_of(clock, ImdsSettings(mode="IPv4"))
-    assert imds.connect(imds.limit).text == f"IMDSv2 at {IPV4}"
-    assert server.asked == ["PUT api/token", "PUT api/token"]
-
-
-def test_a_get_that_is_refused_behind_the_hop_limit_is_an_error(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    tree = {"meta-data": {"instance-id": 403}}
-    MetadataServer(tree, put=SLOW, v1=True).start(mock)
-    assert "disabled" in str(refused(clock, ImdsSettings(mode="IPv4")))
 
 
 def test_a_service_that_accepts_and_says_nothing_is_silent_until_the_limit(
@@ -205,7 +170,7 @@ def test_a_service_that_accepts_and_says_nothing_is_silent_until_the_limit(
 ) -> None:
     MetadataServer({"meta-data": {"instance-id": SLOW}}, put=SLOW, v1=True).start(mock)
     caught = refused(clock, ImdsSettings(mode="IPv4"))
-    assert caught.silent
+    assert caught.reason in SILENT
     assert 1100 < clock.time <= 1110
 
 
@@ -259,7 +224,7 @@ def test_silence_is_asked_again_until_the_limit_and_named_with_what_to_do(
     mock: responses.RequestsMock, clock: FakeClock
 ) -> None:
     caught = refused(clock)  # nothing is registered: every connection is refused
-    assert caught.silent
+    assert caught.reason in SILENT
     assert 1100 < clock.time <= 1110
     assert max(clock.slept) <= 2
     assert IPV4 in str(caught)
@@ -285,23 +250,9 @@ def test_a_refusal_is_asked_once(
     mock: responses.RequestsMock, clock: FakeClock, status: int
 ) -> None:
     server = MetadataServer({"meta-data": {"mac": status}}).start(mock)
-    with pytest.raises(AttemptError, match=f"meta-data/mac: answered with {status}"):
+    with pytest.raises(RequestError, match=f"meta-data/mac: answered with {status}"):
         connected(clock).get("meta-data/mac")
     assert server.paths() == ["meta-data/mac"]
-
-
-def test_what_is_not_there_is_none_and_asked_once(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    server = MetadataServer({}).start(mock)
-    assert connected(clock).get("meta-data/spot") is None
-    assert server.paths() == ["meta-data/spot"]
-
-
-def test_an_empty_answer_is_an_empty_text(mock: responses.RequestsMock, clock: FakeClock) -> None:
-    MetadataServer({"meta-data": {"mac": ""}}).start(mock)
-    assert not connected(clock).get("meta-data/mac")
-    assert connected(clock).get("meta-data/mac") is not None
 
 
 def test_retry_after_is_honoured(mock: responses.RequestsMock, clock: FakeClock) -> None:
@@ -315,7 +266,7 @@ def test_a_retry_after_beyond_the_limit_ends_at_the_limit(
     mock: responses.RequestsMock, clock: FakeClock
 ) -> None:
     MetadataServer({"meta-data": {"mac": (503, {"Retry-After": "3600"})}}).start(mock)
-    with pytest.raises(AttemptError, match="answered with 503"):
+    with pytest.raises(RequestError, match="answered with 503"):
         connected(clock).get("meta-data/mac")
     assert 1109 < clock.time <= 1110
 
@@ -325,7 +276,7 @@ def test_busy_for_ever_ends_at_the_limit_of_the_call(
 ) -> None:
     MetadataServer({"meta-data": {"mac": 503}}).start(mock)
     imds = connected(clock)
-    with pytest.raises(AttemptError, match="answered with 503"):
+    with pytest.raises(RequestError, match="answered with 503"):
         imds.get("meta-data/mac", imds.limit.within(20))
     assert 1018 < clock.time <= 1020
 
@@ -338,7 +289,7 @@ def test_bytes_that_are_no_text_are_an_error_that_names_the_path(
     mock: responses.RequestsMock, clock: FakeClock, body: bytes, what: str
 ) -> None:
     server = MetadataServer({"meta-data": {"mac": body}}).start(mock)
-    with pytest.raises(AttemptError, match=rf"meta-data/mac.*{what}"):
+    with pytest.raises(RequestError, match=rf"meta-data/mac.*{what}"):
         connected(clock).get("meta-data/mac")
     assert server.paths() == ["meta-data/mac"]
 
@@ -351,60 +302,8 @@ def test_get_all_gives_each_path_its_own_answer_and_asks_none_twice(
     answers = connected(clock).get_all(paths)
     assert answers["meta-data/mac"] == "0e:00"
     assert answers["meta-data/ipv6"] is None
-    assert isinstance(answers["meta-data/hostname"], AttemptError)
+    assert isinstance(answers["meta-data/hostname"], RequestError)
     assert sorted(server.paths()) == ["meta-data/hostname", "meta-data/ipv6", "meta-data/mac"]
-
-
-def test_get_all_has_four_requests_at_once_and_no_more(
-    mock: responses.RequestsMock, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    barrier = threading.Barrier(4, timeout=10)
-    started: list[threading.Thread] = []
-    start = threading.Thread.start
-
-    def count(thread: threading.Thread) -> None:
-        started.append(thread)
-        start(thread)
-
-    def leaf() -> str:
-        barrier.wait()  # passes only if four are here at once
-        return "text"
-
-    MetadataServer({"meta-data": {f"leaf-{n}": leaf for n in range(8)}}).start(mock)
-    imds = connected(clock)
-    monkeypatch.setattr(threading.Thread, "start", count)
-    answers = imds.get_all([f"meta-data/leaf-{n}" for n in range(8)])
-    assert set(answers.values()) == {"text"}
-    assert len(started) == 3  # the caller is the fourth
-
-
-def test_get_all_asks_one_by_one_where_threads_cannot_start(
-    mock: responses.RequestsMock, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    tree = {"meta-data": {f"leaf-{n}": f"text {n}" for n in range(8)}}
-    server = MetadataServer(tree).start(mock)
-    imds = connected(clock)
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    paths = [f"meta-data/leaf-{n}" for n in range(8)]
-    assert list(imds.get_all(paths).values()) == [f"text {n}" for n in range(8)]
-    assert server.paths() == paths
-
-
-def test_get_all_of_nothing_asks_nothing(mock: responses.RequestsMock, clock: FakeClock) -> None:
-    server = MetadataServer(HERE).start(mock)
-    assert connected(clock).get_all([]) == {}
-    assert server.paths() == []
-
-
-def test_a_bug_in_a_thread_is_raised_in_the_caller(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    MetadataServer({"meta-data": {f"leaf-{n}": LookupError("a bug") for n in range(8)}}).start(mock)
-    with pytest.raises(LookupError):
-        connected(clock).get_all([f"meta-data/leaf-{n}" for n in range(8)])
 
 
 def test_the_services_clock_and_ours_are_compared(
@@ -439,11 +338,24 @@ def test_a_client_does_not_show_its_token(mock: responses.RequestsMock, clock: F
     ["", ".", "..", "../../user-data", "%2e%2e", "a/b", "a?b", "a#b", "a b", "a\nb", "é", "a\\b"],
 )
 def test_a_component_that_could_lead_elsewhere_is_refused_by_name(text: str) -> None:
-    with pytest.raises(AttemptError) as caught:
+    with pytest.raises(RequestError) as caught:
         component(text, re.compile(r"[a-z.]{1,64}"), "a test")
     assert "\n" not in str(caught.value)
     assert "a test" in str(caught.value)
 
 
-def test_a_component_of_the_right_shape_is_itself() -> None:
-    assert component("web.role", re.compile(r"[a-z.]{1,64}"), "a test") == "web.role"
+def test_one_that_never_answers_is_asked_again_after_all_the_others(
+    mock: responses.RequestsMock, clock: FakeClock
+) -> None:
+    leaves = {"mac": [SLOW, 503, "0e:00"], "hostname": SLOW, "ipv6": "::1"}
+    server = MetadataServer({"meta-data": leaves}).start(mock)
+    imds = connected(clock)
+    answers = imds.get_all([f"meta-data/{name}" for name in leaves], imds.limit.within(5))
+    assert [path.removeprefix("meta-data/") for path in server.paths()][:6] == [
+        *("mac", "hostname", "ipv6"),
+        *("mac", "hostname"),
+        "mac",
+    ]
+    assert (answers["meta-data/mac"], answers["meta-data/ipv6"]) == ("0e:00", "::1")
+    assert isinstance(answers["meta-data/hostname"], RequestError)
+    assert 1004 < clock.time <= 1005

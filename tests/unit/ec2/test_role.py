@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
 from rancheros_ec2_metadata.ec2.imds import Imds
+from rancheros_ec2_metadata.ec2.retry import Reason, RequestError
 from rancheros_ec2_metadata.ec2.role import Credentials, read_credentials
 from unit.ec2.metadata_server import ROLE, SECRETS, FakeClock, MetadataServer, imds_of
 
@@ -23,9 +23,9 @@ def imds_with(tree: dict[str, Any], mock: responses.RequestsMock, clock: FakeClo
     return imds
 
 
-def refused(tree: dict[str, Any], mock: responses.RequestsMock, clock: FakeClock) -> AttemptError:
+def refused(tree: dict[str, Any], mock: responses.RequestsMock, clock: FakeClock) -> RequestError:
     imds = imds_with(tree, mock, clock)
-    with pytest.raises(AttemptError) as caught:
+    with pytest.raises(RequestError) as caught:
         read_credentials(imds, None, imds.limit)
     assert not any(secret in repr(caught.value) for secret in SECRETS)
     return caught.value
@@ -59,7 +59,7 @@ def test_without_a_role_both_ways_out_are_named(
     mock: responses.RequestsMock, clock: FakeClock, tree: dict[str, Any]
 ) -> None:
     caught = refused(tree, mock, clock)
-    assert caught.kind is Kind.ABSENT
+    assert caught.reason is Reason.ABSENT
     assert "ec2:DescribeTags" in str(caught)
     assert "InstanceMetadataTags" in str(caught)
 
@@ -68,7 +68,7 @@ def test_a_role_without_credentials_is_named(
     mock: responses.RequestsMock, clock: FakeClock
 ) -> None:
     caught = refused({"iam": {"security-credentials": {None: "web-role"}}}, mock, clock)
-    assert caught.kind is Kind.ABSENT
+    assert caught.reason is Reason.ABSENT
     assert "no credentials of the role 'web-role' (404)" in str(caught)
 
 
@@ -77,7 +77,7 @@ def test_a_code_that_is_no_success_is_named_with_the_trust_policy(
 ) -> None:
     document = GOOD | {"Code": "AssumeRoleUnauthorizedAccess"}
     caught = refused(role(document), mock, clock)
-    assert caught.kind is Kind.FINAL
+    assert caught.reason is Reason.FINAL
     assert "Code 'AssumeRoleUnauthorizedAccess'" in str(caught)
     assert "trust policy" in str(caught)
 

@@ -7,7 +7,7 @@ import responses
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rancheros_ec2_metadata.ec2.failure import AttemptError
+from rancheros_ec2_metadata.ec2.retry import RequestError
 from rancheros_ec2_metadata.ec2.tags import Tags, all_known, read_tags
 from unit.ec2.metadata_server import FakeClock, MetadataServer, imds_of
 
@@ -71,21 +71,21 @@ def test_one_value_that_cannot_be_read_leaves_the_others(
 def test_a_list_that_cannot_be_had_is_an_error_that_names_it(
     mock: responses.RequestsMock, clock: FakeClock, status: int
 ) -> None:
-    with pytest.raises(AttemptError, match=f"tags/instance: answered with {status}"):
+    with pytest.raises(RequestError, match=f"tags/instance: answered with {status}"):
         read(status, mock, clock)
 
 
 def test_more_keys_than_an_instance_can_have_are_not_asked_for(
     mock: responses.RequestsMock, clock: FakeClock
 ) -> None:
-    with pytest.raises(AttemptError, match="lists 300 tags"):
+    with pytest.raises(RequestError, match="lists 300 tags"):
         read("\n".join(f"docker.{n}" for n in range(300)), mock, clock)
 
 
 def test_a_hundred_thousand_keys_are_too_long_a_list(
     mock: responses.RequestsMock, clock: FakeClock
 ) -> None:
-    with pytest.raises(AttemptError, match="longer than"):
+    with pytest.raises(RequestError, match="longer than"):
         read("\n".join(f"docker.{n}" for n in range(100_000)), mock, clock)
 
 
@@ -120,7 +120,7 @@ def test_no_list_makes_a_request_outside_the_tags(listed: str) -> None:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         try:
             _, asked = read({None: listed.encode(errors="replace")}, mock, clock)
-        except AttemptError:
+        except RequestError:
             return
     assert all(path.startswith("instance") and ".." not in path.split("/") for path in asked)
 

@@ -11,7 +11,7 @@ from rancheros_ec2_metadata.hosts.rancheros.ros import Answers
 
 WITH_LABELS = b'{"labels": ["a=b"]}'
 LABELS = {"docker.role": "web", "docker.x": "y"}
-Entries = list[dict[str, str]]
+Entries = list[Any]
 
 
 def answers(entries: Entries, runcmd: list[Any] | None = None, **docker: Any) -> Answers:

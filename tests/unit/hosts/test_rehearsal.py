@@ -166,6 +166,17 @@ OURS = [("docker", "extra_args"), ("environment", "A"), ("sysctl", "a.b")]
         ({"environment": {"B": "b"}}, {"environment": {"B": ""}}, "rancher.environment.B"),
         ({"services": {"a": ["x"]}}, {"services": {"a": ["y"]}}, "rancher.services.a"),
         ({"debug": "true"}, {"debug": "false"}, "rancher.debug"),
+        # `ros` prints them in random order where a service gives them as a map.
+        (
+            {"services": {"a": {"links": ["x", "y"]}}},
+            {"services": {"a": {"links": ["y", "x"]}}},
+            None,
+        ),
+        (
+            {"services": {"a": {"links": ["x"]}}},
+            {"services": {"a": {"links": []}}},
+            "rancher.services.a.links",
+        ),
     ],
 )
 def test_whatever_is_not_ours_must_read_as_before(
@@ -183,7 +194,10 @@ def test_what_the_console_does_must_read_as_before() -> None:
     assert find_difference(before, named, [*OURS, ("hostname",)]) is None
 
 
-SYSTEM = {"docker": {"group": "docker", "tls": "true"}, "services": {"a": {"image": "x"}}}
+SYSTEM: dict[str, Any] = {
+    "docker": {"group": "docker", "tls": "true"},
+    "services": {"a": {"image": "x"}},
+}
 
 
 @pytest.mark.parametrize(

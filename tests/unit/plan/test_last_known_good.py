@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.hosts.rancheros.drop_in import explain_uncarriable
 from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.last_known_good import (
