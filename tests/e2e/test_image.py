@@ -1,7 +1,7 @@
 """The image: small, readable, complete, and at work as the service runs it.
 
 Its base is a stand-in made of this machine's Python (glibc): no registry is needed. With
-``BASE_IMAGE_ARCHIVE`` it is that of `real_parts/musl_base.sh`.
+``BASE_IMAGE_ARCHIVE`` it is another, as `docker export` makes it.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def machine(
 
 @pytest.fixture
 def memory(machine: Machine, tmp_path: Path) -> Path:
-    """The folder that is the container's /dev/shm; the machine's ``ros`` notes what it finds there."""
+    """The folder that is the container's /dev/shm; ``ros`` notes what it finds there."""
     machine.disk.cloud_config(CLOUD_CONFIG)
     folder = tmp_path / "memory"
     folder.mkdir()
