@@ -12,18 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rancheros_ec2_metadata.edges import Limits
-
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.ec2.retry import THROTTLED
-from rancheros_ec2_metadata.splay import pause
+from rancheros_ec2_metadata.runtime import Limits
 
 SIZE = 100.0  # calls
 RATE = 20.0  # calls a second
 CALL = 0.2  # seconds for one call
 DEADLINE = 120.0  # the program's default
-_HOUR_SPLAY = 240.0  # seconds, as docs/cron.md has it
 
 
 @dataclass
@@ -108,12 +104,6 @@ def simulate(starts: list[float], bucket: Bucket, draw: Callable[[], float]) -> 
     return Result(calls, tuple(sorted(own)), tuple(sorted(absolute)), unserved)
 
 
-def splayed(count: int) -> list[float]:
-    """Return when a fleet starts whose cron runs are spread by --splay."""
-    machines = (Machine("yes", f"i-{n:017x}") for n in range(count))
-    return [pause(_HOUR_SPLAY, machine) for machine in machines]
-
-
 def cases() -> Iterator[tuple[str, list[float], Bucket]]:
     """Yield a name, the starts and the bucket of each case."""
     draw = random.Random(1)
@@ -128,7 +118,6 @@ def cases() -> Iterator[tuple[str, list[float], Bucket]]:
         yield f"{count:,} at once, nothing for 30 s", [0.0] * count, empty
     for count in (1000, 10_000):
         yield f"{count:,} by cron at the full hour", [0.0] * count, Bucket()
-        yield f"{count:,} by cron, --splay {_HOUR_SPLAY:g}", splayed(count), Bucket()
 
 
 def row(name: str, starts: list[float], bucket: Bucket) -> str:

@@ -153,9 +153,9 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
             log.note(info(f"instance {shown(facts.identity.instance_id)}"))
         result.sources = facts.sources
         converge_on(facts)
-        final = result.plan.notes if result.plan is not None else ()
-        past = [note for note in earlier if note not in final]
-        result.status = worst(note.status for note in log.noted if note not in past)
+        final = {note.text for note in (result.plan.notes if result.plan is not None else ())}
+        past = {note.text for note in earlier} - final
+        result.status = worst(note.status for note in log.noted if note.text not in past)
         seconds = runtime.deadline.clock.now() - began
         summary = tuple(_summarise(facts, result.plan, seconds))
         if not files.dry:

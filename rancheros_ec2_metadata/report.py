@@ -111,12 +111,11 @@ def make_report(plan: Plan, where: Mapping[str, str]) -> Report:
             for name in sorted({*old, *new})
         )
 
-    ours = tuple(chain.from_iterable(one.ours for one in plan.lists))
     return Report(
         plan=plan,
         where=where,
         files=tuple(
-            (one.path, _action_of(one), tuple(diff_file(one, ours))) for one in plan.changes
+            (one.path, _action_of(one), tuple(diff_file(one, plan.items))) for one in plan.changes
         ),
         labels=items(before.labels, after.labels, sources.labels),
         variables=items(before.variables, after.variables, sources.variables),

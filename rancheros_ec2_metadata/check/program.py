@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
-from rancheros_ec2_metadata import options
+from rancheros_ec2_metadata import invocation, options
 from rancheros_ec2_metadata.check.finding import Found
 from rancheros_ec2_metadata.check.schema import similar
 from rancheros_ec2_metadata.check.service import Service
 from rancheros_ec2_metadata.check.yaml_reader import Node
 from rancheros_ec2_metadata.commands import AT_BOOT
-from rancheros_ec2_metadata.commands.table import named
 from rancheros_ec2_metadata.ec2 import instance
 from rancheros_ec2_metadata.errors import UsageError, shown
 from rancheros_ec2_metadata.settings import PROXY_NAMES, STATUS_VARIABLE, Settings
@@ -78,14 +76,15 @@ def read(service: Service, here: Mapping[str, Node]) -> Program:
         words = service.words()
     except ValueError:
         return program  # `wrong-type` has it
-    called, left = named([word.text for word in words])
+    called = words[0].text if words and words[0].text in invocation.COMMANDS else ""
+    left = words[1:] if called else words
     if called and called not in AT_BOOT:
         what = f"{shown(service.name)} has the command {called}"
         why = "it sets no label and no variable"
         found = Found(service.line("command"), what, "take the word out", why)
         program.command_findings.append(found)
     elif called != "clean":
-        good = _good_words(program, words[len(words) - len(left) :])
+        good = _good_words(program, left)
         environ = {
             name: node.text
             for name, node in program.environ.items()
@@ -180,19 +179,13 @@ def _pieces(words: Sequence[Node]) -> Iterator[list[Node]]:
 
 def _settings(words: Sequence[str], environ: Mapping[str, str]) -> Settings | UsageError:
     """Return the settings of a run, or why the program does not take them."""
+    environ = {"AWS_METADATA_ROS": str(ROS), **environ}
     try:
-        return options.settings(
-            _parser().parse_args(words), {"AWS_METADATA_ROS": str(ROS), **environ}
-        )
+        return invocation.parse(["apply", *words], environ).settings
+    except SystemExit:
+        return UsageError("--help is no run")
     except UsageError as wrong:
         return wrong
-
-
-@cache
-def _parser() -> options.Parser:
-    parser = options.Parser(allow_abbrev=False, add_help=False)
-    options.add_to(parser)
-    return parser
 
 
 @dataclass(frozen=True)

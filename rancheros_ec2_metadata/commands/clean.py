@@ -42,7 +42,7 @@ def clean(call: Call, files: Files) -> int:
         from rancheros_ec2_metadata.report import diff_file  # noqa: PLC0415 - not at boot
 
         for change in result.plan.changes:
-            call.terminal.print(diff_file(change))
+            call.terminal.print(diff_file(change, result.plan.items))
             result.changed[change.path] = "would remove" if change.after is None else "would change"
     status = worst(note.status for note in log.noted)
     if files.dry and result.changed:

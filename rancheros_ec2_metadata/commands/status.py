@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rancheros_ec2_metadata.commands.call import Call
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.hosts.rancheros.host import count_missing_items
+from rancheros_ec2_metadata.hosts.rancheros.found import count_missing_items
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 from rancheros_ec2_metadata.runtime import boot_id, make_host
 from rancheros_ec2_metadata.status import DOCKER_PID, make_status, status_lines, status_tree

@@ -56,6 +56,7 @@ class Plan:
         before: what of ours the machine has now.
         after: what it shall have.
         lists: Docker's arguments; empty where nothing told what they are.
+        items: those of Docker's arguments that are ours, now or as planned.
         overridden: names of variables and config paths that a stronger file sets.
         notes: what was decided.
     """
@@ -66,5 +67,6 @@ class Plan:
     before: Ours
     after: Ours
     lists: tuple[ArgumentList, ...] = ()
+    items: frozenset[str] = frozenset()
     overridden: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()

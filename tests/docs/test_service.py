@@ -77,8 +77,7 @@ def test_its_image_is_this_version_by_name(one: Definition) -> None:
 
 @every_definition
 def test_the_program_takes_its_command(one: Definition) -> None:
-    settings = definitions.settings(one.service["command"], "--ros=none")
-    assert one.by_cron or not settings.splay, "the boot would wait"
+    definitions.settings(one.service["command"], "--ros=none")
 
 
 @every_definition

@@ -75,7 +75,7 @@ def test_the_variables_of_2016_are_the_flags(disk: MachineDisk, imds: FakeImds) 
     assert ran.status == 0
     assert disk.extra_args() == ["--debug", "--label=other=x"]
     assert disk.variables() == {"ROLE": "web", "EC2_METADATA_STATUS": "complete"}
-    assert ran.line("warning", "AWS_METADATA_TAG_VARIABLE ")
+    assert ran.line("warning", "unknown variable AWS_METADATA_TAG_VARIABLE:")
 
 
 def test_the_metadata_service_is_never_asked_through_a_proxy(

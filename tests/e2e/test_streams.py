@@ -89,7 +89,7 @@ def test_a_reader_that_has_read_enough_is_no_bug(
     try:
         done = subprocess.run(
             program.command(command, *root_for(command, disk)),
-            env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+            env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
             stdout=written,
             stderr=subprocess.PIPE,
             text=True,
@@ -109,7 +109,7 @@ def test_a_full_disk_under_what_is_printed_is_no_bug(
     with Path("/dev/full").open("w", encoding="ascii") as full:
         done = subprocess.run(
             program.command(command, *root_for(command, disk)),
-            env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+            env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

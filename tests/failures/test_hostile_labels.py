@@ -92,7 +92,8 @@ def test_nothing_that_is_printed_reaches_the_terminal_or_makes_a_second_line(
     tags = {f"docker.v{number:02}": value for number, value in enumerate(values)}
     role = {"iam/security-credentials": "no\x1b[2Ject\nec2-metadata: forged; exit 0"}
     with FakeImds(replace(SANE, tags=tags, extra=role)) as imds:
-        ran = program.run(disk, *command, "--debug", "-l", "docker.v00:X", imds=imds)
+        variable = {"AWS_METADATA_TAG_VARIABLES": "docker.v00:X"}
+        ran = program.run(disk, *command, "--debug", imds=imds, **variable)
     assert ran.status in (0, 4, 10)
     log_is_safe(ran.err)
     assert "\nec2-metadata: forged" not in ran.err

@@ -10,14 +10,13 @@ from pathlib import Path
 
 from e2e import program
 from failures import timed
+from faulty_imds import Fault, FaultyImds
 from machine import MachineDisk
-from rancheros_ec2_metadata.fake_ec2.faults import Fault
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
 LABEL = "--label=docker.role=web"
 
 
-def start(disk: MachineDisk, imds: FakeImds, *flags: str) -> subprocess.Popen[str]:
+def start(disk: MachineDisk, imds: FaultyImds, *flags: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         program.command(*flags, "--root", str(disk.root)),
         env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
@@ -26,7 +25,7 @@ def start(disk: MachineDisk, imds: FakeImds, *flags: str) -> subprocess.Popen[st
     )
 
 
-def until_asked(imds: FakeImds) -> None:
+def until_asked(imds: FaultyImds) -> None:
     """Wait until a run, which then holds the lock, has asked the metadata service."""
     ends = time.monotonic() + 20
     while not imds.requests and time.monotonic() < ends:
@@ -40,7 +39,7 @@ def ended(run: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def test_of_two_runs_at_once_the_second_waits_and_writes_nothing(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     imds.faults = [Fault("*/instance-identity/document", delay=1.5)]
     with start(disk, imds) as first:
@@ -56,7 +55,7 @@ def test_of_two_runs_at_once_the_second_waits_and_writes_nothing(
 
 
 def test_of_many_runs_at_once_one_writes_and_all_are_content(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     runs = [start(disk, imds) for _ in range(5)]
     ends = [ended(run) for run in runs]
@@ -65,7 +64,7 @@ def test_of_many_runs_at_once_one_writes_and_all_are_content(
     assert timed.layers_of(disk).docker_arguments("extra_args") == ("--mine", LABEL)
 
 
-def test_a_run_that_is_killed_holds_no_lock(disk: MachineDisk, imds: FakeImds) -> None:
+def test_a_run_that_is_killed_holds_no_lock(disk: MachineDisk, imds: FaultyImds) -> None:
     imds.faults = [Fault("*/instance-identity/document", delay=60, times=None)]
     with start(disk, imds) as first:
         until_asked(imds)
@@ -80,7 +79,7 @@ def test_a_run_that_is_killed_holds_no_lock(disk: MachineDisk, imds: FakeImds) -
 
 
 def test_a_run_that_never_gets_its_turn_ends_at_the_deadline_and_touches_nothing(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     imds.faults = [Fault("*/instance-identity/document", delay=60, times=None)]
     with start(disk, imds, "--deadline=60") as first:

@@ -74,6 +74,8 @@ ODD = (
     "rancher: {docker: {extra_args: [--debug], extra_args: [--ipv6]}}\n",
     "rancher:\n  docker:\n    extra_args: a text\n",
     "hostname: [no, text]\n",
+    "Rancher:\n  Docker:\n    Extra_Args: [--debug]\n    TLS: true\n",
+    "rancher:\n  Docker: {extra_args: [--debug]}\n  docker: {Extra_Args: [--ipv6]}\n",
     "rancher: {environment: {A: café}}\n",
     "rancher: {environment: {A: €}}\n",
 )

@@ -12,7 +12,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from posixpath import normpath
 
 from rancheros_ec2_metadata.errors import Note, warning
@@ -48,18 +48,23 @@ def find_daemon_json(answers: Answers, items: Sequence[str], quoting: Quoting) -
     return configured if isinstance(configured, str) and configured else paths.DAEMON_JSON
 
 
-def as_it_will_be(answers: Answers, files: Mapping[str, bytes], path: str) -> bytes | None:
+def as_it_will_be(answers: Answers, read: Callable[[str], bytes | None], path: str) -> bytes | None:
     """Return a file as the console leaves it: ``write_files`` come after the run, before Docker.
 
-    None: it is not there. An entry that cannot be decoded is not written (rancher/os,
+    An entry that cannot be decoded is not written (rancher/os,
     cmd/cloudinitexecute): what was there before stays.
+
+    Args:
+        answers: what ``ros`` reads.
+        read: returns a file as it is, None where there is none.
+        path: of the file.
     """
     for entry in reversed(answers.write_files):
         if isinstance(entry, dict) and _writes(entry, path):
             content = _content(entry)
             if content is not None:
                 return content
-    return files.get(path)
+    return read(path)
 
 
 def has_labels(content: bytes) -> bool:

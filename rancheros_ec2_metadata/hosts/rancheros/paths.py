@@ -40,9 +40,8 @@ def locate(root: Path, path: str) -> Path:
         root: the folder that stands for the root of the container.
         path: as the machine names it.
     """
-    for folder in (*_MOUNTED, path.rpartition("/")[0]):
-        is_in_it = (path + "/").startswith(folder + "/") and folder
-        if is_in_it and (root / f"host{folder}").is_dir():
+    for folder in _MOUNTED:
+        if (path + "/").startswith(folder + "/") and (root / f"host{folder}").is_dir():
             return root / f"host{path}"
     copy = root / COPY.lstrip("/")
     if (path + "/").startswith(CONF + "/") and copy.is_mount():

@@ -160,11 +160,6 @@ REFUSED = [
         "overridden by cloud-config.yml",
         NEW,
     ),
-    (
-        {"cloud-config.yml": "Rancher: {Docker: {Extra_Args: [-D], extra_args: [-x]}}\n"},
-        "overridden by cloud-config.yml",
-        NEW,
-    ),
     (boot("rancher: {docker: {extra_args: ['a; b']}}"), "item '…' of rancher", NEW),
     ({"daemon.json": '{"labels": []}'}, "/etc/docker/daemon.json has 'labels'", NEW),
 ]
