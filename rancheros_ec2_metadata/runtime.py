@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # is then planned, rehearsed and written.
 _LAST_SECONDS = 10.0
 _LAST_PART = 6
-# The run itself stops waiting a little before the watchdog ends it.
+# The run itself stops waiting a little before the supervisor ends it.
 _MARGIN = 0.2
 
 

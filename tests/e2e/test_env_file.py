@@ -125,7 +125,7 @@ def test_what_is_no_file_is_named_and_all_else_is_applied(
         file.parent.symlink_to("../elsewhere")
     else:
         file.parent.mkdir()
-    to = {"link": victim, "dangling": "/nowhere", "loop": file}
+    to: dict[str, str | Path] = {"link": victim, "dangling": "/nowhere", "loop": file}
     if kind in to:
         file.symlink_to(to[kind])
     elif kind == "folder":
