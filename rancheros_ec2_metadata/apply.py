@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from rancheros_ec2_metadata import __version__
@@ -138,17 +139,21 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
         # What was said of the last known good values is over once EC2's are planned.
         earlier = result.plan.notes if result.plan is not None else ()
 
-        def converge_on(said: Facts) -> None:
+        def converge_on(said: Facts, *, so_far: bool = False) -> None:
             answer = _answer(said, settings)
             wanted, kept = last_known_good.after_requests(
                 settings, state, machine, answer, host.carries
             )
             if said.on_ec2 is False:
                 wanted, kept = NOTHING, State()
-            converge(target, result, wanted, kept)
+            # An outcome that is not the last one is no reason to write.
+            if not so_far or result.plan is None or not _sets_the_same(wanted, result.plan.desired):
+                converge(target, result, wanted, kept)
 
         same = last_known_good.is_same_machine(state, machine) is True
-        facts = runtime.ec2.read(kept=same and state.holds_values(), so_far=converge_on)
+        facts = runtime.ec2.read(
+            kept=same and state.holds_values(), so_far=partial(converge_on, so_far=True)
+        )
         if facts.identity is not None:
             log.note(info(f"instance {shown(facts.identity.instance_id)}"))
         result.sources = facts.sources
@@ -197,6 +202,12 @@ def converge(target: Target, result: Result, desired: Desired, kept: State) -> N
         return
     text = "files kept changing while this program ran; see what else writes them"
     log.note(error(ExitStatus.FILES, text))
+
+
+def _sets_the_same(one: Desired, other: Desired) -> bool:
+    """Tell whether two desired states differ in the outcome of the run at most."""
+    one, other = one.with_outcome("none"), other.with_outcome("none")
+    return (one.labels, one.variables, one.config) == (other.labels, other.variables, other.config)
 
 
 def _answer(facts: Facts, settings: Settings) -> Answer:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from e2e import program
-from e2e.answering_api import DENIED, THROTTLED, Answer, AnsweringApi
+from e2e.answering_api import DENIED, THROTTLED, Answer, AnsweringApi, tags
 from machine import MachineDisk
 from rancheros_ec2_metadata import __version__
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
@@ -55,6 +55,19 @@ def test_a_second_run_leaves_the_same_bytes_in_the_same_inodes_and_says_so(
     again = program.run(disk, imds=imds)
     assert (again.status, disk.snapshot()) == (0, after_one)
     assert re.fullmatch(r"complete: 1 label, \d\d variables; wrote no file; exit 0", again.log[-1])
+
+
+def test_a_second_run_with_tags_of_the_api_writes_nothing_before_it_has_answered_either(
+    disk: MachineDisk, imds: FakeImds
+) -> None:
+    imds.instance = replace(imds.instance, tags_in_metadata=False, role="node")
+    with AnsweringApi(tags(imds.instance.instance_id, {"docker.role": "web"})) as api:
+        given = {"AWS_ENDPOINT_URL_EC2": api.url}
+        assert program.run(disk, "--status-label", imds=imds, **given).status == 0
+        before = disk.snapshot()
+        again = program.run(disk, "--status-label", imds=imds, **given)
+    assert (again.status, disk.snapshot()) == (0, before)
+    assert again.log[-1].endswith("wrote no file; exit 0")
 
 
 def test_our_files_are_for_their_owner_alone(disk: MachineDisk, imds: FakeImds) -> None:
