@@ -241,7 +241,8 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
         files=digests,
     )
     labels = dict(result.in_effect.labels)
-    changed = labels != dict(before.labels)
+    # A run that was killed has not said when.
+    changed = labels != dict(before.labels) or (labels and not before.labels_changed)
     moment = (stamp, runtime.boot_id or "") if changed else before.labels_changed
     state = replace(
         plan.state, labels=labels, status=result.outcome, last_run=run, labels_changed=moment

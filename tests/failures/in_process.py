@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
-import ros_stand_in.root_folder
 from rancheros_ec2_metadata.apply import Runtime, Target, apply, last_line
 from rancheros_ec2_metadata.commands.call import Call, Terminal
 from rancheros_ec2_metadata.commands.clean import clean as run_clean
@@ -29,6 +30,9 @@ from rancheros_ec2_metadata.hosts.rancheros.release import find_release
 from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.settings import Settings
+from ros_stand_in import root_folder
+
+Commands: TypeAlias = Sequence[Sequence[str]]
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 INSTANCE = "i-0123456789abcdef0"
@@ -92,7 +96,7 @@ class GivenEc2:
 
 def stand_in(root: Path, release: str) -> Ros:
     """Return a ``ros`` of a release that answers inside this process."""
-    answer = ros_stand_in.root_folder.in_process(root, release)
+    answer = root_folder.in_process(root, release)
     return Ros("ros", lambda commands, _: [Printed(*answer(one)) for one in commands])
 
 
@@ -121,44 +125,56 @@ def run(
     machine: Machine | None = None,
     files: Files | None = None,
     ros: Ros | None = None,
+    has_ros: bool = True,
+    now: datetime = NOW,
 ) -> Booted:
     """Run once on the machine below ``root``; by default on a Nitro instance, default settings.
+
+    Args:
+        root: a folder.
+        ec2: what is asked.
+        settings: the run's.
+        machine: what the firmware says.
+        files: writes.
+        ros: answers; None is the stand-in of the release that os-config.yml tells.
+        has_ros: False where there is none to ask.
+        now: the time of day.
 
     Raises:
         Ec2MetadataError: as `apply` does.
     """
     settings = settings or Settings(root=root)
-    log = Log(io.StringIO())
+    stream = io.StringIO()
+    log = Log(stream)
     log.notes(ec2.findings.notes)
-    limit = Limit.after(600, Clock())
-    host = make_host(root, ros, limit, settings)
+    # Time stands still: what a run says of itself is the same each time.
+    limit = Limit.after(600, Clock(lambda: 0.0, time.sleep))
+    os_config = paths.locate(root, paths.OS_CONFIG)
+    release = find_release(os_config.read_bytes() if os_config.exists() else b"")
+    asked = (ros or stand_in(root, release.text or "v1.5.8")) if has_ros else None
+    rehearsal = Rehearsal(root, asked, limit)
     runtime = Runtime(
-        target=Target(host, files or Files(partial(paths.locate, root)), log),
-        now=NOW,
+        target=Target(
+            RancherOs(root, release, rehearsal, Legacy.of(settings)),
+            files or Files(partial(paths.locate, root)),
+            log,
+        ),
+        now=now,
         machine=machine or Machine("yes", INSTANCE, "ec2e1916-9099-7caf-fd21-012345abcdef"),
         ec2=ec2,
         deadline=limit,
     )
     result = apply(settings, runtime)
     log.last(last_line(result))
-    text = log.stream
-    assert isinstance(text, io.StringIO)
-    assert host.rehearsal is not None
     assert not (root / paths.COPY.lstrip("/")).exists()
     return Booted(
         result.status,
-        text.getvalue(),
+        stream.getvalue(),
         result.plan,
-        host.rehearsal.rounds,
+        rehearsal.rounds,
         result.outcome,
         result.changed,
     )
-
-
-def make_host(root: Path, ros: Ros | None, limit: Limit, settings: Settings) -> RancherOs:
-    os_config = paths.locate(root, paths.OS_CONFIG)
-    release = find_release(os_config.read_bytes() if os_config.exists() else b"")
-    return RancherOs(root, release, Rehearsal(root, ros, limit), Legacy.of(settings))
 
 
 def clean(root: Path, files: Files | None = None, *, legacy: bool = False) -> str:

@@ -245,15 +245,15 @@ class RancherOs:
 
 
 def _check_readable(found: Found) -> None:
-    """Raise where this program does not know the user's files as ``ros`` does.
+    """Raise where no copy would be what ``ros`` reads on the machine: it is not asked.
 
     Raises:
-        RefusedError: it names the file.
+        NoAnswerError: it names the file.
     """
     if why := rehearsal.unreadable(found.disk):
-        raise RefusedError(f"{why}; make it a plain file that root can read")
+        raise NoAnswerError(f"{why}; make it a plain file that root can read")
     if found.stuck:
-        raise RefusedError(found.stuck[0])
+        raise NoAnswerError(found.stuck[0])
 
 
 def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
@@ -341,8 +341,12 @@ def _plan_changes(
     steps: list[tuple[str, bytes | None]] = []
     ours = [(path, planned.files.get(path)) for path in (paths.DROP_IN, paths.CLOUD_CONFIG)]
     if state.holds_values():
-        edits, known = {**found.state.edits, **state.edits}, {*found.state.env_files}
-        between = replace(state, edits=edits, env_files=tuple(known.union(state.env_files)))
+        between = replace(
+            state,
+            edits={**found.state.edits, **state.edits},
+            env_files=tuple(sorted({*found.state.env_files, *state.env_files})),
+            labels_changed=state.labels_changed if state.labels == found.state.labels else (),
+        )
         if replace(between, rehearsed=None) != replace(found.state, rehearsed=None):
             steps.append((paths.STATE, render_state(between)))
     else:

@@ -231,7 +231,9 @@ def _is_empty(node: Tree) -> bool:
 
 
 def _lay_out(copy: Path, files: Mapping[str, bytes]) -> None:
-    if os.path.lexists(copy):
+    if copy.is_symlink():
+        copy.unlink()
+    elif copy.exists():
         shutil.rmtree(copy)  # of a run that was killed
     copy.mkdir(mode=0o700, parents=True)
     (copy / "cloud-config.d").mkdir(mode=0o700)

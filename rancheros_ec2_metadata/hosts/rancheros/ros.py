@@ -26,6 +26,9 @@ _BaseLoader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 # v0.9 logs to standard output, before the answer.
 _LOG_LINES = re.compile(r"(?:(?:> )?(?:time|level)=[^\n]*\n)*")
+# The C loader ends the process where maps or lists are nested some ten thousand deep.
+_MOST_NESTED = 1000
+_DEEP_BLOCK = re.compile(rf"^[ ?-]{{{_MOST_NESTED}}}", re.MULTILINE)
 _QUESTIONS = ("rancher", "write_files", "runcmd", "hostname")
 
 
@@ -216,8 +219,10 @@ def _answer(question: str, printed: Printed) -> str:
 
 
 def _load(text: str, key: str) -> Any:
+    may_be_deep = text.count("[") + text.count("{") > _MOST_NESTED or _DEEP_BLOCK.search(text)
     try:
-        return yaml.load(text, Loader=_BaseLoader)  # noqa: S506 - it makes texts, lists and maps only
+        loader = yaml.BaseLoader if may_be_deep else _BaseLoader
+        return yaml.load(text, Loader=loader)  # noqa: S506 - it makes texts, lists and maps only
     except (yaml.YAMLError, RecursionError):
         raise NoAnswerError(f"{key} was not answered in YAML") from None
 
