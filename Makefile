@@ -47,7 +47,7 @@ lint: $(DEV)/made
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run examples/*/*/*.sh; else echo 'no shellcheck here: scripts not looked at'; fi
 
 bench: $(DEV)/made
-	$(DEV)/bin/python -m benchmarks.boot $(BENCH_ARGS)
+	PYTHONPATH=tests $(DEV)/bin/python -m benchmarks.boot $(BENCH_ARGS)
 	$(DEV)/bin/python -m benchmarks.fleet
 
 # Lives of made-up machines; `make fuzz SEED=x RUNS=20000` for longer, and others.

@@ -1,6 +1,7 @@
 """How long a run at boot takes, beside what it is made of and what else does the same.
 
-``make bench``, or ``python -m benchmarks.boot --rounds 40 --python /usr/bin/python3.13``.
+``make bench``, or ``PYTHONPATH=tests python -m benchmarks.boot --rounds 40``. The rehearsal is part
+of each run; see `scenario.Disk` for its ``ros``.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import io
 import json
 import shutil
 import subprocess
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -130,12 +129,8 @@ def _results(result: Result) -> Iterator[str]:
     for key, value in sorted(ours.labels.items()):
         yield f"  {key}={value}"
     yield f"# Variables that services can name ({len(ours.variables)}):"
-    others = [name for name in sorted(ours.variables) if not name.startswith("AWS_")]
-    aws = [name[4:] for name in sorted(ours.variables) if name.startswith("AWS_")]
-    for first, names in (("  ", others), ("  AWS_: ", aws)):
-        yield from textwrap.wrap(
-            ", ".join(names), _WIDTH, initial_indent=first, subsequent_indent="    "
-        )
+    named = [name for name in sorted(ours.variables) if not name.startswith("AWS_")]
+    yield f"  {', '.join(named)}, and {len(ours.variables) - len(named)} AWS_ variables"
     if result.plan is not None:
         yield from _arguments(result.plan.lists[0].after)
 

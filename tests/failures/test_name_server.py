@@ -80,14 +80,13 @@ class Silence:
         """
         argv: Sequence[str | Path] = [
             *("unshare", "--mount", "sh", "-c", MOUNTED, str(self._resolv_conf)),
-            *program.command(f"--deadline={DEADLINE:g}", "--root", str(disk.root)),
+            *program.command(f"--deadline={DEADLINE:g}", *program.machine_flags(disk)),
         ]
         started = time.monotonic()
         done = self._namespace.run(argv, env=program.environment(**variables), seconds=30)
         ran = Timed(program.Ran.of(done), time.monotonic() - started, disk)
         assert ran.seconds < DEADLINE + SLACK
-        layers = timed.layers_of(disk)
-        assert (layers.problems, layers.fatal) == ((), None)
+        timed.environment(disk)  # ros can read it
         return ran
 
 

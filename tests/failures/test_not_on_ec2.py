@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-from rancheros_ec2_metadata.rancheros import disk as paths
 
 from e2e import program
 from failures import timed
@@ -19,6 +18,8 @@ from failures.in_process import GivenEc2, found
 from failures.in_process import run as in_process_run
 from failures.timed import Timed
 from machine import MachineDisk
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.state import parse_state
 from real_parts.namespace import IMDS_IPV4, IMDS_IPV6, Namespace
 
 pytestmark = pytest.mark.real_parts
@@ -90,10 +91,10 @@ def runs(
         in_process_run(disk.root, GivenEc2(found({"docker.role": "web"})))
         for path, text in firmware.items():
             disk.write(path, text + "\n")
-        argv = program.command(f"--deadline={DEADLINE[name]:g}", "--root", str(disk.root))
+        flags = (f"--deadline={DEADLINE[name]:g}", *program.machine_flags(disk))
         environment = program.environment()
         started = time.monotonic()
-        done = networks[kind].run(argv, env=environment, seconds=90)
+        done = networks[kind].run(program.command(*flags), env=environment, seconds=90)
         return Timed(program.Ran.of(done), time.monotonic() - started, disk)
 
     networks = {
@@ -114,7 +115,8 @@ in_each_silence = pytest.mark.parametrize("kind", SILENCES)
 
 
 def nothing_of_ours(disk: MachineDisk) -> bool:
-    return not disk.path(paths.DROP_IN).exists() and not disk.path(paths.STATE).exists()
+    kept = parse_state(disk.path(paths.STATE).read_bytes())
+    return not disk.path(paths.DROP_IN).exists() and not kept.holds_values()
 
 
 @in_each_silence

@@ -271,7 +271,7 @@ def _decode_scalar(kind: str, text: str) -> Scalar:
 
 def _decode_struct(fields: dict[str, Kind], node: Node, into: Node) -> dict[str, Node]:
     if node is None or node in NULLS:
-        return zero(fields)  # type: ignore[no-any-return]
+        return zero(fields)  # type: ignore[no-any-return] # zero() is of any kind
     if isinstance(node, list):
         raise UnusableError("Expected an array, slice or interface{} but was a ")
     if not isinstance(node, dict):

@@ -450,4 +450,4 @@ def _printed(node: Node) -> str:
     if isinstance(node, str):
         return node
     special = {None: "<nil>", math.inf: "+Inf", -math.inf: "-Inf"}
-    return special.get(node) or ("NaN" if node != node else text_of(node))  # noqa: PLR0124
+    return special.get(node) or ("NaN" if node != node else text_of(node))  # noqa: PLR0124 - true of NaN alone

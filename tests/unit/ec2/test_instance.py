@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -13,10 +14,6 @@ from rancheros_ec2_metadata.ec2.retry import RequestError
 from unit.ec2.metadata_server import DOCUMENT, INSTANCE_ID, MAC
 
 FIELDS = {key: value for key, value in DOCUMENT.items() if isinstance(value, str)}
-
-
-def variable(name: str, path: str, text: str | None) -> str | None:
-    return instance.read_variables(FIELDS, {path: text})[0].get(name)
 
 
 @pytest.mark.parametrize(
@@ -55,13 +52,6 @@ def test_what_is_no_instance_id_is_no_identity(text: str | None) -> None:
     assert instance.identify({}, {"meta-data/instance-id": text}) is None
 
 
-@pytest.mark.parametrize("region", ["evil.example.com/", "", "EU-1", "a b", "eu-central-1\n@x"])
-def test_a_region_that_could_lead_a_request_elsewhere_is_none(region: str) -> None:
-    found = instance.identify(FIELDS | {"region": region}, {})
-    assert found is not None
-    assert found.region is None
-
-
 @pytest.mark.parametrize(
     ("region", "partition"),
     [
@@ -73,6 +63,8 @@ def test_a_region_that_could_lead_a_request_elsewhere_is_none(region: str) -> No
         ("us-iso-east-1", None),
         ("eusc-de-east-1", None),
         ("us-east-1-wl1", None),
+        # What could lead a request elsewhere is no region.
+        *((odd, None) for odd in ("evil.example.com/", "", "EU-1", "a b", "eu-central-1\n@x")),
     ],
 )
 def test_the_partition_of_a_well_known_region_need_not_be_asked_for(
@@ -80,6 +72,7 @@ def test_the_partition_of_a_well_known_region_need_not_be_asked_for(
 ) -> None:
     found = instance.identify(FIELDS | {"region": region}, {})
     assert found is not None
+    assert found.region == (region if re.fullmatch("[a-z0-9-]+", region) else None)
     assert found.partition == partition
 
 
@@ -120,37 +113,38 @@ def test_without_a_listing_each_is_asked_for() -> None:
     }
 
 
+ROLES = "meta-data/iam/security-credentials/"
+GROUPS = "meta-data/security-groups"
+
+
 @pytest.mark.parametrize(
-    ("text", "name"),
+    ("name", "path", "text", "value"),
     [
-        ("ip-10-0-0-7.ec2.internal", "ip-10-0-0-7.ec2.internal"),
-        ("one.example.com. two.example.com.", "one.example.com"),
-        ("one.example.com\ntwo.example.com", "one.example.com"),
-        ("one.\n", "one"),
-        (" \n", None),
-        (".", None),
-        (None, None),
+        # Of several host names the first counts, without its dot.
+        *[
+            (f"AWS_{kind}HOSTNAME", f"meta-data/{kind.lower().replace('_', '-')}hostname", *row)
+            for kind in ("", "PUBLIC_", "LOCAL_")
+            for row in (
+                ("ip-10-0-0-7.ec2.internal", "ip-10-0-0-7.ec2.internal"),
+                ("one.example.com. two.example.com.", "one.example.com"),
+                ("one.example.com\ntwo.example.com", "one.example.com"),
+                ("one.\n", "one"),
+                (" \n", None),
+                (".", None),
+                (None, None),
+            )
+        ],
+        ("AWS_SECURITY_GROUPS", GROUPS, "web", "web"),
+        ("AWS_SECURITY_GROUPS", GROUPS, "web\ndata base\n", "web,data base"),
+        ("AWS_SECURITY_GROUPS", GROUPS, "a\r\nb", "a,b"),
+        ("AWS_SECURITY_GROUPS", GROUPS, "", None),
+        ("AWS_IAM_ROLE", ROLES, "web-role\nother\n", "web-role"),
     ],
 )
-def test_of_several_host_names_the_first_counts_without_its_dot(
-    text: str | None, name: str | None
+def test_of_several_lines_a_variable_has_the_first_or_all(
+    name: str, path: str, text: str | None, value: str | None
 ) -> None:
-    assert variable("AWS_HOSTNAME", "meta-data/hostname", text) == name
-    assert variable("AWS_PUBLIC_HOSTNAME", "meta-data/public-hostname", text) == name
-    assert variable("AWS_LOCAL_HOSTNAME", "meta-data/local-hostname", text) == name
-
-
-@pytest.mark.parametrize(
-    ("text", "joined"),
-    [("web", "web"), ("web\ndata base\n", "web,data base"), ("a\r\nb", "a,b"), ("", None)],
-)
-def test_several_security_groups_are_joined_by_commas(text: str, joined: str | None) -> None:
-    assert variable("AWS_SECURITY_GROUPS", "meta-data/security-groups", text) == joined
-
-
-def test_the_first_role_counts() -> None:
-    path = "meta-data/iam/security-credentials/"
-    assert variable("AWS_IAM_ROLE", path, "web-role\nother\n") == "web-role"
+    assert instance.read_variables(FIELDS, {path: text})[0].get(name) == value
 
 
 @given(

@@ -216,44 +216,13 @@ def test_what_an_instance_does_not_have_is_no_variable_and_no_failure(go: Go) ->
     assert run.facts.variables_complete
 
 
-@pytest.mark.parametrize(
-    ("more", "requests_made"),
-    [
-        pytest.param({}, 16, id="plain"),
-        pytest.param(
-            ROLE | {"autoscaling": {"target-lifecycle-state": "InService"}}, 18, id="role, group"
-        ),
-        pytest.param(
-            {"public-ipv4": "198.51.100.7", "public-hostname": "a.b", "ipv6": "2001:db8::7"},
-            19,
-            id="public addresses",
-        ),
-        pytest.param({"ancestor-ami-ids": "ami-1"}, 17, id="ancestors"),
-    ],
-)
-def test_each_request_is_made_once_and_none_for_nothing(
-    go: Go, more: dict[str, Any], requests_made: int
-) -> None:
+def test_each_request_is_made_once_and_none_for_nothing(go: Go) -> None:
     tags = {"docker.role": "web", "docker.zone": "a", "Name": "one"}
-    run = go(latest(metadata(tags={"instance": tags}, **more)))
-    asked = run.server.asked
+    asked = go(latest(metadata(tags={"instance": tags}))).server.asked
     assert len(asked) == len(set(asked))
     assert asked[:2] == ["PUT api/token", "GET dynamic/instance-identity/document"]
-    used = ["GET meta-data/tags/instance/docker.role", "GET meta-data/tags/instance/docker.zone"]
-    assert sorted(set(asked) & set(used)) == used
-    assert len(asked) - len(used) == requests_made
-
-
-def test_tags_alone_take_three_requests_and_one_for_each(go: Go) -> None:
-    run = go(settings=Settings(metadata=False))
-    assert run.server.asked == [
-        "PUT api/token",
-        "GET dynamic/instance-identity/document",
-        "GET meta-data/tags/instance",
-        "GET meta-data/tags/instance/docker.role",
-    ]
-    assert run.facts.variables == {}
-    assert run.facts.variables_complete
+    used = {"GET meta-data/tags/instance/docker.role", "GET meta-data/tags/instance/docker.zone"}
+    assert {path for path in asked if "/tags/instance/" in path} == used
 
 
 @pytest.mark.parametrize(
@@ -267,12 +236,21 @@ def test_where_no_tag_matters_none_is_asked_for(go: Go, settings: Settings) -> N
     assert (run.status, run.api.asked_at) == (ExitStatus.OK, [])
 
 
-def test_an_unknown_regions_partition_is_asked_for(go: Go) -> None:
-    tree = metadata(services={"partition": "aws-eusc", "domain": "amazonaws.eu"})
-    run = go(latest(tree, OLD | {"region": "eusc-de-east-1"}))
-    assert run.facts.variables["AWS_PARTITION"] == "aws-eusc"
-    assert run.facts.identity is not None
-    assert run.facts.identity.partition == "aws-eusc"
+EUSC = OLD | {"region": "eusc-de-east-1"}
+
+
+@pytest.mark.parametrize("partition", ["aws-eusc", None])
+@pytest.mark.parametrize("reads_metadata", [True, False])
+def test_an_unknown_regions_partition_is_asked_for_once(
+    go: Go, partition: str | None, reads_metadata: bool
+) -> None:
+    tree = metadata(services={"partition": partition, "domain": "amazonaws.eu"}, **ROLE)
+    settings = Settings(metadata=reads_metadata)
+    run = go(latest(tree, EUSC), settings=settings, api=[{"docker.role": "web"}])
+    ((identity, _, domain, _),) = run.api.given
+    assert (identity.partition, domain) == (partition or "", "amazonaws.eu")
+    assert run.facts.variables.get("AWS_PARTITION") == (partition if reads_metadata else None)
+    assert run.server.paths().count("meta-data/services/partition") == 1
 
 
 # --- metadata in part ---
@@ -374,68 +352,68 @@ def test_a_service_that_says_html_to_everything_is_asked_nothing_more(go: Go) ->
 # --- not on EC2, silence ---
 
 
-def test_elsewhere_by_its_firmware_nothing_is_asked(go: Go) -> None:
-    run = go(machine=Machine("no"))
-    assert run.server.asked == []
-    assert (run.facts.on_ec2, run.status) == (False, ExitStatus.NOT_ON_EC2)
-    assert "AWS_EC2_METADATA_SERVICE_ENDPOINT" in run.log
-
-
-def test_elsewhere_with_an_endpoint_set_that_is_asked(go: Go) -> None:
-    run = go(machine=Machine("no"), imds=ImdsSettings(endpoint="http://127.0.0.1:1338"))
-    assert run.facts.on_ec2 is True
-    assert run.facts.tags == {"docker.role": "web"}
+ENDPOINT = ImdsSettings(endpoint="http://127.0.0.1:1338")
+REFUSED, SLOW = requests.ConnectionError("refused"), requests.ReadTimeout("nothing")
+SILENT: dict[str, Any] = {"tree": {}, "put": REFUSED}
+# Accepts, and says nothing.
+MUTE: dict[str, Any] = {"tree": {"meta-data": {"instance-id": SLOW}}, "put": SLOW, "v1": True}
+OF_ANOTHER: dict[str, Any] = {"tree": {}, "put": 404, "v1": True}
+GARBAGE: dict[str, Any] = OF_ANOTHER | {"tree": {"meta-data": {"instance-id": "<html>"}}}
+BUSY: dict[str, Any] = {"put": [503] * 20 + ["TOKEN-1-SECRET"]}
+YES, NO, UNCLEAR = Machine("yes"), Machine("no"), Machine("unclear")
+IS_EC2 = (True, ExitStatus.OK)
+IS_NOT = (False, ExitStatus.NOT_ON_EC2)
+NO_WORD = (None, ExitStatus.INCOMPLETE)
 
 
 @pytest.mark.parametrize(
-    "silence", [requests.ConnectionError("refused"), requests.ReadTimeout("nothing")]
+    ("machine", "given", "judged", "took"),
+    [
+        (NO, {}, IS_NOT, (0, 0)),
+        (NO, {"imds": ENDPOINT}, IS_EC2, (0, 0)),
+        (UNCLEAR, {}, IS_EC2, (0, 0)),
+        (UNCLEAR, SILENT, IS_NOT, (4, 5)),
+        (UNCLEAR, MUTE, IS_NOT, (4, 5)),
+        (UNCLEAR, OF_ANOTHER, IS_NOT, (0, 0)),
+        (UNCLEAR, BUSY, IS_EC2, (5, 110)),
+        (UNCLEAR, {"put": 400}, NO_WORD, (0, 0)),
+        (YES, SILENT, NO_WORD, (105, 110)),
+        (YES, OF_ANOTHER, NO_WORD, (0, 0)),
+        # With an endpoint set, or something kept of this machine, it is EC2 whatever answers.
+        *[
+            (machine, service | {"imds": ENDPOINT}, NO_WORD, (0, 110))
+            for machine in (NO, UNCLEAR)
+            for service in (SILENT, OF_ANOTHER, GARBAGE)
+        ],
+        (UNCLEAR, SILENT | {"kept": True}, NO_WORD, (105, 110)),
+        (UNCLEAR, OF_ANOTHER | {"kept": True}, NO_WORD, (0, 0)),
+    ],
 )
-def test_an_unclear_machine_asks_both_addresses_for_five_seconds(
-    go: Go, mock: responses.RequestsMock, silence: Exception
+def test_whether_this_is_ec2_is_the_firmwares_word_the_operators_or_the_services(
+    go: Go,
+    machine: Machine,
+    given: dict[str, Any],
+    judged: tuple[bool | None, ExitStatus],
+    took: tuple[float, float],
 ) -> None:
-    other = MetadataServer({}, IPV6, put=requests.ConnectionError("no route")).start(mock)
-    tree = {"meta-data": {"instance-id": silence}}
-    run = go(tree, machine=Machine("unclear"), put=silence, v1=True)
+    run = go(machine=machine, **given)
+    assert (run.facts.on_ec2, run.status) == judged
+    assert took[0] <= run.took <= took[1]
+    if machine == NO and not given:
+        assert run.server.asked == []
+        assert "AWS_EC2_METADATA_SERVICE_ENDPOINT" in run.log
+
+
+def test_an_unclear_machine_asks_both_addresses(go: Go, mock: responses.RequestsMock) -> None:
+    other = MetadataServer({}, IPV6, put=REFUSED).start(mock)
+    run = go(machine=UNCLEAR, **SILENT)
     assert run.server.asked
     assert other.asked
-    assert 4 < run.took <= 5
-    assert (run.facts.on_ec2, run.status) == (False, ExitStatus.NOT_ON_EC2)
-
-
-def test_an_unclear_machine_with_a_busy_service_waits_for_it(go: Go) -> None:
-    run = go(machine=Machine("unclear"), put=[503] * 20 + ["TOKEN-1-SECRET"])
-    assert run.facts.on_ec2 is True
-    assert run.took > 5
-
-
-def test_an_unclear_machine_with_a_service_that_refuses_is_not_called_elsewhere(go: Go) -> None:
-    run = go(machine=Machine("unclear"), put=400)
-    assert (run.facts.on_ec2, run.status) == (None, ExitStatus.INCOMPLETE)
-
-
-@pytest.mark.parametrize(
-    ("verdict", "status"),
-    [("unclear", ExitStatus.NOT_ON_EC2), ("yes", ExitStatus.INCOMPLETE)],
-)
-def test_a_service_that_knows_of_no_instance_is_ec2s_only_if_the_firmware_says_so(
-    go: Go, verdict: Any, status: ExitStatus
-) -> None:
-    run = go({}, machine=Machine(verdict), put=404, v1=True)
-    assert run.status is status
-    assert run.facts.identity is None
-
-
-def test_on_ec2_a_silent_service_is_asked_until_the_limit_and_it_is_still_ec2(go: Go) -> None:
-    run = go(put=requests.ConnectionError("refused"))
-    assert 105 < run.took <= 110
-    assert (run.facts.on_ec2, run.status) == (None, ExitStatus.INCOMPLETE)
-    assert "does not answer" in run.log
 
 
 def test_a_service_that_may_not_be_asked_is_named(go: Go) -> None:
     run = go(imds=ImdsSettings(disabled=True))
-    assert run.server.asked == []
-    assert run.status is ExitStatus.INCOMPLETE
+    assert (run.server.asked, run.status) == ([], ExitStatus.INCOMPLETE)
     assert "AWS_EC2_METADATA_DISABLED" in run.log
 
 
@@ -667,15 +645,6 @@ def test_tags_that_are_not_in_the_metadata_service_come_from_the_api(go: Go) -> 
     assert len(asked) == len(set(asked)) == 19
 
 
-def test_without_metadata_the_partition_of_an_unknown_region_is_asked_for(go: Go) -> None:
-    tree = metadata(services={"partition": "aws-eusc", "domain": "amazonaws.eu"}, **ROLE)
-    document = OLD | {"region": "eusc-de-east-1"}
-    settings = Settings(metadata=False)
-    run = go(latest(tree, document), settings=settings, api=[{"docker.role": "web"}])
-    ((identity, _, domain, _),) = run.api.given
-    assert (identity.partition, domain) == ("aws-eusc", "amazonaws.eu")
-
-
 def test_what_cannot_be_written_before_the_api_is_asked_is_not_taken_for_ec2s_failure(
     mock: responses.RequestsMock, clock: FakeClock
 ) -> None:
@@ -686,14 +655,6 @@ def test_what_cannot_be_written_before_the_api_is_asked_is_not_taken_for_ec2s_fa
     reader = Reader(Settings(), ON_EC2, imds_of(clock), Log(io.StringIO()))
     with pytest.raises(FilesError):
         reader.read(kept=False, so_far=so_far)
-
-
-def test_a_partition_that_is_not_said_is_not_asked_for_again(go: Go) -> None:
-    tree = metadata(services={"domain": "amazonaws.eu"}, **ROLE)
-    run = go(latest(tree, OLD | {"region": "eusc-de-east-1"}), api=[{"docker.role": "web"}])
-    assert run.facts.tags == {"docker.role": "web"}
-    assert "AWS_PARTITION" not in run.facts.variables
-    assert run.server.paths().count("meta-data/services/partition") == 1
 
 
 @pytest.mark.parametrize(
@@ -798,33 +759,3 @@ def test_tags_that_no_list_shows_are_asked_for_all_the_same(go: Go) -> None:
     tree[None] = "\n".join(name for name in tree if name != "tags")
     run = go(latest(tree))
     assert (run.facts.tags, run.facts.tags_source) == ({"docker.role": "web"}, "imds")
-
-
-SILENT_SERVICE = {"put": requests.ConnectionError("refused")}
-OF_ANOTHER = {"put": 404, "v1": True}
-
-
-@pytest.mark.parametrize("verdict", ["no", "unclear"])
-@pytest.mark.parametrize(
-    ("tree", "server"),
-    [
-        ({}, SILENT_SERVICE),
-        ({}, OF_ANOTHER),
-        ({"meta-data": {"instance-id": "<html>"}}, OF_ANOTHER),
-    ],
-    ids=["silent", "of another", "garbage"],
-)
-def test_with_an_endpoint_set_it_is_never_called_not_on_ec2(
-    go: Go, verdict: Any, tree: Any, server: dict[str, Any]
-) -> None:
-    endpoint = ImdsSettings(endpoint="http://127.0.0.1:1338")
-    run = go(tree, machine=Machine(verdict), imds=endpoint, **server)
-    assert (run.facts.on_ec2, run.status) == (None, ExitStatus.INCOMPLETE)
-
-
-@pytest.mark.parametrize("server", [SILENT_SERVICE, OF_ANOTHER], ids=["silent", "of another"])
-def test_where_something_of_this_machine_is_kept_unclear_firmware_is_ec2s(
-    go: Go, server: dict[str, Any]
-) -> None:
-    run = go({}, machine=Machine("unclear"), kept=True, **server)
-    assert (run.facts.on_ec2, run.status) == (None, ExitStatus.INCOMPLETE)

@@ -19,7 +19,7 @@ from e2e.described_api import KEY_ID, SECRET
 from rancheros_ec2_metadata.ec2.described import described, pending_time
 from rancheros_ec2_metadata.ec2.instance import GROUP, VARIABLES
 from rancheros_ec2_metadata.errors import ExitStatus
-from unit.desk.operators_machine import INSTANCE_ID, Desk
+from unit.commands.workstation import INSTANCE_ID, Workstation
 
 SHOW = ("show", "--instance", INSTANCE_ID)
 PROFILES = f"""\
@@ -105,11 +105,13 @@ def test_what_the_instance_has_is_a_variable_and_nothing_else(
     assert of(**fields) == LEAST | more
 
 
-def test_each_variable_is_described_or_marked_as_not_told(desk: Desk, api: AnsweringApi) -> None:
+def test_each_variable_is_described_or_marked_as_not_told(
+    workstation: Workstation, api: AnsweringApi
+) -> None:
     """A row of the table says where DescribeInstances has it, or that it has not."""
-    desk.log_in(api)
-    assert desk.run(*SHOW, "--format", "json") == ExitStatus.OK
-    shown = desk.json()
+    workstation.log_in(api)
+    assert workstation.run(*SHOW, "--format", "json") == ExitStatus.OK
+    shown = workstation.json()
     untold = {name for name, row in VARIABLES.items() if row.described is None}
     assert {*shown["not_known"]} == untold
     assert {*shown["metadata"], *shown["does_not_have"]} == {*VARIABLES} - untold
@@ -145,17 +147,17 @@ def test_an_answer_of_any_shape_gives_texts_and_no_empty_ones(fields: dict[str, 
     ],
 )
 def test_the_login_and_the_region_are_the_operators(
-    desk: Desk,
+    workstation: Workstation,
     api: AnsweringApi,
     flags: tuple[str, ...],
     variables: dict[str, str],
     asked_by: tuple[str, str],
 ) -> None:
-    desk.log_in(api)
-    desk.config(PROFILES)
-    desk.set(**variables)
-    desk.unset(*(name for name, value in variables.items() if not value))
-    assert desk.run(*SHOW, *flags) == ExitStatus.OK
+    workstation.log_in(api)
+    workstation.config(PROFILES)
+    workstation.set(**variables)
+    workstation.unset(*(name for name, value in variables.items() if not value))
+    assert workstation.run(*SHOW, *flags) == ExitStatus.OK
     assert len(api.authorizations) == 2
     key, region = asked_by
     for one in api.authorizations:
@@ -175,15 +177,17 @@ def test_the_login_and_the_region_are_the_operators(
     ],
 )
 def test_without_credentials_boto3s_own_words_are_the_one_line(
-    desk: Desk, api: AnsweringApi, profile: str, status: int, words: tuple[str, ...]
+    workstation: Workstation, api: AnsweringApi, profile: str, status: int, words: tuple[str, ...]
 ) -> None:
-    desk.config(PROFILES)
+    workstation.config(PROFILES)
     with AnsweringApi(refusal(403, "AccessDenied")) as sts:
-        desk.set(AWS_ENDPOINT_URL_EC2=api.url, AWS_ENDPOINT_URL_STS=sts.url, AWS_REGION="eu-west-1")
-        desk.set(AWS_EC2_METADATA_DISABLED="true")
-        assert desk.run(*SHOW, "--profile", profile) == status
-    assert [word for word in words if word not in desk.error()] == []
-    assert (desk.out, api.actions) == ("", [])
+        workstation.set(
+            AWS_ENDPOINT_URL_EC2=api.url, AWS_ENDPOINT_URL_STS=sts.url, AWS_REGION="eu-west-1"
+        )
+        workstation.set(AWS_EC2_METADATA_DISABLED="true")
+        assert workstation.run(*SHOW, "--profile", profile) == status
+    assert [word for word in words if word not in workstation.error()] == []
+    assert (workstation.out, api.actions) == ("", [])
 
 
 @pytest.mark.parametrize(
@@ -196,21 +200,21 @@ def test_without_credentials_boto3s_own_words_are_the_one_line(
     ],
 )
 def test_what_makes_no_sense_is_wrong_usage(
-    desk: Desk, flags: tuple[str, ...], config: str, words: tuple[str, ...]
+    workstation: Workstation, flags: tuple[str, ...], config: str, words: tuple[str, ...]
 ) -> None:
-    desk.config(config)
-    assert desk.run(*SHOW, *flags) == ExitStatus.USAGE
-    assert [word for word in words if word not in desk.error()] == []
+    workstation.config(config)
+    assert workstation.run(*SHOW, *flags) == ExitStatus.USAGE
+    assert [word for word in words if word not in workstation.error()] == []
 
 
 def test_with_the_data_of_the_image_it_says_where_to_get_the_whole(
-    desk: Desk, tmp_path: Path
+    workstation: Workstation, tmp_path: Path
 ) -> None:
     prune_botocore.cut(Path(botocore.__file__).parent / "data", tmp_path / "data")
-    desk.set(AWS_DATA_PATH=str(tmp_path / "data"), AWS_REGION="eu-west-1")
-    assert desk.run(*SHOW) == ExitStatus.USAGE
-    assert "not for the image" in desk.error()
-    assert "pip" in desk.error()
+    workstation.set(AWS_DATA_PATH=str(tmp_path / "data"), AWS_REGION="eu-west-1")
+    assert workstation.run(*SHOW) == ExitStatus.USAGE
+    assert "not for the image" in workstation.error()
+    assert "pip" in workstation.error()
 
 
 NO_API = "does not answer as the EC2 API does"
@@ -230,7 +234,7 @@ NO_API = "does not answer as the EC2 API does"
     ],
 )
 def test_a_refusal_is_one_line_and_nothing_is_planned_from_a_part(
-    desk: Desk,
+    workstation: Workstation,
     api: AnsweringApi,
     user_data: Path,
     refused: tuple[str, tuple[int, str]],
@@ -238,18 +242,20 @@ def test_a_refusal_is_one_line_and_nothing_is_planned_from_a_part(
 ) -> None:
     action, answer = refused
     api.by_action[action] = answer
-    desk.log_in(api)
-    status = desk.run("plan", "--instance", INSTANCE_ID, "--user-data", str(user_data))
+    workstation.log_in(api)
+    status = workstation.run("plan", "--instance", INSTANCE_ID, "--user-data", str(user_data))
     assert status == ExitStatus.INCOMPLETE
-    assert [word for word in words if word not in desk.error()] == []
-    assert desk.out == ""
+    assert [word for word in words if word not in workstation.error()] == []
+    assert workstation.out == ""
 
 
-def test_an_api_out_of_reach_is_named_with_its_address(desk: Desk, api: AnsweringApi) -> None:
-    desk.log_in(api)
-    desk.set(AWS_ENDPOINT_URL_EC2="http://127.0.0.1:9")
-    assert desk.run(*SHOW) == ExitStatus.INCOMPLETE
-    assert '"http://127.0.0.1:9/"' in desk.error()
+def test_an_api_out_of_reach_is_named_with_its_address(
+    workstation: Workstation, api: AnsweringApi
+) -> None:
+    workstation.log_in(api)
+    workstation.set(AWS_ENDPOINT_URL_EC2="http://127.0.0.1:9")
+    assert workstation.run(*SHOW) == ExitStatus.INCOMPLETE
+    assert '"http://127.0.0.1:9/"' in workstation.error()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""An operator's desk, and an EC2 API that knows one instance."""
+"""An operator's workstation, and an EC2 API that knows one instance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from e2e.answering_api import AnsweringApi
 from e2e.described_api import describing
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from unit.desk.operators_machine import Desk
+from unit.commands.workstation import Workstation
 
 TAGS = {"docker.role": "web", "docker.motto": "it's café; $(x)", "example.db.host": "db.internal"}
 
@@ -36,10 +36,10 @@ def api(instance: FakeInstance) -> Iterator[AnsweringApi]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def workstation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workstation:
     home = tmp_path / "home"
     home.mkdir()
-    return Desk(home, monkeypatch)
+    return Workstation(home, monkeypatch)
 
 
 @pytest.fixture

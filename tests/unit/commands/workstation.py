@@ -1,4 +1,4 @@
-"""A program called at an operator's desk: in this process, with an AWS configuration of its own."""
+"""The program as an operator calls it, in this process, with an AWS configuration of its own."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 INSTANCE_ID = "i-0123456789abcdef0"
 
 
-class Desk:
-    """A desk: a home folder, and variables of the environment.
+class Workstation:
+    """A workstation: a home folder, and variables of the environment.
 
     Args:
         home: an empty folder.
