@@ -18,8 +18,8 @@ from rancheros_ec2_metadata.errors import (
     printable,
     shown,
 )
+from rancheros_ec2_metadata.hosts.base import ArgumentList, Plan
 from rancheros_ec2_metadata.hosts.files import FileChange
-from rancheros_ec2_metadata.hosts.plan import ArgumentList, Plan
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args, paths
 from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
 from rancheros_ec2_metadata.plan import config_paths
