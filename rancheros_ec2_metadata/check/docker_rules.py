@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -126,8 +127,9 @@ def _named(file: File) -> Iterator[tuple[int, str, str, str]]:
     "move its labels to rancher.docker.extra_args",
 )
 def _daemon_json(file: File) -> Iterator[Found]:
-    items = [item.text for item in _read_items(file)[0]]
-    path = conflicts.find_daemon_json(_answers(file), items, file.release.quoting)
+    items, path = [item.text for item in _read_items(file)[0]], paths.DAEMON_JSON
+    with contextlib.suppress(shell.NotWordsError):
+        path = conflicts.find_daemon_json(_answers(file), items, file.release.quoting)
     line, content = _written(file, path)
     if conflicts.has_labels(content):
         yield Found(line, f"{shown(path)[1:-1]} has labels")

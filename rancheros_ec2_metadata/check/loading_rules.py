@@ -12,6 +12,13 @@ from rancheros_ec2_metadata.hosts.rancheros.user_data import NO_FIRST_LINE
 
 # Bytes; EC2, "Run commands when you launch an EC2 instance with user data input".
 _MOST_USER_DATA = 16384
+# Maps that RancherOS, or the image, puts something into.
+_EMPTY_MAPS = tuple(
+    ("rancher", key)
+    for key in ("docker", "services", "services_include", "sysctl", "system_docker")
+)
+# From v0.9 on a later file of the system's has a map in its place (init.yml, network.yml).
+_EMPTY_MAPS_OF_OLD = (("rancher",), ("rancher", "environment"), ("rancher", "network"))
 _DOCKERS = ("docker", "system_docker", "bootstrap_docker")
 
 
@@ -134,11 +141,10 @@ def _root_fix(file: File, key: str) -> str:
 )
 def _empty_map(file: File) -> Iterator[Found]:
     is_old = file.release.is_before((0, 9, 0))
-    for path in schema.EMPTY_MAPS_OF_OLD * is_old + schema.EMPTY_MAPS:
-        *above, key = path.split(".")
-        node = file.at(*above).fields.get(key)
+    for path in _EMPTY_MAPS_OF_OLD * is_old + _EMPTY_MAPS:
+        node = file.at(*path[:-1]).fields.get(path[-1])
         if node and node.kind == "null":
-            yield Found(node.line, f"there is nothing behind {path}")
+            yield Found(node.line, f"there is nothing behind {'.'.join(path)}")
 
 
 LOADING = (_no_cloud_config, _not_read, _characters, _wrong_type, _several_documents, _too_large)

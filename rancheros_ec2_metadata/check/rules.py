@@ -14,7 +14,8 @@ def check(file: File) -> list[Finding]:
     # libyaml finds what is missing at the end behind the last line.
     last = max(1, len(file.raw.splitlines()))
     # Of what is not loaded there is no more to say.
-    rules = loading_rules.LOADING if file.document.problem else RULES
+    is_lost = file.document.problem or file.document.lost
+    rules = loading_rules.LOADING if is_lost else RULES
     found = [
         Finding(
             min(one.line, last),

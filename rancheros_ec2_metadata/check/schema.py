@@ -1,18 +1,14 @@
-"""What RancherOS takes in a cloud-config and in a service: its keys, and their types.
-
-From the CloudConfig structure of rancher/os v1.5.8 and burmilla/os v2.0.5 (config/types.go,
-pkg/netconf/types.go), the schema beside it for keys that older releases have, and ServiceConfigV1
-of libcompose (config/types.go, yaml/types_yaml.go), as RancherOS is built with it.
-"""
+"""What of a file is not as RancherOS takes it: keys and types, which are in types.yml."""
 
 from __future__ import annotations
 
 import difflib
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Literal, NamedTuple
+from importlib.resources import files
+from typing import NamedTuple
 
 import yaml
 
@@ -20,79 +16,6 @@ from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
 from rancheros_ec2_metadata.errors import shown
 from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, Release, Version
 
-# Each map with the keys that it has, by their type: a name of below, of a map here, or one of these
-# with "list" or "map" behind it. A null is right everywhere but in the types of libcompose's own.
-_MAPS = """
-cloud-config:
-  any: EXTRA_CMDLINE
-  list: bootcmd runcmd
-  text: hostname
-  text list: ssh_authorized_keys
-  text list list: mounts
-  file list: write_files
-  rancher: rancher
-file: {text: container content encoding owner path permissions}
-rancher:
-  any: autoformat autologin bootstrap_containers default_network registry_auths
-  text: console password resize_device
-  flag: debug force_console_rebuild hypervisor_service log no_sharedroot preload_wait recovery
-    rm_usr
-  integer: http_load_retries shutdown_timeout
-  text list: disable modules restart_services
-  text map: environment sysctl
-  flag map: services_include
-  docker: bootstrap_docker docker system_docker
-  service map: bootstrap cloud_init_services services
-  cloud_init: cloud_init
-  defaults: defaults
-  network: network
-  repository map: repositories
-  ssh: ssh
-  state: state
-  upgrade: upgrade
-docker:
-  text: bip bridge ca_cert ca_key config_file containerd data_root engine exec_root graph group
-    log_driver pid_file registry_mirror server_cert server_key storage_context storage_driver
-  flag: debug exec live_restore restart selinux_enabled tls userland_proxy userns_enabled
-  text list: args environment extra_args host insecure_registry tls_args
-  text map: log_opts
-service:
-  text: build cgroup_parent container_name cpuset dockerfile domainname hostname image ipc
-    log_driver mac_address name net pid restart user uts volume_driver working_dir
-  integer: cpu_quota cpu_shares mem_limit memswap_limit oom_score_adj
-  flag: privileged read_only stdin_open tty
-  text list: cap_add cap_drop devices expose external_links extra_hosts ports security_opt
-    volumes volumes_from
-  words: command entrypoint
-  text or texts: dns dns_search env_file
-  variables: environment links
-  labels: labels
-  text map: log_opt
-  any: ulimits
-cloud_init: {text list: datasources}
-defaults: {any: docker, text: hostname system_docker_logs, network: network}
-repository: {text: url}
-ssh: {flag: daemon, text map: keys, text: listen_address, integer: port}
-state:
-  text: boot_dev boot_fstype dev directory fstype oem_dev oem_fstype script
-  flag: cryptsetup lvm_scan mdadm_scan required rngd wait
-  text list: autoformat
-upgrade: {text: image policy rollback url}
-network:
-  text: http_proxy https_proxy no_proxy
-  text list: post_cmds pre_cmds
-  integer: dhcp_timeout
-  dns: dns
-  interface map: interfaces
-  any map: modem_networks wifi_networks
-dns: {text list: nameservers search}
-interface:
-  text: address bond bridge dhcp_args gateway gateway_ipv6 match vlans wifi_network
-  flag: dhcp ipv4ll
-  text list: addresses post_up pre_up
-  integer: mtu
-  text map: bond_opts
-"""
 _MEANS = {"text": "a text", "flag": "true or false", "integer": "a whole number", "list": "a list"}
 # Libcompose's own: a text that is split or a list of texts, the same unsplit, a map or a list.
 _OF_LIBCOMPOSE = ("words", "text or texts", "variables", "labels")
@@ -106,14 +29,6 @@ _DOCKER_RELEASES: dict[str, tuple[Version, Version]] = {
     "userns_enabled": ((1, 9, 0), NEWEST),
 }
 _NEWEST_OF_BOTH = ((1, 5, 8), (2, 0, 5))  # RancherOS and BurmillaOS
-# Maps that RancherOS, or the image, puts something into: a null takes all of it out.
-EMPTY_MAPS = (
-    *("rancher.docker", "rancher.services", "rancher.services_include", "rancher.sysctl"),
-    "rancher.system_docker",
-)
-# From v0.9 on a later file of the system's has a map in its place (init.yml, network.yml).
-EMPTY_MAPS_OF_OLD = ("rancher", "rancher.environment", "rancher.network")
-
 # What other programs call it.
 _INSTEAD = {
     "contents": "write content",
@@ -125,7 +40,7 @@ _INSTEAD = {
     "networks": "write net",
 }
 _INTEGER = re.compile(r"[-+]?(0[xX][0-9a-fA-F_]+|0o?[0-7_]+|[1-9][0-9_]*|0)")
-_KINDS = {"flag": "true or false", "null": "nothing", "address": "an address without quotes"}
+_KINDS = {"flag": "true or false", "null": "nothing"}
 
 
 class Difference(NamedTuple):
@@ -144,10 +59,15 @@ class Difference(NamedTuple):
 
 @cache
 def maps() -> dict[str, dict[str, str]]:
-    """Return each map by its name: the type of each of its keys."""
+    """Return each map of types.yml by its name: the type of each of its keys."""
+    raw = files(__package__).joinpath("types.yml").read_bytes()
     found = {
-        name: {key: type_ for type_, keys in types.items() for key in keys.split()}
-        for name, types in yaml.safe_load(_MAPS).items()
+        name: {
+            key: type_.replace("its own", key)
+            for type_, keys in types.items()
+            for key in keys.split()
+        }
+        for name, types in yaml.safe_load(raw).items()
     }
     # Before v0.8 a text among the commands of runcmd loses the file.
     return {"old-cloud-config": {**found["cloud-config"], "runcmd": "text list list"}, **found}
@@ -183,26 +103,24 @@ def differences(
         path: of it.
         made_texts: of labels and variables of services RancherOS makes texts, as in a service file.
     """
+    keys = maps().get(type_)
     inner, _, last = type_.rpartition(" ")
-    keys: Mapping[str, str] = maps().get(type_, {})
-    wanted: Literal["list", "map", ""] = "map" if keys else ""
-    if inner and type_ not in _OF_LIBCOMPOSE:
-        wanted = "list" if last == "list" else "map"
+    wanted = "map" if keys else last if inner and type_ not in _OF_LIBCOMPOSE else ""
     if type_ in _OF_LIBCOMPOSE:
         for one, what in _of_libcompose(node, type_, made_texts=made_texts):
             yield Difference(one.line, path, f"{dotted(path)} {what}")
     elif node.kind not in (wanted, "null") and (wanted or not _is_taken(node, type_)):
-        means = _MEANS.get(type_, f"a {wanted}")
-        yield Difference(node.line, path, f"{dotted(path)} is {_is(node)}, not {means}")
+        what = f"{dotted(path)} is {_is(node)}, not {_MEANS.get(type_, f'a {wanted}')}"
+        yield Difference(node.line, path, what)
     elif wanted:
         for item in node.items:
             yield from differences(item, inner, path)
         for key, value in node.fields.items():
-            of_value = keys.get(key) if keys else inner
-            if of_value is None:
-                yield Difference(value.line, (*path, key), "", node, type_)
-            else:
+            of_value = keys.get(key, "") if keys else inner
+            if of_value:
                 yield from differences(value, of_value, (*path, key), made_texts=made_texts)
+            else:
+                yield Difference(value.line, (*path, key), "", node, type_)
 
 
 def _is(node: Node) -> str:
@@ -225,12 +143,11 @@ def _of_libcompose(node: Node, type_: str, *, made_texts: bool) -> Iterator[tupl
             shlex.split(node.text if type_ == "words" else "")
         except ValueError as wrong:
             yield node, f"cannot be split into words ({str(wrong).lower()})"
-    elif node.kind == "map" and may_be_text:
-        yield node, "is a map, not a text or a list"
-    elif node.is_scalar and node.kind != "null":
+    elif node.kind != "null" and (node.is_scalar or (node.kind == "map" and may_be_text)):
         yield node, f"is {_is(node)}, not a {'text or a list' if may_be_text else 'list or a map'}"
     for value in (*node.items, *node.fields.values()):
         is_number = node.kind == "map" and type_ == "variables" and _INTEGER.fullmatch(value.text)
         lenient = made_texts and not may_be_text
         if not (value.kind == "text" or (value.is_scalar and (lenient or is_number))):
-            yield value, f"has {_is(value)}, not a text"
+            what = f"{value.text} without quotes, which may be nothing"
+            yield value, f"has {what if value.kind == 'address' else _is(value)}, not a text"

@@ -24,62 +24,45 @@ _MOUNTS = {
 _READ_ONLY = frozenset({_SHARE, ROS, paths.DOCKER_FOLDER})
 
 
-# What a label io.rancher.os.NAME has to be, and what comes of another value; empty is none.
+# What a label io.rancher.os.NAME has to be, and what comes of it if not; empty is none.
 _LABELS = {
-    "scope": (("system",), "it does not run in system-docker, so it cannot come before Docker"),
-    "detach": (("false",), "nobody waits for it, and Docker starts unlabelled"),
-    "after": (
-        ("network",),
-        "only for the exact word network does RancherOS wait for a default route first",
-    ),
-    "before": (("console", "docker"), "Docker does not wait for it, and starts unlabelled"),
-    "reloadconfig": (
-        ("true",),
-        "services that start later are given the variables of the boot before",
-    ),
-    "createonly": (("", "false"), "it is made, and not started"),
+    "scope": ("system", "it does not run in system-docker, so it cannot come before Docker"),
+    "detach": ("false", "nobody waits for it, and Docker starts unlabelled"),
+    "after": ("network", "for this exact word alone RancherOS waits for a default route first"),
+    "before": ("console docker", "Docker does not wait for it, and starts unlabelled"),
+    "reloadconfig": ("true", "services that start later are given the variables of a former boot"),
+    "createonly": (" false", "it is made, and not started"),
 }
-# The same for a key.
+# The same for a key of the service.
 _KEYS = {
-    "restart": (("", "no", "false"), "it is done when it ends, and would be started again"),
-    "net": (("host",), "a token from IMDS does not pass the default hop limit of 1"),
-    "privileged": (
-        ("", *(flag for flag, is_true in FLAGS.items() if not is_true)),
-        "it needs no privilege, and whoever can replace the image would have the machine",
-    ),
+    "restart": (" no false", "it is done when it ends, and would be started again and again"),
+    "net": ("host", "a token from IMDS does not pass the default hop limit of 1"),
+    "privileged": (" n no false off", "it needs no privilege, and has the whole machine with it"),
 }
 
 
-def _label_rule(name: str, right: tuple[str, ...], why: str) -> Rule:
+def _value_rule(name: str, right: str, why: str) -> Rule:
+    values, is_label = right.split(" "), name in _LABELS
+
     def find(file: File) -> Iterator[Found]:
         for service in file.ours:
-            value = service.label(name)
+            if service.by_cron and is_label and name != "scope":
+                continue
+            value = service.label(name) if is_label else service.node.at(name).text.lower()
             # Only of "before" may there be several.
-            values = [one.strip() for one in value.split(",")] if name == "before" else [value]
-            if (name == "scope" or not service.by_cron) and not set(values) & set(right):
-                yield _wrong_label(service, name)
+            found = value.replace(" ", "").split(",") if name == "before" else [value]
+            if not set(found) & set(values):
+                yield _wrong_value(service, LABEL * is_label + name)
 
-    fix = f'set {LABEL}{name}: "{right[0]}"' if right[0] else "take the label out"
-    return Rule(name, why, fix, find)
+    name_and_value = f'{LABEL}{name}: "{values[0]}"' if is_label else f"{name}: {values[0]}"
+    return Rule(name, why, f"set {name_and_value}" if values[0] else "take it out", find)
 
 
-def _wrong_label(service: Service, name: str, fix: str = "") -> Found:
-    node = service.labels.get(LABEL + name)
-    there = f"the label {LABEL}{name}: {shown(node.text)}" if node else f"no label {LABEL}{name}"
-    line = node.line if node else service.line("labels")
+def _wrong_value(service: Service, name: str, fix: str = "") -> Found:
+    node = service.labels.get(name) or service.node.fields.get(name)
+    there = f"{name}: {shown(node.text)}" if node else f"no {name}"
+    line = node.line if node else service.line("labels" if name.startswith(LABEL) else name)
     return Found(line, f"{service.shown} has {there}", fix)
-
-
-def _key_rule(key: str, right: tuple[str, ...], why: str) -> Rule:
-    def find(file: File) -> Iterator[Found]:
-        for service in file.ours:
-            value = service.node.at(key).text
-            if value.lower() not in right:
-                there = f"{key}: {shown(value)}" if value else f"no {key}"
-                yield Found(service.line(key), f"{service.shown} has {there}")
-
-    fix = f"set {key}: {right[0]}" if right[0] else f"take {key} out"
-    return Rule(key, why, fix, find)
 
 
 @rule(
@@ -97,7 +80,7 @@ def _cron(file: File) -> Iterator[Found]:
             yield Found(node.line, what, fix)
         for key, value in (("createonly", "true"), ("before", "system-cron")):
             if service.label(key) != value:
-                yield _wrong_label(service, key, f'set {LABEL}{key}: "{value}"')
+                yield _wrong_value(service, LABEL + key, f'set {LABEL}{key}: "{value}"')
 
 
 @rule(
@@ -230,7 +213,6 @@ def _amazon_metadata(file: File) -> Iterator[Found]:
 
 
 RULES = (
-    *(_label_rule(name, *row) for name, row in _LABELS.items()),
-    *(_key_rule(key, *row) for key, row in _KEYS.items()),
+    *(_value_rule(name, *row) for name, row in (_LABELS | _KEYS).items()),
     *(_cron, _two_services, _image, _mounts, _command, _setting, _amazon_metadata),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import yaml
@@ -26,7 +26,7 @@ FLAGS |= {"n": False, "no": False, "false": False, "off": False}
 
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _DEEPEST = 100  # lists and maps in each other
-_MOST_VALUES = 100_000  # with each alias taken for what it stands for
+_MOST_VALUES = 100_000
 _NUMBER = re.compile(
     r"[-+]?0[xX][0-9a-fA-F]+|[-+]?0o[0-7]+|[-+]{0,2}([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"
     r"|[-+]?\.(inf|nan)|[-+](inf|nan|infinity)",
@@ -45,6 +45,8 @@ class Node:
         text: of a scalar, as it is between its quotes; empty for a null.
         items: of a list.
         fields: of a map.
+        size: how many values it has, with each alias taken for what it stands for.
+        height: how many lists and maps in each other, likewise.
     """
 
     kind: Kind
@@ -52,6 +54,8 @@ class Node:
     text: str = field(default="", repr=False)
     items: list[Node] = field(default_factory=list)
     fields: dict[str, Node] = field(default_factory=dict)
+    size: int = 1
+    height: int = 0
 
     def at(self, *path: str) -> Node:
         """Return what is at a path; a null with the line of what is above it if nothing is."""
@@ -102,17 +106,14 @@ class _UnreadableError(ValueError):
 
 def read(raw: bytes) -> Document:
     """Return the first document of a file."""
-    document = Document()
-    lines = 0
+    document, lines = Document(), 0
     try:
-        text = raw.decode("utf-8-sig")
         # All line ends are one in YAML, but libyaml and PyYAML count them differently.
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         # As ros does it (config/cloudinit/initialize/env.go): \$private_ipv4 is the way round it.
         text = re.sub(rf"\\(?={ADDRESS.pattern})", "", text)
         lines = text.count("\n")
-        end, document.second = _first_document(text)
-        document.root = _Builder(document).root(yaml.compose(text[:end], Loader=_LOADER))
+        document.root = _Reader(text, document).read()
     except _UnreadableError as error:
         document.problem = error.problem
     except UnicodeDecodeError:
@@ -124,86 +125,79 @@ def read(raw: bytes) -> Document:
     return document
 
 
-def _first_document(text: str) -> tuple[int, int | None]:
-    """Return where the first document ends, and the line where a second one begins.
+class _Reader:
+    """Makes nodes of PyYAML's events; an alias is the node itself, so that no bomb goes off."""
 
-    Raises:
-        _UnreadableError: it goes deeper than can be followed, or libyaml 0.1 stops in it.
-        yaml.YAMLError: it is no YAML.
-    """
-    documents, in_flow = 0, [False]
-    events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
-    for event in events:
-        start, end = event.start_mark, event.end_mark
-        match event:
-            case yaml.DocumentStartEvent():
-                documents += 1
-                if documents > 1:
-                    return start.index, start.line + 1
-            case yaml.CollectionStartEvent():
-                in_flow.append(in_flow[-1] or bool(event.flow_style))
-                _check_size(start.line + 1, depth=len(in_flow) - 1)
-            case yaml.CollectionEndEvent():
-                in_flow.pop()
-            case yaml.ScalarEvent() if in_flow[-1] and event.style in (None, ""):
-                # In [a:b], {a:} and [a?b] libyaml 0.1 stops.
-                after = text[end.index : end.index + 2]
-                is_key = after[:1] == ":" and after[1:] not in ("", " ", "\t", "\n")
-                if is_key or ":" in event.value or "?" in event.value:
-                    raise _UnreadableError(start.line + 1, "there is a ':' or '?' that needs quotes")
-    return len(text), None
-
-
-def _check_size(line: int, *, depth: int, values: int = 0) -> None:
-    if depth > _DEEPEST or values > _MOST_VALUES:
-        what = f"there are more than {_DEEPEST} lists and maps in each other, or {_MOST_VALUES}"
-        why = "RancherOS may load it, but this program cannot follow it"
-        raise _UnreadableError(line, f"{what} values", why)
-
-
-class _Builder:
-    """Makes nodes; of an alias it makes new ones, until there are too many."""
-
-    def __init__(self, document: Document) -> None:
+    def __init__(self, text: str, document: Document) -> None:
+        self._text = text
         self._document = document
-        self._values = 0
+        self._events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
+        self._anchors: dict[str, Node] = {}
 
-    def root(self, found: yaml.Node | None) -> Node:
-        root = self._node(found, 1, 0) if found else Node("null")
+    def read(self) -> Node:
+        root = None
+        for event in self._events:
+            line = event.end_mark.line + 1
+            if isinstance(event, yaml.DocumentStartEvent):
+                if root:
+                    self._document.second = line
+                    break
+                root = self._node(next(self._events), line, 0, in_flow=False)
+        root = root or Node("null")
         if root.kind != "map":
             what = "there is nothing in it" if root.kind == "null" else "it is not a map"
             raise _UnreadableError(root.line, what)
         return root
 
-    def _node(self, found: yaml.Node, line: int, depth: int) -> Node:
-        self._values += 1
-        _check_size(line, depth=depth, values=self._values)
-        if isinstance(found, yaml.ScalarNode):
-            return self._scalar(found, line)
-        node = Node("map" if isinstance(found, yaml.MappingNode) else "list", line)
-        for one in found.value:
-            key = one[0] if node.kind == "map" else one
-            at = key.start_mark.line + 1
-            if node.kind == "list":
-                node.items.append(self._node(one, at, depth + 1))
-                continue
-            if not isinstance(key, yaml.ScalarNode):
-                why = "every call of ros fails, and with it the boot"
-                raise _UnreadableError(at, "a list or a map is used as a key", why)
-            name = self._scalar(key, at).text
-            former = node.fields.pop(name, None)
-            if former:
-                self._document.repeated.append((at, name, former.line))
-            node.fields[name] = self._node(one[1], at, depth + 1)
+    def _node(self, event: Any, line: int, depth: int, *, in_flow: bool) -> Node:
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in self._anchors:
+                raise _UnreadableError(line, "there is an alias without its anchor")
+            return replace(self._anchors[event.anchor], line=line)
+        if isinstance(event, yaml.ScalarEvent):
+            node = self._scalar(event, line, in_flow=in_flow)
+        else:
+            is_map = isinstance(event, yaml.MappingStartEvent)
+            node = Node("map" if is_map else "list", line)
+            self._fill(node, depth + 1, in_flow=in_flow or bool(event.flow_style))
+        if event.anchor:
+            self._anchors[event.anchor] = node
         return node
 
-    def _scalar(self, found: yaml.ScalarNode, line: int) -> Node:
-        text: str = found.value
+    def _fill(self, node: Node, depth: int, *, in_flow: bool) -> None:
+        _check_size(node, depth)
+        for event in self._events:
+            if isinstance(event, yaml.CollectionEndEvent):
+                return
+            line = event.start_mark.line + 1
+            value = self._node(event, line, depth, in_flow=in_flow)
+            if node.kind == "list":
+                node.items.append(value)
+            elif value.is_scalar:
+                key = value.text
+                value = self._node(next(self._events), line, depth, in_flow=in_flow)
+                if former := node.fields.pop(key, None):
+                    self._document.repeated.append((line, key, former.line))
+                node.fields[key] = value
+            else:
+                why = "every call of ros fails, and with it the boot"
+                raise _UnreadableError(line, "a list or a map is used as a key", why)
+            node.size += value.size
+            node.height = max(node.height, value.height + 1)
+            _check_size(node, depth)
+
+    def _scalar(self, event: Any, line: int, *, in_flow: bool) -> Node:
+        text: str = event.value
         lost = next(filter(_is_lost, "" if _ASCII.fullmatch(text) else text), "")
         if lost:
             self._document.lost.append((line, lost))
-        if found.style not in (None, ""):
+        if event.style not in (None, ""):
             return Node("text", line, text)
+        # In [a:b], {a:} and [a?b] libyaml 0.1 stops.
+        after = self._text[event.end_mark.index : event.end_mark.index + 2]
+        is_key = after[:1] == ":" and after[1:] not in ("", " ", "\t", "\n")
+        if in_flow and (is_key or ":" in text or "?" in text):
+            raise _UnreadableError(line, "there is a ':' or '?' that needs quotes")
         if text in ("", *_NULLS):
             return Node("null", line)
         kind: Kind = "text"
@@ -214,6 +208,13 @@ class _Builder:
         elif not ADDRESS.sub("", text):
             kind = "address"
         return Node(kind, line, text)
+
+
+def _check_size(node: Node, depth: int) -> None:
+    if depth + node.height > _DEEPEST or node.size > _MOST_VALUES:
+        what = f"there are more than {_DEEPEST} lists and maps in each other, or {_MOST_VALUES}"
+        why = "RancherOS may load it, but this program cannot follow it"
+        raise _UnreadableError(node.line, f"{what} values", why)
 
 
 def _is_lost(character: str) -> bool:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import pytest
 
-from rancheros_ec2_metadata.ec2.instance import VARIABLES
 from unit.check.checking import (
     GOOD,
     SERVICE,
@@ -122,7 +121,6 @@ LOADING = [
     case(changed("net: host", "net: host\n\tuser: a"), "not-read"),
     case(cc("hostname:\ta\nrunc\tmd: [a,\tb]"), "unknown-key"),
     case(cc("? [a]\n: b"), "not-read @ ? [a]", said="every call of ros fails"),
-    case("%YAML 1.2\n---\nrancher: {}\n", "no-cloud-config", "not-read"),
     case(cc("- a"), "not-read", said="it is not a map"),
     case(cc("~"), "not-read", said="there is nothing in it"),
     case(cc(""), "not-read", said="there is nothing in it"),
@@ -143,8 +141,6 @@ LOADING = [
     case(changed("net: host", 'user: "\\U0001f600"'), "characters"),
     case(GOOD + "# é € 語\n"),
     case(changed("net: host", 'user: "ü"\n      net: host')),
-    # ros drops what is under a key that it does not know, before it writes anything out.
-    case(cc("other: €"), "unknown-key"),
     *(
         case(text, f"wrong-type @ {line}")
         for text, line in (
@@ -204,26 +200,30 @@ LOADING = [
     # With everything else that is wrong in the file.
     case(f"{changed('net: host', 'net: bridge')}hostname: [a]\n", "net", "wrong-type"),
     *(
-        case(with_service(f"{definition}"), f"address-variable @ {line}", said=said)
+        case(with_service(f"{definition}"), f"wrong-type @ {line}", said=said)
         for definition, line, said in (
             (
                 "environment:\n  IP: $private_ipv4",
                 "IP: $private_ipv4",
-                "$private_ipv4 has no quotes",
+                "$private_ipv4 without quotes",
             ),
-            ("environment:\n  A: b\n  IP: $public_ipv6", "IP: $public_ipv6", "$public_ipv6 has no"),
+            (
+                "environment:\n  A: b\n  IP: $public_ipv6",
+                "IP: $public_ipv6",
+                "$public_ipv6 without",
+            ),
             (
                 "environment: {IP: $public_ipv4}",
                 "environment: {IP: $public_ipv4}",
-                '"$private_ipv4"',
+                "in quotes, if",
             ),
             (
                 "command:\n- run\n- $public_ipv4$private_ipv4",
                 "- $public_ipv4$private_ipv4",
                 "drops",
             ),
-            ("command: [$public_ipv4, run]", "command: [$public_ipv4, run]", "has no quotes"),
-            ("labels:\n  ip: $private_ipv4 # ours", "ip: $private_ipv4 # ours", "has no quotes"),
+            ("command: [$public_ipv4, run]", "command: [$public_ipv4, run]", "without quotes"),
+            ("labels:\n  ip: $private_ipv4 # ours", "ip: $private_ipv4 # ours", "without quotes"),
         )
     ),
     *(
@@ -326,40 +326,6 @@ KEYS = [
             ("rancher: {environment: {}, docker: {}}", (), "v0.6.1"),
         )
     ),
-    *(
-        case(text, f"retyped @ {line}")
-        for text, line in (
-            *(
-                (with_environment(line), line)
-                for line in ("A: 0123", "A: 1.10", "A: yes", "A: 2020-01-02 03:04:05", "A: 1e3")
-            ),
-            (with_environment('A: "null"'), 'A: "null"'),
-            (with_environment("A: 1_000"), "A: 1_000"),
-            (with_docker("log_opts: {max-size: 0x10}"), "log_opts: {max-size: 0x10}"),
-            (cc("hostname: 007"), "hostname: 007"),
-            (cc("write_files:\n- path: /a\n  permissions: 0644"), "permissions: 0644"),
-        )
-    ),
-    *(
-        case(f"{GOOD}  environment:\n    A: {value}\n")
-        for value in (
-            *(
-                "'0123'",
-                "5",
-                "-5",
-                "true",
-                "",
-                "~",
-                "1:30",
-                "web",
-                '""',
-                "|\n      1.10",
-                "1.5",
-                "0.25",
-            ),
-            *("0", "2020-01-02T03:04:05Z", "10.0.0.1", "--"),
-        )
-    ),
 ]
 
 OUR_SERVICE = [
@@ -421,8 +387,6 @@ OUR_SERVICE = [
     ),
     case(changed("        io.rancher.os.before: system-cron\n", "", CRON), "cron @ labels:"),
     case(changed("scope: system", "scope: user", CRON), "scope"),
-    case(CRON, "cron", said="v1.0.4 has no system-cron", release="v1.0.4"),
-    case(CRON, release="v1.1.0"),
     case(TWO.replace("COMMAND", "-m -l other:OTHER"), "two-services @ ec2-metadata-2:"),
     case(
         TWO.replace("COMMAND", "-m -l example.db.host:DB_HOST --env-file /var/lib/rancher/conf/e"),
@@ -553,7 +517,6 @@ MOUNTS = [
             with_command(" [--env-file, /opt/app/ec2.env]"),
         )
     ),
-    case(with_command(" [--root, /other]"), "mounts", "mounts", said="/other/var/lib/rancher/conf"),
     case(changed(ROS, "/usr/bin/ros:/bin/ros:ro")),
     case(changed(ROS, "/usr/bin/ros:/ros:ro"), "mounts"),
     case(changed(ROS, "/usr/bin/ros:/ros:ro", with_command(" [--ros, /ros]"))),
@@ -578,7 +541,7 @@ SETTINGS = [
             ("apply --deadline soon", "'soon'"),
             ("-m --metadat", "--metadat"),
             ("plan -m", "the command plan"),
-            ("demo", "it sets no label"),
+            ("demo", "sets no label"),
             ("check", "the command check"),
             ("-t", "expected one argument"),
         )
@@ -597,26 +560,6 @@ SETTINGS = [
         )
         for item in ("-l example.db.host:DB_HOST", "--require-tag docker.role")
     ),
-    # One bad word hides neither another nor what else is wrong.
-    case(
-        with_service(
-            "environment: [DB_HSOT, DB_HOST]",
-            with_command(
-                "".join(
-                    f"\n      - {one}"
-                    for one in ("-l", "bad", "-t", "'a b.'", "-l", "h:DB_HOST", "--nonsense")
-                )
-            ),
-        ),
-        "command @ - bad",
-        "swarm-constraint @ - 'a b.'",
-        "command @ - --nonsense",
-        "unset-variable @ environment: [DB_HSOT, DB_HOST]",
-    ),
-    case(
-        with_service("environment: [DB_HOST]", with_command(" -l example.db.host_DB_HOST")),
-        "command",
-    ),
     case(
         with_environment("AWS_METADATA_DEBUG: 'true'"),
         "setting",
@@ -627,7 +570,7 @@ SETTINGS = [
         for names, found in (
             (["AWS_METADATA_DEBUG"], ()),
             (["AWS_METADATA_*"], ()),
-            (["AWS_METADATA_T*", "'*'"], ("wildcard",)),
+            (["AWS_METADATA_T*", "'*'"], ()),
             (["AWS_METADATA_T*"], ("setting @ AWS_METADATA_DEBUG: 'true'",)),
         )
     ),
@@ -635,13 +578,13 @@ SETTINGS = [
         with_environment(
             "ec2-metadata/AWS_METADATA_DEADLINE: 'soon'", with_names("AWS_METADATA_DEADLINE")
         ),
-        "setting @ ec2-metadata/AWS_METADATA_DEADLINE: 'soon'",
+        "command @ ec2-metadata/AWS_METADATA_DEADLINE: 'soon'",
     ),
     *(
-        case(text, f"setting @ {line}", said=said)
+        case(text, f"command @ {line}", said=said)
         for name, value, said in (
-            ("AWS_METADATA_TAG_VARIABLES", "a:B;c", "mapping 'c'"),
-            ("AWS_METADATA_LOAD", "perhaps", "neither true nor false"),
+            ("AWS_METADATA_SET", "A={", "'{'"),
+            ("AWS_METADATA_DEADLINE", "soon", "'soon'"),
             ("AWS_ENDPOINT_URL_EC2", "ec2", "not an http:// or https:// address"),
         )
         for text, line in (
@@ -649,7 +592,6 @@ SETTINGS = [
             (with_names(f"{name}={value}"), f"- {name}={value}"),
         )
     ),
-    case(cc("rancher: {environment: {AWS_METADATA_DEADLINE: 'soon'}}"), "setting"),
     *(
         case(text, "setting", said="write AWS_METADATA_TAG_PREFIXES")
         for text in (
@@ -659,170 +601,28 @@ SETTINGS = [
     ),
 ]
 
-VARIABLE_CASES = [
-    *(
-        case(
-            with_service(definition),
-            f"interpolation @ {line}",
-            said="RancherOS replaces no variables",
-        )
-        for definition, line in (
-            ("environment:\n- A=${AWS_LOCAL_IPV4}:80", "- A=${AWS_LOCAL_IPV4}:80"),
-            ("environment:\n- A=$AWS_LOCAL_IPV4:80", "- A=$AWS_LOCAL_IPV4:80"),
-            ("environment:\n  A: x${ANY}", "A: x${ANY}"),
-            ("image: ${REGISTRY_DOMAIN}/web:1", "image: ${REGISTRY_DOMAIN}/web:1"),
-            (
-                "command: --zone ${AWS_AVAILABILITY_ZONE}",
-                "command: --zone ${AWS_AVAILABILITY_ZONE}",
-            ),
-            ("volumes:\n- /a/${DB_HOST}:/a", "- /a/${DB_HOST}:/a"),
-            ("labels:\n  a: ${DB_HOST}", "a: ${DB_HOST}"),
-            ("command: [sh, /run, '${A}']", "command: [sh, /run, '${A}']"),
-        )
-    ),
-    case(with_environment("A: 'http://${DB_HOST}/'"), "interpolation @ A: 'http://${DB_HOST}/'"),
-    case(with_service("command: sh -c '${A}"), "wrong-type", "interpolation"),
-    *(
-        case(with_service(definition))
-        for definition in (
-            "command: sh -c 'echo ${A}'",
-            "entrypoint: [/bin/bash, -ec]\ncommand: ['echo ${A}']\nenvironment: [A=1]",
-            "environment: [PASSWORD=pa$word, 'PRICE=5$']",
-            "environment: ['ADDRESS=$private_ipv4:80']",
-            "command: [--regex, 'a$']",
-        )
-    ),
-    case(f"{GOOD}write_files:\n- path: /a\n  content: ${{A}}\n"),
-    case(
-        with_service("environment:\n- B=${AWS_LOCAL_IPV4}:1"),
-        "interpolation",
-        said="--set 'B=…{AWS_LOCAL_IPV4}…'",
-    ),
-    case(
-        with_service("environment:\n  B: ${AWS_LOCAL_IPV4}:1"),
-        "interpolation",
-        said="--set 'B=…{AWS_LOCAL_IPV4}…'",
-    ),
-    case(
-        with_service("command: ${AWS_LOCAL_IPV4}"),
-        "interpolation",
-        said="--set 'NAME=…{AWS_LOCAL_IPV4}…'",
-    ),
-    case(
-        with_service("environment:\n- A=${UNKNOWN}"),
-        "interpolation",
-        said="name the variable in environment",
-    ),
-    case(
-        in_service_file("image: ${REGISTRY_DOMAIN}/web:1\nenvironment:\n- A=${DB_HOST}"),
-        "interpolation @ - A=${DB_HOST}",
-        said="before this program has run",
-    ),
-    case(
-        in_service_file("command: echo 5$"),
-        "interpolation @ command: echo 5$",
-        said="does not load the file",
-    ),
-    case(in_service_file("command: echo 5$$ $${DB_HOST} $$DB_HOST")),
-    case(
-        with_service("environment:\n- 'AWS_*'"),
-        "wildcard @ - 'AWS_*'",
-        said=f"{len(VARIABLES)} variables",
-    ),
-    case(with_service("environment:\n- '*'"), "wildcard @ - '*'"),
-    case(GOOD + "      environment: ['AWS_*']\n", "wildcard"),
-    case(with_service("environment: ['DB_*']")),
-    case(with_environment("web/A_1: x\nA_2: x\nA_3: x", with_service("environment: ['A_*', A_1]"))),
-    *(
-        case(
-            with_service(
-                f"environment:\n- '{name}'", with_command(' --env-prefix "example.:APP_"')
-            ),
-            f"{rule} @ - '{name}'",
-        )
-        for name, rule in (
-            *(("APP_*", "wildcard"), ("APP_D*", "wildcard"), ("A*", "wildcard")),
-            *(("APX_*", "unset-variable"), ("APX", "unset-variable"), ("APP", "unset-variable")),
-        )
-    ),
-    case(
-        with_service("environment:\n  DB_HSOT: ''\n  DB_HOST: ''"), "unset-variable @ DB_HSOT: ''"
-    ),
-    *(
-        case(with_service(f"environment:\n- {one}"), f"unset-variable @ - {one}")
-        for one in ("DB_HSOT", "DB_HSOT=", "'DB_H_*'")
-    ),
-    case(
-        with_service("environment: [AWS_SECRET_ACCESS_KEY]"),
-        "unset-variable",
-        said="AWS's SDKs ask IMDS",
-    ),
-    *(
-        case(with_service(f"environment: [{name}]"))
-        for name in (
-            "DB_HOST",
-            "AWS_REGION",
-            "EC2_METADATA_STATUS",
-            "HTTP_PROXY",
-            "VERSION",
-            "DB_HOST=x",
-        )
-    ),
-    case(
-        with_environment(
-            "MINE: x",
-            with_service(
-                "environment: [MINE, BOTH, APP_DB_HOST]",
-                with_command(' --env-prefix "example.:APP_" --set "BOTH={AWS_REGION}{tag:x}"'),
-            ),
-        )
-    ),
-    case(cc("rancher: {services: {web: {environment: [ANY, 'ANY_*']}}}")),
-    case(
-        with_service(f"{SYSTEM}environment:\n- AWS_REGION\n- VERSION\n- 'DB_*'\n- 'HTTP_*'"),
-        "too-early @ - AWS_REGION",
-        "too-early @ - 'DB_*'",
-        said="set io.rancher.os.after: ec2-metadata",
-    ),
-    *(
-        case(
-            with_service(f"{SYSTEM}  io.rancher.os.after: {after}\nenvironment: [AWS_REGION]")
-            + "    other: {labels: {io.rancher.os.after: docker}}\n"
-        )
-        for after in ("ec2-metadata", "console", "docker", "ntp, console", "other")
-    ),
-    case(
-        changed(
-            "before: console",
-            "before: docker",
-            with_service(f"{SYSTEM}  io.rancher.os.after: console\nenvironment: [AWS_REGION]"),
-        ),
-        "too-early @ environment: [AWS_REGION]",
-    ),
-    case(with_environment("MINE: x", with_service(f"{SYSTEM}environment: [MINE]"))),
-]
-
 DOCKER = [
     *(
-        case(
-            with_docker("args: [daemon, --debug]"),
-            "args @ args: [daemon, --debug]",
-            release=release,
-        )
-        for release in ("v0.7.0", "v1.5.8", "v2.0.5")
+        case(with_docker("args: [a]"), "unknown-key", said="write extra_args", release=release)
+        for release in ("v0.7.0", "v1.5.8", "newest")
     ),
     case(with_docker("args: [daemon, --debug]"), release="v0.6.1"),
-    case(with_docker("args: [--debug]"), "args", said="begins without daemon", release="v0.6.1"),
     *(
-        case(with_docker(f"extra_args:\n- --debug\n- '{item}'"), f"docker-arguments @ - '{item}'")
-        for item in (
-            *(
-                "--label=''a.b=c",
-                "--debug; reboot",
-                "--debug # a comment",
-                "--label=motto=hello world",
-            ),
-            *("--label={a=b,c=d}", "(a)"),
+        case(
+            with_docker(f"extra_args:\n- --debug\n- '{item}'"),
+            f"docker-arguments @ - '{item}'",
+            said=said,
+        )
+        for item, said in (
+            ("--label=''a.b=c", "an open"),
+            ("--debug; reboot", "has a ;"),
+            ("--debug # a comment", "a comment"),
+            ("--label=motto=hello world", "is two words"),
+            ("--label={a=b,c=d}", "braces"),
+            ("(a)", "has a ("),
+            ("--label=zone=$AWS_REGION", "do not see rancher.environment"),
+            ("--label=ip=$public_ipv4", "$public_ipv4 without quotes"),
+            ("--cluster-advertise=$private_ipv4:2376", "<nil>"),
         )
     ),
     *(
@@ -833,41 +633,18 @@ DOCKER = [
             '--label="a.b=x y"',
             "--label a.b=1",
             "--x={a,b}",
+            "--a=$HOSTNAME",
+            '--label="ip=$public_ipv4"',
+            "--label",
+            '--label="$(hostname)=x"',
         )
     ),
-    case(with_docker("extra_args: ['--x=(y', \"it's\"]"), release="v0.5.0"),
-    # Every value that becomes an option of dockerd goes through the shell.
-    case(
-        with_docker("registry_mirror: http://a;b"),
-        "docker-arguments @ registry_mirror: http://a;b",
-        said="rancher.docker.registry_mirror has a ;",
-    ),
-    case(with_docker("log_opts: {tag: a b}"), "docker-arguments", said="is two words"),
-    case(with_docker("insecure_registry: [a, b]\nbip: 10.0.0.1/16\nserver_key: a b")),
-    *(
-        case(with_docker(text), f"docker-arguments @ {text.splitlines()[-1]}", said=said)
-        for text, said in (
-            ("extra_args:\n- --label=ip=$public_ipv4", "$public_ipv4 without quotes"),
-            ("extra_args:\n- --cluster-advertise=$private_ipv4:2376", "--label='ip=$public_ipv4'"),
-            ("registry_mirror: http://$private_ipv4:5000", "<nil>"),
-        )
-    ),
-    case(with_docker("extra_args:\n- \"--label='ip=$public_ipv4'\"")),
-    case(with_docker('extra_args: ["--label=ip=$public_ipv4"]'), release="v0.5.0"),
+    case(with_docker("extra_args: ['--x=(y', --label=ip=$public_ipv4]"), release="v0.5.0"),
     case(
         with_docker("extra_args: [\"--label='$private_ipv4'\"]"),
         "docker-labels",
         said="'$private_ipv4' has no =",
     ),
-    *(
-        case(with_docker(f"extra_args:\n- '{item}'"), f"docker-variable @ - '{item}'")
-        for item in ("--label=z.z=$AWS_REGION", "--x=${DB_HOST}")
-    ),
-    case(with_docker("registry_mirror: http://$AWS_REGION"), "docker-variable"),
-    case(
-        with_docker("extra_args: ['--a=$HOSTNAME', '--b=$AWS_REGION']\nenvironment: [AWS_REGION=x]")
-    ),
-    case(with_docker("environment:\n- A=b\n- HTTP_PROXY"), "docker-environment @ - HTTP_PROXY"),
     *(
         case(with_docker(f"extra_args:\n{items}"), f"docker-labels @ {line}", release=release)
         for items, line in (
@@ -878,15 +655,13 @@ DOCKER = [
         )
         for release in ("v0.5.0", "v1.5.8")
     ),
-    case(with_docker("extra_args:\n- --debug --label a.b=1 --label a.b=2"), "docker-labels"),
     case(
         with_docker("extra_args:\n- (\n- --label a.b=1 --label a.b=2"),
         "docker-arguments",
         "docker-labels",
     ),
-    case(with_docker("extra_args:\n- --debug --label a.b=1 --label a.b=2"), release="v0.5.0"),
     case(with_docker("extra_args: [--label=a.b=1, --label=a.b=1]")),
-    case(with_docker('extra_args: ["--label=$(hostname)=x", "--label=a.b=$(hostname)", --label]')),
+    case(with_docker("extra_args: [--label, '{a,b}=1', --label=a]")),
 ]
 
 TAGS = [
@@ -896,9 +671,8 @@ TAGS = [
             *([f"{rule} @ - '{prefix}'"] if rule else []),
         )
         for prefix, rule in (
-            *((one, "label-prefix") for one in ("com.docker.", "IO.Docker.x", "team=", "a=b")),
             *((one, "swarm-constraint") for one in ("team/", "aws:", "my team.")),
-            *((one, "classic-swarm") for one in ("1docker.", ".x")),
+            *((one, "swarm-constraint") for one in ("1docker.", ".x")),
             *((one, "") for one in ("docker.", "a", "_x-", "com.")),
         )
     ),
@@ -914,7 +688,7 @@ TAGS = [
                 (f"{key}=x", "swarm-constraint", "its key has other")
                 for key in ("team/role", "a b", "a:b")
             ),
-            *((f"{key}=x", "classic-swarm", "Swarm mode can") for key in ("z", "9x", "-a")),
+            *((f"{key}=x", "swarm-constraint", "Swarm mode can") for key in ("z", "9x", "-a")),
             ("role=web,api", "swarm-constraint", "its value has ','"),
             ("role=50%", "swarm-constraint", "its value has '%'"),
             ("role=", "swarm-constraint", "its value is empty"),
@@ -941,16 +715,11 @@ OTHERS = [
                 for one in ("b64", "base64", "gz+b64", "gzip+base64")
             ),
             (packed(LABELLED, "b64", "utf-16"), "b64", "has labels"),
-            ("{", "", "is no JSON"),
-            ("[" * 5000, "", "is no JSON"),
-            ("A", "b64", "cannot be decoded"),
-            ("AAAA", "gz+b64", "cannot be decoded"),
-            ("{}", "rot13", "cannot be decoded"),
         )
     ),
     *(
         case(with_file(one, DAEMON_JSON))
-        for one in ('{"debug": true}', "[]", '{"runtimes": {"labels": {}}}')
+        for one in ('{"debug": true}', "{", '{"runtimes": {"labels": {}}}')
     ),
     case(with_file(LABELLED, DAEMON_JSON) + f"- path: {DAEMON_JSON}\n  content: '{{}}'\n"),
     case(with_file(LABELLED, DAEMON_JSON) + "  container: other\n"),
@@ -1013,20 +782,6 @@ OTHERS = [
             (f"cat >{DAEMON_JSON} <<E\n{LABELLED}\nE", (f"runcmd @ cat >{DAEMON_JSON} <<E",)),
         )
     ),
-    *(
-        case(
-            f"{GOOD}EXTRA_CMDLINE: {setting}\n",
-            *([f"extra-cmdline @ EXTRA_CMDLINE: {setting}"] * count),
-            release=release,
-        )
-        for setting, count, release in (
-            ("rancher.docker.extra_args=[--debug]", 1, "v1.5.8"),
-            ("cc.rancher.docker.extra_args=[--debug]", 1, "v1.5.8"),
-            ("rancher.docker.extra_args=[--debug]", 0, "v0.7.0"),
-            ("rancher.environment.DB_HOST=x rancher.environment.MINE=y", 1, "v1.5.8"),
-            ("rancher.debug=true rancher.docker.tls=true", 0, "v1.5.8"),
-        )
-    ),
 ]
 
 CASES = [
@@ -1035,7 +790,6 @@ CASES = [
     *OUR_SERVICE,
     *MOUNTS,
     *SETTINGS,
-    *VARIABLE_CASES,
     *DOCKER,
     *TAGS,
     *OTHERS,
@@ -1073,12 +827,10 @@ def test_bytes_that_are_no_text_are_not_read() -> None:
 
 
 def test_no_value_is_shown_that_may_be_a_secret() -> None:
-    text = with_environment("PASSWORD: 0xC0FFEE\nOTHER: [hidden]\nA: ${hidden-1}")
+    text = with_environment("OTHER: [hidden]")
     text = with_docker(
         "extra_args: ['--password=hidden; x', 'hidden; x', '-p hidden (', --label=1/a=hidden]", text
     )
     findings = check(text)
-    assert len(findings) == 7
-    for finding in findings:
-        assert "C0FFEE" not in finding.reason + finding.fix
-        assert "hidden" not in finding.reason.replace("${hidden}", "")
+    assert len(findings) == 5
+    assert not any("hidden" in finding.reason + finding.fix for finding in findings)
