@@ -142,8 +142,6 @@ MANY = {
     + "".join(f"    - --label=a{n}=1\n" for n in range(5000)),
     "prefixes": "rancher:\n  services:\n    ec2-metadata:\n      command:\n"
     + "".join(f"      - -t\n      - 1{n}\n" for n in range(1500)),
-    "waiting": "rancher:\n  services:\n    ec2-metadata: {command: -m}\n"
-    + "".join(f"    s{n}: {{labels: {{io.rancher.os.after: s{n + 1}}}}}\n" for n in range(2000)),
     "brackets": "[" * 120_000,
     "braces": "{a: " * 30_000,
 }
