@@ -149,5 +149,9 @@ def _of_libcompose(node: Node, type_: str, *, made_texts: bool) -> Iterator[tupl
         is_number = node.kind == "map" and type_ == "variables" and _INTEGER.fullmatch(value.text)
         lenient = made_texts and not may_be_text
         if not (value.kind == "text" or (value.is_scalar and (lenient or is_number))):
-            what = f"{value.text} without quotes, which may be nothing"
-            yield value, f"has {what if value.kind == 'address' else _is(value)}, not a text"
+            # Where the machine has no such address there is nothing.
+            is_address = value.kind == "address"
+            yield (
+                value,
+                f"has {value.text + ' without quotes' if is_address else _is(value)}, not a text",
+            )

@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from posixpath import commonpath, join, normpath, relpath
+from typing import NamedTuple
 
 from rancheros_ec2_metadata import options
 from rancheros_ec2_metadata.check.finding import Found
@@ -24,10 +26,23 @@ _FLAGS = frozenset(flag for one in options.OPTIONS if one.metavar for flag in on
 # A flag and what belongs to it in one item of a list: "-l TAG:TARGET".
 _TWO_WORDS = re.compile(r"(-[A-Za-z]|--[a-z-]+)[ \t]+\S")
 _OURS = "ec2-metadata"
-_IMAGE = re.compile(r"(.*/)?(?P<name>[^/:@]+)(:(?P<tag>[^/:@]+))?(?P<digest>@.+)?", re.DOTALL)
 _LEGACY = re.compile(
     r"(.*/)?(deadroot/rancheros-ec2-metadata|[^/:@]*amazon-metadata[^/:@]*)([:@].*)?"
 )
+
+
+class Volume(NamedTuple):
+    """A folder of the machine, and where the container has it."""
+
+    source: str
+    place: str
+    mode: str
+    line: int
+
+    def shows(self, path: str, target: str) -> bool:
+        """Tell whether the container sees one of the machine's paths at ``target``."""
+        is_in_it = commonpath([self.place, target]) == self.place
+        return is_in_it and normpath(join(self.source, relpath(target, self.place))) == path
 
 
 @dataclass(frozen=True)
@@ -50,11 +65,6 @@ class Service:
         return shown(self.name)
 
     @property
-    def image(self) -> re.Match[str] | None:
-        """The image's ``name``, ``tag`` and ``digest``; None where there is none."""
-        return _IMAGE.fullmatch(self.node.at("image").text)
-
-    @property
     def is_legacy(self) -> bool:
         """Whether it is the program of 2016, by its image or, in the catalogue, by its name."""
         is_its_image = _LEGACY.fullmatch(self.node.at("image").text)
@@ -63,14 +73,13 @@ class Service:
     @property
     def looks_legacy(self) -> bool:
         """Whether it is written as the README of 2016 has it; this program may be too."""
-        volumes = {item.text.partition(":ro")[0] for item in self.node.at("volumes").items}
         is_privileged = FLAGS.get(self.node.at("privileged").text.lower(), False)
-        return is_privileged and "/usr/bin/ros:/bin/ros" in volumes
+        return is_privileged and any(one.shows(ROS, "/bin/ros") for one in self.volumes)
 
     @property
     def is_ours(self) -> bool:
         """Whether it runs this program, going by its name and its image's."""
-        image = self.image["name"] if self.image else ""
+        image = self.node.at("image").text.partition("@")[0].rpartition("/")[2]
         return not self.is_legacy and (_OURS in image or _OURS in self.name)
 
     @property
@@ -85,6 +94,16 @@ class Service:
     def label(self, name: str) -> str:
         """Return the label ``io.rancher.os.NAME``, empty where there is none."""
         return self.labels.get(LABEL + name, Node("null")).text
+
+    @cached_property
+    def volumes(self) -> list[Volume]:
+        """The folders of the machine that it sees."""
+        parts = [([*item.text.split(":"), ""], item.line) for item in self.node.at("volumes").items]
+        return [
+            Volume(normpath(one[0]), normpath(one[1]), one[2], line)
+            for one, line in parts
+            if len(one) > 2 and one[0].startswith("/") and one[1].startswith("/")
+        ]
 
     @cached_property
     def labels(self) -> dict[str, Node]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from posixpath import commonpath, dirname, join, normpath, relpath
+from collections.abc import Iterator
+from posixpath import dirname
 
 from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import Found, Rule, rule
@@ -102,22 +102,6 @@ def _find_mapped(service: Service) -> list[object]:
 
 
 @rule(
-    "image",
-    "RancherOS pulls an image only if it has none of that name: nobody knows which one runs",
-    "name its version",
-)
-def _image(file: File) -> Iterator[Found]:
-    for service in file.ours:
-        line, found = service.line("image"), service.image
-        if found is None:
-            fix, why = "name the image, with its version", "there is nothing to run"
-            yield Found(line, f"{service.shown} has no image", fix, why)
-        elif not found["digest"] and found["tag"] in (None, "latest"):
-            there = "the version latest" if found["tag"] else "no version, which means latest"
-            yield Found(line, f"the image of {service.shown} has {there}")
-
-
-@rule(
     "mounts",
     "it sees of the machine only what is mounted",
     "mount it where the program looks for it",
@@ -138,37 +122,23 @@ def _mounts(file: File) -> Iterator[Found]:
 
 def _mount(service: Service, path: str, target: str) -> Iterator[Found]:
     """Yield what is wrong with how a service sees one of the machine's paths."""
-    volumes = [(item.text.split(":"), item.line) for item in service.node.at("volumes").items]
     where = shown(path)[1:-1]
     write = f"{where}:{shown(target)[1:-1]}{':ro' if path in _READ_ONLY else ''}"
-    seen = _seen(volumes, path, target)
-    if path == target == ROS:
-        seen = seen or _seen(volumes, path, "/bin/ros")
-    old = [line for parts, line in volumes if parts[:2] == [path, path] and path != target]
+    targets = (target, "/bin/ros") if path == target == ROS else (target,)
+    seen = [one for one in service.volumes if any(one.shows(path, place) for place in targets)]
+    old = [one.line for one in service.volumes if one.source == one.place == path != target]
     if old:
         why = "the program, and ros in its container, look for it elsewhere"
         fix = f"take {where}:{where} out" if seen else f"write {write}"
         yield Found(old[0], f"{service.shown} has {where} mounted at its old place", fix, why)
-    elif seen is None and not (path == target and service.node.at("volumes_from").items):
+    elif not seen and not (path == target and service.node.at("volumes_from").items):
         what = f"{service.shown} does not have {where} of the machine at {shown(target)[1:-1]}"
         why = _MOUNTS.get(path, "the file of --env-file does not outlast the container")
         yield Found(service.line("volumes"), what, f"add {write}", why)
-    if seen and path not in _READ_ONLY and "ro" in seen[0][-1].split(","):
-        what, why = f"{service.shown} has {where} mounted read-only", "nothing can be written there"
-        yield Found(seen[1], what, "take its :ro out", why)
-
-
-def _seen(
-    volumes: Sequence[tuple[list[str], int]], path: str, target: str
-) -> tuple[list[str], int] | None:
-    """Return the mount, with its line, that shows one of the machine's paths at ``target``."""
-    whole = [(one, line) for one, line in volumes if len(one) > 1 and one[1].startswith("/")]
-    around = [one for one in whole if commonpath([one[0][1], target]) == normpath(one[0][1])]
-    # Of several mounts the deepest is the one that is seen.
-    deepest = max(around, key=lambda one: len(one[0][1]), default=None)
-    if deepest and normpath(join(deepest[0][0], relpath(target, deepest[0][1]))) == path:
-        return deepest
-    return None
+    for one in seen if path not in _READ_ONLY else ():
+        if "ro" in one.mode.split(","):
+            what = f"{service.shown} has {where} mounted read-only"
+            yield Found(one.line, what, "take its :ro out", "nothing can be written there")
 
 
 @rule(
@@ -214,5 +184,5 @@ def _amazon_metadata(file: File) -> Iterator[Found]:
 
 RULES = (
     *(_value_rule(name, *row) for name, row in (_LABELS | _KEYS).items()),
-    *(_cron, _two_services, _image, _mounts, _command, _setting, _amazon_metadata),
+    *(_cron, _two_services, _mounts, _command, _setting, _amazon_metadata),
 )

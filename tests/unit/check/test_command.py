@@ -58,9 +58,9 @@ def test_a_finding_has_its_reason_and_its_fix_on_lines_of_their_own(bad: Path) -
 
 
 def test_findings_are_in_the_order_of_their_lines(bad: Path) -> None:
-    bad.write_text(BAD.replace("1.0.0", "latest").replace("after: network", "after: ntp"))
+    bad.write_text(BAD.replace("after: network", "after: ntp"))
     lines = Said(bad).out.splitlines()
-    assert [line.split(":")[1] for line in lines if line.endswith("]")] == ["5", "7", "11"]
+    assert [line.split(":")[1] for line in lines if line.endswith("]")] == ["7", "11"]
     assert max(map(len, lines)) <= 100
 
 
@@ -178,7 +178,7 @@ def test_no_secret_of_a_file_is_shown(bad: Path) -> None:
         f"  docker:\n    server_key: {secret}\n    environment: [{secret}]\n"
         f"    extra_args: ['--label=1a={secret}', '{secret} (', '--token={secret};']\n"
         "write_files:\n- path: /etc/docker/daemon.json\n"
-        f"  content: '{{\"labels\": [\"{secret}\"]}}'\n"
+        f'  content: \'{{"labels": ["{secret}"]}}\'\n'
         f"runcmd:\n- ros config set rancher.docker.tls {secret}\nhostname: {{a: {secret}}}\n"
     )
     for form in ("text", "json"):

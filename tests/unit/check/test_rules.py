@@ -423,17 +423,6 @@ privileged: false
     case(changed("scope: system", "scope: user", CRON), "scope"),
     case(TWO.replace("COMMAND", "-m -l other:OTHER"), "two-services @ ec2-metadata-2:"),
     case(TWO.replace("COMMAND", "-m -l example.db.host:DB_HOST --deadline 60 --debug")),
-    *cases(
-        lambda text: changed(f"image: {IMAGE}", text),
-        """
-image: example/rancheros-ec2-metadata  #< image: no version
-image: example/rancheros-ec2-metadata:latest  #< image: the version latest
-image: localhost:5000/rancheros-ec2-metadata  #< image: no version
-image: localhost:5000/example/rancheros-ec2-metadata:1.0.0
-image: mine@sha256:0000000000000000000000000000000000000000000000000000000000000000
-image:  #< image: there is nothing to run
-""",
-    ),
     # It is told by its name, or by its image's.
     case(changed("net: host", "net: bridge"), "net @ net: bridge"),
     case(changed("      net: host\n", ""), "net @ ec2-metadata:"),
@@ -513,17 +502,12 @@ MOUNTS = [
             ("/var/lib/rancher/conf", "add"),
             ("conf:/host/var/lib/rancher/conf", "add"),
             ("':::'", "add"),
-            # The deepest mount is the one that is seen.
-            ("/var/lib:/host/var/lib\n        - /mine:/host/var/lib/rancher", "add"),
             ("/var/lib/rancher/conf:/host/var/lib/rancher/conf:z,ro", "nothing can be written"),
             (
                 "/:/host\n        - /var/lib/rancher/conf:/var/lib/rancher/conf",
                 "take /var/lib/rancher/conf:/var",
             ),
         )
-    ),
-    case(
-        with_volume("/x:/host/var/lib\n        - /var/lib/rancher/conf:/host/var/lib/rancher/conf")
     ),
     case(with_command(" [--env-file, /var/lib/rancher/conf/ec2.env]")),
     case(with_command(" [--env-file, /opt/app/a]"), "mounts", said="add /opt/app:/host/opt/app"),
@@ -550,6 +534,7 @@ apply --deadline soon  #< command: 'soon'
 plan -m  #< command: the command plan
 demo  #< command: sets no label
 -t  #< command: expected one argument
+it's  #< wrong-type: close its quotes
 
 -m
 apply -t ''
