@@ -79,7 +79,7 @@ class Service:
     @property
     def is_ours(self) -> bool:
         """Whether it runs this program, going by its name and its image's."""
-        image = self.node.at("image").text.partition("@")[0].rpartition("/")[2]
+        image = self.node.at("image").text.partition("@")[0].rpartition("/")[2].partition(":")[0]
         return not self.is_legacy and (_OURS in image or _OURS in self.name)
 
     @property

@@ -113,8 +113,7 @@ def _mounts(file: File) -> Iterator[Found]:
         if service.settings:
             needed[ROS] = str(service.settings.ros or "")
             folder = dirname(service.settings.env_file or paths.CLOUD_CONFIG)
-            if folder != paths.CONF:
-                needed[folder] = f"/host{folder}"
+            needed[folder] = f"/host{folder}"
         for path, target in needed.items():
             if target:
                 yield from _mount(service, path, target)

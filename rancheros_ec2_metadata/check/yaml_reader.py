@@ -129,7 +129,6 @@ class _Reader:
     """Makes nodes of PyYAML's events; an alias is the node itself, so that no bomb goes off."""
 
     def __init__(self, text: str, document: Document) -> None:
-        self._text = text
         self._document = document
         self._events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
         self._anchors: dict[str, Node] = {}
@@ -193,17 +192,14 @@ class _Reader:
             self._document.lost.append((line, lost))
         if event.style not in (None, ""):
             return Node("text", line, text)
-        # In [a:b], {a:} and [a?b] libyaml 0.1 stops.
-        after = self._text[event.end_mark.index : event.end_mark.index + 2]
-        is_key = after[:1] == ":" and after[1:] not in ("", " ", "\t", "\n")
-        if in_flow and (is_key or ":" in text or "?" in text):
+        if in_flow and (":" in text or "?" in text):  # libyaml 0.1 stops there
             raise _UnreadableError(line, "there is a ':' or '?' that needs quotes")
         if text in ("", *_NULLS):
             return Node("null", line)
         kind: Kind = "text"
         if text.lower() in FLAGS:
             kind = "flag"
-        elif _NUMBER.fullmatch(text.replace("_", "")):
+        elif _NUMBER.fullmatch(text):
             kind = "number"
         elif not ADDRESS.sub("", text):
             kind = "address"

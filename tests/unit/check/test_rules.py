@@ -160,6 +160,7 @@ runc\tmd: [a,\tb]  #< unknown-key
 - a  #< not-read: it is not a map
 ~  #< not-read: there is nothing in it
 a: &a [*a]  #< not-read
+rancher: {environment: {AWS_METADATA_DEBUG: "true"}}
 é: 1  #< characters: U+00E9
 hostname: "€"  #< characters: U+20AC
 hostname: "\\x7f"  #< characters: U+007F
@@ -275,6 +276,7 @@ entrypoint:
         """
 environment: [A: 1]  #< wrong-type
 labels: {a: [b]}  #< wrong-type
+command: [run, 5]  #< wrong-type
 labels: {a: false}
 """,
     ),
@@ -433,7 +435,7 @@ privileged: false
             ).replace("net: host", "net: bridge"),
             *found,
         )
-        for image, found in ((IMAGE, ["net"]), ("other:1", []))
+        for image, found in ((IMAGE, ["net"]), ("other:ec2-metadata", []))
     ),
     # The program of 2016, by image or by name.
     *cases(
