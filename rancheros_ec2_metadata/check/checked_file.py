@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-from rancheros_ec2_metadata.check.schema import Difference, differences, maps
+from rancheros_ec2_metadata.check.schema import Difference, Types, differences, types_of
 from rancheros_ec2_metadata.check.service import Service
 from rancheros_ec2_metadata.check.yaml_reader import Document, Node, read
 from rancheros_ec2_metadata.hosts.rancheros import user_data
@@ -15,7 +15,6 @@ from rancheros_ec2_metadata.hosts.rancheros.release import Release
 from rancheros_ec2_metadata.hosts.rancheros.user_data import NO_FIRST_LINE
 
 MOST_BYTES = 128 * 1024
-OF_COMPOSE_2 = ("version", "services")
 
 
 class Form(StrEnum):
@@ -55,13 +54,18 @@ class File:
         form = Form.__members__.get(seen.kind.name, Form.UNKNOWN)
         document = read(seen.plain) if seen.plain and form is not Form.SCRIPT else Document()
         if seen.why == NO_FIRST_LINE:
-            form = _form_by_keys(document.root)
+            form = _form_by_keys(document.root, types_of(release))
         return cls(seen.plain, len(raw), seen.why, release, form, document)
 
     @property
     def is_cloud_config(self) -> bool:
         """Whether it is a cloud-config."""
         return self.form is Form.CLOUD_CONFIG
+
+    @property
+    def types(self) -> Types:
+        """The keys that its release has, and their types."""
+        return types_of(self.release)
 
     def at(self, *path: str) -> Node:
         """Return what a cloud-config has at a path; a null if nothing is there."""
@@ -79,12 +83,8 @@ class File:
         above = self.document.root if self.form is not Form.UNKNOWN else Node("null")
         if self.is_cloud_config:
             above = self.at("rancher", "services")
-        # Of compose version 2, which RancherOS does not load, nothing is a service.
-        return tuple(
-            Service(name, node, self.here)
-            for name, node in above.fields.items()
-            if node.kind == "map" and (self.is_cloud_config or name not in OF_COMPOSE_2)
-        )
+        found = above.fields.items()
+        return tuple(Service(name, node, self.here) for name, node in found if node.kind == "map")
 
     @cached_property
     def legacy(self) -> list[Service]:
@@ -102,19 +102,17 @@ class File:
     def differences(self) -> Iterator[Difference]:
         """Yield what is not as RancherOS has it."""
         if self.is_cloud_config:
-            is_old = self.release.is_before((0, 8, 0))
-            name = "old-cloud-config" if is_old else "cloud-config"
-            yield from differences(self.document.root, name)
+            yield from differences(self.types, self.document.root, "cloud-config")
             return
         made_texts = self.form is Form.SERVICE_FILE
         for service in self.services:
-            yield from differences(service.node, "service", (service.name,), made_texts=made_texts)
+            path = (service.name,)
+            yield from differences(self.types, service.node, "service", path, made_texts=made_texts)
 
 
-def _form_by_keys(root: Node) -> Form:
+def _form_by_keys(root: Node, types: Types) -> Form:
     """Return which kind a file without a first line was meant to be."""
-    if root.fields.keys() & maps()["cloud-config"].keys():
+    if root.fields.keys() & types["cloud-config"].keys():
         return Form.CLOUD_CONFIG
     all_maps = bool(root.fields) and all(node.kind == "map" for node in root.fields.values())
-    is_service_file = all_maps or root.fields.keys() & set(OF_COMPOSE_2)
-    return Form.SERVICE_FILE if is_service_file else Form.UNKNOWN
+    return Form.SERVICE_FILE if all_maps else Form.UNKNOWN

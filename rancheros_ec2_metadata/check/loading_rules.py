@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rancheros_ec2_metadata.check import schema
-from rancheros_ec2_metadata.check.checked_file import OF_COMPOSE_2, File, Form
+from rancheros_ec2_metadata.check.checked_file import File, Form
 from rancheros_ec2_metadata.check.finding import Found, rule
 from rancheros_ec2_metadata.errors import shown
 from rancheros_ec2_metadata.hosts.rancheros.user_data import NO_FIRST_LINE
@@ -19,7 +19,6 @@ _EMPTY_MAPS = tuple(
 )
 # From v0.9 on a later file of the system's has a map in its place (init.yml, network.yml).
 _EMPTY_MAPS_OF_OLD = (("rancher",), ("rancher", "environment"), ("rancher", "network"))
-_DOCKERS = ("docker", "system_docker", "bootstrap_docker")
 
 
 @rule(
@@ -94,44 +93,33 @@ def _duplicate_key(file: File) -> Iterator[Found]:
 def _unknown_key(file: File) -> Iterator[Found]:
     for one in file.differences():
         if not one.what:
-            yield _unknown_key_found(file, one)
-    for key in OF_COMPOSE_2 if file.form is Form.SERVICE_FILE else ():
-        if key in file.document.root.fields:
-            what = f"{shown(key)} belongs to compose version 2 or later"
-            fix = "use version 1: the services stand at the top of the file"
-            yield Found(file.document.root.at(key).line, what, fix)
-    for above in _DOCKERS:
-        for key, node in file.at("rancher", above).fields.items():
-            if not schema.has_docker_key(file.release, key):
-                what = f"{shown(key)} is no key below rancher.{above} in {file.release.text}"
-                yield Found(node.line, what, _root_fix(file, key) or "take it out")
+            yield _find_unknown_key(file, one)
 
 
-def _unknown_key_found(file: File, one: schema.Difference) -> Found:
+def _find_unknown_key(file: File, one: schema.Difference) -> Found:
     *above, key = one.path
     where = f"below {schema.dotted(above)}" if above else "of RancherOS's cloud-config"
+    fix, why = schema.similar(key, file.types[one.type_]), ""
     if one.type_ == "service":
         where = "of a service in compose version 1"
-    fix, why = schema.similar(key, schema.maps()[one.type_]), ""
-    if not above and key in schema.maps()["rancher"]:
+    elif not above and key in file.types["rancher"]:
         fix = "put it below rancher"
     elif one.type_ == "docker":
-        fix = _root_fix(file, key) or fix
+        where += f" in {file.release.text}"
+        fix = _find_docker_key(file, key) or fix
     elif one.type_ == "file" and "content" not in one.node.fields:
         why = "RancherOS drops it without a word, and writes the file without content"
     return Found(one.line, f"{shown(key)} is no key {where}", fix, why)
 
 
-def _root_fix(file: File, key: str) -> str:
-    """Return what the release has in place of the key, if it is known."""
+def _find_docker_key(file: File, key: str) -> str:
+    """Return what the release has in place of a key, if it is known."""
     if key == "args":
         return "write extra_args"
     if key.replace("-", "_").replace("dir", "root") not in ("data_root", "graph"):
         return ""
-    if not schema.has_docker_key(file.release, "graph"):
-        return "write data_root"
-    both = schema.has_docker_key(file.release, "data_root")
-    return "write graph" + "; on BurmillaOS from v2.0.0 write data_root" * both
+    known = [one for one in ("graph", "data_root") if one in file.types["docker"]]
+    return f"write {'; on BurmillaOS from v2.0.0 write '.join(known)}"
 
 
 @rule(

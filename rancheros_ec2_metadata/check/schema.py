@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import yaml
 
@@ -43,6 +43,9 @@ _INTEGER = re.compile(r"[-+]?(0[xX][0-9a-fA-F_]+|0o?[0-7_]+|[1-9][0-9_]*|0)")
 _KINDS = {"flag": "true or false", "null": "nothing"}
 
 
+Types: TypeAlias = dict[str, dict[str, str]]
+
+
 class Difference(NamedTuple):
     """What of a file is not as its type has it.
 
@@ -58,8 +61,8 @@ class Difference(NamedTuple):
 
 
 @cache
-def maps() -> dict[str, dict[str, str]]:
-    """Return each map of types.yml by its name: the type of each of its keys."""
+def types_of(release: Release) -> Types:
+    """Return the maps of types.yml, as a release has them, by name: the type of each key."""
     raw = files(__package__).joinpath("types.yml").read_bytes()
     found = {
         name: {
@@ -69,8 +72,14 @@ def maps() -> dict[str, dict[str, str]]:
         }
         for name, types in yaml.safe_load(raw).items()
     }
-    # Before v0.8 a text among the commands of runcmd loses the file.
-    return {"old-cloud-config": {**found["cloud-config"], "runcmd": "text list list"}, **found}
+    if release.is_before((0, 8, 0)):  # where a text among the commands loses the file
+        found["cloud-config"]["runcmd"] = "text list list"
+    is_newest = release.version is None or release.version == NEWEST
+    versions = _NEWEST_OF_BOTH if is_newest else (release.version or NEWEST,)
+    for key, (first, last) in _DOCKER_RELEASES.items():
+        if not any(first <= version < last for version in versions):
+            del found["docker"][key]
+    return found
 
 
 def dotted(path: Iterable[str]) -> str:
@@ -84,26 +93,19 @@ def similar(name: str, known: Iterable[str]) -> str:
     return _INSTEAD.get(name) or (f"write {close[0]}" if close else "")
 
 
-def has_docker_key(release: Release, key: str) -> bool:
-    """Tell whether a release knows a key of Docker's; the newest is that of either family."""
-    first, last = _DOCKER_RELEASES.get(key, ((0, 0, 0), NEWEST))
-    version = release.version
-    versions = _NEWEST_OF_BOTH if version is None or version == NEWEST else (version,)
-    return any(first <= one < last for one in versions)
-
-
 def differences(
-    node: Node, type_: str, path: tuple[str, ...] = (), *, made_texts: bool = False
+    types: Types, node: Node, type_: str, path: tuple[str, ...] = (), *, made_texts: bool = False
 ) -> Iterator[Difference]:
     """Yield what is not as a type has it.
 
     Args:
+        types: of the release.
         node: at that path.
         type_: of it.
         path: of it.
         made_texts: of labels and variables of services RancherOS makes texts, as in a service file.
     """
-    keys = maps().get(type_)
+    keys = types.get(type_)
     inner, _, last = type_.rpartition(" ")
     wanted = "map" if keys else last if inner and type_ not in _OF_LIBCOMPOSE else ""
     if type_ in _OF_LIBCOMPOSE:
@@ -114,11 +116,12 @@ def differences(
         yield Difference(node.line, path, what)
     elif wanted:
         for item in node.items:
-            yield from differences(item, inner, path)
+            yield from differences(types, item, inner, path)
         for key, value in node.fields.items():
             of_value = keys.get(key, "") if keys else inner
             if of_value:
-                yield from differences(value, of_value, (*path, key), made_texts=made_texts)
+                inside = (*path, key)
+                yield from differences(types, value, of_value, inside, made_texts=made_texts)
             else:
                 yield Difference(value.line, (*path, key), "", node, type_)
 

@@ -15,7 +15,7 @@ from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import File, Form
 from rancheros_ec2_metadata.check.output import CheckedFile, lines
 from rancheros_ec2_metadata.check.rules import RULES
-from rancheros_ec2_metadata.check.schema import maps
+from rancheros_ec2_metadata.check.schema import types_of
 from rancheros_ec2_metadata.hosts.rancheros.release import Release, parse_release
 from unit.check.checking import GOOD, SERVICE_FILE
 
@@ -70,7 +70,9 @@ leaf = st.one_of(
     st.text(max_size=5),
 )
 key = st.one_of(
-    st.sampled_from([*sorted({key for one in maps().values() for key in one}), *WORDS]),
+    st.sampled_from(
+        [*sorted({key for one in types_of(Release(None, "")).values() for key in one}), *WORDS]
+    ),
     st.text(max_size=5),
 )
 tree = st.recursive(
@@ -78,7 +80,9 @@ tree = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(key, inner, max_size=4)),
     max_leaves=12,
 )
-service = st.dictionaries(st.sampled_from(sorted(maps()["service"])), tree, max_size=6)
+service = st.dictionaries(
+    st.sampled_from(sorted(types_of(Release(None, ""))["service"])), tree, max_size=6
+)
 config = st.fixed_dictionaries(
     {},
     optional={

@@ -362,7 +362,7 @@ graph: /mnt  #< unknown-key: write data_root  #= v2.0.5
 data-root: /mnt  #< unknown-key: write graph
 data-root: /mnt  #< unknown-key: write data_root  #= v2.0.5
 data-root: /mnt  #< unknown-key: on BurmillaOS  #= newest
-userns_enabled: true  #< unknown-key: take it out
+userns_enabled: true  #< unknown-key: in v1.5.8
 userns_enabled: true  #= v2.0.5
 selinux_enabled: true  #< unknown-key  #= v2.0.5
 args: [daemon]  #< unknown-key: write extra_args
@@ -378,8 +378,7 @@ depends_on: [a]  #< unknown-key: io.rancher.os.after
 enviroment: [A=b]  #< unknown-key: write environment
 """,
     ),
-    case(f"version: '2'\n{SERVICE_FILE}", "unknown-key @ version: '2'", said="use version 1"),
-    case("version: '2'\nservices: {a: {image: b}}\n", "unknown-key", "unknown-key"),
+    case("version: '2'\nservices: {a: {image: b}}\n", "no-cloud-config"),
 ]
 
 OUR_SERVICE = [
