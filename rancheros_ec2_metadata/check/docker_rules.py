@@ -127,9 +127,11 @@ def _named(file: File) -> Iterator[tuple[int, str, str, str]]:
     "move its labels to rancher.docker.extra_args",
 )
 def _daemon_json(file: File) -> Iterator[Found]:
-    items, path = [item.text for item in _read_items(file)[0]], paths.DAEMON_JSON
+    tree, path = file.at("rancher").tree, paths.DAEMON_JSON
+    answers = Answers(tree if isinstance(tree, dict) else {}, [], [], "")
+    items = [item.text for item in _read_items(file)[0]]
     with contextlib.suppress(shell.NotWordsError):
-        path = conflicts.find_daemon_json(_answers(file), items, file.release.quoting)
+        path = conflicts.find_daemon_json(answers, items, file.release.quoting)
     line, content = _written(file, path)
     if conflicts.has_labels(content):
         yield Found(line, f"{shown(path)[1:-1]} has labels")
@@ -156,9 +158,8 @@ def _runcmd(file: File) -> Iterator[Found]:
     if file.form is Form.SCRIPT:
         yield from _sets_docker(file.raw, 1, "the script", by_line=True)
     for item in file.at("runcmd").items:
-        yield from _sets_docker(
-            json.dumps(item.tree).replace("\\n", " ").encode(), item.line, "a runcmd"
-        )
+        script = json.dumps(item.tree).replace("\\n", " ").encode()
+        yield from _sets_docker(script, item.line, "a runcmd")
     for path in _SCRIPTS:
         line, content = _written(file, path)
         yield from _sets_docker(content, line, path)
@@ -174,21 +175,13 @@ def _sets_docker(script: bytes, line: int, name: str, *, by_line: bool = False) 
         yield Found(at, f"{name} mentions {' '.join(word.split())}")
 
 
-def _answers(file: File, *write_files: Node) -> Answers:
-    rancher = file.at("rancher").tree
-    known = rancher if isinstance(rancher, dict) else {}
-    return Answers(known, [one.tree for one in write_files], [], "")
-
-
 def _written(file: File, path: str) -> tuple[int, bytes]:
     """Return the line and the content of the ``write_files`` entry that counts for a file."""
     for entry in reversed(file.at("write_files").items):
-        content = conflicts.as_it_will_be(_answers(file, entry), {}, path)
+        content = conflicts.as_it_will_be(Answers({}, [entry.tree], [], ""), {}, path)
         if content is not None:
             return entry.line, content
     return 0, b""
 
 
-RULES = (
-    *(_docker_arguments, _docker_labels, _swarm_constraint, _daemon_json, _docker_opts, _runcmd),
-)
+RULES = (_docker_arguments, _docker_labels, _swarm_constraint, _daemon_json, _docker_opts, _runcmd)

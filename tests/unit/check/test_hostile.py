@@ -146,6 +146,7 @@ MANY = {
     + "".join(f"    - --label=a{n}=1\n" for n in range(5000)),
     "prefixes": "rancher:\n  services:\n    ec2-metadata:\n      command:\n"
     + "".join(f"      - -t\n      - 1{n}\n" for n in range(1500)),
+    "files": "write_files:\n" + "- path: /a\n" * 10_000,
     "brackets": "[" * 120_000,
     "braces": "{a: " * 30_000,
 }
