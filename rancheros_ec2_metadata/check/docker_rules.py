@@ -36,18 +36,20 @@ def _read_items(file: File) -> tuple[list[Node], list[tuple[Node, str]]]:
 
 def _labels(file: File) -> Iterator[tuple[int, str, str, str]]:
     """Yield the labels in Docker's arguments: the line, the key, the = and the value."""
-    items, _ = _read_items(file)
+    items, quoting = _read_items(file)[0], file.release.quoting
+    lines: dict[str, int] = {}
+    for item in items:
+        named = docker_args.find_option([item.text], "--label", quoting)
+        lines |= dict.fromkeys((item.text, *named), item.line)
     try:
-        texts = [item.text for item in items]
-        found = docker_args.find_option(texts, "--label", file.release.quoting)
+        found = docker_args.find_option([item.text for item in items], "--label", quoting)
     except shell.NotWordsError:  # braces behind a --label
         return
     for label in found:
         key, equals, value = label.partition("=")
         # What an expansion gives only bash knows.
         if shell.EXPANDED not in key:
-            lines = [item.line for item in items if key in item.text] or [items[0].line]
-            yield lines[-1], key, equals, value
+            yield lines.get(label, items[0].line), key, equals, value
 
 
 @rule(

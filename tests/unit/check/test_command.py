@@ -64,25 +64,23 @@ def test_findings_are_in_the_order_of_their_lines(bad: Path) -> None:
     assert max(map(len, lines)) <= 100
 
 
-def test_a_script_is_said_to_run_after_this_program(tmp_path: Path) -> None:
-    script = tmp_path / "user-data.sh"
-    script.write_text("#!/bin/sh\necho\n")
-    said = Said(script)
-    assert (said.status, said.out) == (0, "")
-    assert said.err == (
-        f"ec2-metadata: {script}: script, RancherOS runs it at each console start, after this"
-        " program and before Docker; nothing found\n"
-    )
-
-
-def test_the_form_that_was_seen_is_said(tmp_path: Path) -> None:
-    service = tmp_path / "service.yml"
-    service.write_text(SERVICE_FILE)
-    assert f"{service}: service-file, services: ec2-metadata; nothing" in Said(service).err
-    service.write_text(f"#compose\n{SERVICE_FILE}")
-    assert f"{service}: compose, services: ec2-metadata" in Said(service).err
-    service.write_text("")
-    assert f"{service}: unknown, services: none of this program; 1 finding\n" in Said(service).err
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (SERVICE_FILE, "service-file, services: ec2-metadata; nothing found"),
+        (f"#compose\n{SERVICE_FILE}", "compose, services: ec2-metadata; nothing found"),
+        ("", "unknown, services: none of this program; 1 finding"),
+        (
+            "#!/bin/sh\necho\n",
+            "script, RancherOS runs it at each console start, after this program and before Docker;"
+            " nothing found",
+        ),
+    ],
+)
+def test_the_form_that_was_seen_is_said(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "user-data"
+    file.write_text(text)
+    assert Said(file).err == f"ec2-metadata: {file}: {said}\n"
 
 
 def test_the_standard_input_is_read_for_a_dash() -> None:
