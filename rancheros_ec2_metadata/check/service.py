@@ -102,7 +102,7 @@ class Service:
         return [
             Volume(normpath(one[0]), normpath(one[1]), one[2], line)
             for one, line in parts
-            if len(one) > 2 and one[0].startswith("/") and one[1].startswith("/")
+            if len(one) > 2 and one[1].startswith("/")
         ]
 
     @cached_property

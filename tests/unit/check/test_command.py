@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import rancheros_ec2_metadata
+from rancheros_ec2_metadata.check import output
 from rancheros_ec2_metadata.cli import main
 from rancheros_ec2_metadata.commands.call import Terminal
 from unit.check.checking import GOOD, SERVICE_FILE, changed
@@ -72,8 +73,7 @@ def test_findings_are_in_the_order_of_their_lines(bad: Path) -> None:
         ("", "unknown, services: none of this program; 1 finding"),
         (
             "#!/bin/sh\necho\n",
-            "script, RancherOS runs it at each console start, after this program and before Docker;"
-            " nothing found",
+            f"script, {output.RUNS}; nothing found",
         ),
     ],
 )

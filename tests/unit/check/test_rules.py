@@ -149,6 +149,7 @@ LOADING = [
 net: *host  #< not-read: an alias without its anchor
 volumes: [/a:/b]  #< not-read: needs quotes
 dns: {a:}  #< not-read: needs quotes
+dns: [a?b]  #< not-read: needs quotes
 volumes: ["/a:/b"]
 """,
     ),
@@ -188,87 +189,52 @@ runcmd: [echo]  #= v0.8.0
             *((one, "this program cannot follow it") for one in ("a: " + "[" * 200, CHAIN, BOMB)),
         )
     ),
-    *parts(
+    *cases(
         with_docker,
         """
 extra_args: --debug  #< wrong-type
-
-extra_args:
-- a
-- [b]  #< wrong-type
-
+extra_args: [a, [b]]  #< wrong-type
 tls: maybe  #< wrong-type: not true or false
-
 log_opts: {a: [b]}  #< wrong-type
+""",
+    ),
+    *cases(
+        with_service,
+        """
+environment: {DEBUG: true}  #< wrong-type: has true or false, not a text
+environment: {A: 1.5}  #< wrong-type
+environment: {DB_HOST: }  #< wrong-type: has nothing, not a text
+environment: [DB_HOST: x]  #< wrong-type
+environment: DB_HOST  #< wrong-type
+environment: {A: b, IP: $private_ipv4}  #< wrong-type: $private_ipv4 without quotes
+command: it's  #< wrong-type: close its quotes
+command: [run, 5]  #< wrong-type
+command: [run, $public_ipv4$private_ipv4]  #< wrong-type: in quotes, if it is a text
+dns: 5  #< wrong-type
+mem_limit: 512m  #< wrong-type
+entrypoint: {a: b}  #< wrong-type
+cap_drop: ALL  #< wrong-type
+labels: [io.rancher.os.scope: system]  #< wrong-type
+labels: {io.rancher.os.detach: false}  #< wrong-type
+labels: {ip: $private_ipv4}  #< wrong-type
+environment: {A: "true", B: 5, IP: "$private_ipv4", URL: "http://$private_ipv4"}
+environment: [DB_HOST, IP=$private_ipv4]
+command: run $private_ipv4
+{ports: [80], privileged: true, mem_limit: 5, log_opt: {a: b}, hostname: $private_ipv4}
+{labels: [a=b], links: [x], dns: 10.0.0.1, hostname: }
+{labels: , environment: , volumes: , entrypoint: }
 """,
     ),
     *parts(
         with_service,
         """
 environment:
-  DEBUG: true  #< wrong-type: has true or false, not a text
-
-environment:
-  A: 1.5  #< wrong-type
-
-environment:
-  DB_HOST:  #< wrong-type: has nothing, not a text
-
-environment:
-- DB_HOST: x  #< wrong-type
-
-environment: DB_HOST  #< wrong-type
-
-command: it's  #< wrong-type: close its quotes
-
-command: [run, 5]  #< wrong-type
-
-dns: 5  #< wrong-type
-
-mem_limit: 512m  #< wrong-type
-
-entrypoint: {a: b}  #< wrong-type
-
-cap_drop: ALL  #< wrong-type
-
-labels:
-- io.rancher.os.scope: system  #< wrong-type
-
-labels: {io.rancher.os.detach: false}  #< wrong-type
-
-environment:
   A: b
-  IP: $private_ipv4  #< wrong-type: $private_ipv4 without quotes
-
-command:
-- run
-- $public_ipv4$private_ipv4  #< wrong-type: in quotes, if it is a text
-
-labels: {ip: $private_ipv4}  #< wrong-type
-
-environment:
-  A: "true"
-  B: 5
-  IP: "$private_ipv4"
-  URL: http://$private_ipv4
-
-environment: [DB_HOST, IP=$private_ipv4]
-ports: [80]
-privileged: true
-mem_limit: 5
-log_opt: {a: b}
-hostname: $private_ipv4
-command: run $private_ipv4
-
-labels: [a=b]
-links: [x]
-dns: 10.0.0.1
-hostname:
+  IP: $private_ipv4  #< wrong-type
 
 labels:
-environment:
-volumes:
-entrypoint:
+- a=b
+- io.rancher.os.scope: system  #< wrong-type
 """,
     ),
     *cases(
@@ -720,6 +686,7 @@ OTHERS = [
         lambda text: f"{GOOD}runcmd:\n- [touch, /a]\n- {text}\n",
         """
 [ros, config, set, rancher.docker.tls, "true"]  #< runcmd: under rancher.docker
+"ros config merge <<E\\nrancher:\\n  docker:\\n"  #< runcmd: mentions rancher: docker:
 cat /etc/docker/daemon.json
 """,
     ),
