@@ -180,7 +180,8 @@ def _sets_docker(script: bytes, line: int, name: str, *, by_line: bool = False) 
 def _written(file: File, path: str) -> tuple[int, bytes]:
     """Return the line and the content of the ``write_files`` entry that counts for a file."""
     for entry in reversed(file.at("write_files").items):
-        content = conflicts.as_it_will_be(Answers({}, [entry.tree], [], ""), {}, path)
+        alone = Answers({}, [entry.tree], [], "")
+        content = conflicts.as_it_will_be(alone, lambda _: None, path)
         if content is not None:
             return entry.line, content
     return 0, b""
