@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata.deadline import Clock
 from rancheros_ec2_metadata.errors import (
     ExitStatus,
     FilesError,
@@ -20,23 +21,19 @@ from rancheros_ec2_metadata.errors import (
     shown,
     worst,
 )
+from rancheros_ec2_metadata.hosts.base import Ours
 from rancheros_ec2_metadata.hosts.files import ChangedError, FileChange, Files
-from rancheros_ec2_metadata.hosts.plan import Ours
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.host import RancherOs
 from rancheros_ec2_metadata.hosts.state import LastRun, State, cut_notes, render_state
 from rancheros_ec2_metadata.plan import last_known_good
 from rancheros_ec2_metadata.plan.desired import NOTHING, Desired
 from rancheros_ec2_metadata.plan.last_known_good import Answer
+from rancheros_ec2_metadata.runtime import Limits, Runtime, Target, make_runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rancheros_ec2_metadata.deadline import Limit
+    from rancheros_ec2_metadata.commands.call import Call
     from rancheros_ec2_metadata.ec2.facts import Facts
-    from rancheros_ec2_metadata.ec2.firmware import Machine
-    from rancheros_ec2_metadata.hosts.plan import Plan
-    from rancheros_ec2_metadata.log import Log
+    from rancheros_ec2_metadata.hosts.base import Plan
     from rancheros_ec2_metadata.settings import Settings
 
 # The system writes cloud-config.yml once or twice at a boot; more often is a fault.
@@ -45,47 +42,13 @@ _MOST_LEFT_OUT = 3
 _SOURCES = {"imds": "IMDS", "api": "the EC2 API", None: "nowhere"}
 
 
-class Ec2(Protocol):
-    """EC2, as a run asks it; see ec2.read."""
-
-    def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
-        """Return what EC2 says."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """What is configured.
-
-    Args:
-        host: the machine's configuration.
-        files: writes it.
-        log: the boot log.
-    """
-
-    host: RancherOs
-    files: Files
-    log: Log
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """Where a run touches the world.
-
-    Args:
-        target: what is configured.
-        now: the time of day.
-        machine: what the firmware says.
-        ec2: is asked for metadata and tags.
-        deadline: until when anything may be waited for.
-        boot_id: the kernel's name for this boot, for `status`.
-    """
-
-    target: Target
-    now: datetime
-    machine: Machine
-    ec2: Ec2
-    deadline: Limit
-    boot_id: str | None = None
+def run(call: Call) -> int:
+    """Run at boot; the supervisor ends it at the deadline whatever it is doing."""
+    age = time.monotonic() - call.terminal.started
+    limits = Limits.of(call.settings.deadline, age, Clock())
+    result = apply(call.settings, make_runtime(call.settings, call.log, limits))
+    call.log.last(last_line(result))
+    return result.status
 
 
 @dataclass

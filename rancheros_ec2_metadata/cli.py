@@ -56,6 +56,7 @@ def _run(arguments: Sequence[str], terminal: Terminal, log: Log) -> int:
     if command in AT_BOOT:
         terminal.run_for(settings.deadline)
     # Only now: --help, and what is wrong, need none of it.
-    module = importlib.import_module(f"{__package__}.commands.{command.replace('-', '_')}")
+    name = "apply" if command == "apply" else f"commands.{command.replace('-', '_')}"
+    module = importlib.import_module(f"{__package__}.{name}")
     run: Callable[[Call], int] = module.run
     return run(Call(given, settings, terminal, log))

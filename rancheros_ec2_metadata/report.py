@@ -18,8 +18,8 @@ from rancheros_ec2_metadata.errors import (
     printable,
     shown,
 )
+from rancheros_ec2_metadata.hosts.base import ArgumentList, Plan
 from rancheros_ec2_metadata.hosts.files import FileChange
-from rancheros_ec2_metadata.hosts.plan import ArgumentList, Plan
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args, paths
 from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
 from rancheros_ec2_metadata.plan import config_paths
@@ -294,7 +294,8 @@ def _arguments(one: ArgumentList, report: Report) -> Iterator[str]:
 
 def _argument_items(one: ArgumentList, plan: Plan) -> Iterator[tuple[Action, str, Source | None]]:
     """Yield each item, against the list without us; cloud-config.yml's values are not shown."""
-    secret = one.written_to == "cloud-config.yml"
+    # A list that stays as it is may be cloud-config.yml's too.
+    secret = one.written_to in ("cloud-config.yml", None)
     for item in one.after:
         if item in one.ours:
             yield "add", item, plan.desired.sources.labels.get(one.ours[item])

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from rancheros_ec2_metadata.apply import Runtime, Target
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.firmware import detect
 from rancheros_ec2_metadata.ec2.imds import Imds, make_session
@@ -27,14 +26,62 @@ from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import requests
+
+    from rancheros_ec2_metadata.ec2.facts import Facts
+    from rancheros_ec2_metadata.ec2.firmware import Machine
 
 # Reading EC2 ends so long before the deadline, or a sixth of it where that is less; what is known
 # is then planned, rehearsed and written.
 _LAST_SECONDS = 10.0
 _LAST_PART = 6
-# The run itself stops waiting a little before the watchdog ends it.
+# The run itself stops waiting a little before the supervisor ends it.
 _MARGIN = 0.2
+
+
+class Ec2(Protocol):
+    """EC2, as a run asks it; see ec2.read."""
+
+    def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
+        """Return what EC2 says."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is configured.
+
+    Args:
+        host: the machine's configuration.
+        files: writes it.
+        log: the boot log.
+    """
+
+    host: RancherOs
+    files: Files
+    log: Log
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where a run touches the world.
+
+    Args:
+        target: what is configured.
+        now: the time of day.
+        machine: what the firmware says.
+        ec2: is asked for metadata and tags.
+        deadline: until when anything may be waited for.
+        boot_id: the kernel's name for this boot, for `status`.
+    """
+
+    target: Target
+    now: datetime
+    machine: Machine
+    ec2: Ec2
+    deadline: Limit
+    boot_id: str | None = None
 
 
 @dataclass(frozen=True)

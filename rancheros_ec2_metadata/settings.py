@@ -15,7 +15,7 @@ STATUS_VARIABLE = "EC2_METADATA_STATUS"
 GROUP_TAG = "aws:autoscaling:groupName"
 
 # RancherOS writes these into /etc/profile.d, where $(…) stays live, or into its own service files
-# and command line (rancheros-contract, "Services, order, waiting"): who sets them runs the machine.
+# and command line (docs/rancheros.md, "Services, order, waiting"): who sets them runs the machine.
 NEVER_FROM_TAGS = frozenset(
     {"PATH", "path", "VERSION", "SUFFIX", "REGISTRY_DOMAIN", "EXTRA_CMDLINE", "KERNEL_VERSION"}
 )

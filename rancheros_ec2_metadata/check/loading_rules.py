@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rancheros_ec2_metadata.check import schema
-from rancheros_ec2_metadata.check.checked_file import ADDRESS, File, Form
+from rancheros_ec2_metadata.check.checked_file import File, Form
 from rancheros_ec2_metadata.check.finding import Found, rule
-from rancheros_ec2_metadata.check.yaml_reader import NULLS, Document, first_lost
 from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.hosts.rancheros.user_data import NO_FIRST_LINE
 
 # Bytes; EC2, "Run commands when you launch an EC2 instance with user data input".
 _MOST_USER_DATA = 16384
-_DOCKERS = ("docker", "system_docker", "bootstrap_docker")
-_TEXTS = (("rancher", "environment"), ("rancher", "sysctl"), ("rancher", "docker", "log_opts"))
-_TEXTS_OF_FILES = ("permissions", "path", "owner")
+# Maps that RancherOS, or the image, puts something into.
+_EMPTY_MAPS = tuple(
+    ("rancher", key)
+    for key in ("docker", "services", "services_include", "sysctl", "system_docker")
+)
+# From v0.9 on a later file of the system's has a map in its place (init.yml, network.yml).
+_EMPTY_MAPS_OF_OLD = (("rancher",), ("rancher", "environment"), ("rancher", "network"))
 
 
 @rule(
@@ -34,8 +38,8 @@ def _no_cloud_config(file: File) -> Iterator[Found]:
 )
 def _not_read(file: File) -> Iterator[Found]:
     problem = file.document.problem
-    if problem and (file.form is not Form.UNKNOWN or file.is_unrecognised):
-        yield Found(problem.line, problem.what, why=problem.why)
+    if problem and file.ignored in ("", NO_FIRST_LINE) and file.raw.strip():
+        yield problem
 
 
 @rule(
@@ -44,12 +48,8 @@ def _not_read(file: File) -> Iterator[Found]:
     "write it in ASCII; a comment may have any character",
 )
 def _characters(file: File) -> Iterator[Found]:
-    for line, text, top in file.document.texts:
-        # What is under a key that it does not know is gone before it writes anything out.
-        fatal = file.form is Form.SERVICE_FILE or top in schema.CLOUD_CONFIG
-        character = first_lost(text, fatal=fatal)
-        if character:
-            yield Found(line, f"U+{ord(character):04X} in a key or a value")
+    for line, character in file.document.lost:
+        yield Found(line, f"U+{ord(character):04X} in a key or a value")
 
 
 @rule(
@@ -58,11 +58,7 @@ def _characters(file: File) -> Iterator[Found]:
     "write it as it has to be: in quotes, if it is a text",
 )
 def _wrong_type(file: File) -> Iterator[Found]:
-    yield from _wrong_types(file, file.document)
-
-
-def _wrong_types(file: File, document: Document) -> Iterator[Found]:
-    for one in file.differences(document):
+    for one in file.differences():
         if one.what:
             yield Found(one.line, one.what, "close its quotes" * ("be split" in one.what))
 
@@ -84,28 +80,6 @@ def _too_large(file: File) -> Iterator[Found]:
 
 
 @rule(
-    "address-variable",
-    "where the machine has no such address nothing is put there, and RancherOS drops the file",
-    'put it in quotes: "$private_ipv4"',
-)
-def _address_variable(file: File) -> Iterator[Found]:
-    if file.form not in (Form.CLOUD_CONFIG, Form.COMPOSE):
-        return
-    without = file.with_addresses("")
-    if without.problem:
-        lines = {without.problem.line}
-    else:
-        lines = {
-            one.line
-            for one in {*_wrong_types(file, without)} - {*_wrong_types(file, file.document)}
-        }
-    raw = file.raw.decode("utf-8", "replace").split("\n")
-    for line in sorted(lines):
-        name = ADDRESS.search(raw[line - 1]) if line <= len(raw) else None
-        yield Found(line, f"{name[0] if name else 'an address of the machine'} has no quotes")
-
-
-@rule(
     "duplicate-key",
     "the last one replaces the others whole; they are not merged",
     "write one of them, with what is in all",
@@ -117,44 +91,35 @@ def _duplicate_key(file: File) -> Iterator[Found]:
 
 @rule("unknown-key", "RancherOS drops it without a word", "look up its name, and where it belongs")
 def _unknown_key(file: File) -> Iterator[Found]:
-    for one in file.differences(file.document):
+    for one in file.differences():
         if not one.what:
-            yield _unknown_key_found(file, one)
-    if file.form is Form.SERVICE_FILE:
-        for key in file.document.root.fields.keys() & {"version", *file.services_path}:
-            what = f"{shown(key)} belongs to compose version 2 or later"
-            fix = "use version 1: the services stand at the top of the file"
-            yield Found(file.at(key).line, what, fix)
-    for above in _DOCKERS if file.form is Form.CLOUD_CONFIG else ():
-        for key, node in file.at("rancher", above).fields.items():
-            if not schema.has_docker_key(file.release, key):
-                what = f"{shown(key)} is no key below rancher.{above} in {file.release.text}"
-                yield Found(node.line, what, _root_fix(file, key) or "take it out")
+            yield _find_unknown_key(file, one)
 
 
-def _unknown_key_found(file: File, one: schema.Difference) -> Found:
+def _find_unknown_key(file: File, one: schema.Difference) -> Found:
     *above, key = one.path
     where = f"below {schema.dotted(above)}" if above else "of RancherOS's cloud-config"
-    if one.known is schema.SERVICE:
+    fix, why = schema.similar(key, file.types[one.type_]), ""
+    if one.type_ == "service":
         where = "of a service in compose version 1"
-    fix, why = schema.similar(key, one.known), ""
-    if not above and key in schema.RANCHER:
+    elif not above and key in file.types["rancher"]:
         fix = "put it below rancher"
-    elif one.known is schema.DOCKER:
-        fix = _root_fix(file, key) or fix
-    elif one.known is schema.FILE and "content" not in one.node.fields:
+    elif one.type_ == "docker":
+        where += f" in {file.release.text}"
+        fix = _find_docker_key(file, key) or fix
+    elif one.type_ == "file" and "content" not in one.node.fields:
         why = "RancherOS drops it without a word, and writes the file without content"
     return Found(one.line, f"{shown(key)} is no key {where}", fix, why)
 
 
-def _root_fix(file: File, key: str) -> str:
-    """Return what the release calls the folder of Docker's data, if the key means that."""
+def _find_docker_key(file: File, key: str) -> str:
+    """Return what the release has in place of a key, if it is known."""
+    if key == "args":
+        return "write extra_args"
     if key.replace("-", "_").replace("dir", "root") not in ("data_root", "graph"):
         return ""
-    if not schema.has_docker_key(file.release, "graph"):
-        return "write data_root"
-    both = schema.has_docker_key(file.release, "data_root")
-    return "write graph" + "; on BurmillaOS from v2.0.0 write data_root" * both
+    known = [one for one in ("graph", "data_root") if one in file.types["docker"]]
+    return f"write {'; on BurmillaOS from v2.0.0 write '.join(known)}"
 
 
 @rule(
@@ -163,35 +128,12 @@ def _root_fix(file: File, key: str) -> str:
     "take the key out, or put something below it",
 )
 def _empty_map(file: File) -> Iterator[Found]:
-    if file.form is not Form.CLOUD_CONFIG:
-        return
-    old = file.release.version is not None and file.release.version < schema.HAS_INIT_YML
-    rancher = file.at("rancher")
-    if old and "rancher" in file.document.root.fields and rancher.kind == "null":
-        yield Found(rancher.line, "there is nothing behind rancher")
-    for key in (*schema.EMPTY_MAPS, *(schema.EMPTY_MAPS_OF_OLD if old else ())):
-        if key in rancher.fields and rancher.at(key).kind == "null":
-            yield Found(rancher.at(key).line, f"there is nothing behind rancher.{key}")
-
-
-@rule(
-    "retyped",
-    "RancherOS reads a number, a flag or a date in it, and passes on what it made of that",
-    "put it in quotes",
-)
-def _retyped(file: File) -> Iterator[Found]:
-    if file.form is not Form.CLOUD_CONFIG:
-        return
-    for path, node in file.document.root.scalars():
-        of_file = path[:1] == ("write_files",) and path[-1] in _TEXTS_OF_FILES
-        if not (path == ("hostname",) or path[:-1] in _TEXTS or of_file):
-            continue
-        if node.quoted and node.text in NULLS:
-            what = f"{schema.dotted(path)} is {node.text}, which arrives empty even in quotes"
-            yield Found(node.line, what, "choose another text")
-        elif node.arrives_changed:
-            yield Found(node.line, f"{schema.dotted(path)} has no quotes, and arrives changed")
+    is_old = file.release.is_before((0, 9, 0))
+    for path in _EMPTY_MAPS_OF_OLD * is_old + _EMPTY_MAPS:
+        node = file.at(*path[:-1]).fields.get(path[-1])
+        if node and node.kind == "null":
+            yield Found(node.line, f"there is nothing behind {'.'.join(path)}")
 
 
 LOADING = (_no_cloud_config, _not_read, _characters, _wrong_type, _several_documents, _too_large)
-RULES = (*LOADING, _address_variable, _duplicate_key, _unknown_key, _empty_map, _retyped)
+RULES = (*LOADING, _duplicate_key, _unknown_key, _empty_map)

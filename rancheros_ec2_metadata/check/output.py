@@ -16,7 +16,7 @@ Format = Literal["text", "json"]
 # Of the JSON; a number that a program can ask for. docs/check.md has the schema.
 SCHEMA = 2
 _WIDTH = 100
-_RUNS = "RancherOS runs it at each console start, after this program and before Docker"
+RUNS = "RancherOS runs it at each console start, after this program and before Docker"
 
 
 class CheckedFile(NamedTuple):
@@ -39,7 +39,7 @@ class CheckedFile(NamedTuple):
         count = len(self.findings)
         found = "nothing found" if not count else f"{count} finding{'s' if count > 1 else ''}"
         services = ", ".join(self.services) or "none of this program"
-        what = _RUNS if self.form is Form.SCRIPT else f"services: {services}"
+        what = RUNS if self.form is Form.SCRIPT else f"services: {services}"
         return f"{self.file}: {self.form}, {what}; {found}"
 
 

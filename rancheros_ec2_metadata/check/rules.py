@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from rancheros_ec2_metadata.check import (
-    docker_rules,
-    loading_rules,
-    service_rules,
-    variable_rules,
-)
+from rancheros_ec2_metadata.check import docker_rules, loading_rules, service_rules
 from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import Finding, Rule
 
-RULES: tuple[Rule, ...] = (
-    *loading_rules.RULES,
-    *service_rules.RULES,
-    *variable_rules.RULES,
-    *docker_rules.RULES,
-)
+RULES: tuple[Rule, ...] = (*loading_rules.RULES, *service_rules.RULES, *docker_rules.RULES)
 
 
 def check(file: File) -> list[Finding]:
@@ -24,7 +14,8 @@ def check(file: File) -> list[Finding]:
     # libyaml finds what is missing at the end behind the last line.
     last = max(1, len(file.raw.splitlines()))
     # Of what is not loaded there is no more to say.
-    rules = loading_rules.LOADING if file.is_lost else RULES
+    is_lost = file.document.problem or file.document.lost
+    rules = loading_rules.LOADING if is_lost else RULES
     found = [
         Finding(
             min(one.line, last),

@@ -2,107 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from posixpath import commonpath, dirname, join, normpath, relpath
-from typing import NamedTuple
+from collections.abc import Iterator
+from posixpath import dirname
 
-from rancheros_ec2_metadata.check import program
-from rancheros_ec2_metadata.check.checked_file import File, Form
-from rancheros_ec2_metadata.check.finding import Finder, Found, rule
-from rancheros_ec2_metadata.check.service import LABEL, Service
-from rancheros_ec2_metadata.check.yaml_reader import Node
+from rancheros_ec2_metadata.check.checked_file import File
+from rancheros_ec2_metadata.check.finding import Found, Rule, rule
+from rancheros_ec2_metadata.check.schema import similar
+from rancheros_ec2_metadata.check.service import LABEL, ROS, VARIABLES, Service
+from rancheros_ec2_metadata.check.yaml_reader import FLAGS
 from rancheros_ec2_metadata.errors import shown
-from rancheros_ec2_metadata.settings import Settings
+from rancheros_ec2_metadata.hosts.rancheros import paths
 
-_SYSTEM_CRON = (1, 1, 0)  # the release that brought it
-_CONF = "/var/lib/rancher/conf"
-_DOCKER = "/etc/docker"
 _SHARE = "/usr/share/ros"
-_ROS = str(program.ROS)
-# Below it the machine's files are mounted: at conf's own place `ros` reads a copy.
-_HOST = "/host"
 # What comes of it where one is missing.
 _MOUNTS = {
-    _CONF: "it can write nothing, and sets nothing",
-    _DOCKER: "a daemon.json with labels is not seen, and Docker would not start",
+    paths.CONF: "it can write nothing, and sets nothing",
+    paths.DOCKER_FOLDER: "a daemon.json with labels is not seen, and Docker would not start",
     _SHARE: "the release and Docker's own arguments are not known: status 5",
-    _ROS: "without ros it sets no label: status 5",
+    ROS: "without ros it sets no label: status 5",
 }
-_READ_ONLY = frozenset({_SHARE, _ROS, _DOCKER})
+_READ_ONLY = frozenset({_SHARE, ROS, paths.DOCKER_FOLDER})
 
 
-def _has_label(name: str, *right: str) -> Finder:
-    """Return the finder of services at boot without one of these values in a label."""
-
-    def find(file: File) -> Iterator[Found]:
-        for service in file.ours if name == "scope" else file.at_boot:
-            # Only of "before" may there be several.
-            values = service.names(name) if name == "before" else {service.label(name)}
-            if not values & set(right):
-                yield _wrong_label(service, name)
-
-    return find
-
-
-def _wrong_label(service: Service, name: str, fix: str = "") -> Found:
-    node = service.labels.get(LABEL + name)
-    there = f"the label {LABEL}{name}: {shown(node.text)}" if node else f"no label {LABEL}{name}"
-    line = node.line if node else service.line("labels")
-    return Found(line, f"{shown(service.name)} has {there}", fix)
+# What a label io.rancher.os.NAME has to be, and what comes of it if not; empty is none.
+_LABELS = {
+    "scope": ("system", "it does not run in system-docker, so it cannot come before Docker"),
+    "detach": ("false", "nobody waits for it, and Docker starts unlabelled"),
+    "after": ("network", "for this exact word alone RancherOS waits for a default route first"),
+    "before": ("console docker", "Docker does not wait for it, and starts unlabelled"),
+    "reloadconfig": ("true", "services that start later are given the variables of a former boot"),
+    "createonly": (" false", "it is made, and not started"),
+}
+# The same for a key of the service.
+_KEYS = {
+    "restart": (" no false", "it is done when it ends, and would be started again and again"),
+    "net": ("host", "a token from IMDS does not pass the default hop limit of 1"),
+    "privileged": (" n no false off", "it needs no privilege, and has the whole machine with it"),
+}
 
 
-def _has_key(key: str, *right: str) -> Finder:
-    """Return the finder of services without one of these values; empty is none."""
+def _value_rule(name: str, right: str, why: str) -> Rule:
+    values, is_label = right.split(" "), name in _LABELS
 
     def find(file: File) -> Iterator[Found]:
         for service in file.ours:
-            value = service.text(key)
-            if value.lower() not in right:
-                there = f"{key}: {shown(value)}" if value else f"no {key}"
-                yield Found(service.line(key), f"{shown(service.name)} has {there}")
+            if service.by_cron and is_label and name != "scope":
+                continue
+            value = service.label(name) if is_label else service.node.at(name).text.lower()
+            # Only of "before" may there be several.
+            found = value.replace(" ", "").split(",") if name == "before" else [value]
+            if not set(found) & set(values):
+                yield _wrong_value(service, LABEL * is_label + name)
 
-    return find
+    name_and_value = f'{LABEL}{name}: "{values[0]}"' if is_label else f"{name}: {values[0]}"
+    return Rule(name, why, f"set {name_and_value}" if values[0] else "take it out", find)
 
 
-_scope = rule(
-    "scope",
-    "it does not run in system-docker, so it cannot come before Docker",
-    "set io.rancher.os.scope: system",
-)(_has_label("scope", "system"))
-_detach = rule(
-    "detach",
-    "nobody waits for it, and Docker starts unlabelled",
-    'set io.rancher.os.detach: "false"',
-)(_has_label("detach", "false"))
-_after = rule(
-    "after",
-    "only for the exact word network does RancherOS wait for a default route first",
-    "set io.rancher.os.after: network",
-)(_has_label("after", "network"))
-_before = rule(
-    "before",
-    "Docker does not wait for it, and starts unlabelled",
-    "set io.rancher.os.before: console",
-)(_has_label("before", "console", "docker"))
-_reloadconfig = rule(
-    "reloadconfig",
-    "services that start later are given the variables of the boot before",
-    'set io.rancher.os.reloadconfig: "true"',
-)(_has_label("reloadconfig", "true"))
-_createonly = rule("createonly", "it is made, and not started", "take the label out")(
-    _has_label("createonly", "", "false")
-)
-_restart = rule(
-    "restart", "it is done when it ends, and would be started again and again", "take restart out"
-)(_has_key("restart", "", "no", "false"))
-_net = rule("net", "a token from IMDS does not pass the default hop limit of 1", "set net: host")(
-    _has_key("net", "host")
-)
-_privileged = rule(
-    "privileged",
-    "it needs no privilege, and whoever can replace the image would have the machine",
-    "take privileged out; set read_only: true and cap_drop: [ALL]",
-)(_has_key("privileged", "", "n", "no", "false", "off"))
+def _wrong_value(service: Service, name: str, fix: str = "") -> Found:
+    node = service.labels.get(name) or service.node.fields.get(name)
+    there = f"{name}: {shown(node.text)}" if node else f"no {name}"
+    line = node.line if node else service.line("labels" if name.startswith(LABEL) else name)
+    return Found(line, f"{service.shown} has {there}", fix)
 
 
 @rule(
@@ -112,18 +72,15 @@ _privileged = rule(
 )
 def _cron(file: File) -> Iterator[Found]:
     for service in (one for one in file.ours if one.by_cron):
-        node, name = service.labels["cron.schedule"], shown(service.name)
+        node = service.labels["cron.schedule"]
         count = len(node.text.split())
         if not node.text.startswith("@") and count != 6:
             fix = "second, minute, hour, day of month, month, day of week: '0 5 * * * *'"
-            why = "a schedule begins with the second, so it does not mean what it would elsewhere"
-            yield Found(node.line, f"{name} has a cron.schedule of {count} fields", fix, why)
-        if file.release.version and file.release.version < _SYSTEM_CRON:
-            why = f"{file.release.text} has no system-cron"
-            yield Found(node.line, f"{name} has a cron.schedule", "use v1.1 or later", why)
+            what = f"{service.shown} has a cron.schedule of {count} fields"
+            yield Found(node.line, what, fix)
         for key, value in (("createonly", "true"), ("before", "system-cron")):
             if service.label(key) != value:
-                yield _wrong_label(service, key, f'set {LABEL}{key}: "{value}"')
+                yield _wrong_value(service, LABEL + key, f'set {LABEL}{key}: "{value}"')
 
 
 @rule(
@@ -132,27 +89,16 @@ def _cron(file: File) -> Iterator[Found]:
     "give both the same mappings",
 )
 def _two_services(file: File) -> Iterator[Found]:
-    runs = [one for one in file.programs if one.settings]
+    runs = [one for one in file.ours if one.settings]
     for one in runs[1:]:
-        if one.mapped != runs[0].mapped:
-            names = f"{shown(one.service.name)} and {shown(runs[0].service.name)}"
-            yield Found(one.service.node.line, f"{names} have different mappings")
+        if _find_mapped(one) != _find_mapped(runs[0]):
+            what = f"{one.shown} and {runs[0].shown} have different mappings"
+            yield Found(one.node.line, what)
 
 
-@rule(
-    "image",
-    "RancherOS pulls an image only if it has none of that name: nobody knows which one runs",
-    "name its version",
-)
-def _image(file: File) -> Iterator[Found]:
-    for service in file.ours:
-        name, line, found = shown(service.name), service.line("image"), service.image
-        if found is None:
-            fix, why = "name the image, with its version", "there is nothing to run"
-            yield Found(line, f"{name} has no image", fix, why)
-        elif not found["digest"] and found["tag"] in (None, "latest"):
-            there = "the version latest" if found["tag"] else "no version, which means latest"
-            yield Found(line, f"the image of {name} has {there}")
+def _find_mapped(service: Service) -> list[object]:
+    names = "metadata label_prefixes mappings env_prefixes templates metadata_labels env_file"
+    return [getattr(service.settings, name) for name in (*names.split(), "status_label")]
 
 
 @rule(
@@ -161,101 +107,64 @@ def _image(file: File) -> Iterator[Found]:
     "mount it where the program looks for it",
 )
 def _mounts(file: File) -> Iterator[Found]:
-    for one in file.programs:
-        volumes = list(_volumes(one.service))
-        for path, target in _needed(one.settings or Settings(ros=program.ROS)).items():
-            yield from _mount(one.service, volumes, path, target)
+    for service in file.ours:
+        needed = {path: f"/host{path}" for path in (paths.CONF, paths.DOCKER_FOLDER)}
+        needed |= {_SHARE: _SHARE, ROS: ROS}
+        if service.settings:
+            needed[ROS] = str(service.settings.ros or "")
+            folder = dirname(service.settings.env_file or paths.CLOUD_CONFIG)
+            needed[folder] = f"/host{folder}"
+        for path, target in needed.items():
+            if target:
+                yield from _mount(service, path, target)
 
 
-class _Volume(NamedTuple):
-    """A folder of the machine, and where the container has it."""
-
-    source: str
-    place: str
-    mode: str
-    line: int
-
-
-def _volumes(service: Service) -> Iterator[_Volume]:
-    for item in service.node.at("volumes").items:
-        source, _, rest = item.text.partition(":")
-        place, _, mode = rest.partition(":")
-        if source.startswith("/") and place.startswith("/"):
-            yield _Volume(normpath(source), normpath(place), mode, item.line)
-
-
-def _needed(settings: Settings) -> Mapping[str, str]:
-    """Return the machine's paths that a run needs, each with where it looks for it."""
-    root = join("/", settings.root)
-    host = _HOST if root == "/" else root
-    needed = {_CONF: host + _CONF, _DOCKER: host + _DOCKER, _SHARE: _SHARE}
-    if settings.ros is not None:
-        needed[_ROS] = join("/", settings.ros)
-    if settings.env_file and not settings.env_file.startswith(f"{_CONF}/"):
-        folder = dirname(settings.env_file)
-        needed[folder] = join(host, folder[1:])
-    return needed
-
-
-def _mount(service: Service, volumes: Sequence[_Volume], path: str, target: str) -> Iterator[Found]:
+def _mount(service: Service, path: str, target: str) -> Iterator[Found]:
     """Yield what is wrong with how a service sees one of the machine's paths."""
-    name, where, place = shown(service.name), shown(path)[1:-1], shown(target)[1:-1]
-    write = f"{where}:{place}{':ro' if path in _READ_ONLY else ''}"
-    seen = _seen(volumes, path, target)
-    if seen is None and path == _ROS and target == _ROS:
-        seen = _seen(volumes, path, "/bin/ros")
-    old = next((one for one in volumes if one.source == one.place == path != target), None)
-    if old is not None:
-        why = f"the program looks for it at {place}"
-        why += ", and at the old place ros would not see the copy" if path == _CONF else ""
+    where = shown(path)[1:-1]
+    write = f"{where}:{shown(target)[1:-1]}{':ro' if path in _READ_ONLY else ''}"
+    targets = (target, "/bin/ros") if path == target == ROS else (target,)
+    seen = [one for one in service.volumes if any(one.shows(path, place) for place in targets)]
+    old = [one.line for one in service.volumes if one.source == one.place == path != target]
+    if old:
+        why = "the program, and ros in its container, look for it elsewhere"
         fix = f"take {where}:{where} out" if seen else f"write {write}"
-        yield Found(old.line, f"{name} has {where} mounted at its old place", fix, why)
-    elif seen is None and not (path == target and service.node.at("volumes_from").items):
-        what = f"{name} does not have {where} of the machine mounted at {place}"
+        yield Found(old[0], f"{service.shown} has {where} mounted at its old place", fix, why)
+    elif not seen and not (path == target and service.node.at("volumes_from").items):
+        what = f"{service.shown} does not have {where} of the machine at {shown(target)[1:-1]}"
         why = _MOUNTS.get(path, "the file of --env-file does not outlast the container")
         yield Found(service.line("volumes"), what, f"add {write}", why)
-    if seen and path not in _READ_ONLY and "ro" in seen.mode.split(","):
-        what, why = f"{name} has {where} mounted read-only", "nothing can be written there"
-        yield Found(seen.line, what, "take its :ro out", why)
-
-
-def _seen(volumes: Sequence[_Volume], path: str, target: str) -> _Volume | None:
-    """Return the mount that shows one of the machine's paths at ``target``."""
-    around = [one for one in volumes if commonpath([one.place, target]) == one.place]
-    # Of several mounts the deepest is the one that is seen.
-    deepest = max(around, key=lambda one: len(one.place), default=None)
-    if deepest and normpath(join(deepest.source, relpath(target, deepest.place))) == path:
-        return deepest
-    return None
+    for one in seen if path not in _READ_ONLY else ():
+        if "ro" in one.mode.split(","):
+            what = f"{service.shown} has {where} mounted read-only"
+            yield Found(one.line, what, "take its :ro out", "nothing can be written there")
 
 
 @rule(
     "command",
     "the run ends with status 2 and nothing is set, or not what is meant",
-    "correct it; docs/reference.md has the flags",
+    "correct it; docs/reference.md has the flags and variables",
 )
 def _command(file: File) -> Iterator[Found]:
-    for one in file.programs:
-        yield from one.command_findings
+    for service in file.ours:
+        yield from service.wrong
 
 
 @rule(
     "setting",
-    "the run does not see it, or ends with status 2 for it",
+    "the run does not see it",
     "correct it; docs/reference.md has the variables",
 )
 def _setting(file: File) -> Iterator[Found]:
-    seen: dict[str, Node] = {}
-    for one in file.programs:
-        seen |= one.environ
-        for variable in one.service.environment:
-            yield from program.unknown_variable(variable.name, variable.line)
-    for name, node in file.here.items():
-        yield from program.unknown_variable(name, node.line)
-        if file.ours and name in program.VARIABLES and name not in seen:
+    seen = {name for service in file.ours for name in service.environ}
+    named = (pair for service in file.ours for pair in service.environment)
+    for name, node in (*file.here.items(), *named):
+        if name in file.here and name in VARIABLES - seen and file.ours:
             what = f"no service of this program names {name} in its environment"
-            yield Found(node.line, what, f"name it there: - {name}", "the run does not see it")
-    yield from program.wrong_variables(seen if file.ours else file.here)
+            yield Found(node.line, what, f"name it there: - {name}")
+        elif name.startswith("AWS_METADATA_") and name[-1] != "*" and name not in VARIABLES:
+            what = f"{shown(name)} is no variable of this program"
+            yield Found(node.line, what, similar(name, VARIABLES))
 
 
 @rule(
@@ -266,13 +175,13 @@ def _setting(file: File) -> Iterator[Found]:
 def _amazon_metadata(file: File) -> Iterator[Found]:
     # A key is a name of the catalogue's, or the URL of a service file.
     for name, node in file.at("rancher", "services_include").fields.items():
-        if file.form is Form.CLOUD_CONFIG and "amazon-metadata" in name and node.is_true:
+        if "amazon-metadata" in name and FLAGS.get(node.text.lower()):
             yield Found(node.line, f"{shown(name)} is turned on", "set amazon-metadata: false")
     for service in file.legacy:
-        yield Found(service.line("image"), f"{shown(service.name)} is the program of 2016")
+        yield Found(service.line("image"), f"{service.shown} is the program of 2016")
 
 
 RULES = (
-    *(_scope, _detach, _after, _before, _reloadconfig, _createonly, _restart, _cron),
-    *(_two_services, _image, _net, _mounts, _privileged, _command, _setting, _amazon_metadata),
+    *(_value_rule(name, *row) for name, row in (_LABELS | _KEYS).items()),
+    *(_cron, _two_services, _mounts, _command, _setting, _amazon_metadata),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from rancheros_ec2_metadata import __version__
-from rancheros_ec2_metadata.apply import Result, Target, converge
+from rancheros_ec2_metadata.apply import Result, converge
 from rancheros_ec2_metadata.commands.call import Call
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import ExitStatus, FilesError, worst
@@ -13,7 +13,7 @@ from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.desired import NOTHING
-from rancheros_ec2_metadata.runtime import make_host
+from rancheros_ec2_metadata.runtime import Target, make_host
 
 
 def run(call: Call) -> int:

@@ -14,8 +14,8 @@ from rancheros_ec2_metadata.runtime import Limits, make_runtime
 if TYPE_CHECKING:
     import argparse
 
-    from rancheros_ec2_metadata.apply import Runtime
     from rancheros_ec2_metadata.commands.call import Call
+    from rancheros_ec2_metadata.runtime import Runtime
     from rancheros_ec2_metadata.settings import Settings
 
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]{1,32}")

@@ -107,6 +107,8 @@ class Files:
         try:
             if change.after is None:
                 _check(change, target)
+                # A run that was killed may have left it, in a folder that nothing sweeps.
+                _temporary(target).unlink(missing_ok=True)
                 target.unlink(missing_ok=True)
             else:
                 _write(change, target, change.after)
@@ -119,7 +121,7 @@ class Files:
 
 
 def _write(change: FileChange, target: Path, content: bytes) -> None:
-    temporary = target.with_name(f"{_TEMPORARY}{target.name.lstrip('.')}")
+    temporary = _temporary(target)
     if not os.path.lexists(target.parent):
         target.parent.mkdir(mode=0o755, exist_ok=True)
         _sync_folder(target.parent.parent)
@@ -131,6 +133,10 @@ def _write(change: FileChange, target: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f"{_TEMPORARY}{target.name.lstrip('.')}")
 
 
 def _fill(temporary: Path, content: bytes, like: Path | None, old: os.stat_result | None) -> None:

@@ -1,7 +1,7 @@
 """Config paths that a tag may set: a closed table of types, allowed text and effect.
 
 Everything under ``rancher.docker`` that becomes an option reaches a root shell unquoted, and
-``rancher.console`` or ``rancher.docker.engine`` may be URLs of service files (rancheros-contract):
+``rancher.console`` or ``rancher.docker.engine`` may be URLs of service files (docs/rancheros.md):
 what is not in the table is refused, and so is text that a shell could read otherwise.
 """
 
@@ -17,7 +17,7 @@ Value = str | bool | int | tuple[str, ...]
 Kind = Literal["text", "flag", "port", "list"]
 
 # No dash comes first: before dockerd, dockerlaunch takes any argument of -b…, -g…, --bip… or --mtu…
-# for the option, wherever it stands (rancheros-contract).
+# for the option, wherever it stands (docs/rancheros.md).
 _SAFE = r"[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*"
 # No slash: of kernel.modprobe, kernel.core_pattern and their like the kernel runs what they name.
 _SYSCTL = r"[A-Za-z0-9 ._:-]{1,128}"

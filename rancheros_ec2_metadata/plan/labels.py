@@ -12,7 +12,7 @@ from rancheros_ec2_metadata.settings import Settings
 
 STATUS_LABEL = "ec2-metadata.status"
 
-# dockerd refuses to start on labels in these (rancheros-contract, "What dockerd does with labels").
+# dockerd refuses to start on labels in these (docs/rancheros.md, "What dockerd does with labels").
 _RESERVED = ("com.docker.", "io.docker.", "org.dockerproject.")
 # What a constraint can name, tried on 20.10 and 28.5; Swarm mode takes white space off the value.
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")

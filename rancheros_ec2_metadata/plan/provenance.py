@@ -37,7 +37,7 @@ class Source:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something asked for that is not set, or is set and not in force.
+    """Something asked for that is not set, or is set and not in effect.
 
     Args:
         kind: what it would be.

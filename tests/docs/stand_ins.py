@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import Any
 import yaml
 
 from docs import definitions
+from machine import MachineDisk
 from rancheros_ec2_metadata import __version__
 from ros_stand_in.in_effect import dockerd_argv, in_effect
 from ros_stand_in.root_folder import main, reserialised
@@ -30,7 +32,6 @@ IMDS = os.environ.get("MACHINE_IMDS", "")
 RELEASE = "v1.5.8"
 IMAGE = f"example/{definitions.IMAGE}:{__version__}"
 ROS = "/usr/bin/ros"
-MOUNTED = {ROS, "/usr/share/ros", "/var/lib/rancher/conf", "/etc/docker"}
 
 
 def here(path: str) -> Path:
@@ -70,32 +71,38 @@ def contained(
     command: Sequence[str], volumes: Sequence[str], *, network: bool
 ) -> subprocess.CompletedProcess[str]:
     """Run the program as in a container: it sees the mounts, and nothing else of the machine."""
-    env = {"PATH": "/nowhere", "AWS_EC2_METADATA_DISABLED": "true"}
-    if network:
-        env = {"PATH": "/nowhere", "AWS_EC2_METADATA_SERVICE_ENDPOINT": IMDS}
-    targets = {volume.split(":")[1] for volume in volumes}
-    env["AWS_METADATA_ROOT"] = str(ROOT)
-    if ROS in targets:
-        env["AWS_METADATA_ROS"] = str(here(ROS))
-    program = [sys.executable, "-m", "rancheros_ec2_metadata", *command]
-    with hidden(MOUNTED - targets):
-        return subprocess.run(
-            program, env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False
-        )
+    with TemporaryDirectory(dir=BESIDE) as folder:
+        root = Path(folder) / "root"
+        machine = MachineDisk(root, None)
+        # What a mount brings is not there without it.
+        shutil.rmtree(root / "host")
+        env = {"PATH": "/nowhere", "AWS_METADATA_ROOT": str(root)}
+        if any(volume.split(":")[1] == ROS for volume in volumes):
+            env["AWS_METADATA_ROS"] = str(machine.ros())
+        if network:
+            env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = IMDS
+        else:
+            env["AWS_EC2_METADATA_DISABLED"] = "true"
+        with mounted(volumes, root):
+            program = [sys.executable, "-m", "rancheros_ec2_metadata", *command]
+            return subprocess.run(
+                program, env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False
+            )
 
 
 @contextmanager
-def hidden(names: Iterable[str]) -> Iterator[None]:
-    """Take files and folders of the machine out of sight for a while."""
-    with TemporaryDirectory(dir=BESIDE) as folder:
-        away = {here(path): Path(folder) / path.replace("/", "_") for path in names}
-        for path, place in away.items():
-            path.rename(place)
-        try:
-            yield
-        finally:
-            for path, place in away.items():
-                place.rename(path)
+def mounted(volumes: Iterable[str], root: Path) -> Iterator[None]:
+    """Put folders of the machine below another root for a while, as ``-v`` does."""
+    pairs = [volume.split(":")[:2] for volume in volumes]
+    places = {here(there): root / at.lstrip("/") for there, at in pairs if here(there).exists()}
+    for there, at in places.items():
+        at.parent.mkdir(parents=True, exist_ok=True)
+        there.rename(at)
+    try:
+        yield
+    finally:
+        for there, at in places.items():
+            at.rename(there)
 
 
 def system_docker(arguments: Sequence[str]) -> int:

@@ -30,8 +30,6 @@ OFFERED = {
 def test_nothing_is_found_in_what_is_offered(source: str, release: str) -> None:
     file = File.of(OFFERED[source].encode(), release_named(release))
     found = rules.check(file)
-    if "cron.schedule" in OFFERED[source] and release < "v1.1":
-        found = [finding for finding in found if "no system-cron" not in finding.reason]
     assert found == []
     assert next(service.name for service in file.ours).startswith(NAME)
 

@@ -111,12 +111,6 @@ def test_the_reference_has_a_row_for_each_variable_with_where_it_is_from() -> No
             assert variable.described in described
 
 
-def test_the_policy_of_the_readme_is_the_one_the_api_needs() -> None:
-    (policy,) = (block for block in README.blocks if block.language == "json")
-    (statement,) = json.loads(policy.text)["Statement"]
-    assert statement == {"Effect": "Allow", "Action": "ec2:DescribeTags", "Resource": "*"}
-
-
 def test_the_file_that_is_shown_is_the_one_that_is_written(tmp_path: Path) -> None:
     (shown,) = (block for block in Page("docs/how-it-works.md").blocks if block.language == "json")
     user_data = readme_config() + "  docker:\n    extra_args: [--debug]\n"

@@ -86,7 +86,9 @@ def test_it_has_what_the_supervisor_says(console: Console, imds: FakeImds) -> No
     assert console.read() == [f"<6>ec2-metadata: {ran.log[-1]}"]
 
 
-@pytest.mark.parametrize("command", ["plan", "show", "status", "apply --root=/", "clean --root=/x"])
+@pytest.mark.parametrize(
+    "command", ["plan", "show", "status", "apply --root=/x", "clean --root=/x"]
+)
 def test_it_has_nothing_of_other_commands_nor_of_another_machines_disk(
     console: Console, imds: FakeImds, command: str
 ) -> None:

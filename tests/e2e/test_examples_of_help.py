@@ -37,6 +37,7 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
         yield {
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url,
             "AWS_METADATA_ROOT": str(disk.root),
+            "AWS_METADATA_ROS": str(disk.ros()),
         }
 
 

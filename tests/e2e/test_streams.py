@@ -50,7 +50,7 @@ def test_a_log_that_cannot_be_written_costs_no_label(
     disk: MachineDisk, imds: FakeImds, dead_end: int, flags: list[str]
 ) -> None:
     done = subprocess.run(
-        program.command(*flags, "--root", str(disk.root)),
+        program.command(*flags, *program.machine_flags(disk)),
         env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
         stderr=dead_end,
         check=False,
@@ -63,7 +63,7 @@ def test_a_log_that_cannot_be_written_costs_no_label(
 def test_a_log_that_is_closed_costs_no_label(
     disk: MachineDisk, imds: FakeImds, closed: str
 ) -> None:
-    done = closing(closed, "--root", str(disk.root), imds=imds)
+    done = closing(closed, *program.machine_flags(disk), imds=imds)
     assert done.returncode == 0
     assert disk.extra_args() == ["--debug", "--label=docker.role=web"]
 

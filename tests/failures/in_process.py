@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from rancheros_ec2_metadata.apply import Runtime, Target, apply, last_line
+from rancheros_ec2_metadata.apply import apply, last_line
 from rancheros_ec2_metadata.commands.call import Call, Terminal
 from rancheros_ec2_metadata.commands.clean import clean as run_clean
 from rancheros_ec2_metadata.deadline import Clock, Limit
@@ -20,8 +20,8 @@ from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.ec2.instance import Identity
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error
+from rancheros_ec2_metadata.hosts.base import Plan
 from rancheros_ec2_metadata.hosts.files import Files
-from rancheros_ec2_metadata.hosts.plan import Plan
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.host import RancherOs
 from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
@@ -29,6 +29,7 @@ from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import find_release
 from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
 from rancheros_ec2_metadata.log import Log
+from rancheros_ec2_metadata.runtime import Runtime, Target
 from rancheros_ec2_metadata.settings import Settings
 from ros_stand_in import root_folder
 

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from rancheros_ec2_metadata.rancheros import disk as paths
 
 from e2e import program
 from failures import timed
+from rancheros_ec2_metadata.hosts.rancheros import paths
 
 
 @pytest.mark.parametrize("command", ["apply", "clean"])

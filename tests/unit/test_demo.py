@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rancheros_ec2_metadata.fake_ec2 import demo
+from rancheros_ec2_metadata.commands import demo
 
 HOSTILE = "docker.motto=it's café; $(touch pwned)"
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from e2e import program
 from machine import MachineDisk
+from rancheros_ec2_metadata.commands.show import Format, find_value, lines, tree
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.instance import VARIABLES
 from rancheros_ec2_metadata.errors import Ec2Error, UsageError
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.show import Format, find_value, lines, tree
 
 MISSING = {"AWS_IPV6", "AWS_PUBLIC_IPV4"}
 FOUND = Facts(

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from rancheros_ec2_metadata.commands.status import Status, make_status, status_lines, status_tree
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.hosts.state import Edit, LastRun, State
-from rancheros_ec2_metadata.status import Status, make_status, status_lines, status_tree
 
 FILE = "/var/lib/rancher/conf/cloud-config.d/zz-ec2-metadata.yml"
 RUN = LastRun(

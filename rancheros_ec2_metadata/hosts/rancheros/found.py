@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rancheros_ec2_metadata.errors import Note, warning
-from rancheros_ec2_metadata.hosts.plan import Ours
+from rancheros_ec2_metadata.hosts.base import Ours
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args, drop_in, paths
 from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
 from rancheros_ec2_metadata.hosts.rancheros.release import Release

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
+from rancheros_ec2_metadata.hosts.base import Ours, Plan
 from rancheros_ec2_metadata.hosts.files import FileChange
-from rancheros_ec2_metadata.hosts.plan import Ours, Plan
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, drop_in, paths, rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.culprits import explain_difference, name_stronger
 from rancheros_ec2_metadata.hosts.rancheros.found import (

@@ -43,6 +43,10 @@ def locate(root: Path, path: str) -> Path:
     for folder in _MOUNTED:
         if (path + "/").startswith(folder + "/") and (root / f"host{folder}").is_dir():
             return root / f"host{path}"
+    copy = root / COPY.lstrip("/")
+    if (path + "/").startswith(CONF + "/") and copy.is_mount():
+        # A conf that is mounted at the old place is where the link of the image leads.
+        return copy / path[len(CONF) + 1 :]
     return root / path.lstrip("/")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
-from rancheros_ec2_metadata.hosts.plan import ArgumentList
+from rancheros_ec2_metadata.hosts.base import ArgumentList
 from rancheros_ec2_metadata.hosts.rancheros import (
     cloud_config,
     conflicts,

@@ -1,7 +1,7 @@
 """Shell words: read as bash reads them, written so that bash gives them back.
 
 From v0.6 on RancherOS joins dockerd's arguments with spaces into one ``bash -c`` command, which
-is evaluated exactly once, as root (rancheros-contract, "From the configuration to dockerd's argv").
+is evaluated exactly once, as root (docs/rancheros.md, "From the lists to dockerd's arguments").
 """
 
 from __future__ import annotations

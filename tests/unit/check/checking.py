@@ -62,19 +62,9 @@ def with_docker(lines: str, text: str = GOOD) -> str:
     return _below("docker", 2, lines, text)
 
 
-def with_environment(lines: str, text: str = GOOD) -> str:
-    """Return the good cloud-config with something under rancher.environment."""
-    return _below("environment", 2, lines, text)
-
-
 def with_command(command: str) -> str:
     """Return the good cloud-config with another command."""
     return changed('command: [-m, -l, "example.db.host:DB_HOST"]', f"command:{command}")
-
-
-def with_names(*names: str) -> str:
-    """Return the good cloud-config with names in the environment of its service."""
-    return GOOD + "      environment:\n" + "".join(f"        - {name}\n" for name in names)
 
 
 def with_file(content: str, path: str, encoding: str = "") -> str:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuzz import texts
 from rancheros_ec2_metadata.check import rules
-from rancheros_ec2_metadata.check.checked_file import File, Form
+from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.output import CheckedFile, lines
 from rancheros_ec2_metadata.check.rules import RULES
-from rancheros_ec2_metadata.check.schema import CLOUD_CONFIG, DOCKER, RANCHER, SERVICE
+from rancheros_ec2_metadata.check.schema import types_of
 from rancheros_ec2_metadata.hosts.rancheros.release import Release, parse_release
 from unit.check.checking import GOOD, SERVICE_FILE
 
@@ -70,7 +68,9 @@ leaf = st.one_of(
     st.text(max_size=5),
 )
 key = st.one_of(
-    st.sampled_from([*sorted({*SERVICE, *DOCKER, *RANCHER, *CLOUD_CONFIG}), *WORDS]),
+    st.sampled_from(
+        [*sorted({key for one in types_of(Release(None, "")).values() for key in one}), *WORDS]
+    ),
     st.text(max_size=5),
 )
 tree = st.recursive(
@@ -78,7 +78,9 @@ tree = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(key, inner, max_size=4)),
     max_leaves=12,
 )
-service = st.dictionaries(st.sampled_from(sorted(SERVICE)), tree, max_size=6)
+service = st.dictionaries(
+    st.sampled_from(sorted(types_of(Release(None, ""))["service"])), tree, max_size=6
+)
 config = st.fixed_dictionaries(
     {},
     optional={
@@ -122,18 +124,6 @@ def test_a_good_file_with_a_piece_cut_out_or_put_in(
     check((text[:start] + data.draw(st.sampled_from(WORDS)) + text[end:]).encode(), release)
 
 
-def test_files_as_the_users_of_the_fuzz_have_them() -> None:
-    rng = Random(1)
-    for _ in range(300):
-        text = texts.cloud_config(rng, ("args", "extra_args"), secret=True)
-        text += texts.write_files(rng)
-        raw = f"#cloud-config\n{text}".encode()
-        check(raw, rng.choice(RELEASES))
-        assert File.of(raw, Release(None, "")).form is Form.CLOUD_CONFIG
-        found = rules.check(File.of(raw, Release((1, 5, 8), "v1.5.8")))
-        assert not any(texts.SECRET in finding.reason + finding.fix for finding in found)
-
-
 MANY = {
     "keys": "".join(f"k{n}:\n" for n in range(4000)),
     "services": "rancher:\n  services:\n"
@@ -142,8 +132,7 @@ MANY = {
     + "".join(f"    - --label=a{n}=1\n" for n in range(5000)),
     "prefixes": "rancher:\n  services:\n    ec2-metadata:\n      command:\n"
     + "".join(f"      - -t\n      - 1{n}\n" for n in range(1500)),
-    "waiting": "rancher:\n  services:\n    ec2-metadata: {command: -m}\n"
-    + "".join(f"    s{n}: {{labels: {{io.rancher.os.after: s{n + 1}}}}}\n" for n in range(2000)),
+    "files": "write_files:\n" + "- path: /a\n" * 10_000,
     "brackets": "[" * 120_000,
     "braces": "{a: " * 30_000,
 }
