@@ -1,6 +1,4 @@
 # The image of the service: docs/image.md. BASE_IMAGE has Python 3.11 or newer below /usr/local.
-# The default is musl: glibc starts threads with clone3, which the seccomp profile of RancherOS's
-# system-docker (17.06 and older) does not know.
 ARG BASE_IMAGE=python:3.13-alpine
 
 FROM ${BASE_IMAGE} AS build
@@ -27,5 +25,7 @@ LABEL org.opencontainers.image.title="rancheros-ec2-metadata" \
       org.opencontainers.image.base.name="${BASE_IMAGE}"
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/ensurepip /usr/local/lib/python3.*/*-packages/*
 COPY --from=build /app /app
+# Where `ros` looks is the copy of a rehearsal, in the container's own memory.
+RUN mkdir -p /var/lib/rancher && ln -s /dev/shm/rancher-conf /var/lib/rancher/conf
 # Isolated, and without site: nothing of the environment or of a mounted folder is imported.
 ENTRYPOINT ["python3", "-I", "-S", "-X", "pycache_prefix=/app/pycache", "/app"]

@@ -16,7 +16,7 @@ BASE_IMAGE ?= python:3.13-alpine
 DIST ?= dist
 BUILD := build $(BUILD_FLAGS) --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION)
 
-.PHONY: help demo test lint bench fuzz lock clean image release-image check-release preload
+.PHONY: help demo test lint bench fuzz lock clean image release-image preload
 
 help:
 	@echo 'make demo   play a boot on this machine: no AWS, no RancherOS'
@@ -28,7 +28,6 @@ help:
 	@echo 'make image          the image, for this machine: $(IMAGE):$(VERSION)'
 	@echo 'make preload        the image as a file for /var/lib/rancher/preload/system-docker'
 	@echo 'make release-image  build for amd64 and arm64, and push to IMAGE=registry/name'
-	@echo 'make check-release  the same into a registry on this machine, and pull and run it; needs root, Debian 12'
 
 demo: $(RUN)/made
 	@$(RUN)/bin/python -m rancheros_ec2_metadata demo
@@ -45,10 +44,10 @@ lint: $(DEV)/made
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/hadolint Dockerfile
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run examples/*/*/*.sh tests/real_parts/*.sh; else echo 'no shellcheck here: scripts not looked at'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run examples/*/*/*.sh; else echo 'no shellcheck here: scripts not looked at'; fi
 
 bench: $(DEV)/made
-	$(DEV)/bin/python -m benchmarks.boot $(BENCH_ARGS)
+	PYTHONPATH=tests $(DEV)/bin/python -m benchmarks.boot $(BENCH_ARGS)
 	$(DEV)/bin/python -m benchmarks.fleet
 
 # Lives of made-up machines; `make fuzz SEED=x RUNS=20000` for longer, and others.
@@ -70,11 +69,6 @@ preload: image
 release-image:
 	$(DOCKER) buildx $(BUILD) --platform linux/amd64,linux/arm64 --provenance=false --sbom=false \
 		--output type=image,name=$(IMAGE):$(VERSION),push=true,oci-mediatypes=false,compression=gzip,force-compression=true .
-
-# Takes minutes: arm64 is emulated. The folder keeps what the next time need not make again.
-RELEASE_FOLDER ?= /var/tmp/rancheros-ec2-metadata-release
-check-release: $(DEV)/made
-	cd tests && ../$(DEV)/bin/python -m real_parts.release $(RELEASE_FOLDER)
 
 # Resolved for the Python of DEV: make that the oldest supported one, `make clean lock PYTHON=python3.11`.
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(DEV)/bin/pip-compile --quiet --upgrade \

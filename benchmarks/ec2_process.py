@@ -23,9 +23,8 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from xml.sax.saxutils import escape
 
-from rancheros_ec2_metadata.fake_ec2 import protocol
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance, instance_from
-from rancheros_ec2_metadata.fake_ec2.tree import metadata
+from rancheros_ec2_metadata.fake_ec2.server import Imds, decoded, error_page
 
 Answer = Callable[[bytes], bytes]
 """Takes a whole request, returns a whole answer."""
@@ -33,15 +32,13 @@ Answer = Callable[[bytes], bytes]
 
 def imds(instance: FakeInstance) -> Answer:
     """Return the metadata service of an instance."""
-    shown = protocol.Shown(instance, metadata(instance, time.time()))
-    tokens = protocol.Tokens(time.time)
+    service = Imds(instance)
 
     def answer(request: bytes) -> bytes:
         line, _, headers = request.decode().partition("\r\n")
         method, target, _ = line.split(" ")
         parsed = email.parser.Parser().parsestr(headers, headersonly=True)
-        asked = protocol.Asked(method, protocol.decoded(target), parsed)
-        found = protocol.answer(asked, shown, tokens) or protocol.error_page(500)
+        found = service.answer(method, decoded(target), parsed) or error_page(500)
         return _http(found.status, found.body, **found.headers)
 
     return answer

@@ -1,4 +1,4 @@
-"""A fleet asks one token bucket for its tags, in virtual time, with the program's own patience.
+"""A fleet asks one token bucket for its tags, in virtual time, with the program's own policy.
 
 EC2's API has a bucket of about 100 calls, filled with 20 a second, for each action, account and
 region: a whole Auto Scaling group shares it. Run: python benchmarks/fleet.py
@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rancheros_ec2_metadata.deadline import Clock
-from rancheros_ec2_metadata.ec2.detect import Machine
-from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
-from rancheros_ec2_metadata.ec2.waiting import ApiPatience, waits
-from rancheros_ec2_metadata.edges import Limits
-from rancheros_ec2_metadata.splay import pause
+from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.ec2.retry import THROTTLED
+from rancheros_ec2_metadata.runtime import Limits
 
 SIZE = 100.0  # calls
 RATE = 20.0  # calls a second
 CALL = 0.2  # seconds for one call
 DEADLINE = 120.0  # the program's default
-_HOUR_SPLAY = 240.0  # seconds, as docs/cron.md has it
 
 
 @dataclass
@@ -81,16 +78,15 @@ def simulate(starts: list[float], bucket: Bucket, draw: Callable[[], float]) -> 
     clock = Clock(now=lambda: now, sleep=lambda _: None)
     queue: list[tuple[float, int]] = sorted((at, n) for n, at in enumerate(starts))
     heapq.heapify(queue)
-    patience: dict[int, ApiPatience] = {}
+    readings: dict[int, Limit] = {}
+    failures: Counter[int] = Counter()
     own: list[float] = []
     absolute: list[float] = []
     calls = unserved = 0
     while queue:
         now, instance = heapq.heappop(queue)
-        if instance not in patience:
-            reading = Limits.of(DEADLINE, 0, clock).reading
-            patience[instance] = ApiPatience(waits(None, kept=False), reading, draw)
-        patience[instance].seconds()
+        if instance not in readings:
+            readings[instance] = Limits.of(DEADLINE, 0, clock).reading
         calls += 1
         served = bucket.take(now)
         now += CALL
@@ -98,18 +94,14 @@ def simulate(starts: list[float], bucket: Bucket, draw: Callable[[], float]) -> 
             own.append(now - starts[instance])
             absolute.append(now)
             continue
-        wait = patience[instance](AttemptError("throttled", Kind.BUSY))
-        if wait is None:
+        failures[instance] += 1
+        left = readings[instance].left()
+        if THROTTLED.gives_up(failures[instance], left):
             unserved += 1
         else:
+            wait = THROTTLED.pause(failures[instance], left, draw())
             heapq.heappush(queue, (now + wait, instance))
     return Result(calls, tuple(sorted(own)), tuple(sorted(absolute)), unserved)
-
-
-def splayed(count: int) -> list[float]:
-    """Return when a fleet starts whose cron runs are spread by --splay."""
-    machines = (Machine("yes", f"i-{n:017x}") for n in range(count))
-    return [pause(_HOUR_SPLAY, machine) for machine in machines]
 
 
 def cases() -> Iterator[tuple[str, list[float], Bucket]]:
@@ -126,7 +118,6 @@ def cases() -> Iterator[tuple[str, list[float], Bucket]]:
         yield f"{count:,} at once, nothing for 30 s", [0.0] * count, empty
     for count in (1000, 10_000):
         yield f"{count:,} by cron at the full hour", [0.0] * count, Bucket()
-        yield f"{count:,} by cron, --splay {_HOUR_SPLAY:g}", splayed(count), Bucket()
 
 
 def row(name: str, starts: list[float], bucket: Bucket) -> str:

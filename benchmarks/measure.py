@@ -56,7 +56,7 @@ class Case:
     name: str
     argv: Sequence[str]
     environ: Mapping[str, str]
-    prepare: Callable[[], None] = lambda: None
+    prepare: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What a boot waits for besides the run: the files that it reads, and the container's start.
 
-``python -m benchmarks.whole_boot``; with ``--docker 'docker -H unix:///…' --image NAME:VERSION``
-also how long a container of the image takes to start. Needs strace.
+``PYTHONPATH=tests python -m benchmarks.whole_boot``; with ``--docker 'docker -H unix:///…'`` and
+``--image NAME:VERSION`` also how long a container of the image takes to start. Needs strace. What
+the stand-in for ``ros`` does is counted too.
 """
 
 from __future__ import annotations
@@ -94,7 +95,9 @@ def _traced(place: Place, *, tags_in_imds: bool) -> str:
             "AWS_ENDPOINT_URL_EC2": servers.api[0],
         }
         log = Path(folder) / "strace"
-        command = place.command("--root", str(disk.root), *FLAGS)
+        command = place.command(*disk.flags, *FLAGS)
+        subprocess.run(command, env=environ, check=True, stderr=subprocess.DEVNULL)
+        disk.first_boot()
         tracer = ["strace", "--follow-forks", f"--output={log}"]
         subprocess.run([*tracer, *command], env=environ, check=True, stderr=subprocess.DEVNULL)
         return log.read_text(errors="replace")

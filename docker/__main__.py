@@ -1,5 +1,5 @@
 """What ``python3 /app`` runs in the image."""
 
-from rancheros_ec2_metadata.start import console
+from rancheros_ec2_metadata.__main__ import console
 
 console()

@@ -1,6 +1,99 @@
-"""``python -m rancheros_ec2_metadata``."""
+"""Where the program starts: a boot's run in a child under the supervisor, all else in place."""
 
-from rancheros_ec2_metadata.start import console
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import os
+import signal
+import sys
+
+from rancheros_ec2_metadata import supervisor
+from rancheros_ec2_metadata.commands import AT_BOOT
+
+TYPE_CHECKING = False  # as in `supervisor`
+if TYPE_CHECKING:
+    from rancheros_ec2_metadata.commands.call import Terminal
+
+
+def console() -> None:
+    """Run the program, and end the process with its exit status."""
+    _open_what_is_closed()
+    first = sys.argv[1] if sys.argv[1:] else "apply"
+    if first in AT_BOOT or first.startswith("-"):
+        status = supervisor.supervise(_run_at_boot, _last_line)
+    else:
+        from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - after the fork
+
+        status = _main(Terminal(os.environ, sys.stdout, sys.stderr))
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            continue  # whatever it was, the status is of what was done
+    # Not sys.exit: Python would flush once more, and end with a status of its own.
+    os._exit(status)
+
+
+def _open_what_is_closed() -> None:
+    """Give standard streams that are closed to the null device.
+
+    Python has None in their place, and the next file that is opened would get their number.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8"))
+
+
+def _run_at_boot(started: float, run_for: supervisor.RunFor) -> int:
+    gc.disable()  # a run makes too little garbage to be worth looking for it
+    from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - after the fork
+    from rancheros_ec2_metadata.log import at_boot  # noqa: PLC0415 - as above
+
+    return _main(
+        Terminal(os.environ, sys.stdout, at_boot(sys.stderr), run_for, _kernel_log(), started)
+    )
+
+
+def _last_line(text: str, status: int) -> None:
+    from pathlib import Path  # noqa: PLC0415 - as above
+
+    from rancheros_ec2_metadata.log import Log, at_boot  # noqa: PLC0415 - as above
+
+    Log(at_boot(sys.stderr), kmsg=_kernel_log()).last(f"error: {text}; exit {status}")
+    with contextlib.suppress(ImportError):  # the image may be damaged
+        from rancheros_ec2_metadata.hosts.rancheros import rehearsal  # noqa: PLC0415 - as above
+
+        rehearsal.remove_copy(Path(_root()))
+
+
+def _kernel_log() -> str | None:
+    """Return the path of the kernel's log, None where the run is for another machine's disk."""
+    return "/dev/kmsg" if _root() == "/" else None
+
+
+def _root() -> str:
+    """Return what --root or its variable says; the command line may be a wrong one."""
+    root = os.environ.get("AWS_METADATA_ROOT") or "/"
+    for word, following in zip(sys.argv, (*sys.argv[1:], ""), strict=False):
+        if word == "--root" or word.startswith("--root="):
+            root = word.partition("=")[2] or following
+    return root
+
+
+def _main(terminal: Terminal) -> int:
+    from rancheros_ec2_metadata import cli  # noqa: PLC0415 - as above
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What tags hold, a terminal's encoding may not have.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        return cli.main(sys.argv[1:], terminal)
+    except BrokenPipeError:
+        return 128 + signal.SIGPIPE  # `show | head`: whoever reads has read enough
+
 
 if __name__ == "__main__":
     console()

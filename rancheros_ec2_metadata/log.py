@@ -1,73 +1,69 @@
-"""The boot log: one line per decision, for an operator at 3 a.m."""
+"""The boot log: notes as lines, each once, and the last line to the kernel's log too."""
 
 from __future__ import annotations
 
 import contextlib
-import select
+import io
+import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TextIO
 
-from rancheros_ec2_metadata import kmsg
 from rancheros_ec2_metadata.errors import ExitStatus, Level, Note, printable, worst
 
 PREFIX = "ec2-metadata: "
 _LONGEST = 1000
-# At most PIPE_BUF bytes: what select(2) says a pipe takes without waiting.
-_PIECE = 1000
+# Kernels refuse a record longer than their LOG_LINE_MAX: 1024 bytes less a prefix of up to 48.
+_LONGEST_RECORD = 900
 
 
 @dataclass()
 class Log:
-    """Writes notes as lines, and remembers what they add to the exit status.
-
-    A decision is written once, however often a run comes to it: it plans twice.
+    """Writes notes as lines, each once, however often a run comes to it: it plans twice.
 
     Args:
         stream: stderr.
         debug: also write debug notes.
-        kmsg: path of the kernel's log, which gets the last line too.
-        patience: seconds that a reader who stands still is waited for, once: then what it does not
-            take is not logged. None: for ever.
+        kmsg: path of the kernel's log, for the last line of a run at boot.
     """
 
     stream: TextIO
     debug: bool = False
     kmsg: str | None = None
-    patience: float | None = None
     _seen: list[Note] = field(default_factory=list)
-    _held: list[Note] = field(default_factory=list)
 
     def notes(self, notes: Iterable[Note]) -> None:
         """Write each note that has not been written yet."""
         for one in notes:
             note = replace(one, left_out=()) if one.left_out else one
             if note.level is Level.DEBUG:
-                self._debug(note)
+                if self.debug:
+                    self.line(f"debug: {note.text}")
             elif note not in self._seen:
                 self._seen.append(note)
                 level = "" if note.level is Level.INFO else f"{note.level}: "
-                self._write(level + note.text)
+                self.line(level + note.text)
 
     def note(self, note: Note) -> None:
         """Write one note."""
         self.notes([note])
 
-    def hold(self, note: Note) -> None:
-        """Write one note below the next line: a run's first line comes before all else."""
-        self._held.append(note)
-
     def line(self, text: str) -> None:
         """Write a line that is no decision: the first of a run and its summary."""
-        self._write(text)
-        self._let_go()
+        line = f"{_line(text)}\n"
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        # That nobody reads the log any more, or its disk is full, is no reason to label nothing.
+        with contextlib.suppress(OSError):
+            self.stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
+            self.stream.flush()
 
     def last(self, text: str) -> None:
         """Write the last line of a run, to the kernel's log as well."""
-        self._let_go()
-        self._write(text)
+        self.line(text)
         if self.kmsg is not None:
-            kmsg.tell(_line(text), self.kmsg)
+            with contextlib.suppress(OSError):
+                _tell_the_kernel(self.kmsg, _line(text))
 
     @property
     def noted(self) -> tuple[Note, ...]:
@@ -78,33 +74,34 @@ class Log:
         """Return the exit status of all that has been noted."""
         return worst(note.status for note in self._seen)
 
-    def _let_go(self) -> None:
-        self.notes(self._held)
-        self._held.clear()
 
-    def _debug(self, note: Note) -> None:
-        if self.debug:
-            self._write(f"debug: {note.text}")
+def at_boot(stderr: TextIO) -> TextIO:
+    """Return a stream for the log that no boot waits for.
 
-    def _write(self, text: str) -> None:
-        line = f"{_line(text)}\n"
-        encoding = getattr(self.stream, "encoding", None) or "utf-8"
-        # That nobody reads the log any more, or its disk is full, is no reason to label nothing.
-        with contextlib.suppress(OSError):
-            written = line.encode(encoding, "backslashreplace").decode(encoding)
-            for start in range(0, len(written), _PIECE):
-                if not self._is_read():
-                    break
-                self.stream.write(written[start : start + _PIECE])
-                self.stream.flush()
+    A pipe is opened anew, without waiting: what its reader does not take is lost. The former one
+    is left as it is, others may have it too.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        if stat.S_ISFIFO(os.fstat(stderr.fileno()).st_mode):
+            flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
+            raw = io.FileIO(os.open(f"/proc/self/fd/{stderr.fileno()}", flags), "w")
+            # Without a buffer, which would keep what was not taken and fail at the next line.
+            return io.TextIOWrapper(raw, stderr.encoding, stderr.errors, write_through=True)
+    return stderr
 
-    def _is_read(self) -> bool:
-        if self.patience is None:
-            return True
-        _, ready, _ = select.select([], [self.stream.fileno()], [], self.patience)
-        if not ready:
-            self.patience = 0.0
-        return bool(ready)
+
+def _tell_the_kernel(path: str, line: str) -> None:
+    """Write one record to the kernel's log; EC2's console output shows it.
+
+    Raises:
+        OSError: there is none, or it takes nothing.
+    """
+    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC
+    with io.FileIO(os.open(path, flags), "w") as device:
+        if stat.S_ISCHR(os.fstat(device.fileno()).st_mode):
+            # Informational: a console shows it unless the kernel was told to be quiet.
+            text = f"<6>{line}".encode("ascii", "backslashreplace")
+            device.write(text[:_LONGEST_RECORD] + b"\n")
 
 
 def _line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Flags and variables: one table, read into settings. A flag that is given beats its variable."""
+"""The flags and variables of a run: one table, and how it is read into settings."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import argparse
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NamedTuple
 
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.ec2.instance import METADATA_LABELS
+from rancheros_ec2_metadata.errors import Note, UsageError, shown, warning
 from rancheros_ec2_metadata.plan import config_paths, env_file
-from rancheros_ec2_metadata.plan.labels import METADATA_LABELS
 from rancheros_ec2_metadata.settings import (
     ApiSettings,
     EnvPrefix,
@@ -23,62 +22,50 @@ from rancheros_ec2_metadata.settings import (
     Template,
 )
 
-Kind = Literal["switch", "list", "one"]
+PREFIX = "AWS_METADATA_"
 _ROS = ("/usr/bin/ros", "/bin/ros")
-_TRUE = ("true", "yes", "on", "1")
-_FALSE = ("false", "no", "off", "0")
+_SWITCH = {"true": True, "yes": True, "on": True, "1": True}
+_SWITCH |= {"false": False, "no": False, "off": False, "0": False}
 _LONGEST_SECONDS = 24 * 60 * 60  # far more is more than the system's own clocks can wait for
 
 
-@dataclass(frozen=True)
-class Option:
-    """One setting: its flags, its variable, and how its text is read.
+class Option(NamedTuple):
+    """One setting of a run.
 
     Args:
         setting: the field of Settings.
         flags: short and long.
-        variable: the environment's name for it.
-        kind: a switch, a list (a flag that repeats, a variable with separators) or one value.
+        variable: the environment's name for it. A flag that is given beats it.
         read: text to value; raises UsageError.
-        metavar: what stands for the value in the help.
+        metavar: what stands for the value in the help; empty for a switch.
         help: for an operator.
-        separator: of the variable's list.
+        commands: which take it.
+        separator: of the variable's list; empty where it is one value.
     """
 
     setting: str
     flags: tuple[str, ...]
     variable: str
-    kind: Kind
     read: Callable[[str], Any]
     metavar: str
     help: str
-    separator: str = ";"
+    commands: tuple[str, ...] = ("apply", "plan")
+    separator: str = ""
 
 
 def _switch(text: str) -> bool:
-    if text.lower() in _TRUE:
-        return True
-    if text.lower() in _FALSE:
-        return False
-    raise UsageError(f"{shown(text)} is neither true nor false")
+    if text.lower() not in _SWITCH:
+        raise UsageError(f"{shown(text)} is neither true nor false")
+    return _SWITCH[text.lower()]
 
 
-def _seconds(text: str) -> float:
+def _deadline(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise UsageError(f"{shown(text)} is not a number of seconds")
-    if seconds > _LONGEST_SECONDS:
-        raise UsageError(f"{shown(text)} is more than a day ({_LONGEST_SECONDS} seconds)")
-    return seconds
-
-
-def _deadline(text: str) -> float:
-    seconds = _seconds(text)
-    if seconds < 1:
-        raise UsageError(f"{shown(text)}: a deadline is at least 1 second")
+    if not 1 <= seconds <= _LONGEST_SECONDS:
+        raise UsageError(f"{shown(text)} is not a number of seconds from 1 to {_LONGEST_SECONDS}")
     return seconds
 
 
@@ -104,12 +91,14 @@ def _tag_key(text: str) -> str:
     return text
 
 
+_EVERY = ("apply", "plan", "show", "status", "clean")
+_READING = ("apply", "plan", "show")
+
 OPTIONS = (
     Option(
         "metadata",
         ("-m", "--metadata"),
         "AWS_METADATA_LOAD",
-        "switch",
         _switch,
         "",
         "import the EC2 metadata as AWS_ variables (the default; the variable can say false)",
@@ -118,72 +107,62 @@ OPTIONS = (
         "label_prefixes",
         ("-t", "--tag-prefix"),
         "AWS_METADATA_TAG_PREFIXES",
-        "list",
         str,
         "PREFIX",
         "tags whose key starts with PREFIX become Docker labels (default docker.; '' is all tags)",
+        ("apply", "plan", "clean"),
+        separator=";",
     ),
     Option(
         "mappings",
         ("-l", "-e", "--tag-variable"),
         "AWS_METADATA_TAG_VARIABLES",
-        "list",
         _mapping,
         "TAG:TARGET",
         "the tag's value becomes the variable TARGET, or the config path TARGET if it has a dot",
+        ("apply", "plan", "clean"),
+        separator=";",
     ),
     Option(
         "env_prefixes",
         ("--env-prefix",),
         "AWS_METADATA_ENV_PREFIXES",
-        "list",
         EnvPrefix.parse,
         "PREFIX:NAME",
         "every tag below PREFIX becomes a variable below NAME: example.:APP_ makes APP_DB_HOST",
+        separator=";",
     ),
     Option(
         "templates",
         ("--set",),
         "AWS_METADATA_SET",
-        "list",
         Template.parse,
         "NAME=TEXT",
         "a variable composed of {AWS_LOCAL_IPV4}, any variable, and {tag:KEY}",
+        separator=";",
     ),
     Option(
         "metadata_labels",
         ("--metadata-labels",),
         "AWS_METADATA_LABELS",
-        "list",
         _one_of(*METADATA_LABELS),
         "FIELD,FIELD",
         "metadata that becomes labels too: instance-type makes aws.instance-type",
-        ",",
+        separator=",",
     ),
     Option(
         "status_label",
         ("--status-label",),
         "AWS_METADATA_STATUS_LABEL",
-        "switch",
         _switch,
         "",
         "also set the label ec2-metadata.status to the outcome",
     ),
     Option(
-        "override_local",
-        ("--override-local",),
-        "AWS_METADATA_OVERRIDE_LOCAL",
-        "switch",
-        _switch,
-        "",
-        "take variables of ours out of cloud-config.yml, where they would win",
-    ),
-    Option(
         "env_file",
         ("--env-file",),
         "AWS_METADATA_ENV_FILE",
-        "one",
-        env_file.path,
+        env_file.parse_path,
         "PATH",
         "write all variables there too, for docker run --env-file",
     ),
@@ -191,123 +170,113 @@ OPTIONS = (
         "require_tags",
         ("--require-tag",),
         "AWS_METADATA_REQUIRE_TAGS",
-        "list",
         _tag_key,
         "KEY",
         "wait for this tag for as long as the deadline leaves; without it the status is 6",
+        separator=";",
     ),
     Option(
         "deadline",
         ("--deadline",),
         "AWS_METADATA_DEADLINE",
-        "one",
         _deadline,
         "SECONDS",
-        "end the run after so long, whatever it is doing (default 120)",
-    ),
-    Option(
-        "splay",
-        ("--splay",),
-        "AWS_METADATA_SPLAY",
-        "one",
-        _seconds,
-        "SECONDS",
-        "first wait up to so long, fixed by the instance id; for runs by cron (default 0)",
+        "end after so long, whatever it is doing (default 120)",
+        ("apply", "plan", "show", "clean"),
     ),
     Option(
         "tags",
         ("--tags",),
         "AWS_METADATA_TAGS",
-        "one",
         _one_of("auto", "imds", "api", "none"),
         "SOURCE",
         "where tags are read: auto (IMDS, else the API), imds, api or none",
+        _READING,
     ),
     Option(
         "imds_version",
         ("--imds",),
         "AWS_METADATA_IMDS",
-        "one",
         _one_of("auto", "v2"),
         "VERSION",
         "v2 never speaks IMDSv1; auto does where no token can be had",
+        _READING,
     ),
     Option(
         "root",
         ("--root",),
         "AWS_METADATA_ROOT",
-        "one",
         Path,
         "DIR",
         "the folder that stands for the machine's / (default /)",
+        _EVERY,
     ),
     Option(
         "ros",
         ("--ros",),
         "AWS_METADATA_ROS",
-        "one",
         str,
         "PATH",
-        "the ros command to read back through, or none (default: where it is, with --root only"
-        " if given)",
+        "the ros command to ask, or none (default: where it is, with --root only if given)",
+        ("apply", "plan", "clean"),
     ),
     Option(
         "debug",
         ("--debug",),
         "AWS_METADATA_DEBUG",
-        "switch",
         _switch,
         "",
         "log every request and, on a bug of ours, a traceback",
+        _EVERY,
     ),
 )
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are ours."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise a UsageError."""
-        raise UsageError(message)
-
-
-def add_to(parser: argparse.ArgumentParser) -> None:
-    """Add the table's flags to a parser."""
+def add_to(parser: argparse.ArgumentParser, command: str) -> None:
+    """Add the flags that a command takes to its parser."""
     for option in OPTIONS:
-        kind: dict[str, Any] = {"action": "append", "metavar": option.metavar}
-        if option.kind == "switch":
-            kind = {"action": "store_const", "const": "true"}
-        elif option.kind == "one":
-            kind = {"metavar": option.metavar}
-        parser.add_argument(
-            *option.flags,
-            dest=option.setting,
-            help=f"{option.help} [{option.variable}]",
-            default=None,
-            **kind,
-        )
+        if command in option.commands:
+            _add(parser, option)
+
+
+def _add(parser: argparse.ArgumentParser, option: Option) -> None:
+    kind: dict[str, Any] = {"metavar": option.metavar}
+    if not option.metavar:
+        kind = {"action": "store_const", "const": "true"}
+    elif option.separator:
+        kind["action"] = "append"
+    text = f"{option.help} [{option.variable}]"
+    parser.add_argument(*option.flags, dest=option.setting, help=text, **kind)
 
 
 def settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     """Return the settings that flags and variables make.
+
+    Args:
+        given: the command, and the flags that were given.
+        environ: has the variables; those that the command does not take are not read.
 
     Raises:
         UsageError: one of them makes no sense; the message names it and its text.
     """
     values: dict[str, Any] = {}
     for option in OPTIONS:
-        flag = getattr(given, option.setting)
+        flag = getattr(given, option.setting, None)
         if flag is not None:
             values[option.setting] = _value(option, flag, option.flags[0])
-        elif environ.get(option.variable, "").strip():
+        elif given.command in option.commands and environ.get(option.variable, "").strip():
             text = environ[option.variable]
-            items = (item.strip() for item in text.split(option.separator))
-            texts = [item for item in items if item] if option.kind == "list" else text
+            texts = _items(text, option.separator) if option.separator else text
             values[option.setting] = _value(option, texts, option.variable)
-    root: Path = values.get("root", Path("/"))
-    values["ros"] = _ros(values.get("ros"), root)
+    values["ros"] = _ros(values.get("ros"), values.get("root", Path("/")))
     version = values.pop("imds_version", "auto")
-    return Settings(imds=_imds(environ, version), api=_api(environ), **values)
+    if given.command in _READING:
+        values |= {"imds": _imds(environ, version), "api": _api(environ)}
+    return Settings(**values)
+
+
+def _items(text: str, separator: str) -> list[str]:
+    return [item.strip() for item in text.split(separator) if item.strip()]
 
 
 def _value(option: Option, given: str | Sequence[str], where: str) -> Any:
@@ -315,8 +284,8 @@ def _value(option: Option, given: str | Sequence[str], where: str) -> Any:
         if isinstance(given, str):
             return option.read(given)
         if option.separator == ",":
-            given = [text.strip() for item in given for text in item.split(",") if text.strip()]
-        return tuple(option.read(text) for text in given)
+            given = [item for text in given for item in _items(text, ",")]
+        return tuple(map(option.read, given))
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
 
@@ -372,3 +341,20 @@ def _check_url(name: str, url: str | None) -> None:
 def _is_true(environ: Mapping[str, str], name: str) -> bool:
     # As AWS's SDKs read these: the word true in any case, everything else is false.
     return environ.get(name, "").strip().lower() == "true"
+
+
+def unknown_variables(environ: Iterable[str]) -> Iterator[Note]:
+    """Yield a warning for each variable that has our prefix and is none of ours."""
+    known = [option.variable.removeprefix(PREFIX) for option in OPTIONS]
+    for name in sorted(environ):
+        rest = name.removeprefix(PREFIX)
+        if name.startswith(PREFIX) and rest not in known:
+            yield warning(f"unknown variable {name}: ignored{meant(rest, known, PREFIX)}")
+
+
+def meant(word: str, known: Iterable[str], prefix: str = "") -> str:
+    """Return the end of a message that names the known word that may be meant, if any."""
+    from difflib import get_close_matches  # noqa: PLC0415 - not at boot
+
+    near = get_close_matches(word, list(known), 1)
+    return f"; did you mean {shown(prefix + near[0])}?" if near else ""

@@ -15,7 +15,7 @@ STATUS_VARIABLE = "EC2_METADATA_STATUS"
 GROUP_TAG = "aws:autoscaling:groupName"
 
 # RancherOS writes these into /etc/profile.d, where $(…) stays live, or into its own service files
-# and command line (rancheros-contract, "Services, order, waiting"): who sets them runs the machine.
+# and command line (docs/rancheros.md, "Services, order, waiting"): who sets them runs the machine.
 NEVER_FROM_TAGS = frozenset(
     {"PATH", "path", "VERSION", "SUFFIX", "REGISTRY_DOMAIN", "EXTRA_CMDLINE", "KERNEL_VERSION"}
 )
@@ -206,11 +206,9 @@ class Settings:
         templates: composed variables.
         metadata_labels: metadata fields that are labels too, by their IMDS names.
         status_label: also set the label ec2-metadata.status.
-        override_local: take variables of ours out of cloud-config.yml.
         env_file: path of the file for ``docker run --env-file``, as the machine names it.
         require_tags: keys of tags to wait for.
         deadline: seconds after which the run ends, whatever it is doing.
-        splay: seconds over which a fleet spreads its runs, before the deadline starts.
         tags: where tags are asked for.
         root: folder that stands for the machine's root.
         ros: the ros command, None without.
@@ -224,11 +222,9 @@ class Settings:
     templates: tuple[Template, ...] = ()
     metadata_labels: tuple[str, ...] = ()
     status_label: bool = False
-    override_local: bool = False
     env_file: str | None = None
     require_tags: tuple[str, ...] = ()
     deadline: float = 120.0
-    splay: float = 0.0
     tags: TagSource = "auto"
     root: Path = Path("/")
     ros: Path | None = None

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from rancheros_ec2_metadata import watchdog
 from real_parts import image, requirements
 from real_parts.dockerd import Dockerd
 from real_parts.moto_ec2 import MotoEc2
@@ -49,12 +48,6 @@ def _no_aws_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
-
-
-@pytest.fixture(autouse=True)
-def _young_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The deadline counts from the start of the process, which here is that of all tests.
-    monkeypatch.setattr(watchdog, "process_age", lambda: 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -1,54 +1,70 @@
-"""A RancherOS disk in a temporary folder, for tests."""
+"""A RancherOS machine in a temporary folder, as the service's container sees it, for tests."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rancheros_ec2_metadata.rancheros import disk as paths
-
-OS_CONFIG = """\
-rancher:
-  environment:
-    VERSION: {version}
-    SUFFIX: ""
-    REGISTRY_DOMAIN: docker.io
-  docker:
-    {args}group: docker
-"""
-ARGS = """\
-args: [daemon, --log-opt, max-size=25m, -s, overlay, -G, docker, -H, 'unix:///var/run/docker.sock']
-    """
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.release import Release, find_release
+from ros_stand_in import os_config as stand_in
+from ros_stand_in import root_folder
+from ros_stand_in.loading import Disk
 
 
-def os_config(version: str = "v1.5.8") -> str:
-    """Return an os-config.yml as a release has it, as far as it matters here."""
-    has_args = version.startswith(("v0.4", "v0.5", "v0.6"))
-    if version.startswith(("v0.4", "v0.5")):
-        image = f"rancher/os-console:{version}"
-        services = f"  services:\n    console:\n      image: {image}\n"
-        return "rancher:\n" + services + f"  docker:\n    {ARGS if has_args else ''}group: docker\n"
-    return OS_CONFIG.format(version=version, args=ARGS if has_args else "")
+def release_named(name: str) -> Release:
+    """Return the release of this name, as its os-config.yml tells it."""
+    return find_release(stand_in.os_config(name))
 
 
 class MachineDisk:
-    """A machine's files below a folder."""
+    """A machine's files below a folder, with the mounts and the link that the service has.
 
-    def __init__(self, root: Path, version: str | None = "v1.5.8") -> None:
+    Args:
+        root: the folder.
+        version: what os-config.yml says; None where it is not mounted.
+        in_container: False for the machine's own files, without mounts and link.
+    """
+
+    def __init__(
+        self, root: Path, version: str | None = "v1.5.8", *, in_container: bool = True
+    ) -> None:
         self.root = root
-        self.path(paths.CLOUD_CONFIG_D).mkdir(parents=True)
+        self.release = version or "v1.5.8"
+        mounted = "host" if in_container else ""
+        for folder in (paths.CLOUD_CONFIG_D, paths.DOCKER_FOLDER):
+            (root / f"{mounted}{folder}".lstrip("/")).mkdir(parents=True)
+        if in_container:
+            (root / "dev/shm").mkdir(parents=True)
+            link = root / paths.CONF.lstrip("/")
+            link.parent.mkdir(parents=True)
+            link.symlink_to(f"../../..{paths.COPY}")
         if version is not None:
-            self.write(paths.OS_CONFIG, os_config(version))
+            self.write(paths.OS_CONFIG, stand_in.os_config(version))
         self.write(paths.COMMAND_LINE, "console=ttyS0\n")
 
+    def read(self) -> Disk:
+        """Return what ``ros`` reads on the machine itself, outside of the container."""
+        seen, machine = root_folder.read_disk(self.root), self.root / "host"
+        return (
+            replace(seen, files=root_folder.read_disk(machine).files) if machine.is_dir() else seen
+        )
+
+    def ros(self) -> Path:
+        """Return a stand-in for ``ros``, as a program, that reads what it finds below the root."""
+        folder = self.root.with_name(f"{self.root.name}-programs")
+        folder.mkdir(exist_ok=True)
+        return root_folder.executable(folder, self.root, self.release)
+
     def path(self, path: str) -> Path:
-        return self.root / path.lstrip("/")
+        return paths.locate(self.root, path)
 
     def write(self, path: str, content: str | bytes) -> Path:
         target = self.path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        raw = content.encode() if isinstance(content, str) else content
+        raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
         target.write_bytes(raw)
         return target
 
@@ -76,10 +92,9 @@ class MachineDisk:
         return found
 
     def snapshot(self) -> dict[str, tuple[int, bytes]]:
-        """Return each file's inode and bytes, without the history, which every run writes."""
-        runs = self.path(paths.RUNS)
+        """Return each file's inode and bytes, but the state's, which every run writes."""
         return {
             str(file.relative_to(self.root)): (file.stat().st_ino, file.read_bytes())
             for file in sorted(self.root.rglob("*"))
-            if file.is_file() and file != runs
+            if file.is_file() and file != self.path(paths.STATE)
         }

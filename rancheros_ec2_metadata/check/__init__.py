@@ -1,1 +1,1 @@
-"""``check``: what in a cloud-config would break, or surprise, on a machine with this program."""
+"""``check``: whether this program's service will do its work, and RancherOS will load the file."""

@@ -1,52 +1,47 @@
-"""What a rule finds, and what is said of it."""
+"""What a rule is, and what it finds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from rancheros_ec2_metadata.check.file import File
+if TYPE_CHECKING:
+    from rancheros_ec2_metadata.check.checked_file import File
 
 
-@dataclass(frozen=True)
-class Found:
-    """What a rule found.
+class Found(NamedTuple):
+    """What is found in a line of the file, from 1, without any value that may be a secret.
 
-    Args:
-        line: in the file, from 1.
-        what: there, without any value that may be a secret.
-        mend: what to do about it, where that is not what the rule says of all that it finds.
-        why: what comes of it, likewise.
+    ``fix`` and ``why`` are empty where they are the rule's own.
     """
 
     line: int
     what: str
-    mend: str = ""
+    fix: str = ""
     why: str = ""
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One rule.
+Finder: TypeAlias = "Callable[[File], Iterator[Found]]"
 
-    Args:
-        name: short, and never changed: scripts know it.
-        why: what comes of what it finds.
-        mend: what to do about it.
-        judge: finds it in a file.
-    """
+
+class Rule(NamedTuple):
+    """A rule: its name, which scripts know, what comes of what it finds, and what to do then."""
 
     name: str
     why: str
-    mend: str
-    judge: Callable[[File], Iterator[Found]]
+    fix: str
+    find: Finder
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One finding, as it is shown."""
 
     line: int
     rule: str
     reason: str
-    mend: str
+    fix: str
+
+
+def rule(name: str, why: str, fix: str) -> Callable[[Finder], Rule]:
+    """Return what makes a rule of a function that finds something in a file."""
+    return lambda find: Rule(name, why, fix, find)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from rancheros_ec2_metadata.errors import FilesError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from rancheros_ec2_metadata.log import Log
-    from rancheros_ec2_metadata.watchdog import RunFor
+    from rancheros_ec2_metadata.supervisor import RunFor
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Terminal:
         err: standard error, for the log.
         run_for: called with the seconds after which the run shall be over.
         kmsg: path of the kernel's log, for the last line; None where it is no run at boot.
-        patience: seconds that a log which nobody reads may hold the run up; None: for ever.
+        started: when it was started, in seconds on the monotonic clock.
     """
 
     environ: Mapping[str, str]
@@ -34,7 +35,7 @@ class Terminal:
     err: TextIO
     run_for: RunFor = lambda _seconds: None
     kmsg: str | None = None
-    patience: float | None = None
+    started: float = field(default_factory=time.monotonic)
 
     def print(self, lines: Iterable[str]) -> None:
         """Write lines to standard output.
@@ -62,11 +63,9 @@ class Call:
         settings: the run's; the defaults where the command does not take them.
         terminal: the process's.
         log: the boot log.
-        waited: seconds since the start of the process that do not count (--splay).
     """
 
     given: argparse.Namespace
     settings: Settings
     terminal: Terminal
     log: Log
-    waited: float = 0.0

@@ -1,62 +1,63 @@
-"""``clean``: the way back."""
+"""``clean``: everything removed and restored."""
 
 from __future__ import annotations
 
-from rancheros_ec2_metadata import __version__, history
-from rancheros_ec2_metadata.boot import release_of
-from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.diff import diff
-from rancheros_ec2_metadata.edges import ros_of
-from rancheros_ec2_metadata.errors import FilesError
-from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.plan.local import Local
-from rancheros_ec2_metadata.plan.mapping import NOTHING
-from rancheros_ec2_metadata.rancheros.change import FileChange
-from rancheros_ec2_metadata.rancheros.disk import RUNS
-from rancheros_ec2_metadata.rancheros.state import State
-from rancheros_ec2_metadata.rancheros.store import Store
-from rancheros_ec2_metadata.writing import Writer
+from functools import partial
 
-from .call import Call
+from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata.apply import Result, converge
+from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError, worst
+from rancheros_ec2_metadata.hosts.files import FileChange, Files
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.state import State
+from rancheros_ec2_metadata.plan.desired import NOTHING
+from rancheros_ec2_metadata.runtime import Target, make_host
 
 
 def run(call: Call) -> int:
-    """Take back everything that earlier runs wrote."""
-    return take_back(call, Store(call.settings.root, dry=call.given.dry_run))
+    """Remove what earlier runs wrote, and restore what they changed."""
+    return clean(call, Files(partial(paths.locate, call.settings.root), dry=call.given.dry_run))
 
 
-def take_back(call: Call, store: Store) -> int:
-    """Take it back through ``store``; return the exit status.
+def clean(call: Call, files: Files) -> int:
+    """Do so through ``files``; return the exit status.
 
     Raises:
-        FilesError: there is nothing to write to.
-        DeadlineError: another run is in the way.
+        FilesError: there is nothing to write to. DeadlineError: another run is in the way.
     """
-    settings, log, dry_run = call.settings, call.log, store.dry
+    settings, log = call.settings, call.log
     log.line(f"rancheros-ec2-metadata {__version__}, clean")
     limit = Limit.after(settings.deadline, Clock())
-    with store.locked(limit):
-        release, _ = release_of(settings.root, ros_of(settings), limit)
-        may_go = Local.of(settings, legacy=call.given.legacy)
-        writer = Writer(settings.root, release, store, log, may_go)
-        writer.write(lambda _: (NOTHING, State()))
-        runs = history.forgotten(store)
-        with_runs = runs is not None and _removed(runs, store, log)
-    paths = list(writer.written)
-    if dry_run and writer.plan:
-        paths = [change.path for change in writer.plan.changes]
-        call.terminal.print(diff(writer.plan.changes, writer.plan.given.state.items))
-    if with_runs:
-        paths.append(RUNS)
-    done = ", ".join(dict.fromkeys(paths)) or "nothing"
-    log.last(f"{'would take' if dry_run else 'took'} back: {done}; exit {int(log.status())}")
-    return log.status()
+    host = make_host(settings, limit, remove_legacy=call.given.legacy)
+    result = Result()
+    with files.lock(paths.CONF, limit, paths.MOUNT_FIX):
+        for folder in (paths.CONF, paths.CLOUD_CONFIG_D):
+            files.sweep(folder)
+        converge(Target(host, files, log), result, NOTHING, State())
+        if result.plan is not None and not result.plan.state.edits and result.ended:
+            _remove_state(call, files, result)
+    if files.dry and result.plan is not None:
+        from rancheros_ec2_metadata.report import diff_file  # noqa: PLC0415 - not at boot
+
+        for change in result.plan.changes:
+            call.terminal.print(diff_file(change, result.plan.items))
+            result.changed[change.path] = "would remove" if change.after is None else "would change"
+    status = worst(note.status for note in log.noted)
+    if files.dry and result.changed:
+        status = status or ExitStatus.WOULD_CHANGE
+    done = ", ".join(f"{verb} {path}" for path, verb in result.changed.items())
+    log.last(f"{done or 'nothing to remove'}; exit {int(status)}")
+    return status
 
 
-def _removed(change: FileChange, store: Store, log: Log) -> bool:
+def _remove_state(call: Call, files: Files, result: Result) -> None:
+    where = files.locate(paths.STATE)
     try:
-        store.write(change)
-    except FilesError as error:
-        log.note(error.note())
-        return False
-    return True
+        raw = where.read_bytes() if where.exists() else None
+        if raw is not None:
+            files.write(FileChange(paths.STATE, raw, None))
+            result.changed[paths.STATE] = "would remove" if files.dry else "removed"
+    except FilesError as failed:
+        call.log.note(failed.note())

@@ -1,14 +1,77 @@
-"""``fake-imds``: the fake metadata service alone."""
+"""``fake-imds``: the fake metadata service alone, its data in a file."""
 
 from __future__ import annotations
 
+import signal
+import time
 from pathlib import Path
+from typing import TextIO
 
-from rancheros_ec2_metadata.fake_ec2 import serve
+from rancheros_ec2_metadata.errors import Ec2MetadataError, UsageError, shown
+from rancheros_ec2_metadata.fake_ec2.data import read_instance
+from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
 from .call import Call
 
+_LOOK = 0.2  # seconds between looks at the data file, and at the signals
+
 
 def run(call: Call) -> int:
-    """Serve until the process is stopped."""
-    return serve.serve(call.given.listen, Path(call.given.data), call.terminal.err)
+    """Serve what the data file describes until SIGINT or SIGTERM; it may be edited meanwhile.
+
+    Raises:
+        UsageError: the address cannot be listened on, or the file does not describe an instance.
+        FilesError: the file cannot be read.
+    """
+    listen, data, err = call.given.listen, Path(call.given.data), call.terminal.err
+    host, port = _address(listen)
+    stop: list[int] = []
+    # Also as PID 1, where a signal without a handler is ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _frame: stop.append(number))
+    seen = _signature(data)
+    imds = FakeImds(read_instance(data), host=host, port=port)
+    try:
+        imds.start()
+    except (OSError, UnicodeError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else "no host's name"
+        raise UsageError(f"--listen {shown(listen)}: {reason}; give another HOST:PORT") from cause
+    _say(err, f"the metadata of {data} is at {imds.url}")
+    while not stop:
+        time.sleep(_LOOK)
+        if (signature := _signature(data)) != seen:
+            seen = signature
+            _say(err, _read_again(imds, data))
+    return 0
+
+
+def _say(err: TextIO, line: str) -> None:
+    err.write(f"{line}\n")
+    err.flush()
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise UsageError(f"--listen {shown(listen)}: write an IPv6 address as [::1]:80")
+    if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"--listen {shown(listen)}: must be HOST:PORT")
+    return host, int(port)
+
+
+def _signature(data: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = data.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _read_again(imds: FakeImds, data: Path) -> str:
+    try:
+        imds.instance = read_instance(data)
+    except Ec2MetadataError as error:
+        return f"{error}; what it was before is still served"
+    return f"{data} was read again"

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from rancheros_ec2_metadata.boot import boot
-from rancheros_ec2_metadata.desk.disk import settings_on_disk
-from rancheros_ec2_metadata.desk.edges import edges_without_writing
+from rancheros_ec2_metadata.apply import apply
+from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata.commands.first_boot import settings_on_disk
+from rancheros_ec2_metadata.commands.target import runtime_without_writing
 from rancheros_ec2_metadata.errors import ExitStatus
-from rancheros_ec2_metadata.plan_report.document import document
-from rancheros_ec2_metadata.plan_report.report import report
-from rancheros_ec2_metadata.plan_report.text import lines
-
-from .call import Call
+from rancheros_ec2_metadata.report import make_report, report_json, report_lines
 
 
 def run(call: Call) -> int:
     """Do all that a run does but write, and print what would change."""
     log = call.log
     with settings_on_disk(call) as settings:
-        made = boot(settings, edges_without_writing(call, settings))
-    status = log.status()
-    if made is not None:
-        told = report(made)
-        status = status or (ExitStatus.WOULD_CHANGE if told.files else ExitStatus.OK)
+        result = apply(settings, runtime_without_writing(call, settings))
+    status = result.status
+    if result.plan is not None:
+        report = make_report(result.plan, result.sources)
+        status = status or (ExitStatus.WOULD_CHANGE if report.changes else ExitStatus.OK)
         as_json = call.given.format == "json"
-        call.terminal.print([document(told, status, log.noted)] if as_json else lines(told))
+        lines = [report_json(report, status, log.noted)] if as_json else report_lines(report)
+        call.terminal.print(lines)
     log.line(f"nothing was written; exit {int(status)}")
     return status

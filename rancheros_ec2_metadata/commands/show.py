@@ -1,27 +1,167 @@
-"""``show``: what the instance and its tags are."""
+"""``show``: what the instance and its tags are, where each came from, and what it does not have."""
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, Literal
 
-from rancheros_ec2_metadata.desk.edges import edges_without_writing
-from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.rancheros.disk import Disk, read_also
-from rancheros_ec2_metadata.rancheros.saved_metadata import of_another_machine
-from rancheros_ec2_metadata.show import lines, what_is_shown
+from rancheros_ec2_metadata.columns import joined, wrapped
+from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata.commands.target import runtime_without_writing
+from rancheros_ec2_metadata.ec2.facts import Facts
+from rancheros_ec2_metadata.ec2.instance import GROUP, METADATA, METADATA_LABELS, VARIABLES
+from rancheros_ec2_metadata.ec2.tags import TAGS_PATH
+from rancheros_ec2_metadata.errors import Ec2Error, UsageError, printable, shown
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import of_another_machine
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file
+from rancheros_ec2_metadata.settings import GROUP_TAG
 
-from .call import Call
+Format = Literal["table", "json", "yaml", "env"]
+_INDENT = 4
+_WIDEST = 28  # of the names' column; longer ones stand out
 
 
 def run(call: Call) -> int:
-    """Print what the instance and all its tags are, and where each came from."""
+    """Print what the instance and all its tags are and where each came from, or one value alone.
+
+    Raises:
+        UsageError: no value is called so.
+        Ec2Error: the instance does not have it, or EC2 did not say.
+    """
+    given, terminal = call.given, call.terminal
     everything = replace(call.settings, metadata=True, label_prefixes=("", "aws:"))
-    found = edges_without_writing(call, everything).ec2.ask(kept=False, so_far=lambda _: None)
-    saved = read_also(call.settings.root, Disk(), paths.SAVED_METADATA)
+    runtime = runtime_without_writing(call, everything)
+    facts = runtime.ec2.read(kept=False, so_far=lambda _: None)
+    if given.name is not None:
+        value = find_value(facts, given.name)
+        # A program gets the value as it is; what would steer a terminal does not reach one.
+        terminal.print([printable(value) if terminal.out.isatty() else value])
+        return call.log.status()
+    saved = read_file(call.settings.root, Snapshot(), paths.SAVED_METADATA)
     raw = saved.files.get(paths.SAVED_METADATA)
-    other = of_another_machine(raw, found.variables) if raw else None
+    other = of_another_machine(raw, facts.variables) if raw else None
     if other is not None:
         call.log.note(other)
-    what = what_is_shown(found, [other.text] if other else [])
-    call.terminal.print(lines(what, call.given.format))
+    terminal.print(lines(tree(facts, [other.text] if other else []), given.format))
     return call.log.status()
+
+
+def tree(facts: Facts, warnings: Sequence[str] = ()) -> dict[str, Any]:
+    """Return all that is shown of an instance, as the JSON has it.
+
+    Args:
+        facts: what EC2 said.
+        warnings: about what is on the disk.
+    """
+    unread = {*facts.unread_variables} - {GROUP}  # a tag, though it is told with the metadata
+    if facts.tags is None or GROUP_TAG in facts.unread_tags:
+        unread.add(GROUP)
+    missing = sorted({*VARIABLES} - facts.variables.keys())
+    tags = None
+    if facts.tags is not None:
+        of_imds = f"IMDS, {TAGS_PATH.removeprefix(METADATA)}/"
+        tags = {
+            key: {
+                "value": value,
+                "source": "EC2 API, DescribeTags" if facts.tags_source == "api" else of_imds + key,
+            }
+            for key, value in sorted(facts.tags.items())
+        }
+    return {
+        "metadata": {
+            name: {"value": value, "source": facts.sources[name]}
+            for name, value in sorted(facts.variables.items())
+        },
+        "tags": tags,
+        "does_not_have": [name for name in missing if name not in unread],
+        "not_known": [name for name in missing if name in unread],
+        "unread_tags": sorted(facts.unread_tags),
+        "warnings": list(warnings),
+    }
+
+
+def lines(shown_tree: Mapping[str, Any], form: Format) -> Iterator[str]:
+    """Yield the lines to print; what is hostile in them cannot reach the terminal.
+
+    Args:
+        shown_tree: from `tree`.
+        form: `env` has the metadata alone, as a shell and systemd read it: keys of tags are no
+            names of variables.
+    """
+    match form:
+        case "table":
+            yield from _table(shown_tree)
+        case "json":
+            yield json.dumps(shown_tree, indent=2)
+        case "yaml":
+            import yaml  # noqa: PLC0415 - of this format alone
+
+            yield yaml.safe_dump(shown_tree, sort_keys=False, default_style='"').rstrip("\n")
+        case "env":
+            for name, one in shown_tree["metadata"].items():
+                if one["value"].isprintable():
+                    yield f"{name}={shlex.quote(one['value'])}"
+                else:
+                    yield f"# {name} is left out: it does not fit on a line"
+
+
+def find_value(facts: Facts, name: str) -> str:
+    """Return the value of one variable, one field of the metadata, or one tag.
+
+    Args:
+        facts: what EC2 said.
+        name: as `AWS_REGION`, `region`, `docker.role`, or `tag:region` for the tag of that key.
+
+    Raises:
+        UsageError: a variable of the metadata is never called so.
+        Ec2Error: the instance does not have it, or EC2 did not say.
+    """
+    of_paths = {row.path: row.name for row in VARIABLES.values()}
+    variable = METADATA_LABELS.get(name) or of_paths.get(name, name)
+    if variable in VARIABLES:
+        if variable in facts.variables:
+            return facts.variables[variable]
+        if variable in tree(facts)["not_known"]:
+            raise Ec2Error(f"{variable} could not be read, or the EC2 API does not tell it")
+        raise Ec2Error(f"the instance does not have {variable}")
+    if name.startswith("AWS_"):
+        raise UsageError(
+            f"show: {shown(name)} is no variable of the metadata; see docs/reference.md"
+        )
+    key = name.removeprefix("tag:")
+    if facts.tags is None or key in facts.unread_tags:
+        raise Ec2Error(f"the tag {shown(key)} could not be read")
+    if key not in facts.tags:
+        raise Ec2Error(f"the instance has no tag {shown(key)}")
+    return facts.tags[key]
+
+
+def _table(shown_tree: Mapping[str, Any]) -> Iterator[str]:
+    yield "METADATA"
+    yield from _rows(shown_tree["metadata"])
+    yield "TAGS"
+    if shown_tree["tags"] is None:
+        yield "  not known"
+    else:
+        yield from _rows(shown_tree["tags"])
+    for title, names in (
+        ("DOES NOT HAVE", shown_tree["does_not_have"]),
+        ("NOT KNOWN", shown_tree["not_known"]),
+        ("TAGS THAT COULD NOT BE READ", shown_tree["unread_tags"]),
+    ):
+        if names:
+            yield title
+            yield from wrapped("  ", ", ".join(map(shown, names)))
+
+
+def _rows(facts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    if not facts:
+        yield "  none"
+    width = min(max((len(shown(name)) for name in facts), default=0), _WIDEST)
+    for name, fact in facts.items():
+        start = f"  {shown(name):{width}}  {shown(fact['value'], 300)}"
+        yield from joined(start, f"({fact['source']})", _INDENT)

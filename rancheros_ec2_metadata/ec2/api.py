@@ -1,7 +1,7 @@
 """The EC2 API: all tags of this instance in one DescribeTags.
 
-The only module that imports boto3 and botocore, which takes longer than all the rest of a run:
-it is imported where the API is asked, and nowhere else.
+This module and `described` import boto3 and botocore, which takes longer than all the rest of a
+run: they are imported where the API is asked, and nowhere else.
 """
 
 from __future__ import annotations
@@ -29,14 +29,17 @@ from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
-from .api_errors import Asked
+from rancheros_ec2_metadata.errors import shown
+
+from .imds import TooLongError, cause, read_capped
+from .retry import Reason, RequestError
 from .tags import MOST_KEYS
-from .transport import TooLongError, cause, read_capped
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
     from mypy_boto3_ec2 import EC2Client
 
+    from rancheros_ec2_metadata.deadline import Limit
     from rancheros_ec2_metadata.settings import ApiSettings
 
     from .instance import Identity
@@ -47,8 +50,23 @@ READ_SECONDS = 5
 _PAGE_SIZE = 1000
 _MOST_PAGES = 10
 _BODY_BYTES = 4 * 1024 * 1024
+# A request's signature is valid for some minutes, a certificate for some months.
+_CLOCK_IS_RIGHT_SECONDS = 60
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_THROTTLED = frozenset(
+    {
+        "EC2ThrottledException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_TIME = frozenset({"RequestExpired", "SignatureDoesNotMatch"})
 
 
 class TagsApi:
@@ -76,35 +94,48 @@ class TagsApi:
         self._domain = domain
         self._clock_ahead = clock_ahead
         self._client: EC2Client | None = None
+        self._limit: Limit | None = None
         self._status = 0
 
-    def ask(self) -> dict[str, str]:
+    def ask(self, limit: Limit) -> dict[str, str]:
         """Return all tags of the instance.
 
+        Args:
+            limit: no request is waited for longer.
+
         Raises:
-            AttemptError: with what the API said, and what the operator can do.
+            RequestError: with what the API said, and what the operator can do.
         """
+        self._limit = limit
         try:
             if self._client is None:
                 self._client = self._make_client()
-            return all_tags(self._client, self._identity.instance_id)
+            return describe_tags(self._client, self._identity.instance_id)
         except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            raise self._asked().refused(code, self._status) from None
+            raise self._refused(error.response.get("Error", {}).get("Code", "")) from None
         except (HTTPClientError, ConnectionError) as error:
-            why = f"{type(error).__name__}, {cause(error)}"
-            raise self._asked().unreachable(why) from None
+            raise RequestError(
+                f"the EC2 API cannot be reached at {self._where} ({type(error).__name__}, "
+                f"{cause(error)}): check the name server, the route, the security group and the "
+                f"proxy, or add a VPC endpoint for ec2{self._clock}",
+                Reason.UNREACHABLE,
+            ) from None
         except (TooLongError, ResponseParserError) as error:
-            raise self._asked().nonsense(self._status, type(error).__name__) from None
+            raise RequestError(
+                f"{self._where} does not answer as the EC2 API does ({self._status}, "
+                f"{type(error).__name__}): check AWS_ENDPOINT_URL_EC2, and proxies in between",
+                Reason.BUSY if self._status == 429 or self._status >= 500 else Reason.FINAL,
+            ) from None
         except (BotoCoreError, OSError, ValueError) as error:
-            raise self._asked().impossible(type(error).__name__) from None
+            raise RequestError(
+                f"the EC2 API cannot be asked at {self._where} ({type(error).__name__}): check "
+                "AWS_ENDPOINT_URL_EC2, AWS_CA_BUNDLE and the region"
+            ) from None
 
     def _make_client(self) -> EC2Client:
         # At its debug level botocore logs what it signs, the session token in it.
         logging.getLogger("botocore").setLevel(logging.INFO)
-        region = self._identity.region
         core = botocore.session.Session(session_vars=_without_environment())
-        endpoint = self._settings.endpoint or self._endpoint_elsewhere(core)
         config = Config(
             retries={"total_max_attempts": 1, "mode": "standard"},
             use_fips_endpoint=self._settings.fips,  # both count for botocore's own endpoints only
@@ -114,9 +145,13 @@ class TagsApi:
             aws_access_key_id=self._credentials.access_key,
             aws_secret_access_key=self._credentials.secret_key,
             aws_session_token=self._credentials.token,
-            region_name=region,
+            region_name=self._identity.region,
             botocore_session=core,
-        ).client("ec2", endpoint_url=endpoint, config=config)
+        ).client(
+            "ec2",
+            endpoint_url=self._settings.endpoint or self._endpoint_elsewhere(core),
+            config=config,
+        )
         send: Any = self._send  # the stubs do not know handlers that return something
         client.meta.events.register("before-send.ec2", send)
         return client
@@ -135,10 +170,11 @@ class TagsApi:
 
     def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         """Send one of botocore's requests; botocore itself would read a body without end."""
+        left = max(self._limit.left(), 0.001) if self._limit else READ_SECONDS
         options: dict[str, Any] = {  # the stubs do not know all that it takes
             "verify": self._settings.ca_bundle or True,
             "proxies": get_environ_proxies(request.url),
-            "timeout": (CONNECT_SECONDS, READ_SECONDS),
+            "timeout": (min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
         }
         session = URLLib3Session(**options)
         request.stream_output = True
@@ -151,15 +187,57 @@ class TagsApi:
         headers: Any = response.headers
         return AWSResponse(response.url, response.status_code, headers, _Read(body))
 
-    def _asked(self) -> Asked:
+    @property
+    def _where(self) -> str:
         if self._client is not None:
-            where = self._client.meta.endpoint_url
-        else:
-            where = self._settings.endpoint or f"region {self._identity.region}"
-        return Asked(where, self._credentials.role, self._clock_ahead)
+            return shown(self._client.meta.endpoint_url)
+        return shown(self._settings.endpoint or f"region {self._identity.region}")
+
+    @property
+    def _clock(self) -> str:
+        """Return a hint at this machine's clock, where that may be the cause."""
+        ahead = self._clock_ahead
+        if ahead is None:
+            return "; check this machine's clock"
+        if abs(ahead) < _CLOCK_IS_RIGHT_SECONDS:
+            return ""
+        side = "ahead of" if ahead > 0 else "behind"
+        return f"; this machine's clock is {abs(ahead):.0f} s {side} AWS's: set it (NTP)"
+
+    def _refused(self, code: str) -> RequestError:
+        """Return the error for an answer with an error code."""
+        role, named, status = shown(self._credentials.role), shown(code), self._status
+        if code in _THROTTLED or status == 429:
+            return RequestError(
+                f"the EC2 API throttles DescribeTags ({named}): too many calls in this account and "
+                "region; switch on instance tags in the metadata service",
+                Reason.BUSY,
+            )
+        if status >= 500:
+            text = f"the EC2 API fails at {self._where} ({status}, {named})"
+            return RequestError(text, Reason.BUSY)
+        if code in _DENIED:
+            return RequestError(
+                f"the role {role} may not read the tags ({named}): allow ec2:DescribeTags in its "
+                "policy, or switch on instance tags in the metadata service",
+                Reason.DENIED,
+            )
+        if code in _TIME:
+            text = f"the EC2 API refuses the time of the request ({named}){self._clock}"
+            return RequestError(text)
+        if code == "AuthFailure":
+            return RequestError(
+                f"the EC2 API does not accept the credentials of the role {role} (AuthFailure): "
+                f"they are too new, or the role is gone{self._clock}",
+                Reason.UNAUTHENTIC,
+            )
+        return RequestError(
+            f"the EC2 API refuses DescribeTags for the role {role} ({status}, {named}): check that "
+            "its policy allows ec2:DescribeTags"
+        )
 
 
-def all_tags(client: EC2Client, instance_id: str) -> dict[str, str]:
+def describe_tags(client: EC2Client, instance_id: str) -> dict[str, str]:
     """Return all tags of an instance, in one DescribeTags with its pages.
 
     Raises:
@@ -187,7 +265,7 @@ def _without_environment() -> dict[str, Any]:
     """Return botocore's session variables, none of them from the environment or a file.
 
     What an earlier boot left in AWS_* (stale credentials, a profile that is nowhere) is inherited
-    by our container, and must not break it (rancheros-contract, on the catalogue's service).
+    by our container, and must not break it.
     """
     variables: dict[str, Any] = {
         name: (None, None, default, convert)

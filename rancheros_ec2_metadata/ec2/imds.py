@@ -1,38 +1,94 @@
-"""The instance metadata service (IMDS), path by path."""
+"""The instance metadata service (IMDS): HTTP, the token, and texts path by path."""
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
-import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from rancheros_ec2_metadata.at_once import AtOnce
-from rancheros_ec2_metadata.errors import Ec2Error, Note, shown
+import requests
+import urllib3
 
-from . import transport
-from .failure import AttemptError
-from .retry import IMDS, Draw, Patience, persist
-from .token import NoTokenError, fetch_token, first_contact, refusal
+from rancheros_ec2_metadata.errors import Ec2Error, Note, info, shown
+
+from .retry import IMDS, PASSING, SILENT, Draw, Reason, RequestError, retry
 
 if TYPE_CHECKING:
-    import requests
-
     from rancheros_ec2_metadata.deadline import Limit
     from rancheros_ec2_metadata.settings import ImdsSettings
 
-_AT_ONCE = 4
+IPV4 = "http://169.254.169.254"
+IPV6 = "http://[fd00:ec2::254]"
+CONNECT_SECONDS = 1.0
+READ_SECONDS = 2.0
+BODY_BYTES = 128 * 1024
+
+_TOKEN_SECONDS = 600  # of 1..21600; a run that takes longer renews it
+_TOKEN = re.compile(rb"[!-~]{1,1024}")  # what may stand in a header
+_NO_TOKENS = (403, 404, 405)
+_PLAIN_PATH = "meta-data/instance-id"  # asked without a token, to tell the hop limit from silence
+_HOP_LIMIT = (
+    "the answer to the token request is lost, which is what a hop limit does: run the service "
+    "with `net: host`, or raise the instance's HttpPutResponseHopLimit"
+)
+
+
+class TooLongError(ValueError):
+    """A body is longer than anything that this server has to say."""
+
+
+class Readable(Protocol):
+    """What urllib3's responses are to a reader of bodies."""
+
+    def read(self, amt: int, *, decode_content: bool) -> bytes:
+        """Return up to ``amt`` bytes, none at the end."""
+
+
+class Answer(NamedTuple):
+    """A whole answer. ``repr`` leaves the body out: it may be a token or a credential."""
+
+    url: str
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status}, {len(self.body)} bytes)"
+
+    def date(self) -> float | None:
+        """Return the server's clock in seconds since 1970; None if it does not say."""
+        return _date(self.headers.get("Date"))
+
+    def retry_after(self) -> float:
+        """Return the seconds that the server asks to wait, 0 if it does not."""
+        text = self.headers.get("Retry-After", "").strip()
+        if text.isascii() and text.isdigit():
+            return float(text[:9])
+        when, now = _date(text), self.date()
+        return max(0.0, when - now) if when is not None and now is not None else 0.0
+
+    def error(self) -> RequestError:
+        """Return the error that an answer other than 200 is."""
+        text = f"{self.url}: answered with {self.status}"
+        if self.status == 429 or self.status >= 500:
+            return RequestError(text, Reason.BUSY, self.retry_after())
+        meaning = {
+            401: " (a token is required, or ours is refused)",
+            403: " (the metadata service is disabled for this instance: enable HttpEndpoint)",
+        }.get(self.status, " (a redirect, not followed)" if 300 <= self.status < 400 else "")
+        return RequestError(text + meaning)
 
 
 class Imds:
-    """The metadata service of this instance.
-
-    Safe to use from several threads. ``repr``, notes and errors hold no token.
+    """The metadata service of this instance. ``repr``, notes and errors hold no token.
 
     Args:
-        session: from `transport.session`.
+        session: from `make_session`.
         settings: address and version.
         limit: until when anything is tried again, if a call does not say otherwise.
         draw: returns a random number of [0, 1).
@@ -49,27 +105,21 @@ class Imds:
     ) -> None:
         self.settings = settings
         self.limit = limit
+        self.draw = draw
+        self.requests = 0
+        """How many requests were sent."""
         self.served_at: float | None = None
         """The service's clock at its last answer, seconds since 1970."""
         self.clock_ahead: float | None = None
         """Seconds by which this machine's clock was ahead of it then."""
-        # As many as requests were sent: of what threads can do at once, to append is whole.
-        self._sent: list[None] = []
         self._session = session
-        self.draw = draw
         self._wall = wall
         self._base = ""
         self._token: str | None = None
-        self._renewing = threading.Lock()
-        self._at_once = AtOnce(_AT_ONCE - 1)
+        self._lost: Counter[str] = Counter()
 
     def __repr__(self) -> str:
         return f"Imds({self._base or 'not connected'})"
-
-    @property
-    def requests(self) -> int:
-        """How many requests were sent."""
-        return len(self._sent)
 
     def connect(self, limit: Limit) -> Note:
         """Find the address that answers, and get a token there; needed before the first `get`.
@@ -78,79 +128,144 @@ class Imds:
             A note that says where the service is and which version is spoken.
 
         Raises:
-            AttemptError: `silent` if nothing has answered until ``limit``.
+            RequestError: nothing has answered until ``limit``, or not as it should.
             Ec2Error: asking is forbidden.
         """
-        if self.settings.disabled:
+        settings = self.settings
+        if settings.disabled:
             raise Ec2Error(
                 "the metadata service is not asked, because AWS_EC2_METADATA_DISABLED is set: "
                 "unset it to import tags and metadata"
             )
-        contact = first_contact(self._send, self.settings, limit, self.draw)
-        self._base = contact.base
-        self._token = contact.token
-        return contact.note
+        bases = {"IPv4": [IPV4], "IPv6": [IPV6], None: [IPV4, IPV6]}[settings.mode]
+        if settings.endpoint:
+            bases = [settings.endpoint.rstrip("/")]
+
+        def greet_each() -> Note:
+            silences = []
+            for base in bases:
+                try:
+                    return self._greet(base, limit)
+                except RequestError as failure:
+                    if failure.reason not in SILENT:
+                        raise
+                    silences.append(failure)
+            raise silences[0]
+
+        try:
+            return retry(greet_each, IMDS, limit, draw=self.draw)
+        except RequestError as failure:
+            if failure.reason not in SILENT:
+                raise
+            raise RequestError(
+                f"the metadata service does not answer ({failure}): check that it is enabled for "
+                "this instance (HttpEndpoint), and that the service runs with `net: host`",
+                failure.reason,
+            ) from None
 
     def get(self, path: str, limit: Limit | None = None) -> str | None:
         """Return the text at ``path`` (below /latest/), None if there is none (404).
 
         Raises:
-            AttemptError: it could not be had; names the path.
+            RequestError: it could not be had; names the path.
         """
-        within = limit or self.limit
-        patience = Patience(IMDS, within, draw=self.draw)
-        return persist(lambda: self._ask(path, within), patience, within.sleep)
+        answer = self.get_all([path], limit)[path]
+        if isinstance(answer, RequestError):
+            raise answer
+        return answer
 
     def get_all(
         self, paths: Iterable[str], limit: Limit | None = None
-    ) -> dict[str, str | AttemptError | None]:
-        """Return what `get` returns or raises for each path, asking for four at once.
+    ) -> dict[str, str | RequestError | None]:
+        """Return what `get` returns or raises for each path.
 
-        Where threads cannot start, one is asked for after the other.
+        All are asked for before any is asked for again, so that one path that fails or never
+        answers does not take the time of the others.
         """
+        within = limit or self.limit
+        answers: dict[str, str | RequestError | None] = dict.fromkeys(paths)
+        todo = list(answers)
 
-        def answer(path: str) -> str | AttemptError | None:
-            try:
-                return self.get(path, limit)
-            except AttemptError as failure:
-                return failure
+        def ask_the_rest() -> None:
+            failing = []
+            for path in todo:
+                try:
+                    answers[path] = self._ask(path, within)
+                except RequestError as failure:
+                    answers[path] = failure
+                    if failure.reason in PASSING:
+                        failing.append((path, failure))
+            todo[:] = [path for path, _ in failing]
+            if failing:
+                raise max((failure for _, failure in failing), key=lambda one: one.retry_after)
 
-        once = list(dict.fromkeys(paths))
-        return dict(zip(once, self._at_once.map(answer, once), strict=True))
+        with contextlib.suppress(RequestError):  # it is among the answers
+            retry(ask_the_rest, IMDS, within, draw=self.draw)
+        return answers
+
+    def _greet(self, base: str, limit: Limit) -> Note:
+        """Get a token at one address, or agree to do without.
+
+        Two token requests that time out and a GET that is answered are the hop limit.
+        """
+        try:
+            answer = self._request_token(base, limit)
+        except RequestError as failure:
+            self._lost[base] += failure.reason is Reason.TIMED_OUT
+            if self._lost[base] < 2:
+                raise
+            return self._without_token(base, self._behind_hop_limit(base, limit))
+        if answer.status in _NO_TOKENS:
+            why = f"the token request was answered with {answer.status}"
+            return self._without_token(base, why)
+        self._base, self._token = base, _token(answer)
+        return info(f"IMDSv2 at {base}")
+
+    def _without_token(self, base: str, why: str) -> Note:
+        if not self.settings.v1:
+            raise RequestError(
+                f"{base} gives no token ({why}), and IMDSv1 is forbidden (--imds v2 or "
+                "AWS_EC2_METADATA_V1_DISABLED): allow it, or enable the metadata service"
+            )
+        self._base, self._token = base, None
+        return info(f"IMDSv1 at {base}: {why}")
+
+    def _behind_hop_limit(self, base: str, limit: Limit) -> str:
+        """Return why no token comes, where the service answers without one."""
+        answer = self._send("GET", f"{base}/latest/{_PLAIN_PATH}", {}, limit)
+        if answer.status == 401:
+            raise RequestError(f"{answer.url}: a token is required (401), but {_HOP_LIMIT}")
+        if answer.status not in (200, 404):
+            raise answer.error()
+        return _HOP_LIMIT
+
+    def _request_token(self, base: str, limit: Limit) -> Answer:
+        headers = {"X-aws-ec2-metadata-token-ttl-seconds": str(_TOKEN_SECONDS)}
+        return self._send("PUT", f"{base}/latest/api/token", headers, limit)
 
     def _ask(self, path: str, limit: Limit) -> str | None:
         url = f"{self._base}/latest/{path}"
-        used = self._token
         answer = self._get(url, limit)
-        if answer.status == 401 and used:
-            self._renew(used, limit)
+        if answer.status == 401 and self._token:
+            renewed = self._request_token(self._base, limit)
+            if renewed.status in _NO_TOKENS:
+                text = f"{url}: refuses its own token (401), and gives no other ({renewed.status})"
+                raise RequestError(text)
+            self._token = _token(renewed)
             answer = self._get(url, limit)
         if answer.status == 404:
             return None
         if answer.status != 200:
-            raise refusal(url, answer)
-        return _text(url, answer.body)
+            raise answer.error()
+        return _text(answer)
 
-    def _get(self, url: str, limit: Limit) -> transport.Answer:
+    def _get(self, url: str, limit: Limit) -> Answer:
         headers = {"X-aws-ec2-metadata-token": self._token} if self._token else {}
         return self._send("GET", url, headers, limit)
 
-    def _renew(self, refused: str, limit: Limit) -> None:
-        """Get a new token, unless another thread has done so since ``refused`` was sent."""
-        with self._renewing:
-            if self._token != refused:
-                return
-            try:
-                self._token = fetch_token(self._send, self._base, limit)
-            except NoTokenError as none:
-                text = f"{self._base} refuses its own token (401), and {none}"
-                raise AttemptError(text) from None
-
-    def _send(
-        self, method: str, url: str, headers: dict[str, str], limit: Limit
-    ) -> transport.Answer:
-        self._sent.append(None)
-        answer = transport.send(self._session, method, url, headers, limit)
+    def _send(self, method: str, url: str, headers: Mapping[str, str], limit: Limit) -> Answer:
+        self.requests += 1
+        answer = send(self._session, method, url, headers, limit)
         date = answer.date()
         if date is not None:
             self.served_at = date
@@ -158,22 +273,119 @@ class Imds:
         return answer
 
 
+def make_session() -> requests.Session:
+    """Return a session that takes nothing from the environment: no proxy, no netrc."""
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.clear()
+    session.headers["User-Agent"] = "rancheros-ec2-metadata"
+    session.headers["Accept-Encoding"] = "identity"  # nothing to unpack, so no bomb
+    return session
+
+
+def send(
+    session: requests.Session, method: str, url: str, headers: Mapping[str, str], limit: Limit
+) -> Answer:
+    """Send one request without a body and read the whole answer, whatever its status.
+
+    Redirects are answers like any other: they are not followed.
+
+    Raises:
+        RequestError: no connection, no whole answer in time, too long a body, a URL that is none.
+    """
+    left = max(limit.left(), 0.001)
+    timeout = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))
+    try:
+        # Not `request`: it goes through cookies, proxies and netrc for each, and all are empty.
+        request = requests.Request(
+            method, url, headers={**session.headers, **headers}, hooks=session.hooks
+        )
+        with session.send(
+            request.prepare(), timeout=timeout, allow_redirects=False, stream=True, proxies={}
+        ) as response:
+            body = read_capped(response.raw, BODY_BYTES)
+    except (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
+        text = f"{url}: no answer for {timeout[1]:.1f} s"
+        raise RequestError(text, Reason.TIMED_OUT) from None
+    except requests.ConnectTimeout:
+        text = f"{url}: no connection within {timeout[0]:.1f} s"
+        raise RequestError(text, Reason.UNREACHABLE) from None
+    except TooLongError:
+        raise RequestError(f"{url}: the answer is longer than {BODY_BYTES} bytes") from None
+    except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
+        text = f"{url}: the connection failed ({cause(error)})"
+        raise RequestError(text, Reason.UNREACHABLE) from None
+    except (requests.RequestException, ValueError) as error:
+        raise RequestError(f"{url}: cannot be asked ({type(error).__name__})") from None
+    answer = Answer(url, response.status_code, body, response.headers)
+    if answer.status == 200 and not _says_its_length(answer.headers):
+        # To http.client headers that break off are whole: a list of tags would be empty.
+        text = f"{url}: the connection failed (the answer does not say its length)"
+        raise RequestError(text, Reason.UNREACHABLE)
+    return answer
+
+
+def read_capped(raw: Readable, cap: int) -> bytes:
+    """Return the body as it came over the wire.
+
+    Raises:
+        TooLongError: there are more than ``cap`` bytes.
+    """
+    body = bytearray()
+    while chunk := raw.read(16 * 1024, decode_content=False):
+        body += chunk
+        if len(body) > cap:
+            raise TooLongError(f"more than {cap} bytes")
+    return bytes(body)
+
+
+def cause(error: BaseException) -> str:
+    """Return the operating system's word for what went wrong, else the name of the error."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror
+        seen = seen.__cause__ or seen.__context__
+    return type(error).__name__
+
+
 def component(text: str, shape: re.Pattern[str], what: str) -> str:
     """Return ``text``, which came from the service, if it may stand between two slashes.
 
     Raises:
-        AttemptError: it has another shape: it could lead the request elsewhere.
+        RequestError: it has another shape: it could lead the request elsewhere.
     """
     if not shape.fullmatch(text) or text in (".", ".."):
-        raise AttemptError(f"the metadata service gave {shown(text)} as {what}: not asked for")
+        raise RequestError(f"the metadata service gave {shown(text)} as {what}: not asked for")
     return text
 
 
-def _text(url: str, body: bytes) -> str:
+def _says_its_length(headers: Mapping[str, str]) -> bool:
+    chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
+    return chunked or headers.get("Content-Length", "").isdigit()
+
+
+def _token(answer: Answer) -> str:
+    if answer.status != 200:
+        raise answer.error()
+    token = answer.body.strip()
+    if not _TOKEN.fullmatch(token):
+        raise RequestError(f"{answer.url}: the answer is no token ({len(answer.body)} bytes)")
+    return token.decode("ascii")
+
+
+def _text(answer: Answer) -> str:
     try:
-        text = body.decode("utf-8")
+        text = answer.body.decode("utf-8")
     except UnicodeDecodeError:
-        raise AttemptError(f"{url}: the answer is not UTF-8") from None
+        raise RequestError(f"{answer.url}: the answer is not UTF-8") from None
     if "\0" in text:
-        raise AttemptError(f"{url}: the answer has a NUL byte in it")
+        raise RequestError(f"{answer.url}: the answer has a NUL byte in it")
     return text
+
+
+def _date(text: str | None) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp() if text else None
+    except (ValueError, OverflowError):
+        return None

@@ -1,6 +1,7 @@
 """What an instance is, and its AWS_ variables: pure decoding of what the service said.
 
-Field and path names: AWS, "Instance metadata categories" and "Instance identity documents".
+Names of fields and paths: AWS, "Instance metadata categories", "Instance identity documents", and
+the Amazon EC2 API Reference, "Instance" and "Reservation".
 """
 
 from __future__ import annotations
@@ -9,28 +10,156 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from rancheros_ec2_metadata.settings import GROUP_TAG
 
-DOCUMENT_PATH = "dynamic/instance-identity/document"
-LISTING_PATH = "meta-data/"
-ROLES_PATH = "meta-data/iam/security-credentials/"
-PARTITION_PATH = "meta-data/services/partition"
-DOMAIN_PATH = "meta-data/services/domain"
-MAC_PATH = "meta-data/mac"
+from .retry import RequestError
 
+ASKED_REGION = "the region that was asked"
+GROUP = "AWS_AUTOSCALING_GROUP"
+METADATA = "meta-data/"
+DOCUMENT_PATH = "dynamic/instance-identity/document"
+ROLES_PATH = f"{METADATA}iam/security-credentials/"
+PARTITION_PATH = f"{METADATA}services/partition"
+DOMAIN_PATH = f"{METADATA}services/domain"
+MAC_PATH = f"{METADATA}mac"
+
+OF_TAG = f"tag {GROUP_TAG}"
+_MAC_IN_PATH = "<mac>"
 _INSTANCE_ID = re.compile(r"i-[0-9A-Za-z]{1,40}")
 _REGION = re.compile(r"[a-z0-9-]{1,40}")
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 Document = Mapping[str, str]
-Answers = Mapping[str, str | None]
+Answers = Mapping[str, str | RequestError | None]
+"""By path below /latest/; None: not there."""
 
 
-@dataclass(frozen=True)
-class Identity:
+def first_line(text: str) -> str:
+    """Return the first of several lines, without the space around it."""
+    return text.strip().split("\n")[0].strip()
+
+
+def _host(text: str) -> str:
+    """Return the first of several names, without a trailing dot."""
+    names = text.split()
+    return names[0].rstrip(".") if names else ""
+
+
+def _joined(text: str) -> str:
+    return ",".join(line.strip() for line in text.split("\n") if line.strip())
+
+
+class Variable(NamedTuple):
+    """One AWS_ variable: where it comes from, and its other names.
+
+    Args:
+        name: of the variable.
+        described: the field of DescribeInstances (or of its reservation), or another source in
+            words; None: `--instance` cannot know it, because the EC2 API does not tell it.
+        path: below meta-data/; asked where the identity document does not say it.
+        field: of the identity document.
+        label: its name for --metadata-labels; None: it is no label.
+        listed: only some instances have it; the list of meta-data/ shows its first component.
+        decode: makes the value of the text at the path.
+    """
+
+    name: str
+    described: str | None
+    path: str | None
+    field: str | None = None
+    label: str | None = None
+    listed: bool = False
+    decode: Callable[[str], str] = str.strip
+
+
+_INTERFACE = f"network/interfaces/macs/{_MAC_IN_PATH}"
+_ROWS = (
+    Variable("AWS_ACCOUNT_ID", "OwnerId", None, "accountId", "account-id"),
+    Variable("AWS_AMI_ID", "ImageId", "ami-id", "imageId", "ami-id"),
+    Variable("AWS_AMI_LAUNCH_INDEX", "AmiLaunchIndex", "ami-launch-index"),
+    Variable("AWS_AMI_MANIFEST_PATH", None, "ami-manifest-path"),
+    Variable("AWS_ANCESTOR_AMI_IDS", None, "ancestor-ami-ids", listed=True, decode=_joined),
+    Variable("AWS_ARCHITECTURE", "Architecture", None, "architecture", "architecture"),
+    Variable(GROUP, OF_TAG, None, label="autoscaling-group"),
+    Variable(
+        "AWS_AVAILABILITY_ZONE",
+        "Placement.AvailabilityZone",
+        "placement/availability-zone",
+        "availabilityZone",
+        "availability-zone",
+    ),
+    Variable(
+        "AWS_AVAILABILITY_ZONE_ID",
+        "Placement.AvailabilityZoneId",
+        "placement/availability-zone-id",
+        label="availability-zone-id",
+    ),
+    Variable("AWS_DEFAULT_REGION", ASKED_REGION, "placement/region", "region"),
+    Variable("AWS_HOSTNAME", "PrivateDnsName", "hostname", label="hostname", decode=_host),
+    Variable(
+        "AWS_IAM_ROLE",
+        None,  # only the instance profile, whose name need not be the role's
+        "iam/security-credentials/",
+        label="iam-role",
+        listed=True,
+        decode=first_line,
+    ),
+    Variable("AWS_INSTANCE_ACTION", None, "instance-action"),
+    Variable("AWS_INSTANCE_ID", "InstanceId", "instance-id", "instanceId", "instance-id"),
+    Variable(
+        "AWS_INSTANCE_LIFE_CYCLE",
+        "InstanceLifecycle",
+        "instance-life-cycle",
+        label="instance-life-cycle",
+    ),
+    Variable("AWS_INSTANCE_TYPE", "InstanceType", "instance-type", "instanceType", "instance-type"),
+    Variable(
+        "AWS_IPV6",
+        "NetworkInterfaces.Ipv6Addresses.Ipv6Address",
+        "ipv6",
+        listed=True,
+        decode=first_line,
+    ),
+    Variable("AWS_LOCAL_HOSTNAME", "PrivateDnsName", "local-hostname", decode=_host),
+    # On an IPv6-only instance the document has an IPv6 address here.
+    Variable("AWS_LOCAL_IPV4", "PrivateIpAddress", "local-ipv4", "privateIp", "local-ipv4"),
+    Variable("AWS_MAC_ADDRESS", "NetworkInterfaces.MacAddress", "mac", label="mac"),
+    Variable("AWS_PARTITION", ASKED_REGION, "services/partition", label="partition"),
+    Variable(
+        "AWS_PUBLIC_HOSTNAME",
+        "PublicDnsName",
+        "public-hostname",
+        label="public-hostname",
+        listed=True,
+        decode=_host,
+    ),
+    Variable("AWS_PUBLIC_IPV4", "PublicIpAddress", "public-ipv4", label="public-ipv4", listed=True),
+    Variable("AWS_REGION", ASKED_REGION, "placement/region", "region", "region"),
+    Variable("AWS_RESERVATION_ID", "ReservationId", "reservation-id"),
+    Variable("AWS_SECURITY_GROUPS", "SecurityGroups.GroupName", "security-groups", decode=_joined),
+    Variable("AWS_SUBNET_ID", "SubnetId", f"{_INTERFACE}/subnet-id", label="subnet-id"),
+    Variable("AWS_TARGET_LIFECYCLE_STATE", None, "autoscaling/target-lifecycle-state", listed=True),
+    Variable("AWS_VPC_ID", "VpcId", f"{_INTERFACE}/vpc-id", label="vpc-id"),
+)
+
+VARIABLES: Mapping[str, Variable] = {row.name: row for row in _ROWS}
+"""All that can be a variable, by name: the one table of them."""
+
+METADATA_LABELS: Mapping[str, str] = {row.label: row.name for row in _ROWS if row.label}
+"""The variable that holds the value of each name of --metadata-labels."""
+
+# A region belongs to one partition for good, so that of a well-known one is not asked for.
+_PARTITIONS = (
+    ("aws", re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-\d+")),
+    ("aws-cn", re.compile(r"cn-[a-z]+-\d+")),
+    ("aws-us-gov", re.compile(r"us-gov-[a-z]+-\d+")),
+)
+
+
+class Identity(NamedTuple):
     """Which instance this is.
 
     Args:
@@ -48,65 +177,7 @@ class Identity:
     partition: str | None = None
 
 
-# Variable: the document's field, and the path that says the same where the document does not.
-IN_DOCUMENT: dict[str, tuple[str, str | None]] = {
-    "AWS_INSTANCE_ID": ("instanceId", "meta-data/instance-id"),
-    "AWS_REGION": ("region", "meta-data/placement/region"),
-    "AWS_AVAILABILITY_ZONE": ("availabilityZone", "meta-data/placement/availability-zone"),
-    "AWS_AMI_ID": ("imageId", "meta-data/ami-id"),
-    "AWS_INSTANCE_TYPE": ("instanceType", "meta-data/instance-type"),
-    # On an IPv6-only instance the document has an IPv6 address here.
-    "AWS_LOCAL_IPV4": ("privateIp", "meta-data/local-ipv4"),
-    "AWS_ACCOUNT_ID": ("accountId", None),
-    "AWS_ARCHITECTURE": ("architecture", None),
-}
-
-# Every instance has these.
-ALWAYS = {
-    "AWS_AMI_LAUNCH_INDEX": "meta-data/ami-launch-index",
-    "AWS_AMI_MANIFEST_PATH": "meta-data/ami-manifest-path",
-    "AWS_AVAILABILITY_ZONE_ID": "meta-data/placement/availability-zone-id",
-    "AWS_HOSTNAME": "meta-data/hostname",
-    "AWS_INSTANCE_ACTION": "meta-data/instance-action",
-    "AWS_INSTANCE_LIFE_CYCLE": "meta-data/instance-life-cycle",
-    "AWS_LOCAL_HOSTNAME": "meta-data/local-hostname",
-    "AWS_MAC_ADDRESS": MAC_PATH,
-    "AWS_RESERVATION_ID": "meta-data/reservation-id",
-    "AWS_SECURITY_GROUPS": "meta-data/security-groups",
-}
-
-# Some instances have these; the listing of meta-data/ then shows their first component.
-SOMETIMES = {
-    "AWS_ANCESTOR_AMI_IDS": "meta-data/ancestor-ami-ids",
-    "AWS_IAM_ROLE": ROLES_PATH,
-    "AWS_IPV6": "meta-data/ipv6",
-    "AWS_PUBLIC_HOSTNAME": "meta-data/public-hostname",
-    "AWS_PUBLIC_IPV4": "meta-data/public-ipv4",
-    "AWS_TARGET_LIFECYCLE_STATE": "meta-data/autoscaling/target-lifecycle-state",
-}
-
-OF_INTERFACE = {"AWS_SUBNET_ID": "subnet-id", "AWS_VPC_ID": "vpc-id"}
-
-# All that can be a variable.
-VARIABLES = (
-    *IN_DOCUMENT,
-    *ALWAYS,
-    *SOMETIMES,
-    *OF_INTERFACE,
-    "AWS_AUTOSCALING_GROUP",
-    "AWS_DEFAULT_REGION",
-    "AWS_PARTITION",
-)
-
-# A region belongs to one partition for good, so that of a well-known one is not asked for.
-_PARTITIONS = (
-    ("aws", re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-\d+")),
-    ("aws-cn", re.compile(r"cn-[a-z]+-\d+")),
-    ("aws-us-gov", re.compile(r"us-gov-[a-z]+-\d+")),
-)
-
-
-def document(text: str | None) -> dict[str, str] | None:
+def parse_document(text: str | None) -> dict[str, str] | None:
     """Return the text fields of an identity document; None if it is no JSON object."""
     try:
         fields = json.loads(text or "")
@@ -117,9 +188,9 @@ def document(text: str | None) -> dict[str, str] | None:
     return {key: value for key, value in fields.items() if isinstance(value, str) and value}
 
 
-def identity(fields: Document, answers: Answers) -> Identity | None:
+def identify(fields: Document, answers: Answers) -> Identity | None:
     """Return the identity, from the document or else from single paths; None without an id."""
-    known = _from_document(fields, answers)
+    known, _ = read_variables(fields, answers)
     instance_id = known.get("AWS_INSTANCE_ID", "")
     if not _INSTANCE_ID.fullmatch(instance_id):
         return None
@@ -129,20 +200,21 @@ def identity(fields: Document, answers: Answers) -> Identity | None:
         region=region if _REGION.fullmatch(region) else None,
         account=known.get("AWS_ACCOUNT_ID"),
         pending_time=fields.get("pendingTime"),
-        partition=partition_of(region),
+        partition=_partition_of(region),
     )
 
 
 def identity_paths(fields: Document) -> list[str]:
     """Return the paths that say which instance this is, where the document does not."""
-    wanted = ("AWS_INSTANCE_ID", "AWS_REGION")
-    return [path for name in wanted if (path := path_instead(name, fields))]
+    rows = (VARIABLES["AWS_INSTANCE_ID"], VARIABLES["AWS_REGION"])
+    return [f"{METADATA}{row.path}" for row in rows if not _in_document(row, fields)]
 
 
 def first_paths(fields: Document) -> list[str]:
     """Return the paths of what every instance has and the document does not say."""
-    instead = [path for name in IN_DOCUMENT if (path := path_instead(name, fields))]
-    return [MAC_PATH, *instead, *(path for path in ALWAYS.values() if path != MAC_PATH)]
+    rows = (row for row in VARIABLES.values() if not row.listed and not _in_document(row, fields))
+    paths = [f"{METADATA}{row.path}" for row in rows if row.path and _MAC_IN_PATH not in row.path]
+    return [path for path in paths if path != PARTITION_PATH]
 
 
 def later_paths(listing: str | None, mac: str | None, partition: str | None) -> list[str]:
@@ -150,58 +222,72 @@ def later_paths(listing: str | None, mac: str | None, partition: str | None) -> 
 
     Args:
         listing: what meta-data/ lists; None if that could not be had, then each is asked for.
-        mac: address of the first network interface.
+        mac: address of the first network interface; None: its paths are not asked for.
         partition: None to ask for it.
     """
     there = None if listing is None else {line.strip().rstrip("/") for line in listing.split("\n")}
-    paths = [path for path in SOMETIMES.values() if there is None or path.split("/")[1] in there]
-    if partition is None:
-        paths.append(PARTITION_PATH)
-    folder = interface_folder(mac)
-    if folder:
-        paths += [folder + leaf for leaf in OF_INTERFACE.values()]
-    return paths
+    paths = []
+    for row in VARIABLES.values():
+        path = row.path or ""
+        if row.listed and (there is None or path.split("/")[0] in there):
+            paths.append(METADATA + path)
+        elif _MAC_IN_PATH in path and mac is not None:
+            paths.append(METADATA + path.replace(_MAC_IN_PATH, mac))
+    return paths if partition is not None else [*paths, PARTITION_PATH]
 
 
-def is_listed(path: str, listing: str | None) -> bool:
-    """Tell whether ``path`` may exist, by what meta-data/ lists; None: by nothing."""
-    if listing is None:
-        return True
-    name = path.split("/")[1]
-    return any(line.strip().rstrip("/") == name for line in listing.split("\n"))
+def is_whole_listing(listing: str | None) -> bool:
+    """Tell whether a text lists what every instance has; else it is no list, or is cut."""
+    return listing is not None and "instance-id" in map(str.strip, listing.split("\n"))
 
 
-def variables(fields: Document, answers: Answers, partition: str | None) -> dict[str, str]:
-    """Return the AWS_ variables of what has been said; what an instance does not have is none."""
-    named = _from_document(fields, answers)
-    for name, path in (ALWAYS | SOMETIMES).items():
-        named[name] = _DECODE.get(name, _plain)(answers.get(path) or "")
-    folder = interface_folder(answers.get(MAC_PATH))
-    for name, leaf in OF_INTERFACE.items():
-        named[name] = _plain(answers.get(f"{folder}{leaf}") or "")
-    named["AWS_PARTITION"] = partition or ""
-    named["AWS_DEFAULT_REGION"] = named.get("AWS_REGION", "")
-    return {name: named[name] for name in sorted(named) if named[name]}
-
-
-def interface_folder(mac: str | None) -> str | None:
-    """Return the folder of a network interface; None where ``mac`` is no MAC address.
+def mac_of(answers: Answers) -> str | None:
+    """Return the address of the first network interface, if what was said is a MAC address.
 
     Another text could lead the request elsewhere.
     """
-    text = (mac or "").strip()
-    return f"meta-data/network/interfaces/macs/{text}/" if _MAC.fullmatch(text) else None
+    answer = answers.get(MAC_PATH)
+    text = answer.strip() if isinstance(answer, str) else ""
+    return text if _MAC.fullmatch(text) else None
 
 
-def first_line(text: str) -> str:
-    """Return the first of several lines, without the space around it."""
-    return text.strip().split("\n")[0].strip()
+def read_variables(fields: Document, answers: Answers) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the AWS_ variables of what has been said, and the source of each.
+
+    What an instance does not have is no variable.
+    """
+    values, sources = {}, {}
+    for name, row in VARIABLES.items():
+        if _in_document(row, fields):
+            values[name], sources[name] = fields[row.field or ""], f"identity document, {row.field}"
+            continue
+        path, answer = _answer(row, answers)
+        value = row.decode(answer) if isinstance(answer, str) else ""
+        if value:
+            values[name], sources[name] = value, f"IMDS, {path}"
+    partition = _partition_of(values.get("AWS_REGION", ""))
+    if partition:
+        values["AWS_PARTITION"], sources["AWS_PARTITION"] = partition, sources["AWS_REGION"]
+    return values, sources
+
+
+def unread_variables(fields: Document, answers: Answers) -> frozenset[str]:
+    """Return the variables that the instance may have: their path or field could not be read."""
+    no_mac = isinstance(answers.get(MAC_PATH), RequestError)
+    unread = set()
+    for name, row in VARIABLES.items():
+        path, answer = _answer(row, answers)
+        in_lost_document = row.field and not path and not fields
+        behind_lost_mac = no_mac and _MAC_IN_PATH in path
+        if isinstance(answer, RequestError) or in_lost_document or behind_lost_mac:
+            unread.add(name)
+    return frozenset(unread - read_variables(fields, answers)[0].keys())
 
 
 def group_variable(tags: Mapping[str, str]) -> dict[str, str]:
     """Return AWS_AUTOSCALING_GROUP, which is a tag, if the instance has it."""
     group = tags.get(GROUP_TAG)
-    return {"AWS_AUTOSCALING_GROUP": group} if group else {}
+    return {GROUP: group} if group else {}
 
 
 def age(pending_time: str | None, now: float | None) -> float | None:
@@ -221,21 +307,17 @@ def age(pending_time: str | None, now: float | None) -> float | None:
     return now - started.timestamp() if started.tzinfo else None
 
 
-def _from_document(fields: Document, answers: Answers) -> dict[str, str]:
-    found = {}
-    for name, (field, path) in IN_DOCUMENT.items():
-        value = fields.get(field) if path_instead(name, fields) is None else None
-        found[name] = value or _plain(answers.get(path or "") or "")
-    return {name: value for name, value in found.items() if value}
+def _in_document(row: Variable, fields: Document) -> bool:
+    value = fields.get(row.field or "")
+    return value is not None and (row.name != "AWS_LOCAL_IPV4" or _is_ipv4(value))
 
 
-def path_instead(name: str, fields: Document) -> str | None:
-    """Return the path to ask because the document does not say it, None if it does or none is."""
-    field, path = IN_DOCUMENT[name]
-    value = fields.get(field)
-    if value is None or (name == "AWS_LOCAL_IPV4" and not _is_ipv4(value)):
-        return path
-    return None
+def _answer(row: Variable, answers: Answers) -> tuple[str, str | RequestError | None]:
+    """Return the path of a variable, empty if it has none, and what was said there."""
+    if row.path is None:
+        return "", None
+    path = row.path.replace(_MAC_IN_PATH, mac_of(answers) or _MAC_IN_PATH)
+    return path, answers.get(METADATA + path)
 
 
 def _is_ipv4(text: str) -> bool:
@@ -246,45 +328,6 @@ def _is_ipv4(text: str) -> bool:
     return True
 
 
-def partition_of(region: str) -> str | None:
+def _partition_of(region: str) -> str | None:
     """Return the partition of a well-known region, None of any other."""
     return next((name for name, shape in _PARTITIONS if shape.fullmatch(region)), None)
-
-
-def _plain(text: str) -> str:
-    return text.strip()
-
-
-def _host(text: str) -> str:
-    """Return the first of several names, without a trailing dot."""
-    names = text.split()
-    return names[0].rstrip(".") if names else ""
-
-
-def _joined(text: str) -> str:
-    return ",".join(line.strip() for line in text.split("\n") if line.strip())
-
-
-_DECODE: dict[str, Callable[[str], str]] = {
-    "AWS_ANCESTOR_AMI_IDS": _joined,
-    "AWS_HOSTNAME": _host,
-    "AWS_IAM_ROLE": first_line,
-    "AWS_IPV6": first_line,
-    "AWS_LOCAL_HOSTNAME": _host,
-    "AWS_PUBLIC_HOSTNAME": _host,
-    "AWS_SECURITY_GROUPS": _joined,
-}
-
-
-def source(variable: str) -> str:
-    """Return where a variable comes from, in the words of AWS's documentation."""
-    if variable == "AWS_AUTOSCALING_GROUP":
-        return f"tag {GROUP_TAG}"
-    field, _ = IN_DOCUMENT.get(variable.replace("_DEFAULT_", "_"), ("", None))
-    if field:
-        return f"identity document, {field}"
-    if variable == "AWS_PARTITION":
-        return "the region, or services/partition"
-    if variable in OF_INTERFACE:
-        return f"network/interfaces/macs/<mac>/{OF_INTERFACE[variable]}"
-    return {**ALWAYS, **SOMETIMES}[variable].removeprefix(LISTING_PATH)

@@ -1,26 +1,58 @@
-"""When to ask again: policies, and the loop that follows one."""
+"""When a request is made again: the policies, and the reasons why requests fail."""
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Collection
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from .failure import AttemptError, Kind
+from rancheros_ec2_metadata.errors import Ec2Error
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.deadline import Limit
 
 T = TypeVar("T")
 Draw = Callable[[], float]
+"""Returns a random number of [0, 1)."""
+
+_YOUNG_SECONDS = 5 * 60
 
 
-@dataclass(frozen=True)
-class Policy:
+class Reason(StrEnum):
+    """Why a request failed."""
+
+    UNREACHABLE = "unreachable"  # no connection, or it broke
+    TIMED_OUT = "timed out"  # connected, and no whole answer in time
+    BUSY = "busy"  # 429, 5xx, throttled
+    ABSENT = "absent"  # not there; it may be late
+    DENIED = "denied"  # the caller is known and may not
+    UNAUTHENTIC = "unauthentic"  # the caller is not believed
+    FINAL = "final"  # asking again would not help
+
+
+SILENT = frozenset({Reason.UNREACHABLE, Reason.TIMED_OUT})
+PASSING = SILENT | {Reason.BUSY}
+
+
+class RequestError(Ec2Error):
+    """A request to IMDS or the EC2 API failed.
+
+    Args:
+        text: the message for the operator; holds neither a token nor a credential.
+        reason: why.
+        retry_after: seconds that the server asks to wait.
+    """
+
+    def __init__(self, text: str, reason: Reason = Reason.FINAL, retry_after: float = 0.0) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class RetryPolicy(NamedTuple):
     """Full jitter: a pause drawn evenly from a window that doubles with each failure.
-
-    Pure, so that the fleet simulation in benchmarks/ runs the very same policy.
 
     Args:
         first: window of the first pause, seconds.
@@ -36,8 +68,17 @@ class Policy:
     tries: int | None = None
     shortest: float = 0.1
 
-    def pause(self, failures: int, left: float, drawn: float, asked: float = 0.0) -> float | None:
-        """Return the seconds to wait before the next try, or None to give up.
+    def gives_up(self, failures: int, left: float) -> bool:
+        """Tell whether there is no other try.
+
+        Args:
+            failures: tries that have failed, at least 1.
+            left: seconds until the limit.
+        """
+        return left - self.reserve < self.shortest or failures == self.tries
+
+    def pause(self, failures: int, left: float, drawn: float, asked: float = 0.0) -> float:
+        """Return the seconds to wait before the next try.
 
         Args:
             failures: tries that have failed, at least 1.
@@ -46,113 +87,137 @@ class Policy:
             asked: seconds that the server asked to wait (Retry-After); if they are more than
                 there is, the last try comes as late as it can.
         """
-        room = left - self.reserve
-        if room < self.shortest or (self.tries is not None and failures >= self.tries):
-            return None
+        room = max(0.0, left - self.reserve)
         window = min(self.longest, self.first * (1 << min(failures - 1, 16)), room)
         return min(max(window * drawn, asked), room)
 
 
-IMDS = Policy(first=0.2, longest=2, reserve=0.2)
+IMDS = RetryPolicy(first=0.2, longest=2, reserve=0.2)
 """The metadata service is one link away and serves this instance alone."""
 
-THROTTLED = Policy(first=8, longest=18, reserve=6, shortest=1)
+THROTTLED = RetryPolicy(first=8, longest=18, reserve=6, shortest=1)
 """A whole fleet shares the API's token bucket (100 calls, 20 a second more). A thousand instances
 at once need 45 s of it; these windows serve the last in under 1.3 times that, with less than four
 calls each. Smaller windows cost calls, larger ones leave the last waiting beside a full bucket."""
 
-UNREACHABLE = Policy(first=1, longest=2, reserve=1, tries=3)
-"""An API that does not answer: mostly a missing route, which no patience mends."""
+UNREACHABLE = RetryPolicy(first=1, longest=2, reserve=1, tries=3)
+"""An API that does not answer: mostly a missing route, which waiting does not repair."""
 
-LATE = Policy(first=2, longest=18, shortest=1)
+LATE = RetryPolicy(first=2, longest=18, shortest=1)
 """What AWS has promised and not shown yet, asked of the API: new tags, a new policy."""
 
-LATE_IMDS = Policy(first=0.5, longest=1)
+LATE_IMDS = RetryPolicy(first=0.5, longest=1)
 """The same, asked of the metadata service, where asking costs nobody anything."""
 
 
-class Patience:
-    """Count the failures of one task, and say how long to wait after each.
+class GracePeriods(NamedTuple):
+    """Seconds that are given to what may be late; 0: the first answer counts.
 
     Args:
-        policy: how to wait.
-        limit: until when.
-        kinds: the failures worth another try.
-        draw: returns a random number of [0, 1).
+        tags: no tag at all, or none that a mapping or prefix wants.
+        role: no role, or no credentials of it.
+        policy: the API does not know the role's rights, or its credentials, yet.
+        required: a tag without which the run is not complete.
     """
 
-    def __init__(
-        self,
-        policy: Policy,
-        limit: Limit,
-        kinds: frozenset[Kind] = frozenset({Kind.UNREACHABLE, Kind.TIMED_OUT, Kind.BUSY}),
-        draw: Draw = random.random,
-    ) -> None:
-        self._policy = policy
-        self._limit = limit
-        self._kinds = kinds
-        self._draw = draw
-        self._failures = 0
-
-    def __call__(self, failure: AttemptError) -> float | None:
-        """Return the seconds to wait, or None to give up."""
-        if failure.kind not in self._kinds:
-            return None
-        self._failures += 1
-        left = self._limit.left()
-        return self._policy.pause(self._failures, left, self._draw(), failure.retry_after)
+    tags: float = 0
+    role: float = 0
+    policy: float = 0
+    required: float = math.inf
 
 
-def persist(
-    attempt: Callable[[], T],
-    patience: Callable[[AttemptError], float | None],
-    sleep: Callable[[float], None],
+def grace_periods(age: float | None, *, kept: bool) -> GracePeriods:
+    """Return what an instance is given.
+
+    A young one is given time: tags, roles and policies reach a new instance late. An older one
+    has what it has, and one that keeps values of its last run can do without.
+
+    Args:
+        age: seconds since its start; None counts as old.
+        kept: something of this instance is kept from its last run.
+    """
+    if kept:
+        return GracePeriods(required=15)
+    if age is None or age >= _YOUNG_SECONDS:
+        return GracePeriods()
+    return GracePeriods(tags=10, role=20, policy=30)
+
+
+def retry(
+    request: Callable[[], T],
+    policy: RetryPolicy,
+    limit: Limit,
+    *,
+    reasons: Collection[Reason] = PASSING,
+    draw: Draw = random.random,
 ) -> T:
-    """Return what ``attempt`` returns, trying again for as long as ``patience`` says.
+    """Return what ``request`` returns, made again while it fails for one of ``reasons``.
 
     Raises:
-        AttemptError: the last one, when patience is at its end.
+        RequestError: the last one, where the policy or the limit allows no other try.
     """
     try:
-        return attempt()
-    except AttemptError as failure:
-        first = failure
-    # Imported after a failure only: most runs have none, and it takes some milliseconds.
+        return request()
+    except RequestError as failure:
+        if failure.reason not in reasons:
+            raise
+        pending = [failure]
+    # Imported after a failure only: most runs have none, and it takes 10 ms of some 150.
     import tenacity  # noqa: PLC0415 - see above
 
-    pending = [first]
-    pauses: list[float] = []
-
-    def again() -> T:
+    def attempt() -> T:
         if pending:
             raise pending.pop()
-        return attempt()
+        return request()
 
-    def worth_it(error: BaseException) -> bool:
-        pause = patience(error) if isinstance(error, AttemptError) else None
-        if pause is None:
-            return False
-        pauses.append(pause)
-        return True
+    def pause(state: tenacity.RetryCallState) -> float:
+        error: Any = state.outcome and state.outcome.exception()
+        return policy.pause(state.attempt_number, limit.left(), draw(), error.retry_after)
 
     return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(worth_it),
-        wait=lambda _state: pauses[-1],
-        sleep=sleep,
+        retry=tenacity.retry_if_exception(
+            lambda error: isinstance(error, RequestError) and error.reason in reasons
+        ),
+        stop=lambda state: policy.gives_up(state.attempt_number, limit.left()),
+        wait=pause,
+        sleep=limit.sleep,
         reraise=True,
-    )(again)
+    )(attempt)
 
 
-def until(
-    done: Callable[[], bool], look: Callable[[], None], policy: Policy, limit: Limit, draw: Draw
-) -> bool:
-    """Look again and again until ``done`` says so or the limit comes; tell whether it is done."""
-    looks = 0
-    while not done():
-        looks += 1
-        pause = policy.pause(looks, limit.left(), draw())
-        if pause is None:
-            return False
-        limit.sleep(pause)
+def retry_api(
+    ask: Callable[[], T], grace: GracePeriods, limit: Limit, draw: Draw = random.random
+) -> T:
+    """Return what the EC2 API answers; each kind of failure is counted by itself.
+
+    Throttled, it is asked until ``limit``; out of reach, three times; refused, for as long as a
+    late policy is given.
+
+    Raises:
+        RequestError: the last one.
+    """
+
+    def reach() -> T:
+        return retry(ask, UNREACHABLE, limit, reasons=SILENT, draw=draw)
+
+    def be_allowed() -> T:
+        refused = {Reason.DENIED, Reason.UNAUTHENTIC}
+        return retry(reach, LATE, until, reasons=refused, draw=draw)
+
+    until = limit.within(grace.policy)
+    return retry(be_allowed, THROTTLED, limit, reasons={Reason.BUSY}, draw=draw)
+
+
+def poll(
+    look: Callable[[], None],
+    done: Callable[[], bool],
+    policy: RetryPolicy,
+    limit: Limit,
+    draw: Draw = random.random,
+) -> None:
+    """Look again and again, each time after a pause, until ``done`` or the limit."""
+    looks = 1
+    while not done() and not policy.gives_up(looks, limit.left()):
+        limit.sleep(policy.pause(looks, limit.left(), draw()))
         look()
-    return True
+        looks += 1

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rancheros_ec2_metadata.errors import shown
 
-from .failure import AttemptError, Kind
 from .imds import component
 from .instance import ROLES_PATH, first_line
+from .retry import Reason, RequestError
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.deadline import Limit
@@ -27,14 +26,16 @@ _INSTEAD = (
 )
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(NamedTuple):
     """What the role may sign requests with. ``repr`` shows the role's name only."""
 
     role: str
-    access_key: str = field(repr=False)
-    secret_key: str = field(repr=False)
-    token: str = field(repr=False)
+    access_key: str
+    secret_key: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Credentials(role={self.role!r})"
 
 
 def read_credentials(imds: Imds, role: str | None, limit: Limit) -> Credentials:
@@ -46,22 +47,22 @@ def read_credentials(imds: Imds, role: str | None, limit: Limit) -> Credentials:
         limit: until when a failing request is tried again.
 
     Raises:
-        AttemptError: `Kind.ABSENT` if there is no role, or no credentials of it, which may be late.
+        RequestError: `Reason.ABSENT` if there is no role, or none of its credentials yet.
     """
     name = first_line(imds.get(ROLES_PATH, limit) or "") if role is None else role
     if not name:
-        raise AttemptError(
+        raise RequestError(
             "the instance has no role, so the EC2 API cannot be asked for its tags: attach an "
             f"instance profile whose role allows ec2:DescribeTags, {_INSTEAD}",
-            Kind.ABSENT,
+            Reason.ABSENT,
         )
     path = ROLES_PATH + component(name, _NAME, "the name of the role")
     text = imds.get(path, limit)
     if not text:
-        raise AttemptError(
+        raise RequestError(
             f"the metadata service has no credentials of the role {shown(name)} (404): the role "
             f"is new or has been deleted; check the instance profile, {_INSTEAD}",
-            Kind.ABSENT,
+            Reason.ABSENT,
         )
     return _decode(name, text)
 
@@ -72,15 +73,15 @@ def _decode(role: str, text: str) -> Credentials:
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise AttemptError(f"the credentials of the role {shown(role)} are no JSON object")
+        raise RequestError(f"the credentials of the role {shown(role)} are no JSON object")
     code = fields.get("Code", "Success")
     if code != "Success":
-        raise AttemptError(
+        raise RequestError(
             f"the credentials of the role {shown(role)} cannot be used (Code {shown(str(code))}): "
             f"check that its trust policy lets ec2.amazonaws.com assume it, {_INSTEAD}"
         )
     keys = [str(fields.get(key) or "") for key in ("AccessKeyId", "SecretAccessKey", "Token")]
     if not all(key and key.isascii() and key.isprintable() for key in keys):
-        raise AttemptError(f"the credentials of the role {shown(role)} are incomplete")
+        raise RequestError(f"the credentials of the role {shown(role)} are incomplete")
     access_key, secret_key, token = keys
     return Credentials(role, access_key, secret_key, token)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rancheros_ec2_metadata.errors import shown
 
-from .failure import AttemptError
 from .imds import component
+from .retry import RequestError
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.deadline import Limit
@@ -25,8 +24,7 @@ _KEY = re.compile(r"[0-9a-zA-Z\-_+=,.@:]{1,255}")
 MOST_KEYS = 256
 
 
-@dataclass(frozen=True)
-class Tags:
+class Tags(NamedTuple):
     """What is known of an instance's tags.
 
     Args:
@@ -61,16 +59,16 @@ def read_tags(
         None if the metadata service does not serve the tags of this instance (404).
 
     Raises:
-        AttemptError: the list could not be had.
+        RequestError: the list could not be had.
     """
     listed = imds.get(TAGS_PATH, limit)
     if listed is None:
         return None
     keys = list(dict.fromkeys(line for line in listed.split("\n") if line))
     if len(keys) > MOST_KEYS:
-        raise AttemptError(f"{TAGS_PATH}: lists {len(keys)} tags, more than an instance can have")
+        raise RequestError(f"{TAGS_PATH}: lists {len(keys)} tags, more than an instance can have")
     if keys and not any(map(_KEY.fullmatch, keys)):
-        raise AttemptError(f"{TAGS_PATH}: {shown(keys[0])} and what follows are no keys of tags")
+        raise RequestError(f"{TAGS_PATH}: {shown(keys[0])} and what follows are no keys of tags")
     values = {key: known[key] for key in keys if key in known}
     unread = {}
     paths = {}
@@ -78,13 +76,13 @@ def read_tags(
         if used(key) and key not in known:
             try:
                 paths[key] = f"{TAGS_PATH}/{component(key, _KEY, 'the key of a tag')}"
-            except AttemptError as refusal:
+            except RequestError as refusal:
                 unread[key] = str(refusal)
     answers = imds.get_all(paths.values(), limit)
     gone = set()
     for key, path in paths.items():
         answer = answers[path]
-        if isinstance(answer, AttemptError):
+        if isinstance(answer, RequestError):
             unread[key] = str(answer)
         elif answer is None:
             gone.add(key)

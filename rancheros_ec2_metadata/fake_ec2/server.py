@@ -1,34 +1,52 @@
-"""The fake metadata service on a real socket."""
+"""The fake metadata service: what it answers, and a server that answers it on a socket."""
 
 from __future__ import annotations
 
+import re
+import secrets
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from email.message import Message
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from urllib.parse import unquote
 
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from rancheros_ec2_metadata.fake_ec2.faults import Fault, take
-from rancheros_ec2_metadata.fake_ec2.protocol import (
-    Answer,
-    Asked,
-    Shown,
-    Tokens,
-    answer,
-    decoded,
-    error_page,
-)
 from rancheros_ec2_metadata.fake_ec2.tree import metadata
 
-_POLL = 0.02  # seconds until a stopped server notices
-_SILENT_CLIENT = 30  # seconds
+TOKEN_PATH = "/latest/api/token"  # noqa: S105 - a path, no secret
+_TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
+_TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
+_MAX_TTL = 21600  # seconds
+
+# The oldest, the one RancherOS was written for, the first with tags, the newest, as IMDS lists
+# them among others. All show the same here.
+_VERSIONS = ("1.0", "2009-04-04", "2016-09-02", "2021-03-23", "2024-04-11", "latest")
+
+_ERROR_PAGE = """<?xml version="1.0" encoding="iso-8859-1"?>
+<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">
+ <head>
+  <title>{title}</title>
+ </head>
+ <body>
+  <h1>{title}</h1>
+ </body>
+</html>
+"""
+
+
+class Answer(NamedTuple):
+    """One HTTP answer, less the headers that all answers have."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = {}
 
 
 class Request(NamedTuple):
@@ -39,18 +57,108 @@ class Request(NamedTuple):
     status: int
 
 
-class FakeImds:
-    """A metadata service that runs while its context is open.
+def error_page(status: int) -> Answer:
+    """Return IMDS's XHTML page for an error."""
+    title = f"{status} - {HTTPStatus(status).phrase}"
+    return Answer(status, _ERROR_PAGE.format(title=title).encode(), {"Content-Type": "text/html"})
+
+
+def decoded(target: str) -> str:
+    """Return the path of a request's target, without its query and percent-encoding."""
+    return unquote(target.partition("?")[0])
+
+
+class Imds:
+    """What the metadata service of an instance answers.
 
     Args:
-        instance: whose; replace it at any time while running.
+        instance: whose; replace it at any time.
+        now: the time in seconds since the epoch: of tokens, and of pending_time ``now``.
+
+    Attributes:
+        tokens: those given out, each with the time of its end and its instance.
+    """
+
+    def __init__(self, instance: FakeInstance, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._started = now()
+        self.tokens: dict[str, tuple[float, str]] = {}
+        self.instance = instance
+
+    @property
+    def instance(self) -> FakeInstance:
+        """The instance that is shown; assigning another shows that from then on."""
+        return self._instance
+
+    @instance.setter
+    def instance(self, instance: FakeInstance) -> None:
+        self._instance, self._tree = instance, metadata(instance, self._started)
+
+    def answer(self, method: str, path: str, headers: Message) -> Answer | None:
+        """Return what IMDS answers; None if its answer never arrives.
+
+        Args:
+            method: of the request.
+            path: as decoded() gives it.
+            headers: of the request.
+        """
+        if not self.instance.imds.enabled:
+            return error_page(403)
+        if path == TOKEN_PATH:
+            return self._token(method, headers)
+        if method not in ("GET", "HEAD"):
+            return Answer(405, headers={"Allow": "GET, HEAD, OPTIONS"})
+        if not self._may_read(headers.get(_TOKEN_HEADER)):
+            return error_page(401)
+        text = self._text(path)
+        if text is None:
+            return error_page(404)
+        # IMDS names no charset, so that whoever takes HTTP's default gets Latin-1.
+        return Answer(200, text.encode("utf-8", "replace"), {"Content-Type": "text/plain"})
+
+    def _token(self, method: str, headers: Message) -> Answer | None:
+        if method != "PUT":
+            return Answer(405, headers={"Allow": "OPTIONS, PUT"})
+        if self.instance.imds.hop_limit_lost:
+            return None
+        if "X-Forwarded-For" in headers:
+            return error_page(403)
+        ttl = headers.get(_TTL_HEADER, "")
+        if not re.fullmatch("[0-9]{1,5}", ttl) or not 1 <= int(ttl) <= _MAX_TTL:
+            return error_page(400)
+        token = f"AQAE{secrets.token_urlsafe(38)}=="
+        self.tokens[token] = (self._now() + int(ttl), self.instance.instance_id)
+        return Answer(200, token.encode(), {"Content-Type": "text/plain", _TTL_HEADER: ttl})
+
+    def _may_read(self, token: str | None) -> bool:
+        if token is None:
+            return self.instance.imds.tokens == "optional"
+        # A token that is sent must be right also where none is required.
+        ends, owner = self.tokens.get(token, (0.0, ""))
+        return owner == self.instance.instance_id and self._now() < ends
+
+    def _text(self, path: str) -> str | None:
+        if path == "/":
+            return "\n".join(_VERSIONS)
+        root, version, *below = path.split("/", 2)
+        if root or version not in _VERSIONS:
+            return None
+        wanted = "".join(below)
+        # A folder's list is the same with and without the slash; a leaf with one does not exist.
+        return self._tree.get(wanted, self._tree.get(f"{wanted}/"))
+
+
+class FakeImds(Imds):
+    """A metadata service that answers on a socket while its context is open.
+
+    Args:
+        instance: whose; replace it at any time.
         host: address or name to listen on, IPv4 or IPv6.
         port: 0 is any free one.
-        now: the time in seconds since the epoch: of tokens, of ``Date``, of pending_time ``now``.
+        now: as of Imds.
 
     Attributes:
         requests: those that came in, in order, noted before they are answered.
-        faults: the first that befalls a request is used; change the list at any time.
     """
 
     def __init__(
@@ -61,25 +169,11 @@ class FakeImds:
         port: int = 0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.now = now
+        super().__init__(instance or FakeInstance(), now)
         self.requests: list[Request] = []
-        self.faults: list[Fault] = []
-        self._host = host
-        self._port = port
-        self._started = now()
-        self._tokens = Tokens(now)
+        self.stopping = threading.Event()
+        self._address = (host, port)
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self.instance = instance or FakeInstance()
-
-    @property
-    def instance(self) -> FakeInstance:
-        """The instance that is shown; assigning another shows that from then on."""
-        return self._shown.instance
-
-    @instance.setter
-    def instance(self, instance: FakeInstance) -> None:
-        self._shown = Shown(instance, metadata(instance, self._started))
 
     @property
     def url(self) -> str:
@@ -87,21 +181,17 @@ class FakeImds:
         host, port = self._server.server_address[:2]
         return f"http://[{host!s}]:{port}" if ":" in str(host) else f"http://{host!s}:{port}"
 
-    def expire_tokens(self) -> None:
-        """Make every token given out so far invalid, as if its time were over."""
-        self._tokens.expire()
-
-    def __enter__(self) -> Self:
-        """Listen.
+    def start(self) -> None:
+        """Listen, and answer in a thread.
 
         Raises:
             OSError: the address is no such, in use or not permitted.
         """
-        self._server = _Server(self, self._host, self._port)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_POLL,), name="fake-imds", daemon=True
-        )
-        self._thread.start()
+        self._server = _Server(self, *self._address)
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(
@@ -110,47 +200,25 @@ class FakeImds:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stopping.set()
+        self.stopping.set()
         self._server.shutdown()
-        self._server.hang_up()
         self._server.server_close()
-        self._thread.join()
 
-    def answer(self, method: str, target: str, headers: Message) -> Answer | None:
-        """Return the answer to a request, waited for as a fault wants; None is no answer."""
-        path = decoded(target)
+    def reply(self, method: str, target: str, headers: Message) -> Answer | None:
+        """Return the answer to a request, None where none is given; both are noted."""
         with self._lock:
-            fault = take(self.faults, method, path) or Fault()
-            if fault.expire_tokens:
-                self.expire_tokens()
-            found = (
-                _planted(fault)
-                if fault.close or fault.status is not None
-                else answer(Asked(method, path, headers), self._shown, self._tokens)
-            )
+            found = self.answer(method, decoded(target), headers)
             self.requests.append(Request(method, target, found.status if found else 0))
-        if found is None and not fault.close:
-            self._stopping.wait()
-        return None if self._stopping.wait(fault.delay) else found
-
-
-def _planted(fault: Fault) -> Answer | None:
-    if fault.close or fault.status is None:
-        return None
-    if fault.body is None:
-        page = error_page(fault.status)
-        return Answer(page.status, page.body, {**page.headers, **fault.headers})
-    return Answer(fault.status, fault.body, {"Content-Type": "text/plain", **fault.headers})
+        if found is None:
+            self.stopping.wait()
+        return found
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # so that closing waits for every thread
     request_queue_size = 128
 
     def __init__(self, imds: FakeImds, host: str, port: int) -> None:
         self.imds = imds
-        self._open: set[socket.socket] = set()
-        self._lock = threading.Lock()
         self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         super().__init__((host, port), _Handler)
 
@@ -158,59 +226,33 @@ class _Server(ThreadingHTTPServer):
         # HTTPServer's own asks a resolver for the host's name, which can take its time.
         TCPServer.server_bind(self)
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        """End the connections that are open, whatever their threads are at."""
-        with self._lock:
-            for connection in self._open:
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that hangs up, or says nothing, is what tests are about.
-        if not isinstance(sys.exception(), OSError):
+        if not isinstance(sys.exception(), OSError):  # a client that hangs up
             super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
-    timeout = _SILENT_CLIENT
-    wbufsize = -1  # head and body leave in one packet
+    timeout = 30  # seconds that a client may say nothing
 
-    def handle_one_request(self) -> None:
-        # The real service closes after each answer, and knows no method it does not answer.
-        self.close_connection = True
-        self.raw_requestline = self.rfile.readline(65537)
-        if not self.raw_requestline or not self.parse_request():
-            return
-        self.close_connection = True
-        found = self.server.imds.answer(self.command, self.path, self.headers)
+    def do_GET(self) -> None:
+        found = self.server.imds.reply(self.command, self.path, self.headers)
         if found is None:
+            self.close_connection = True
             return
         self.send_response(found.status)
-        for name, value in found.headers.items():
+        headers = {"Content-Length": str(len(found.body)), "Connection": "close"}
+        for name, value in {**found.headers, **headers}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(found.body)))
-        self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(found.body)
 
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - the base's names
+
     def version_string(self) -> str:
         return "EC2ws"
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        return super().date_time_string(self.server.imds.now() if timestamp is None else timestamp)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         pass

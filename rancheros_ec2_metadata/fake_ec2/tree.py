@@ -31,11 +31,14 @@ def metadata(instance: FakeInstance, started: float) -> dict[str, str]:
         The leaves, and the folders' lists under their path with a ``/`` at its end; the
         topmost list is under the empty path.
     """
+    pending = instance.pending_time
+    if pending == "now":
+        pending = datetime.fromtimestamp(started, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     extra = {_whole(path): text for path, text in instance.extra.items()}
     found = {
-        "dynamic/instance-identity/document": _document(instance, _pending(instance, started)),
+        "dynamic/instance-identity/document": _document(instance, pending),
         "user-data": instance.user_data,
-        **{_whole(path): text for path, text in _meta_data(instance, started).items()},
+        **{_whole(path): text for path, text in _meta_data(instance, pending).items()},
         **extra,
     }
     removed = tuple(path for path, text in extra.items() if text is None)
@@ -67,12 +70,6 @@ def _folders(leaves: Iterable[str]) -> dict[str, str]:
     return lists | {"": lists[""].replace("/", "")}
 
 
-def _pending(instance: FakeInstance, started: float) -> str:
-    if instance.pending_time != "now":
-        return instance.pending_time
-    return datetime.fromtimestamp(started, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _json(fields: Mapping[str, object]) -> str:
     return json.dumps(fields, indent=2, separators=(",", " : "))
 
@@ -99,14 +96,16 @@ def _document(instance: FakeInstance, pending: str) -> str:
     )
 
 
-def _meta_data(instance: FakeInstance, started: float) -> dict[str, str | None]:
+def _meta_data(instance: FakeInstance, pending: str) -> dict[str, str | None]:
     local_hostname = instance.hostname or _local_hostname(instance)
-    number = instance.partition_number
     return {
         "ami-id": instance.ami_id,
         "ami-launch-index": str(instance.ami_launch_index),
         "ami-manifest-path": instance.ami_manifest_path,
         "ancestor-ami-ids": "\n".join(instance.ancestor_ami_ids) or None,
+        "autoscaling/target-lifecycle-state": (
+            instance.target_lifecycle_state if instance.autoscaling_group is not None else None
+        ),
         "hostname": local_hostname,
         "instance-action": "none",
         "instance-id": instance.instance_id,
@@ -118,9 +117,6 @@ def _meta_data(instance: FakeInstance, started: float) -> dict[str, str | None]:
         "mac": instance.mac,
         "placement/availability-zone": instance.zone,
         "placement/availability-zone-id": instance.availability_zone_id,
-        "placement/group-name": instance.placement_group,
-        "placement/host-id": instance.host_id,
-        "placement/partition-number": None if number is None else str(number),
         "placement/region": instance.region,
         "profile": "default-hvm",
         "public-hostname": _public_hostname(instance),
@@ -130,9 +126,7 @@ def _meta_data(instance: FakeInstance, started: float) -> dict[str, str | None]:
         "services/domain": instance.domain,
         "services/partition": instance.partition,
         **_interface(instance, local_hostname),
-        **_iam(instance, _pending(instance, started)),
-        **_autoscaling(instance),
-        **_spot(instance),
+        **_iam(instance, pending),
         **_tags(instance),
     }
 
@@ -189,22 +183,6 @@ def _iam(instance: FakeInstance, updated: str) -> dict[str, str]:
                 "Expiration": "2099-12-31T23:59:59Z",
             }
         ),
-    }
-
-
-def _autoscaling(instance: FakeInstance) -> dict[str, str]:
-    if instance.autoscaling_group is None:
-        return {}
-    return {"autoscaling/target-lifecycle-state": instance.target_lifecycle_state}
-
-
-def _spot(instance: FakeInstance) -> dict[str, str]:
-    end = instance.spot_termination_time
-    if end is None:
-        return {}
-    return {
-        "spot/instance-action": json.dumps({"action": "terminate", "time": end}),
-        "spot/termination-time": end,
     }
 
 

@@ -1,7 +1,7 @@
 """Config paths that a tag may set: a closed table of types, allowed text and effect.
 
 Everything under ``rancher.docker`` that becomes an option reaches a root shell unquoted, and
-``rancher.console`` or ``rancher.docker.engine`` may be URLs of service files (rancheros-contract):
+``rancher.console`` or ``rancher.docker.engine`` may be URLs of service files (docs/rancheros.md):
 what is not in the table is refused, and so is text that a shell could read otherwise.
 """
 
@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rancheros_ec2_metadata.errors import UsageError, shown
-from rancheros_ec2_metadata.rancheros import document
 
 Value = str | bool | int | tuple[str, ...]
 Kind = Literal["text", "flag", "port", "list"]
 
 # No dash comes first: before dockerd, dockerlaunch takes any argument of -b…, -g…, --bip… or --mtu…
-# for the option, wherever it stands (rancheros-contract).
+# for the option, wherever it stands (docs/rancheros.md).
 _SAFE = r"[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*"
 # No slash: of kernel.modprobe, kernel.core_pattern and their like the kernel runs what they name.
 _SYSCTL = r"[A-Za-z0-9 ._:-]{1,128}"
@@ -27,8 +26,8 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOSTNAME = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
 _ADDRESS = r"[0-9A-Fa-f.:]{2,45}"
 
-THIS_BOOT = "in force at this boot"
-NEXT_BOOT = "in force from the next boot on"
+THIS_BOOT = "in effect at this boot"
+NEXT_BOOT = "in effect from the next boot on"
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,6 @@ class ConfigPath:
     def _check(self, text: str) -> None:
         if not re.fullmatch(self.allowed, text):
             raise ValueError(f"{shown(text)} is not of the form {self.allowed}")
-        if reason := document.uncarriable(text):
-            raise ValueError(reason)
 
 
 # The network service applies hostname, DNS and proxies before we run; sysctl and sshd come with

@@ -6,16 +6,12 @@ nothing in it is quoted or replaced; one line that is not UTF-8 or of 64 KiB los
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rancheros_ec2_metadata.errors import ExitStatus, Note, UsageError, error, shown
-from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.rancheros.disk import Disk
+from rancheros_ec2_metadata.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.settings import Settings
@@ -23,27 +19,22 @@ if TYPE_CHECKING:
 # bufio.MaxScanTokenSize of Go, the line end included.
 _LINE_BYTES = 64 * 1024
 
-_DIGEST = "# sha256 of the lines below: "
-_COMMENT = (
-    "# Written by rancheros-ec2-metadata from this instance's tags and metadata, anew at every\n"
-    "# boot, for docker run --env-file. Not for a shell: nothing in it is quoted.\n"
-    "# To take it back: run the service once with the command 'clean'.\n"
+# A file that does not begin with this line is not this program's.
+_FIRST_LINE = (
+    b"# Written by rancheros-ec2-metadata, anew at every boot, for docker run --env-file.\n"
 )
+
 # What runs or steers the machine: a line in one of these is more than a variable of a container.
-_NOT_FOR_IT = frozenset(
-    {
-        paths.CLOUD_CONFIG,
-        paths.DOCKER_OPTS,
-        f"{paths.CONF}/metadata",
-        paths.OS_CONFIG,
-        paths.OEM_CONFIG,
-        paths.DAEMON_JSON,
-        "/etc/environment",
-        "/etc/profile",
-    }
+_CONF = "/var/lib/rancher/conf"
+_NOT_FOR_IT = (
+    *("/etc/environment", "/etc/profile", "/etc/docker/daemon.json"),
+    *(f"{_CONF}/{name}" for name in ("cloud-config.yml", "cloud-config-script")),
+    *(f"{_CONF}/{name}" for name in ("docker", "metadata")),
 )
-_NO_FOLDER_FOR_IT = (f"{paths.CLOUD_CONFIG_D}/", "/etc/profile.d/", "/proc/", "/sys/", "/dev/")
-_OUR_NAMES = ".ec2-metadata"
+_NO_FOLDER_FOR_IT = (
+    *(f"{_CONF}/cloud-config.d/", f"{_CONF}/.ec2-metadata", "/usr/share/ros/"),
+    *("/etc/profile.d/", "/proc/", "/sys/", "/dev/"),
+)
 
 
 @dataclass(frozen=True)
@@ -64,40 +55,21 @@ class EnvFile:
         return cls(settings.env_file, variables) if settings.env_file is not None else None
 
 
-@dataclass(frozen=True)
-class Planned:
-    """What becomes of such files.
-
-    Args:
-        gone: files of earlier runs, which are to go.
-        written: what the file shall be, by its path; empty where none is wanted or it is refused.
-        paths: of the files that are ours before or after.
-        notes: what was refused.
-    """
-
-    gone: tuple[str, ...]
-    written: Mapping[str, bytes]
-    paths: tuple[str, ...]
-    notes: tuple[Note, ...]
-
-
-def path(text: str) -> str:
+def parse_path(text: str) -> str:
     """Return the path that an operator gives.
 
     Raises:
         UsageError: it is not absolute, or something else would read what is there as its own.
     """
-    plain = os.path.normpath(text)
+    plain = os.path.normpath(text).replace("//", "/")
     if not text.startswith("/") or text.endswith("/") or not text.isprintable():
         raise UsageError(f"{shown(text)} is not the absolute path of a file")
-    plain = plain.replace("//", "/")
-    name = plain.rpartition("/")[2]
-    if plain in _NOT_FOR_IT or plain.startswith(_NO_FOLDER_FOR_IT) or name.startswith(_OUR_NAMES):
+    if plain in _NOT_FOR_IT or plain.startswith(_NO_FOLDER_FOR_IT):
         raise UsageError(f"{shown(text)} is a file of the system's or of this program's own")
     return plain
 
 
-def unholdable(name: str, value: str) -> str | None:
+def explain_unholdable(name: str, value: str) -> str | None:
     """Return why Docker would not read ``name`` with ``value`` from the file; None if it would."""
     if "\n" in value or value.endswith("\r"):
         return "it holds a line end, and a variable is one line there"
@@ -112,55 +84,11 @@ def unholdable(name: str, value: str) -> str | None:
     return None
 
 
-def render(variables: Mapping[str, str]) -> bytes:
-    """Return the file with ``variables``, by which `is_ours` knows it again."""
-    lines = "".join(f"{name}={value}\n" for name, value in sorted(variables.items())).encode()
-    return f"{_COMMENT}{_DIGEST}{hashlib.sha256(lines).hexdigest()}\n".encode() + lines
+def render_env_file(variables: Mapping[str, str]) -> bytes:
+    """Return the file with ``variables``."""
+    return _FIRST_LINE + "".join(f"{k}={v}\n" for k, v in sorted(variables.items())).encode()
 
 
 def is_ours(content: bytes) -> bool:
-    """Tell whether a file is empty, or just as a run wrote it."""
-    head, found, rest = content.partition(f"\n{_DIGEST}".encode())
-    digest, _, lines = rest.partition(b"\n")
-    if not found:
-        return not content
-    is_comment = re.fullmatch(rb"(#[^\n]*\n)*#[^\n]*", head) is not None
-    return is_comment and digest == hashlib.sha256(lines).hexdigest().encode()
-
-
-def planned(disk: Disk, former: Iterable[str], wanted: EnvFile | None) -> Planned:
-    """Return what becomes of the files of earlier runs, and of the one that is wanted now.
-
-    Args:
-        disk: with all of these files.
-        former: paths that the last run knew as ours.
-        wanted: None where there shall be none.
-    """
-    gone: list[str] = []
-    notes: list[Note] = []
-    written: dict[str, bytes] = {}
-    if wanted is not None and wanted.variables:
-        why = _not_ours(disk, wanted.path)
-        if why is None:
-            written[wanted.path] = render(wanted.variables)
-        else:
-            text = f"{wanted.path} is not written: {why}; move it away, or name another file"
-            notes.append(error(ExitStatus.FILES, text))
-    for one in former:
-        there = one in disk.files or one in disk.unreadable
-        if not there or (wanted is not None and wanted.variables and one == wanted.path):
-            continue
-        why = _not_ours(disk, one)
-        if why is None:
-            gone.append(one)
-        else:
-            text = f"{one}, which an earlier run wrote, is left as it is: {why}; remove it"
-            notes.append(error(ExitStatus.FILES, text))
-    return Planned(tuple(gone), written, (*gone, *written), tuple(notes))
-
-
-def _not_ours(disk: Disk, one: str) -> str | None:
-    """Return why what is at a path may not be touched; None where it may, or nothing is there."""
-    if one in disk.unreadable:
-        return disk.unreadable[one]
-    return None if is_ours(disk.files.get(one, b"")) else "it is not as this program wrote it"
+    """Tell whether a file is empty, or begins with our line."""
+    return not content or content.startswith(_FIRST_LINE)

@@ -5,38 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from rancheros_ec2_metadata.ec2.instance import METADATA_LABELS
 from rancheros_ec2_metadata.errors import Note, debug, info, shown, warning
 from rancheros_ec2_metadata.plan.provenance import LeftOut, Source
 from rancheros_ec2_metadata.settings import Settings
 
 STATUS_LABEL = "ec2-metadata.status"
 
-# dockerd refuses to start on labels in these (rancheros-contract, "What dockerd does with labels").
+# dockerd refuses to start on labels in these (docs/rancheros.md, "What dockerd does with labels").
 _RESERVED = ("com.docker.", "io.docker.", "org.dockerproject.")
-_CONSTRAINT_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]+")
-
-# --metadata-labels: the name IMDS has for a field, and the variable that holds it.
-METADATA_LABELS = {
-    "account-id": "AWS_ACCOUNT_ID",
-    "ami-id": "AWS_AMI_ID",
-    "architecture": "AWS_ARCHITECTURE",
-    "autoscaling-group": "AWS_AUTOSCALING_GROUP",
-    "availability-zone": "AWS_AVAILABILITY_ZONE",
-    "availability-zone-id": "AWS_AVAILABILITY_ZONE_ID",
-    "hostname": "AWS_HOSTNAME",
-    "iam-role": "AWS_IAM_ROLE",
-    "instance-id": "AWS_INSTANCE_ID",
-    "instance-life-cycle": "AWS_INSTANCE_LIFE_CYCLE",
-    "instance-type": "AWS_INSTANCE_TYPE",
-    "local-ipv4": "AWS_LOCAL_IPV4",
-    "mac": "AWS_MAC_ADDRESS",
-    "partition": "AWS_PARTITION",
-    "public-hostname": "AWS_PUBLIC_HOSTNAME",
-    "public-ipv4": "AWS_PUBLIC_IPV4",
-    "region": "AWS_REGION",
-    "subnet-id": "AWS_SUBNET_ID",
-    "vpc-id": "AWS_VPC_ID",
-}
+# What a constraint can name, tried on 20.10 and 28.5; Swarm mode takes white space off the value.
+_KEY = re.compile(r"[A-Za-z0-9_.-]+")
+_VALUE = re.compile(r"[A-Za-z0-9:_.*()?+\[\]\\^$|/ \t\n\f\r-]+")
+_CLASSIC_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]+")
 
 
 def mapped_labels(
@@ -67,15 +48,30 @@ def mapped_labels(
             left_out = LeftOut("label", tag, reason, Source("tag", tag))
             notes.append(warning(f"tag {shown(tag)} is no label: {reason}; left out", left_out))
             continue
-        if not constraint_can_name(tag):
-            notes.append(info(f"label {shown(tag)} is set, but no Swarm constraint can name it"))
         labels[tag], sources[tag] = tags[tag], Source("tag", tag)
+    for key, value in labels.items():
+        if refusal := constraint_refusal(key, value):
+            notes.append(info(f"label {shown(key)}: no constraint of Swarm can name it, {refusal}"))
+        elif only_swarm_mode_names(key):
+            notes.append(info(f"label {shown(key)}: Swarm mode can name it, classic Swarm cannot"))
     return labels, sources
 
 
-def constraint_can_name(key: str) -> bool:
-    """Tell whether a constraint of Swarm can name a label."""
-    return bool(_CONSTRAINT_KEY.fullmatch(key))
+def constraint_refusal(key: str, value: str) -> str | None:
+    """Return why no constraint of Swarm can name a label with this value; None if one can."""
+    if not _KEY.fullmatch(key):
+        return "its key has other characters than A-Za-z0-9_.-"
+    if not value:
+        return "its value is empty"
+    if value != value.strip():
+        return "its value begins or ends with white space"
+    other = next((character for character in value if not _VALUE.fullmatch(character)), None)
+    return f"its value has {shown(other)}" if other else None
+
+
+def only_swarm_mode_names(key: str) -> bool:
+    """Tell whether constraints of Swarm mode can name a key, and those of classic Swarm cannot."""
+    return bool(_KEY.fullmatch(key)) and not _CLASSIC_KEY.fullmatch(key)
 
 
 def is_reserved(key: str) -> bool:

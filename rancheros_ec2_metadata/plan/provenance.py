@@ -37,14 +37,14 @@ class Source:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something asked for that is not set, or is set and not in force.
+    """Something asked for that is not set, or is set and not in effect.
 
     Args:
         kind: what it would be.
         name: its name as that; a tag that is no label would have had its key.
         reason: for an operator.
         source: what gives it; None where the desired state says it.
-        by: the layer or file that is in the way, if one is.
+        by: the file that is in the way, if one is.
     """
 
     kind: Kind
@@ -61,8 +61,3 @@ class Sources:
     labels: Mapping[str, Source] = field(default_factory=dict)
     variables: Mapping[str, Source] = field(default_factory=dict)
     config: Mapping[str, Source] = field(default_factory=dict)
-
-
-def all_labels(names: Mapping[str, str], reason: str, by: str | None = None) -> tuple[LeftOut, ...]:
-    """Return all labels as left out for the same reason."""
-    return tuple(LeftOut("label", name, reason, by=by) for name in names)

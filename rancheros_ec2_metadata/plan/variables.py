@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from rancheros_ec2_metadata.errors import Note, debug, info, shown, warning
+from rancheros_ec2_metadata.errors import Note, info, shown, warning
 from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, Source
-from rancheros_ec2_metadata.rancheros import document
 from rancheros_ec2_metadata.settings import (
     NEVER_FROM_TAGS,
     PROXY_NAMES,
@@ -28,16 +27,15 @@ class Place:
 
     Args:
         kind: what a variable there is called in a report.
-        text: says so in a note, where it is not RancherOS's configuration.
+        text: says so in a note, where it is not the host's own environment.
         refuses: returns why a name and its value cannot be carried there, None if they can.
+        tags_known: a tag that is not among them is not on the instance.
     """
 
     kind: Kind
     text: str
     refuses: Callable[[str, str], str | None]
-
-
-_IN_RANCHEROS = Place("variable", "", lambda _name, value: document.uncarriable(value))
+    tags_known: bool = True
 
 
 class _Chosen:
@@ -57,7 +55,7 @@ class _Chosen:
             self._notes.append(warning(text, LeftOut(place.kind, name, reason, source)))
             return
         if name in self.values:
-            self._notes.append(_gives_way(name, self.sources[name], source))
+            self._notes.append(_overridden(name, self.sources[name], source))
         self.values[name] = value
         self.sources[name] = source
 
@@ -67,7 +65,7 @@ def mapped_variables(
     metadata: Mapping[str, str],
     tags: Mapping[str, str],
     notes: list[Note],
-    place: Place = _IN_RANCHEROS,
+    place: Place,
 ) -> tuple[dict[str, str], dict[str, Source]]:
     """Return the variables and what gives each, and add to ``notes`` what is left out.
 
@@ -86,7 +84,10 @@ def mapped_variables(
         if mapping.tag in tags:
             chosen.put(mapping.target, tags[mapping.tag], source)
         else:
-            notes.append(no_tag("variable", mapping.target, source))
+            missing_tag = note_no_tag(
+                "variable", mapping.target, mapping.tag, tags_known=place.tags_known
+            )
+            notes.extend(missing_tag)
     known = {**metadata, **chosen.values}
     for template in settings.templates:
         value, missing = _filled(template, known, tags)
@@ -99,17 +100,18 @@ def mapped_variables(
     return chosen.values, chosen.sources
 
 
-def no_tag(kind: Kind, target: str, source: Source) -> Note:
-    """Return the note of a mapping whose tag is not there."""
-    reason = "the instance has no such tag, or EC2 did not say"
-    return debug(
-        f"{target} is not set from {source}: {reason}", LeftOut(kind, target, reason, source)
-    )
+def note_no_tag(kind: Kind, target: str, tag: str, *, tags_known: bool) -> list[Note]:
+    """Return the note of a mapping whose tag is not there; none where EC2 did not say all tags."""
+    if not tags_known:
+        return []
+    reason = f"no tag {shown(tag)} on this instance"
+    left_out = LeftOut(kind, target, reason, Source("tag", tag))
+    return [info(f"{target} not set: {reason}", left_out)]
 
 
-def _gives_way(name: str, former: Source, source: Source) -> Note:
-    left_out = LeftOut("variable", name, f"it gives way to {source}", former)
-    return info(f"variable {name}: {former} gives way to {source}", left_out)
+def _overridden(name: str, former: Source, source: Source) -> Note:
+    left_out = LeftOut("variable", name, f"overridden by {source}", former)
+    return info(f"variable {name}: {former} is overridden by {source}", left_out)
 
 
 def _refused(name: str, value: str) -> str | None:
@@ -151,7 +153,9 @@ def _by_prefix(
                 former = found.setdefault(name, winners[0])
                 if former != winners[0]:
                     found[name] = winners[0]
-                    notes.append(_gives_way(name, Source("tag", former), Source("tag", winners[0])))
+                    notes.append(
+                        _overridden(name, Source("tag", former), Source("tag", winners[0]))
+                    )
     return found
 
 

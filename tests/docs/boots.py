@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import fake_ros
 from docs import definitions
+from e2e import program
 from machine import MachineDisk
-from rancheros_ec2_metadata.boot import boot
-from rancheros_ec2_metadata.deadline import Clock
-from rancheros_ec2_metadata.edges import Limits, edges
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.rancheros.disk import read_disk
-from rancheros_ec2_metadata.rancheros.layers import Layers, stack
-from rancheros_ec2_metadata.rancheros.store import Store
+from ros_stand_in import in_effect
 
 RELEASE = "v1.5.8"
 
@@ -41,42 +34,33 @@ class Machine:
     log: str = ""
     status: int = 0
 
-    @property
-    def layers(self) -> Layers:
-        """What RancherOS reads now."""
-        return stack(read_disk(self.disk.root), fake_ros.release_named(RELEASE))
+    def in_effect(self) -> dict[str, Any]:
+        """Return the whole configuration that RancherOS reads now."""
+        return in_effect.in_effect(self.disk.read(), RELEASE)
+
+    def variables(self) -> dict[str, str]:
+        """Return rancher.environment."""
+        return in_effect.environment(self.disk.read(), RELEASE)
 
     @property
     def services(self) -> dict[str, Any]:
-        """The services in force."""
-        found = self.layers.get(("rancher", "services"))
-        assert isinstance(found, dict)
-        return dict(found)
+        """The services in effect."""
+        return dict(self.in_effect()["rancher"]["services"])
 
     def boot(self) -> None:
-        """Run the service with the command that is in force."""
+        """Run the service with the command that is in effect."""
         self.run(self.services[definitions.NAME]["command"])
 
     def run(self, command: str | Sequence[str], *more: str) -> None:
         """Run the service with this command, and with more flags."""
-        settings = definitions.settings(
-            command,
-            f"--root={self.disk.root}",
-            f"--ros={fake_ros.executable(self.disk.root, self.disk.root, RELEASE)}",
-            *more,
-            environ={"AWS_EC2_METADATA_SERVICE_ENDPOINT": self.imds.url},
-        )
-        lines = io.StringIO()
-        log = Log(lines)
-        limits = Limits.of(settings.deadline, 0, Clock())
-        boot(settings, edges(settings, log, limits, Store(settings.root)))
-        self.log, self.status = lines.getvalue(), log.status()
+        ran = program.run(self.disk, *definitions.words(command), *more, imds=self.imds)
+        self.log, self.status = ran.err, ran.status
 
     def docker_labels(self) -> dict[str, str]:
         """Return the labels that reach dockerd, through a real bash."""
         folder = self.disk.root / "empty"
         folder.mkdir(exist_ok=True)
-        argv = fake_ros.dockerd_argv(self.layers, folder) or []
+        argv = in_effect.dockerd_argv(self.disk.read(), RELEASE, folder) or []
         labels = (word.removeprefix("--label=") for word in argv if word.startswith("--label="))
         return dict(label.split("=", 1) for label in labels)
 
@@ -86,14 +70,13 @@ class Machine:
         RancherOS looks up names without a value in rancher.environment, and leaves out those that
         are not there.
         """
-        known = self.layers.environment()
-        found = {}
+        found, variables = {}, self.variables()
         for item in self.services[service].get("environment", []):
             name, equals, value = str(item).partition("=")
             if equals:
                 found[name] = value
-            elif name in known:
-                found[name] = known[name]
+            elif name in variables:
+                found[name] = variables[name]
         return found
 
 
@@ -102,7 +85,7 @@ def machine(
     root: Path, user_data: str, tags: Mapping[str, str], **instance: Any
 ) -> Iterator[Machine]:
     """Make a machine with this user-data, in a new Auto Scaling group with these tags."""
-    disk = MachineDisk(root, RELEASE)
+    disk = MachineDisk(root / "machine", RELEASE)
     disk.user_data(user_data)
     launched = FakeInstance(
         tags=tags, role="node", autoscaling_group="group", **{"user_data": user_data, **instance}

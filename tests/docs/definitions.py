@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +10,12 @@ from typing import Any
 import yaml
 
 from docs.pages import ROOT, blocks
-from rancheros_ec2_metadata import options
+from rancheros_ec2_metadata import invocation
 from rancheros_ec2_metadata.settings import Settings
 
 SERVICE_FILE = ROOT / "service/ec2-metadata.yml"
 NAME = "ec2-metadata"
 IMAGE = "rancheros-ec2-metadata"
-COMMANDS = ("apply", "clean")
 
 
 @dataclass(frozen=True)
@@ -88,10 +86,4 @@ def settings(
     Raises:
         UsageError: the program would not take it.
     """
-    arguments = words(command)
-    if arguments[:1] and arguments[0] in COMMANDS:
-        del arguments[0]
-    parser = options.Parser(allow_abbrev=False)
-    options.add_to(parser)
-    given: argparse.Namespace = parser.parse_args([*arguments, *more])
-    return options.settings(given, environ or {})
+    return invocation.parse([*words(command), *more], environ or {}).settings

@@ -37,13 +37,12 @@ class Shell:
     """
 
     def __init__(self, folder: Path, imds: FakeImds, user_data: str | None) -> None:
-        self.disk = MachineDisk(folder / "machine", stand_ins.RELEASE)
+        self.disk = MachineDisk(folder / "machine", stand_ins.RELEASE, in_container=False)
         if user_data is not None:
             self.disk.user_data(user_data)
         self.home = folder / "home"
         self._beside = folder / "beside"
         programs = folder / "programs"
-        self.disk.path("/etc/docker").mkdir(parents=True)
         for made in (self.home, self._beside, programs):
             made.mkdir()
         shutil.copy(ROOT / "service/ec2-metadata.yml", self.home)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,11 +19,11 @@ from typing import Any
 
 import yaml
 
-import fake_ros
 from docs import definitions
+from machine import MachineDisk
 from rancheros_ec2_metadata import __version__
-from rancheros_ec2_metadata.rancheros.disk import read_disk
-from rancheros_ec2_metadata.rancheros.layers import Layers, stack
+from ros_stand_in.in_effect import dockerd_argv, in_effect
+from ros_stand_in.root_folder import main, reserialised
 
 REPOSITORY = Path(__file__).parents[2]
 ROOT = Path(os.environ.get("MACHINE", ""))
@@ -31,11 +32,6 @@ IMDS = os.environ.get("MACHINE_IMDS", "")
 RELEASE = "v1.5.8"
 IMAGE = f"example/{definitions.IMAGE}:{__version__}"
 ROS = "/usr/bin/ros"
-MOUNTED = {ROS, "/usr/share/ros", "/var/lib/rancher/conf", "/etc/docker"}
-
-
-def layers() -> Layers:
-    return stack(read_disk(ROOT), fake_ros.release_named(RELEASE))
 
 
 def here(path: str) -> Path:
@@ -44,12 +40,11 @@ def here(path: str) -> Path:
 
 def service(name: str) -> Mapping[str, Any] | None:
     """Return a service's definition: of the configuration, or of a file that was enabled."""
-    found = layers().get(("rancher", "services", name))
-    if isinstance(found, dict):
-        return found
-    included = layers().get(("rancher", "services_include"))
-    for file, enabled in (included if isinstance(included, dict) else {}).items():
-        if enabled is True and file.startswith("/"):
+    rancher = in_effect(ROOT, RELEASE)["rancher"]
+    if name in rancher["services"]:
+        return dict(rancher["services"][name])
+    for file, enabled in rancher["services_include"].items():
+        if enabled and file.startswith("/"):
             in_file = yaml.safe_load(here(file).read_text("utf-8"))
             if name in in_file:
                 return dict(in_file[name])
@@ -76,30 +71,38 @@ def contained(
     command: Sequence[str], volumes: Sequence[str], *, network: bool
 ) -> subprocess.CompletedProcess[str]:
     """Run the program as in a container: it sees the mounts, and nothing else of the machine."""
-    env = {"PATH": "/nowhere", "AWS_EC2_METADATA_DISABLED": "true"}
-    if network:
-        env = {"PATH": "/nowhere", "AWS_EC2_METADATA_SERVICE_ENDPOINT": IMDS}
-    targets = {volume.split(":")[1] for volume in volumes}
-    ros = ["--ros", str(here(ROS))] if ROS in targets else []
-    program = [sys.executable, "-m", "rancheros_ec2_metadata", *command, "--root", str(ROOT), *ros]
-    with hidden(MOUNTED - targets):
-        return subprocess.run(
-            program, env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False
-        )
+    with TemporaryDirectory(dir=BESIDE) as folder:
+        root = Path(folder) / "root"
+        machine = MachineDisk(root, None)
+        # What a mount brings is not there without it.
+        shutil.rmtree(root / "host")
+        env = {"PATH": "/nowhere", "AWS_METADATA_ROOT": str(root)}
+        if any(volume.split(":")[1] == ROS for volume in volumes):
+            env["AWS_METADATA_ROS"] = str(machine.ros())
+        if network:
+            env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = IMDS
+        else:
+            env["AWS_EC2_METADATA_DISABLED"] = "true"
+        with mounted(volumes, root):
+            program = [sys.executable, "-m", "rancheros_ec2_metadata", *command]
+            return subprocess.run(
+                program, env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False
+            )
 
 
 @contextmanager
-def hidden(names: Iterable[str]) -> Iterator[None]:
-    """Take files and folders of the machine out of sight for a while."""
-    with TemporaryDirectory(dir=BESIDE) as folder:
-        away = {here(path): Path(folder) / path.replace("/", "_") for path in names}
-        for path, place in away.items():
-            path.rename(place)
-        try:
-            yield
-        finally:
-            for path, place in away.items():
-                place.rename(path)
+def mounted(volumes: Iterable[str], root: Path) -> Iterator[None]:
+    """Put folders of the machine below another root for a while, as ``-v`` does."""
+    pairs = [volume.split(":")[:2] for volume in volumes]
+    places = {here(there): root / at.lstrip("/") for there, at in pairs if here(there).exists()}
+    for there, at in places.items():
+        at.parent.mkdir(parents=True, exist_ok=True)
+        there.rename(at)
+    try:
+        yield
+    finally:
+        for there, at in places.items():
+            at.rename(there)
 
 
 def system_docker(arguments: Sequence[str]) -> int:
@@ -140,24 +143,18 @@ def run(arguments: Sequence[str]) -> int:
 
 def ros(arguments: Sequence[str]) -> int:
     match arguments:
-        case ["config", "set", key, value]:
-            tree: Any = value
-            for name in reversed(key.split(".")):
-                tree = {name: tree}
-            fake_ros.reserialised(ROOT, tree)
-            return 0
         case ["service", "enable" | "disable" as what, name]:
             assert not name.startswith("/") or name.startswith("/var/lib/rancher/conf/")
             tree = {"rancher": {"services_include": {name: what == "enable"}}}
-            fake_ros.reserialised(ROOT, tree)
+            reserialised(ROOT, tree)
             return 0
-    return fake_ros.main(str(ROOT), RELEASE, None, list(arguments))
+    return main(str(ROOT), RELEASE, list(arguments))
 
 
 def docker_starts() -> int:
     empty = BESIDE / "empty"
     empty.mkdir(exist_ok=True)
-    argv = fake_ros.dockerd_argv(layers(), empty) or []
+    argv = dockerd_argv(ROOT, RELEASE, empty) or []
     labels = [word.removeprefix("--label=") for word in argv if word.startswith("--label=")]
     (BESIDE / "labels").write_text(json.dumps(labels))
     return 0

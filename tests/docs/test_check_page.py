@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-import fake_ros
 from docs.definitions import NAME, SERVICE_FILE, cloud_configs
 from docs.pages import Page
-from rancheros_ec2_metadata.check.file import File
-from rancheros_ec2_metadata.check.form import Form
-from rancheros_ec2_metadata.check.report import SCHEMA, Judged, lines
-from rancheros_ec2_metadata.check.table import RULES, judge
+from machine import release_named
+from rancheros_ec2_metadata.check import rules
+from rancheros_ec2_metadata.check.checked_file import File, Form
+from rancheros_ec2_metadata.check.output import SCHEMA, CheckedFile, lines
+from rancheros_ec2_metadata.check.rules import RULES
+from ros_stand_in import RELEASES
 
 PAGE = Page("docs/check.md")
 OFFERED = {
@@ -24,20 +25,18 @@ OFFERED = {
 }
 
 
-@pytest.mark.parametrize("release", fake_ros.RELEASES)
+@pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("source", OFFERED)
 def test_nothing_is_found_in_what_is_offered(source: str, release: str) -> None:
-    file = File.of(OFFERED[source].encode(), fake_ros.release_named(release))
-    found = judge(file)
-    if "cron.schedule" in OFFERED[source] and release < "v1.1":
-        found = [finding for finding in found if "no system-cron" not in finding.reason]
+    file = File.of(OFFERED[source].encode(), release_named(release))
+    found = rules.check(file)
     assert found == []
     assert next(service.name for service in file.ours).startswith(NAME)
 
 
-def test_the_page_has_every_rule_with_its_reason_and_its_mend() -> None:
+def test_the_page_has_every_rule_with_its_reason_and_its_fix() -> None:
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| .+ \| (.+) \| (.+) \|$", PAGE.text, re.MULTILINE)
-    assert rows == [(rule.name, rule.why, rule.mend) for rule in RULES]
+    assert rows == [(rule.name, rule.why, rule.fix) for rule in RULES]
     assert len({rule.name for rule in RULES}) == len(RULES)
 
 
@@ -54,9 +53,9 @@ def fields(tree: dict[str, Any], above: str = "") -> Iterator[str]:
 
 
 def test_the_page_has_every_field_of_the_json() -> None:
-    file = File.of(b"a: b\n", fake_ros.release_named("v1.5.8"))
-    judged = Judged("a", file.form, ("b",), tuple(judge(file)))
-    tree = json.loads("".join(lines([judged], "v1.5.8", "json")))
+    file = File.of(b"a: b\n", release_named("v1.5.8"))
+    checked = CheckedFile("a", file.form, ("b",), tuple(rules.check(file)))
+    tree = json.loads("".join(lines([checked], "v1.5.8", "json")))
     table = PAGE.text.partition("\n| field |")[2]
     assert re.findall(r"^\| `([a-z.\[\]]+)` \|", table, re.MULTILINE) == list(fields(tree))
     assert f"| `schema` | number | {SCHEMA} |" in table

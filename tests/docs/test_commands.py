@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 import sys
@@ -15,7 +14,6 @@ import yaml
 from docs import templates
 from docs.commands import (
     ELSEWHERE,
-    LISTS,
     NOT_RUN,
     commands,
     everything,
@@ -24,11 +22,11 @@ from docs.commands import (
     why_not,
 )
 from docs.definitions import cloud_configs
-from docs.pages import ROOT, SHELLS, Page, blocks, pages
+from docs.pages import ROOT, Page, pages
 from docs.shell import Shell
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.hosts.rancheros import paths
 
 TAGS = {
     "docker.environment": "production",
@@ -42,6 +40,7 @@ STATUSES = {
     # The flags on the page are not those of the machine's service.
     ("docs/troubleshooting.md", "plan -m"): 10,
     ("docs/upgrade.md", "plan -m"): 10,
+    ("docs/removing.md", "clean --dry-run"): 10,
 }
 # What the 2016 tool has left on a machine.
 LEGACY = """\
@@ -119,11 +118,6 @@ def test_make_demo_plays_its_boot(tmp_path: Path) -> None:
     assert "--label=docker.role=web" in done.stdout
 
 
-def test_a_make_target_in_a_page_is_run_somewhere_or_named() -> None:
-    made = {line for page in pages() for line in commands(page) if line.startswith("make ")}
-    assert {line for line in made if why_not(line) is None} == {"make demo"}
-
-
 def test_the_lists_have_no_command_that_no_page_has() -> None:
     named = [key.strip("`") for key in ELSEWHERE if not key.startswith("all of")]
     assert [command for command in named if command not in everything()] == []
@@ -150,24 +144,6 @@ def test_what_runs_a_command_elsewhere_is_there() -> None:
         file, _, name = where.split("`")[1].partition("::")
         text = (ROOT / file).read_text("utf-8")
         assert not name or f"\ndef {name}(" in text, where
-
-
-def test_every_image_that_cannot_be_pulled_here_is_named_with_what_stands_for_it() -> None:
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    compose = (ROOT / "docker-compose.test.yml").read_text("utf-8")
-    images = set(re.findall(r"^BASE_IMAGE \?= (\S+)$", makefile, re.MULTILINE))
-    images |= set(re.findall(r"_IMAGE:-([^}]+)\}", compose))
-    for dockerfile in (ROOT / "examples").rglob("Dockerfile"):
-        images |= set(re.findall(r"^FROM (\S+)", dockerfile.read_text("utf-8"), re.MULTILINE))
-    assert len(images) > 2
-    named = LISTS.text.partition("\n## Not the real thing\n")[2]
-    assert {image for image in images if f"`{image}`" not in named} == set()
-
-
-def test_every_shell_block_says_which_lines_are_commands() -> None:
-    bare = [str(block) for block in blocks("bash", "shell", "") if "system-docker" in block.text]
-    assert bare == []
-    assert [str(block) for block in blocks(*SHELLS) if not block.lines] == []
 
 
 def test_removing_leaves_the_machine_as_it_was(shell: Shell) -> None:

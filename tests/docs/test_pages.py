@@ -11,9 +11,9 @@ import pytest
 from docs import boots
 from docs.definitions import cloud_configs
 from docs.pages import ROOT, Page, pages
-from rancheros_ec2_metadata.ec2.instance import VARIABLES
+from rancheros_ec2_metadata.ec2.instance import GROUP, VARIABLES
 from rancheros_ec2_metadata.options import OPTIONS
-from rancheros_ec2_metadata.settings import STATUS_VARIABLE
+from rancheros_ec2_metadata.settings import GROUP_TAG, STATUS_VARIABLE
 
 REFERENCE = Page("docs/reference.md")
 README = Page("README.md")
@@ -84,7 +84,7 @@ def test_the_tags_of_the_readme_become_what_it_says(tmp_path: Path) -> None:
     tags = dict(row.split("=", 1) for row in said)
     with boots.machine(tmp_path, readme_config(), tags) as machine:
         machine.boot()
-        labels, variables = machine.docker_labels(), machine.layers.environment()
+        labels, variables = machine.docker_labels(), machine.variables()
     for tag, becomes in said.items():
         key, value = tag.split("=", 1)
         kind, name = re.findall(r"^the (label|variable) `([^`]+)`", becomes)[0]
@@ -95,20 +95,20 @@ def test_the_tags_of_the_readme_become_what_it_says(tmp_path: Path) -> None:
             assert variables[name] == value
 
 
-def test_the_reference_has_every_variable_of_the_metadata() -> None:
-    table = REFERENCE.text.partition("\n| variable | source |\n")[2].partition("\n\n")[0]
-    named = {
-        name
-        for cell in re.findall(r"^\| (`.+?`) \|", table, re.MULTILINE)
-        for name in cell[1:-1].split("`, `")
-    }
-    assert named == {*VARIABLES, STATUS_VARIABLE}
-
-
-def test_the_policy_of_the_readme_is_the_one_the_api_needs() -> None:
-    (policy,) = (block for block in README.blocks if block.language == "json")
-    (statement,) = json.loads(policy.text)["Statement"]
-    assert statement == {"Effect": "Allow", "Action": "ec2:DescribeTags", "Resource": "*"}
+def test_the_reference_has_a_row_for_each_variable_with_where_it_is_from() -> None:
+    table = REFERENCE.text.partition("\n| variable | source | with `--instance` |\n")[2]
+    cells = re.findall(
+        r"^\| `(\w+)` \| (.+?) \| (.+) \|$", table.partition("\n\n")[0], re.MULTILINE
+    )
+    rows = {name: (source, described) for name, source, described in cells}
+    assert rows.keys() == {*VARIABLES, STATUS_VARIABLE}
+    for name, variable in VARIABLES.items():
+        source, described = rows[name]
+        assert f"`{variable.field or variable.path or GROUP_TAG}`" in source
+        if variable.described is None:
+            assert described.startswith("not told")
+        elif variable.path != "services/partition" and name != GROUP:
+            assert variable.described in described
 
 
 def test_the_file_that_is_shown_is_the_one_that_is_written(tmp_path: Path) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
 
 _PREFIX = "ec2-metadata: "
 
@@ -72,7 +71,8 @@ def run(disk: MachineDisk, *arguments: str, imds: FakeImds | None = None, **vari
 
     Args:
         disk: the machine's.
-        arguments: command and flags; ``--root`` follows.
+        arguments: command and flags; ``--root`` follows, and the stand-in as ``--ros`` for a
+            command that asks it, unless another is named.
         imds: the metadata service; None leaves the real addresses.
         variables: of the environment.
     """
@@ -82,7 +82,7 @@ def run(disk: MachineDisk, *arguments: str, imds: FakeImds | None = None, **vari
     at_boot = arguments[:1] not in [("plan",), ("show",), ("status",), ("clean",)]
     environ = environment(**variables) if at_boot else measured_environment(**variables)
     done = subprocess.run(
-        command(*arguments, "--root", str(disk.root)),
+        command(*arguments, *machine_flags(disk, arguments)),
         env=environ,
         capture_output=True,
         text=True,
@@ -90,6 +90,13 @@ def run(disk: MachineDisk, *arguments: str, imds: FakeImds | None = None, **vari
         check=False,
     )
     return Ran.of(done)
+
+
+def machine_flags(disk: MachineDisk, arguments: Sequence[str] = ()) -> list[str]:
+    """Return the flags that name the machine: its root, and its ``ros`` where that is asked."""
+    asks = arguments[:1] not in [("show",), ("status",), ("clean",)]
+    named = any(word.startswith("--ros") for word in arguments)
+    return ["--root", str(disk.root), *(["--ros", str(disk.ros())] if asks and not named else [])]
 
 
 def on_ec2(disk: MachineDisk, instance_id: str | None = None) -> None:
@@ -111,8 +118,6 @@ def contents(disk: MachineDisk) -> dict[str, bytes]:
 
 def holding(disk: MachineDisk, texts: Iterable[str]) -> list[str]:
     """Return which of ``texts`` are in a file of the disk, or in a file's name."""
-    found = contents(disk)
-    if (runs := disk.path(paths.RUNS)).exists():
-        found[paths.RUNS] = runs.read_bytes()
-    everything = b"\0".join(part for name, raw in found.items() for part in (name.encode(), raw))
+    files = [file for file in disk.root.rglob("*") if file.is_file()]
+    everything = b"\0".join(part for file in files for part in (bytes(file), file.read_bytes()))
     return [text for text in texts if text.encode() in everything]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,21 +18,32 @@ from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 pytestmark = pytest.mark.real_parts
 
 
+NO_FORK = """
+import os
+def refuse():
+    raise OSError("no room")
+os.fork = refuse
+from rancheros_ec2_metadata.__main__ import console
+console()
+"""
+
+
 class Console:
-    """A terminal in the place of the device."""
+    """A terminal in the place of the device, and a folder in that of this machine's /var/lib."""
 
     def __init__(self, disk: MachineDisk) -> None:
         self._disk = disk
         self._terminal, self._device = os.openpty()
         os.set_blocking(self._terminal, False)
 
-    def run(self, imds: FakeImds, *arguments: str) -> Ran:
-        """Run the program with the terminal at /dev/kmsg of its machine."""
-        place = self._disk.write("/dev/kmsg", "")
-        mount = shlex.join(["mount", "--bind", os.ttyname(self._device), str(place)])
-        command = program.command(*arguments, "--root", str(self._disk.root))
+    def run(self, imds: FakeImds, *command: str) -> Ran:
+        """Run a command where the terminal is /dev/kmsg."""
+        lib = str(self._disk.path("/var/lib"))
+        mounts = [["mount", "--bind", os.ttyname(self._device), "/dev/kmsg"]]
+        mounts += [["mount", "--bind", lib, "/var/lib"]]
+        script = " && ".join([*map(shlex.join, mounts), 'exec "$@"'])
         done = subprocess.run(
-            ["unshare", "--mount", "sh", "-c", f'{mount} && exec "$@"', "sh", *command],
+            ["unshare", "--mount", "sh", "-c", script, "sh", *command],
             env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
             capture_output=True,
             text=True,
@@ -60,35 +71,26 @@ def console(disk: MachineDisk) -> Iterator[Console]:
     made.close()
 
 
-def test_it_has_the_last_line_of_a_run(console: Console, disk: MachineDisk, imds: FakeImds) -> None:
-    ran = console.run(imds)
-    assert ran.status == 0
-    assert console.read() == [f"<6>ec2-metadata: {ran.log[-1]}"]
-    assert disk.extra_args() == ["--debug", "--label=docker.role=web"]
-
-
-def test_it_has_what_is_wrong_with_the_usage(console: Console, imds: FakeImds) -> None:
-    assert console.run(imds, "--nonsense").status == 2
-    (line,) = console.read()
-    assert line.endswith("exit 2")
-
-
-def test_it_has_that_the_deadline_ended_a_run_which_could_say_nothing(
-    console: Console, imds: FakeImds, tmp_path: Path
+@pytest.mark.parametrize("command", [[], ["clean"], ["--nonsense"], ["plna"]])
+def test_it_has_the_last_line_of_what_a_boot_runs(
+    console: Console, imds: FakeImds, command: list[str]
 ) -> None:
-    ros = tmp_path / "ros"
-    ros.write_text("#!/bin/sh\nkill -STOP $PPID\nsleep 60\n")
-    ros.chmod(0o755)
-    assert console.run(imds, "--ros", str(ros), "--deadline", "3").status == 7
-    assert console.read() == ["<6>ec2-metadata: the deadline passed; exit 7"]
+    ran = console.run(imds, *program.command(*command))
+    # A wrong command is not known to be one of a boot.
+    assert console.read() == ([f"<6>ec2-metadata: {ran.log[-1]}"] if command != ["plna"] else [])
 
 
-def test_commands_that_no_boot_runs_do_not_write_there(console: Console, imds: FakeImds) -> None:
-    for command in ("plan", "show", "status"):
-        console.run(imds, command)
-    assert console.read() == []
-
-
-def test_clean_does_since_it_is_run_at_a_boot_too(console: Console, imds: FakeImds) -> None:
-    ran = console.run(imds, "clean")
+def test_it_has_what_the_supervisor_says(console: Console, imds: FakeImds) -> None:
+    ran = console.run(imds, sys.executable, "-c", NO_FORK)
+    assert ran.status == 1
     assert console.read() == [f"<6>ec2-metadata: {ran.log[-1]}"]
+
+
+@pytest.mark.parametrize(
+    "command", ["plan", "show", "status", "apply --root=/x", "clean --root=/x"]
+)
+def test_it_has_nothing_of_other_commands_nor_of_another_machines_disk(
+    console: Console, imds: FakeImds, command: str
+) -> None:
+    console.run(imds, *program.command(*command.split()))
+    assert console.read() == []

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-import fake_ros
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.hosts.rancheros import paths
 from real_parts.ec2_instance import Ec2Instance
 from real_parts.moto_ec2 import REGION, MotoEc2
 from real_parts.namespace import IMDS_IPV6, Namespace
+from ros_stand_in.root_folder import reserialised
 
 pytestmark = pytest.mark.real_parts
 
@@ -90,10 +90,7 @@ def test_tags_of_the_metadata_service_are_dockers_labels(
         assert ran.line("IMDSv2 at http://169.254.169.254")
         users = USERS if "docker.role" in tags else {**USERS, "docker.role": "of-the-user"}
         assert instance.docker_labels() == {**tags, **users}
-    assert instance.layers().docker_arguments("extra_args")[:2] == (
-        "--debug",
-        "--label=user.motto='kept as it is'",
-    )
+    assert instance.docker_arguments()[:2] == ["--debug", "--label=user.motto='kept as it is'"]
     assert pwned(tmp_path) == []
 
 
@@ -138,7 +135,8 @@ def test_labels_outlive_that_the_system_writes_cloud_config_yml_anew(
         # The list is in this file, so our items are too; and `ros` leaves every `$` bare in it.
         instance.disk.cloud_config("rancher: {docker: {extra_args: [--label=mine=kept]}}\n")
         assert instance.boot().status == 0
-        fake_ros.reserialised(instance.disk.root, {"rancher": {"ssh": {"keys": {"rsa": "a\nb"}}}})
+        machine = instance.disk.root / "host"
+        reserialised(machine, {"rancher": {"ssh": {"keys": {"rsa": "a\nb"}}}})
         before = instance.disk.snapshot()
         assert instance.boot().status == 0
         assert instance.disk.snapshot() == before
@@ -159,7 +157,7 @@ def test_an_instance_with_ipv6_only_is_labelled(tmp_path: Path) -> None:
             assert ran.status == 0, ran.err
             assert ran.line("IMDSv2 at http://[fd00:ec2::254]")
             assert instance.docker_labels() == dict(described.tags)
-            variables = instance.layers().environment()
+            variables = instance.environment()
     assert variables["AWS_IPV6"] == "2001:db8::12"
     assert "AWS_LOCAL_IPV4" not in variables
 
@@ -177,7 +175,7 @@ def test_tags_of_an_auto_scaling_group_are_labels_and_variables_of_its_instance(
         ran = instance.boot(*flags.split(), AWS_ENDPOINT_URL_EC2=moto_ec2.endpoint)
         assert ran.status == 0, ran.err
         assert instance.docker_labels() == labels
-        variables = instance.layers().environment()
+        variables = instance.environment()
     assert variables["DB_HOST"] == "db.example.com"
     assert variables["QUEUE_HOST"] == "queue.example.com"
     assert variables["AWS_INSTANCE_ID"] == instance_id

@@ -11,14 +11,10 @@ import pytest
 from docker_env_file import read
 from e2e import program
 from e2e.program import Ran
-from failures import in_process
-from failures.in_process import GivenEc2, found
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.rancheros.ros import Answer, Ros
-from rancheros_ec2_metadata.settings import Settings
+from rancheros_ec2_metadata.hosts.rancheros import paths
 from real_parts import stand_in_image
 from real_parts.dockerd import Dockerd
 
@@ -60,6 +56,10 @@ def run(disk: MachineDisk, imds: FakeImds, *flags: str) -> Ran:
 def test_it_has_all_variables_and_only_its_owner_reads_it(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
+    planned = run(disk, imds, "plan", *FLAGS)
+    assert planned.status == 10
+    assert "+APP_NULL=null\n" in planned.out
+    assert not env_file(disk).exists()
     ran = run(disk, imds, *FLAGS)
     assert ran.status == 0
     assert "ec2.env" in ran.log[-1]
@@ -67,109 +67,78 @@ def test_it_has_all_variables_and_only_its_owner_reads_it(
     assert found | EXPECTED == found
     assert found.keys() == disk.variables().keys() | EXPECTED.keys()
     assert env_file(disk).stat().st_mode & 0o777 == 0o600
-
-
-def test_a_second_run_leaves_it_untouched(disk: MachineDisk, imds: FakeImds) -> None:
-    run(disk, imds, *FLAGS)
     before = disk.snapshot()
     run(disk, imds, *FLAGS)
     assert disk.snapshot() == before
 
 
-@pytest.mark.parametrize("flags", [(), ("clean",)], ids=["without the flag", "clean"])
-def test_it_goes_with_its_flag_and_with_clean(
-    disk: MachineDisk, imds: FakeImds, flags: tuple[str, ...]
+@pytest.mark.parametrize("how", ["without the flag", "clean", "not on EC2"])
+def test_it_is_removed_with_its_flag_with_clean_and_elsewhere(
+    disk: MachineDisk, imds: FakeImds, how: str
 ) -> None:
     run(disk, imds, *FLAGS)
-    assert run(disk, imds, *flags).status == 0
-    assert not env_file(disk).exists()
-    if not flags:
-        assert PATH not in disk.path(paths.STATE).read_text()
-
-
-def test_elsewhere_than_on_ec2_it_goes(disk: MachineDisk, imds: FakeImds) -> None:
-    run(disk, imds, *FLAGS)
-    program.elsewhere(disk)
-    assert program.run(disk, *FLAGS).status == 3
+    if how == "not on EC2":
+        program.elsewhere(disk)
+        assert program.run(disk, *FLAGS).status == 3
+    else:
+        assert run(disk, imds, *(["clean"] if how == "clean" else [])).status == 0
     assert not env_file(disk).exists()
 
 
-def test_under_another_name_it_goes_from_the_former(disk: MachineDisk, imds: FakeImds) -> None:
+def test_under_another_name_it_is_removed_from_the_former(
+    disk: MachineDisk, imds: FakeImds
+) -> None:
     run(disk, imds, *FLAGS)
     disk.path("/opt").mkdir()
     assert run(disk, imds, *FLAGS[:-1], "/opt/ec2.env").status == 0
     assert not env_file(disk).exists()
     assert read(env_file(disk, "/opt/ec2.env").read_bytes())["APP_NULL"] == "null"
-    before = disk.snapshot()
-    run(disk, imds, *FLAGS[:-1], "/opt/ec2.env")
-    assert disk.snapshot() == before
     assert PATH not in disk.path(paths.STATE).read_text()
 
 
-def test_the_plan_shows_it_and_writes_nothing(disk: MachineDisk, imds: FakeImds) -> None:
-    planned = run(disk, imds, "plan", *FLAGS)
-    assert planned.status == 10
-    assert f"+++ {PATH}\n" in planned.out
-    assert "+APP_NULL=null\n" in planned.out
-    assert not env_file(disk).exists()
-
-
-def test_a_file_of_somebody_else_is_left_alone_and_all_else_is_applied(
+def test_a_file_that_does_not_begin_with_our_line_is_left_alone_and_all_else_is_applied(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
     disk.write(PATH, "MINE=1\n")
     ran = run(disk, imds, *FLAGS)
     assert ran.status == 5
     assert ran.line("error:", PATH, "move it away")
-    assert env_file(disk).read_text() == "MINE=1\n"
     assert disk.variables()["APP_EQUALS"] == "a=b=c"
-    assert run(disk, imds, "clean").status == 0
+    # Also where a run has written it, and somebody else has taken it since.
+    disk.path(PATH).unlink()
+    assert run(disk, imds, *FLAGS).status == 0
+    disk.write(PATH, "MINE=1\n")
+    assert run(disk, imds, *FLAGS).status == 5
+    run(disk, imds, "clean")
     assert env_file(disk).read_text() == "MINE=1\n"
 
 
-@pytest.mark.parametrize("to", ["/etc/victim", "/nowhere", PATH])
-def test_a_symbolic_link_is_not_followed_and_all_else_is_applied(
-    disk: MachineDisk, imds: FakeImds, to: str
-) -> None:
-    victim = disk.write("/etc/victim", "")
-    env_file(disk).symlink_to(to)
-    ran = run(disk, imds, *FLAGS)
-    assert ran.status == 5
-    assert ran.line("error:", PATH)
-    assert victim.read_bytes() == b""
-    assert env_file(disk).is_symlink()
-    assert disk.variables()["APP_EQUALS"] == "a=b=c"
-
-
-@pytest.mark.parametrize("kind", ["folder", "fifo", "no folder above", "link above"])
+@pytest.mark.parametrize("kind", ["folder", "fifo", "link above", "link", "dangling", "loop"])
 def test_what_is_no_file_is_named_and_all_else_is_applied(
     disk: MachineDisk, imds: FakeImds, kind: str
 ) -> None:
     path = "/opt/made/ec2.env"
-    file = disk.path(path)
+    file, victim = disk.path(path), disk.write("/etc/victim", "")
     file.parent.parent.mkdir()
     if kind == "link above":
         disk.path("/elsewhere").mkdir()
         file.parent.symlink_to("../elsewhere")
-    elif kind != "no folder above":
+    else:
         file.parent.mkdir()
-        file.mkdir() if kind == "folder" else os.mkfifo(file)
+    to: dict[str, str | Path] = {"link": victim, "dangling": "/nowhere", "loop": file}
+    if kind in to:
+        file.symlink_to(to[kind])
+    elif kind == "folder":
+        file.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(file)
     ran = run(disk, imds, *FLAGS[:-1], path)
     assert ran.status == 5
-    assert ran.line("error:", path.rpartition("/")[0])
+    assert ran.line("error:", "/opt/made")
     assert disk.variables()["APP_EQUALS"] == "a=b=c"
-    assert not [found for found in disk.root.rglob("*ec2.env*") if found.is_file()]
-
-
-def test_it_goes_back_with_the_other_files_where_ros_reads_them_otherwise(
-    disk: MachineDisk,
-) -> None:
-    blind = Ros("ros", lambda command, _: Answer(0, b"[]\n" if "args" in command[-1] else b"{}\n"))
-    settings = Settings(root=disk.root, env_file=PATH)
-    ec2 = GivenEc2(found({"docker.role": "web"}))
-    assert in_process.run(disk.root, ec2, settings=settings, ros=blind).status == 5
-    assert not env_file(disk).exists()
-    assert not disk.path(paths.STATE).exists()
+    assert victim.read_bytes() == b""
+    written = [found for found in disk.root.rglob("*ec2.env*") if found.is_file()]
+    assert written in ([], [file])
 
 
 def test_what_a_killed_run_left_beside_it_goes(disk: MachineDisk, imds: FakeImds) -> None:

@@ -13,13 +13,13 @@ import pytest
 
 from e2e import described_api, program
 from machine import MachineDisk
-from rancheros_ec2_metadata.commands.table import COMMANDS
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from rancheros_ec2_metadata.invocation import COMMANDS
 
 TAGS = {"docker.role": "web", "example.db.host": "db.internal"}
-EXAMPLES = [arguments for command in COMMANDS.values() for arguments, _ in command.examples]
+EXAMPLES = [arguments for command in COMMANDS.values() for arguments in command.examples]
 SERVERS = [arguments for arguments in EXAMPLES if arguments.startswith("fake-imds ")]
 AT_DESK = [arguments for arguments in EXAMPLES if "--instance" in arguments]
 CLOUD_CONFIG = "#cloud-config\nrancher: {docker: {extra_args: [--debug]}}\n"
@@ -37,6 +37,7 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
         yield {
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url,
             "AWS_METADATA_ROOT": str(disk.root),
+            "AWS_METADATA_ROS": str(disk.ros()),
         }
 
 

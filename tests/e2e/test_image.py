@@ -1,18 +1,18 @@
 """The image: small, readable, complete, and at work as the service runs it.
 
 Its base is a stand-in made of this machine's Python (glibc): no registry is needed. With
-``BASE_IMAGE_ARCHIVE`` it is that of `real_parts/musl_base.sh`.
+``BASE_IMAGE_ARCHIVE`` it is another, as `docker export` makes it.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import CalledProcessError
 from typing import Any
 
 import pytest
@@ -28,45 +28,17 @@ pytestmark = pytest.mark.real_parts
 
 MAKEFILE = (image.ROOT / "Makefile").read_text()
 TAGS = {"docker.role": "web", "docker.motto": "café $(id)"}
-CLONE_THREAD = 0x10000
-# No thread starts. system-docker's profile refuses clone3 as it refuses all that it does not know,
-# and so glibc's threads; musl's are made with clone, which only this one refuses.
-NO_THREADS = {
-    "defaultAction": "SCMP_ACT_ALLOW",
-    "syscalls": [
-        {"names": ["clone3"], "action": "SCMP_ACT_ERRNO"},
-        {
-            "names": ["clone"],
-            "action": "SCMP_ACT_ERRNO",
-            "args": [
-                {
-                    "index": 0,
-                    "value": CLONE_THREAD,
-                    "valueTwo": CLONE_THREAD,
-                    "op": "SCMP_CMP_MASKED_EQ",
-                }
-            ],
-        },
-    ],
-}
-# The program as the image starts it, and a line on standard error for each thread that starts to
-# ask with others at once.
-TELLS_OF_THREADS = """
-import sys, threading
-
-start = threading.Thread.start
-
-def tell(thread):
-    asks = thread._target.__module__ == "rancheros_ec2_metadata.at_once"
-    start(thread)
-    if asks:
-        print("one more asks", file=sys.stderr)
-
-threading.Thread.start = tell
-sys.path.insert(0, "/app")
-from rancheros_ec2_metadata.start import console
-
-console()
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----"
+CLOUD_CONFIG = f"""\
+rancher:
+  ssh: {{keys: {{rsa: "{KEY}"}}}}
+  docker: {{extra_args: [--debug]}}
+"""
+# In front of the stand-in: notes the modes of the copy and what is in it, beside it.
+WATCHED = """\
+#!/bin/sh
+find /dev/shm/rancher-conf -exec stat -c '%a %F' {} + >>/dev/shm/modes
+cat /dev/shm/rancher-conf/cloud-config.yml >>/dev/shm/read
 """
 
 
@@ -129,48 +101,119 @@ def machine(
             yield machine
 
 
-def test_it_labels_docker_with_the_rights_that_the_service_has(machine: Machine) -> None:
-    machine.dockerd.docker("run", *machine.options, image.IMAGE)
-    assert machine.docker_labels() == TAGS
+@pytest.fixture
+def memory(machine: Machine, tmp_path: Path) -> Path:
+    """The folder that is the container's /dev/shm; ``ros`` notes what it finds there."""
+    machine.disk.cloud_config(CLOUD_CONFIG)
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    ros = machine.disk.path("/usr/bin/ros").rename(machine.disk.path("/usr/share/ros/ros"))
+    set_ros(machine, f'{WATCHED}exec {str(ros).removeprefix(str(machine.disk.root))} "$@"\n')
+    return folder
 
 
-def test_it_labels_docker_where_no_thread_can_start(machine: Machine, tmp_path: Path) -> None:
-    profile = tmp_path / "seccomp.json"
-    profile.write_text(json.dumps(NO_THREADS))
-    run = ["run", f"--security-opt=seccomp={profile}", *machine.options]
-    thread = ["-c", "import threading; threading.Thread(target=print).start()"]
-    with pytest.raises(CalledProcessError) as refused:
-        machine.dockerd.docker(*run, "--entrypoint=python3", image.IMAGE, *thread)
-    assert "can't start new thread" in refused.value.stderr
-    machine.dockerd.docker(*run, image.IMAGE)
-    assert machine.docker_labels() == TAGS
+def set_ros(machine: Machine, script: str) -> None:
+    file = machine.disk.path("/usr/bin/ros")
+    file.write_text(script)
+    file.chmod(0o755)
 
 
-def test_threads_start_under_the_profile_of_docker_17_06_if_the_base_is_musl(
+def test_it_sets_labels_and_variables_with_the_rights_that_the_service_has(
+    machine: Machine,
+) -> None:
+    machine.disk.user_data("rancher: {docker: {extra_args: [--debug, '--label=mine=1']}}\n")
+    done = machine.run(machine.service)
+    assert done.returncode == 0, done.stderr
+    assert machine.docker_labels() == {**TAGS, "mine": "1"}
+    assert machine.variables()["EC2_METADATA_STATUS"] == "complete"
+    # Unchanged, nothing is asked twice and nothing is written.
+    before = machine.disk.snapshot()
+    again = machine.run(machine.service)
+    assert again.stderr.endswith("wrote no file; exit 0\n"), again.stderr
+    assert machine.disk.snapshot() == before
+
+
+def test_it_labels_docker_under_the_seccomp_profile_of_docker_17_06(
     machine: Machine, tmp_path: Path
 ) -> None:
     profile = tmp_path / "seccomp.json"
     profile.write_text(json.dumps(old_seccomp.profile()))
-    python, *flags, _app = inspected(machine.dockerd, image.IMAGE)["Config"]["Entrypoint"]
-    run = [*machine.dockerd.client, "run", f"--security-opt=seccomp={profile}", *machine.options]
-    run += [f"--entrypoint={python}", image.IMAGE, *flags]
-
-    def printed(script: str) -> str:
-        done = machine.dockerd.namespace.run([*run, "-c", script])
-        return done.stdout + done.stderr
-
-    newer = printed("import os, sys; print(sys.implementation._multiarch); os.pidfd_open(1)")
+    option = f"--security-opt=seccomp={profile}"
+    newer = ["--entrypoint=python3", image.IMAGE, "-c", "import os; os.pidfd_open(1)"]
     # Refused as it was then: ENOSYS instead would lead glibc to an older call.
-    assert "PermissionError" in newer
-    more = printed(TELLS_OF_THREADS).count("one more asks")
-    assert more >= 3 if "linux-musl" in newer else more == 0
+    refused = machine.dockerd.namespace.run([*machine.dockerd.client, "run", option, *newer])
+    assert "PermissionError" in refused.stderr
+    done = machine.run(machine.service, option)
+    assert done.returncode == 0, done.stderr
     assert machine.docker_labels() == TAGS
+
+
+def test_the_copy_with_the_keys_is_roots_alone_and_gone_afterwards(
+    machine: Machine, memory: Path
+) -> None:
+    done = machine.run(machine.service, f"--volume={memory}:/dev/shm")
+    assert done.returncode == 0, done.stderr
+    assert set((memory / "modes").read_text().splitlines()) == {
+        "700 directory",
+        "600 regular file",
+    }
+    assert KEY in (memory / "read").read_text()
+    assert not (memory / "rancher-conf").exists()
+    assert KEY not in done.stdout + done.stderr
+    holds_key = [p.name for p in machine.disk.root.rglob("*") if p.is_file() and holds(p)]
+    assert holds_key == ["cloud-config.yml"]
+
+
+def holds(file: Path) -> bool:
+    return KEY.encode() in file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("then", "status"),
+    [
+        ("kill -STOP $PPID", 7),
+        ("kill -KILL $PPID", 1),
+        ("kill -TERM $(awk '/^PPid/ {print $2}' /proc/$PPID/status)", 143),
+    ],
+)
+def test_the_copy_is_gone_too_where_a_run_is_ended_while_it_asks(
+    machine: Machine, memory: Path, then: str, status: int
+) -> None:
+    set_ros(machine, f"{WATCHED}{then}\nsleep 60\n")
+    service = {**machine.service, "command": "-m --deadline 8"}
+    done = machine.run(service, f"--volume={memory}:/dev/shm", "--init")
+    assert done.returncode == status, done.stderr
+    assert (memory / "modes").exists()
+    assert not (memory / "rancher-conf").exists()
+    assert KEY not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("mount", "named", "sets_variables"),
+    [
+        # As the service of an earlier version had it.
+        ("/var/lib/rancher/conf:/var/lib/rancher/conf", "is mounted at the old place", True),
+        (None, "is not there", False),
+    ],
+)
+def test_a_conf_that_is_not_mounted_where_it_should_be_is_named_with_the_line_to_write(
+    machine: Machine, mount: str | None, named: str, sets_variables: bool
+) -> None:
+    right = "/var/lib/rancher/conf:/host/var/lib/rancher/conf"
+    volumes = [volume for volume in machine.service["volumes"] if volume != right]
+    service = {**machine.service, "volumes": [*volumes, *([mount] if mount else [])]}
+    done = machine.run(service)
+    assert done.returncode == 5, done.stderr
+    assert named in done.stderr
+    assert right in done.stderr
+    assert machine.docker_labels() == {}
+    assert ("AWS_INSTANCE_ID" in machine.variables()) == sets_variables, done.stderr
 
 
 def test_no_module_is_compiled_at_boot_and_no_library_complains(machine: Machine) -> None:
     python, *flags = inspected(machine.dockerd, image.IMAGE)["Config"]["Entrypoint"]
-    run = [*machine.dockerd.client, "run", f"--entrypoint={python}", *machine.options]
-    done = machine.dockerd.namespace.run([*run, image.IMAGE, "-v", *flags])
+    verbose = {**machine.service, "command": shlex.join(["-v", *flags])}
+    done = machine.run(verbose, f"--entrypoint={python}")
     assert done.returncode == 0, done.stderr
     loaded = re.findall(r"^# code object from '?([^'\n]+)'?$", done.stderr, re.MULTILINE)
     assert any("botocore" in name for name in loaded)

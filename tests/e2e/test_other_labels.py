@@ -11,22 +11,19 @@ from e2e import program
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.rancheros import release as releases
-from rancheros_ec2_metadata.rancheros.disk import read_disk
-from rancheros_ec2_metadata.rancheros.layers import stack
+from rancheros_ec2_metadata.hosts.rancheros import paths
 from real_parts.dockerd import Dockerd, DockerdRefusedError
 from real_parts.namespace import Namespace
+from ros_stand_in import in_effect
 
 OURS = {"docker.role": "web", "docker.x": "y"}
 
 
-def booted(disk: MachineDisk) -> tuple[int, tuple[str, ...]]:
-    """Run the program, and return its status and the arguments in force."""
+def booted(disk: MachineDisk) -> tuple[int, list[str]]:
+    """Run the program, and return its status and Docker's arguments."""
     with FakeImds(FakeInstance(tags=OURS)) as imds:
         status = program.run(disk, imds=imds).status
-    read = read_disk(disk.root)
-    return status, stack(read, releases.of(read)).docker_arguments("extra_args")
+    return status, in_effect.docker_arguments(disk.read(), disk.release)
 
 
 @pytest.mark.real_parts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,7 @@ from real_parts.dockerd import Dockerd
 from real_parts.image_machine import Machine
 from real_parts.moto_ec2 import MotoEc2
 from real_parts.namespace import Namespace
-from real_parts.registry import Registry
-from real_parts.served import Look
+from real_parts.registry import LAYER, MANIFEST, Registry
 
 pytestmark = pytest.mark.real_parts
 
@@ -26,16 +24,10 @@ TAGS = {"docker.role": "web"}
 
 @dataclass(frozen=True)
 class Pushed:
-    """An image that is in a registry.
-
-    Args:
-        data: the registry's folder, which can be served again, elsewhere too.
-        port: what the image's name has. look: at what the registry served.
-    """
+    """An image in a registry: its folder, which can be served again, and its port."""
 
     data: Path
     port: int
-    look: Look
 
     @property
     def name(self) -> str:
@@ -48,17 +40,21 @@ def pushed(
 ) -> Pushed:
     data = tmp_path_factory.mktemp("registry")
     with Registry.started(image_dockerd.namespace, data) as registry:
-        pushed = Pushed(data, registry.port, Look(partial(registry.get, NAME)))
+        pushed = Pushed(data, registry.port)
         image_dockerd.docker("tag", image.IMAGE, pushed.name)
         image_dockerd.docker("push", pushed.name)
-        (found,) = json.loads(image_dockerd.docker("image", "inspect", image.IMAGE))
-        pushed.look.at_image(__version__, f"{found['Os']}/{found['Architecture']}")
     return pushed
 
 
-def test_docker_push_pushes_what_system_docker_pulls(pushed: Pushed) -> None:
-    assert pushed.look.wrong == []
-    assert pushed.look.found
+def test_docker_push_pushes_what_system_docker_pulls(pushed: Pushed, namespace: Namespace) -> None:
+    with Namespace.opened("host") as host, Registry.started(host, pushed.data) as registry:
+        media_type, body = registry.get(f"{NAME}/manifests/{__version__}")
+        manifest = json.loads(body)
+        layers = {layer["mediaType"] for layer in manifest["layers"]}
+        assert (media_type, manifest["mediaType"], layers) == (MANIFEST, MANIFEST, {LAYER})
+        for layer in manifest["layers"]:
+            _, blob = registry.get(f"{NAME}/blobs/{layer['digest']}")
+            assert blob.startswith(b"\x1f\x8b\x08"), "no gzip"
 
 
 def test_a_dockerd_that_has_to_pull_it_runs_it_with_the_rights_that_the_service_has(
@@ -71,5 +67,6 @@ def test_a_dockerd_that_has_to_pull_it_runs_it_with_the_rights_that_the_service_
         assert dockerd.docker("images", "--quiet") == ""
         # `docker run` pulls what is not there, as system-docker does for a service.
         with Machine.started(dockerd, pushed.name, moto_ec2, TAGS, tmp_path) as machine:
-            dockerd.docker("run", *machine.options, pushed.name)
+            done = machine.run(machine.service)
+            assert done.returncode == 0, done.stderr
             assert machine.docker_labels() == TAGS

@@ -11,12 +11,11 @@ import pytest
 
 from e2e import program
 from e2e.answering_api import DENIED, Answer, AnsweringApi, tags
+from faulty_imds import Fault, FaultyImds
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from rancheros_ec2_metadata.fake_ec2.faults import Fault
-from rancheros_ec2_metadata.fake_ec2.protocol import TOKEN_PATH
-from rancheros_ec2_metadata.fake_ec2.protocol import Answer as ImdsAnswer
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from rancheros_ec2_metadata.fake_ec2.server import TOKEN_PATH
+from rancheros_ec2_metadata.fake_ec2.server import Answer as ImdsAnswer
 from rancheros_ec2_metadata.fake_ec2.tree import (
     ACCESS_KEY_ID,
     SECRET_ACCESS_KEY,
@@ -37,21 +36,21 @@ STALE = {
 }
 
 
-class WatchedImds(FakeImds):
+class WatchedImds(FaultyImds):
     """Remembers the tokens it has given."""
 
     def __init__(self, instance: FakeInstance) -> None:
         super().__init__(instance)
-        self.tokens: list[str] = []
+        self.given: list[str] = []
 
-    def answer(self, method: str, target: str, headers: Message) -> ImdsAnswer | None:
-        given = super().answer(method, target, headers)
-        if target == TOKEN_PATH and given is not None and given.status == 200:
-            self.tokens.append(given.body.decode())
-        return given
+    def answer(self, method: str, path: str, headers: Message) -> ImdsAnswer | None:
+        found = super().answer(method, path, headers)
+        if path == TOKEN_PATH and found is not None and found.status == 200:
+            self.given.append(found.body.decode())
+        return found
 
     def secrets(self) -> list[str]:
-        return [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, *self.tokens]
+        return [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, *self.given]
 
 
 @pytest.fixture
@@ -74,7 +73,7 @@ def test_no_token_or_credential_is_logged_printed_or_written(
         ran = program.run(
             disk, *command.split(), "--debug", imds=imds, AWS_ENDPOINT_URL_EC2=api.url
         )
-    assert len(imds.tokens) == 2
+    assert len(imds.given) == 2
     assert api.authorizations, "the credentials were not used"
     assert "debug: GET" in ran.err
     assert [secret for secret in imds.secrets() if secret in ran.err + ran.out] == []

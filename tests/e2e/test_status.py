@@ -1,10 +1,11 @@
-"""``status``: what it says of runs that were, and of what has happened to their files since."""
+"""``status``: what it says of the last run, and of what has happened to its files since."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ import pytest
 from e2e import program
 from e2e.program import Ran
 from machine import MachineDisk
+from rancheros_ec2_metadata.commands.status import DOCKER_PID
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
-from rancheros_ec2_metadata.status import DOCKER_PID
+from rancheros_ec2_metadata.hosts.rancheros import paths
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 CLOUD_CONFIG = """\
@@ -30,7 +31,7 @@ rancher:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> MachineDisk:
-    disk = MachineDisk(tmp_path)
+    disk = MachineDisk(tmp_path / "machine")
     disk.write(BOOT_ID, "0f0f\n")
     return disk
 
@@ -48,8 +49,12 @@ def status(disk: MachineDisk) -> Ran:
 def as_json(disk: MachineDisk) -> dict[str, Any]:
     ran = program.run(disk, "status", "--format=json")
     found: dict[str, Any] = json.loads(ran.out)
-    assert found["exit_status"] == ran.status
+    assert (found["schema"], found["exit_status"]) == (2, ran.status)
     return found
+
+
+def not_as_left(disk: MachineDisk) -> dict[str, str]:
+    return {file["path"]: file["what"] for file in as_json(disk)["files"] if not file["as_left"]}
 
 
 def docker_started(disk: MachineDisk, seconds_from_now: float) -> None:
@@ -58,99 +63,72 @@ def docker_started(disk: MachineDisk, seconds_from_now: float) -> None:
     os.utime(pid, (at, at))
 
 
-def edit(disk: MachineDisk, path: str, change: Callable[[str], str]) -> None:
-    disk.path(path).write_text(change(disk.path(path).read_text()))
-
-
 def test_after_a_boot_that_went_well_all_is_as_it_was_left(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
     run = program.run(disk, imds=imds)
     docker_started(disk, 5)
-    before = disk.snapshot(), disk.path(paths.RUNS).read_bytes()
+    before = program.contents(disk)
     ran = status(disk)
     assert (ran.status, ran.err) == (0, "")
     lines = ran.out.splitlines()
-    assert lines[0].startswith("LAST RUN: 20")
-    assert lines[1] == "  i-0123456789abcdef0, v1.5.8, version 1.0.0"
-    assert lines[2] == "  complete, exit 0"
-    assert lines[3:5] == [f"  {line}" for line in run.log[-3:-1]]
+    assert lines[0] == "status: complete, exit 0"
+    # The run's own summary is in it.
+    assert [f"  {line}" for line in run.log[-3:-1]] == lines[5:7]
     assert "NOT" not in ran.out
-    assert "after its labels changed" in lines[-1]
-    assert (disk.snapshot(), disk.path(paths.RUNS).read_bytes()) == before
-    assert max(map(len, lines)) <= 80
+    assert as_json(disk)["docker"]["has_labels"] is True
+    assert program.contents(disk) == before
 
 
-def test_the_runs_before_the_last_have_a_line_each(disk: MachineDisk, imds: FakeImds) -> None:
-    for _ in range(6):
-        program.run(disk, imds=imds)
-    lines = status(disk).out.splitlines()
-    assert lines.index("FILES") - lines.index("BEFORE IT") == 5
-    assert len(as_json(disk)["runs"]) == 5
-
-
-@pytest.mark.parametrize(
-    ("path", "what"),
-    [(paths.DROP_IN, "it has changed"), (paths.STATE, "it has changed"), ("gone", "it has gone")],
-)
+@pytest.mark.parametrize("change", ["edited", "removed", "a folder"])
 def test_a_file_that_is_not_as_it_was_left_is_named_and_the_status_is_5(
-    disk: MachineDisk, imds: FakeImds, path: str, what: str
+    disk: MachineDisk, imds: FakeImds, change: str
 ) -> None:
     program.run(disk, imds=imds)
-    if path == "gone":
-        disk.path(paths.DROP_IN).unlink()
+    file = disk.path(paths.DROP_IN)
+    if change == "edited":
+        file.write_text(file.read_text() + "\n")
     else:
-        edit(disk, path, lambda text: text + "\n")
+        file.unlink()
+    if change == "a folder":
+        file.mkdir()
     ran = status(disk)
     assert ran.status == 5
-    assert f"    NOT as the last run left it: {what}" in ran.out.splitlines()
-    wrong = [file["path"] for file in as_json(disk)["files"] if not file["as_left"]]
-    assert wrong == [paths.DROP_IN if path == "gone" else path]
-
-
-def test_a_file_that_cannot_be_read_is_not_as_it_was_left(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    program.run(disk, imds=imds)
-    disk.path(paths.DROP_IN).unlink()
-    disk.path(paths.DROP_IN).mkdir()
-    (wrong,) = (file for file in as_json(disk)["files"] if not file["as_left"])
-    assert wrong["what"].startswith("it cannot be read: ")
+    assert f"  {paths.DROP_IN}: NOT as the last run left it, " in ran.out
+    assert "1 file has changed" in ran.out.splitlines()[0]
+    assert list(not_as_left(disk)) == [paths.DROP_IN]
 
 
 def test_the_env_file_is_looked_at_too(disk: MachineDisk, imds: FakeImds) -> None:
-    program.run(disk, "--env-file", "/opt/ec2.env", imds=imds)
-    assert status(disk).status == 5  # it could not be written: the last run's own status
     disk.path("/opt").mkdir()
     program.run(disk, "--env-file", "/opt/ec2.env", imds=imds)
     assert status(disk).status == 0
-    edit(disk, "/opt/ec2.env", lambda text: text + "MINE=1\n")
-    assert status(disk).status == 5
+    file = disk.path("/opt/ec2.env")
+    file.write_text(file.read_text() + "MINE=1\n")
+    assert list(not_as_left(disk)) == ["/opt/ec2.env"]
 
 
 def test_cloud_config_yml_may_be_written_anew_but_our_items_must_be_in_it(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
     disk.cloud_config(CLOUD_CONFIG)
-    program.run(disk, "--override-local", imds=imds)
-    edit(disk, paths.CLOUD_CONFIG, lambda text: "# by ros\n" + text + "hostname: web\n")
+    program.run(disk, imds=imds)
+    file = disk.path(paths.CLOUD_CONFIG)
+    file.write_text(f"# by ros\n{file.read_text()}hostname: web\n")
     assert status(disk).status == 0
-    edit(disk, paths.CLOUD_CONFIG, lambda text: text.replace("docker.role=web", "docker.role=x"))
-    (wrong,) = (file for file in as_json(disk)["files"] if not file["as_left"])
-    assert wrong["path"] == paths.CLOUD_CONFIG
-    assert wrong["what"].startswith("1 of our items have gone")
-    disk.cloud_config(CLOUD_CONFIG.replace("[--mine]", "[--mine, --label=docker.role=web]"))
-    (wrong,) = (file for file in as_json(disk)["files"] if not file["as_left"])
-    assert wrong["what"].startswith("1 variables that were taken out are back")
+    file.write_text(file.read_text().replace("docker.role=web", "docker.role=x"))
+    assert not_as_left(disk).keys() == {"cloud-config.yml"}
     assert "of-the-user" not in status(disk).out
 
 
 def test_else_the_status_is_the_last_runs_own(disk: MachineDisk, imds: FakeImds) -> None:
     program.run(disk, imds=imds)
-    imds.instance = FakeInstance(tags={})
-    program.run(disk, "--require-tag=docker.role", "--deadline=3", imds=imds)
-    assert status(disk).status == 6
-    assert "error: the required tag 'docker.role'" in status(disk).out
+    program.run(disk, "--ros=none", "-t", "docker.role", "--status-label", imds=imds)
+    ran = status(disk)
+    assert ran.status == 5
+    assert ran.out.splitlines()[0].startswith("status: partial, exit 5")
+    assert "error: no label is set" in ran.out
+    assert not_as_left(disk) == {}
 
 
 def test_a_boot_without_a_run_that_ended_is_not_taken_for_the_last_one(
@@ -158,35 +136,26 @@ def test_a_boot_without_a_run_that_ended_is_not_taken_for_the_last_one(
 ) -> None:
     program.run(disk, imds=imds)
     disk.write(BOOT_ID, "another\n")
-    ran = status(disk)
-    assert ran.status == 7
-    assert "no run has ended since this machine started" in ran.out
-    assert as_json(disk)["this_boot"] is False
+    assert status(disk).out.startswith("status: no run has ended since this machine started")
+    found = as_json(disk)
+    assert (found["exit_status"], found["this_boot"]) == (7, False)
     disk.path(BOOT_ID).unlink()
-    assert status(disk).status == 0
-    assert as_json(disk)["this_boot"] is None
+    found = as_json(disk)
+    assert (found["exit_status"], found["this_boot"]) == (0, None)
 
 
 def test_a_docker_that_was_started_before_its_labels_changed_is_named(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
     program.run(disk, imds=imds)
+    assert "/var/run:/var/run:ro" in status(disk).out
+    assert as_json(disk)["docker"]["has_labels"] is None
     docker_started(disk, -60)
-    assert as_json(disk)["docker"]["since_labels_changed"] is False
-    assert "BEFORE its labels changed" in status(disk).out
+    assert as_json(disk)["docker"]["has_labels"] is False
+    assert "Docker has the former labels" in status(disk).out.splitlines()[0]
     # Docker's pid is there, so Docker was started in this boot.
     disk.write(BOOT_ID, "another\n")
-    assert as_json(disk)["docker"]["since_labels_changed"] is True
-
-
-def test_without_dockers_pid_it_cannot_tell_and_says_what_is_to_be_mounted(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    program.run(disk, imds=imds)
-    ran = status(disk)
-    assert ran.status == 0
-    assert "/var/run:/var/run:ro" in ran.out
-    assert as_json(disk)["docker"]["since_labels_changed"] is None
+    assert as_json(disk)["docker"]["has_labels"] is True
 
 
 def test_labels_that_no_run_has_changed_are_no_reason_to_start_docker_again(
@@ -197,35 +166,23 @@ def test_labels_that_no_run_has_changed_are_no_reason_to_start_docker_again(
     assert "no run has changed its labels" in status(disk).out
 
 
-@pytest.mark.parametrize(
-    ("content", "why"),
-    [
-        (None, "none has ended here yet"),
-        ("{", "it is damaged"),
-        ("[]", "it is damaged"),
-        ("folder", "a folder stands where a file should be"),
-        ("no conf", "mount it"),
-    ],
-)
-def test_where_no_run_is_known_it_says_why_and_the_status_is_5(
-    disk: MachineDisk, content: str | None, why: str
+@pytest.mark.parametrize("content", [None, "{", "[]", "folder", "no conf"])
+def test_where_no_run_is_known_it_says_so_and_the_status_is_5(
+    disk: MachineDisk, content: str | None
 ) -> None:
     if content == "no conf":
-        disk.path(paths.CLOUD_CONFIG_D).rmdir()
-        disk.path(paths.CONF).rmdir()
+        shutil.rmtree(disk.path(paths.CONF))
     elif content == "folder":
-        disk.path(paths.RUNS).mkdir()
+        disk.path(paths.STATE).mkdir()
     elif content is not None:
-        disk.write(paths.RUNS, content)
+        disk.write(paths.STATE, content)
     ran = status(disk)
     assert ran.status == 5
-    assert why in ran.line("error: no run is known")
-    assert as_json(disk)["runs"] == []
+    assert ran.out.startswith("status: unknown: no run has ended here yet\n")
+    assert as_json(disk)["last_run"] is None
 
 
-def test_a_hostile_history_cannot_steer_the_terminal_nor_look_outside(
-    disk: MachineDisk,
-) -> None:
+def test_a_hostile_state_cannot_steer_the_terminal_nor_look_outside(disk: MachineDisk) -> None:
     disk.root.parent.joinpath("outside").write_text("x")
     run = {
         "time": "\x1b[2J\n",
@@ -233,12 +190,11 @@ def test_a_hostile_history_cannot_steer_the_terminal_nor_look_outside(
         "notes": ["a\nLAST RUN: b"],
         "files": {"/../outside": None, "\x1b": "1f", "relative": None},
     }
-    tree = {"runs": [run], "labels_changed": {"time": "no time", "boot_id": 1}}
-    disk.write(paths.RUNS, json.dumps(tree))
+    tree = {"schema": 2, "last_run": run, "labels_changed": ["no time"], "status": "\x1b"}
+    disk.write(paths.STATE, json.dumps(tree))
     docker_started(disk, 0)
     ran = status(disk)
     assert ran.status == 1
-    assert "\x1b" not in ran.out
-    assert ran.out.count("\nLAST RUN") == 0
-    assert "cannot tell when its labels changed" in ran.out
+    assert all(line.isprintable() for line in ran.out.splitlines())
+    assert ran.out.count("\nLAST RUN") == 1
     assert as_json(disk)["files"][0]["as_left"] is True  # nothing was seen there

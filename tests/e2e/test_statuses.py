@@ -7,15 +7,17 @@ import os
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
 
 from e2e import program
-from e2e.answering_api import DENIED, THROTTLED, Answer, AnsweringApi
+from e2e.answering_api import DENIED, THROTTLED, Answer, AnsweringApi, tags
 from machine import MachineDisk
 from rancheros_ec2_metadata import __version__
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.hosts.rancheros import paths
 
 LABEL = "--label=docker.role=web"
 
@@ -41,25 +43,31 @@ def test_the_first_line_says_who_runs_when_and_where(disk: MachineDisk, imds: Fa
     assert re.fullmatch(line, first)
 
 
-def test_the_last_line_says_the_outcome_the_files_and_the_status(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    names = ".ec2-metadata.json, zz-ec2-metadata.yml"
-    last = rf"complete: 1 labels, \d\d variables; wrote {re.escape(names)}; exit 0"
-    assert re.fullmatch(last, program.run(disk, imds=imds).log[-1])
-    again = program.run(disk, imds=imds).log[-1]
-    assert re.fullmatch(last.replace(re.escape(names), "no file"), again)
-
-
-def test_a_second_run_leaves_the_same_bytes_in_the_same_inodes(
+def test_a_second_run_leaves_the_same_bytes_in_the_same_inodes_and_says_so(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
     disk.cloud_config("rancher:\n  docker:\n    extra_args: [--mine]  # by hand\n")
-    program.run(disk, imds=imds)
+    wrote = "wrote zz-ec2-metadata.yml, wrote cloud-config.yml"
+    last = rf"complete: 1 label, \d\d variables; {wrote}; exit 0"
+    assert re.fullmatch(last, program.run(disk, imds=imds).log[-1])
     after_one = disk.snapshot()
-    assert b"--label=docker.role=web" in after_one[paths.CLOUD_CONFIG.lstrip("/")][1]
-    assert program.run(disk, imds=imds).status == 0
-    assert disk.snapshot() == after_one
+    assert LABEL.encode() in after_one["host/var/lib/rancher/conf/cloud-config.yml"][1]
+    again = program.run(disk, imds=imds)
+    assert (again.status, disk.snapshot()) == (0, after_one)
+    assert re.fullmatch(r"complete: 1 label, \d\d variables; wrote no file; exit 0", again.log[-1])
+
+
+def test_a_second_run_with_tags_of_the_api_writes_nothing_before_it_has_answered_either(
+    disk: MachineDisk, imds: FakeImds
+) -> None:
+    imds.instance = replace(imds.instance, tags_in_metadata=False, role="node")
+    with AnsweringApi(tags(imds.instance.instance_id, {"docker.role": "web"})) as api:
+        given = {"AWS_ENDPOINT_URL_EC2": api.url}
+        assert program.run(disk, "--status-label", imds=imds, **given).status == 0
+        before = disk.snapshot()
+        again = program.run(disk, "--status-label", imds=imds, **given)
+    assert (again.status, disk.snapshot()) == (0, before)
+    assert again.log[-1].endswith("wrote no file; exit 0")
 
 
 def test_our_files_are_for_their_owner_alone(disk: MachineDisk, imds: FakeImds) -> None:
@@ -80,7 +88,7 @@ def test_the_variables_of_2016_are_the_flags(disk: MachineDisk, imds: FakeImds) 
     assert ran.status == 0
     assert disk.extra_args() == ["--debug", "--label=other=x"]
     assert disk.variables() == {"ROLE": "web", "EC2_METADATA_STATUS": "complete"}
-    assert ran.line("warning", "AWS_METADATA_TAG_VARIABLE ")
+    assert ran.line("warning", "unknown variable AWS_METADATA_TAG_VARIABLE:")
 
 
 def test_the_metadata_service_is_never_asked_through_a_proxy(
@@ -101,11 +109,6 @@ def test_a_wrong_mapping_ends_with_2_before_anything_is_touched_or_asked(
     assert ran.line("error", "'no target'")
     assert ran.log[-1].endswith("exit 2")
     assert (disk.snapshot(), imds.requests) == (before, [])
-
-
-def test_the_longest_deadline_can_be_waited_for(disk: MachineDisk, imds: FakeImds) -> None:
-    assert program.run(disk, "--deadline=86400", imds=imds).status == 0
-    assert disk.extra_args() == ["--debug", LABEL]
 
 
 def test_not_on_ec2_ends_with_3_and_takes_out_what_an_earlier_run_wrote(
@@ -134,8 +137,7 @@ def test_without_tags_a_run_applies_the_metadata_names_the_reason_and_ends_with_
 ) -> None:
     imds.instance = replace(imds.instance, tags_in_metadata=False, role=role)
     with AnsweringApi(answer) as api:
-        # Too short for a throttled request to be made again.
-        ran = program.run(disk, "--deadline=6", imds=imds, AWS_ENDPOINT_URL_EC2=api.url)
+        ran = program.run(disk, "--deadline=12", imds=imds, AWS_ENDPOINT_URL_EC2=api.url)
     assert ran.status == 4
     assert ran.line("error: ", *named)
     assert disk.variables()["AWS_INSTANCE_TYPE"] == imds.instance.instance_type
@@ -159,7 +161,7 @@ def test_tags_that_are_denied_now_are_kept_from_the_last_run(
 
 def test_a_silent_metadata_service_on_ec2_is_status_4_and_outcome_none(disk: MachineDisk) -> None:
     program.on_ec2(disk)
-    ran = program.run(disk, "--deadline=3", AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:1")
+    ran = program.run(disk, "--deadline=9", AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:1")
     assert ran.status == 4
     assert disk.variables() == {"EC2_METADATA_STATUS": "none"}
 
@@ -172,28 +174,92 @@ def test_without_a_conf_folder_a_run_ends_with_5_and_names_it_and_the_mount(
     ran = program.run(disk, imds=imds)
     assert ran.status == 5
     assert ran.log[0].startswith("rancheros-ec2-metadata ")
-    assert ran.line("error", f"{paths.CONF} is not there", f"{paths.CONF}:{paths.CONF}")
+    assert ran.line("error", f"{paths.CONF} is not there", paths.MOUNT)
     assert ran.log[-1] == "exit 5"
     assert disk.snapshot() == before
 
 
-def test_without_the_system_files_a_run_ends_with_5_and_names_the_mount(
-    disk: MachineDisk, imds: FakeImds
+@pytest.mark.parametrize(
+    ("flag", "named"),
+    [
+        ("--ros=none", "/usr/bin/ros:/usr/bin/ros:ro"),
+        ("--ros=/nowhere/ros", "could not be started"),
+        ("--ros=/bin/false", "config get"),
+        ("--ros=/bin/echo", "config get"),
+    ],
+)
+def test_without_an_answer_of_ros_no_label_is_set_and_the_variables_are(
+    disk: MachineDisk, imds: FakeImds, flag: str, named: str
 ) -> None:
-    disk.path(paths.OS_CONFIG).unlink()
+    ran = program.run(disk, flag, imds=imds)
+    assert ran.status == 5
+    assert ran.line("error: no label is set", named)
+    assert disk.extra_args() == []
+    assert disk.variables()["EC2_METADATA_STATUS"] == "partial"
+    assert re.fullmatch(r"partial: 0 labels, \d\d variables; wrote .*; exit 5", ran.log[-1])
+
+
+def test_conf_mounted_at_the_old_place_costs_the_labels_and_names_the_line_to_write(
+    tmp_path: Path, imds: FakeImds
+) -> None:
+    disk = MachineDisk(tmp_path / "old", in_container=False)
     ran = program.run(disk, imds=imds)
     assert ran.status == 5
-    assert ran.line("error", "/usr/share/ros:/usr/share/ros:ro")
-    assert disk.extra_args() == ["--debug", LABEL]
+    assert ran.line("error: no label is set", "old place", paths.MOUNT)
+    assert disk.variables()["EC2_METADATA_STATUS"] == "partial"
+
+
+def test_a_list_that_a_stronger_layer_sets_costs_the_labels_and_names_the_layer(
+    disk: MachineDisk, imds: FakeImds
+) -> None:
+    disk.write(paths.COMMAND_LINE, "rancher.docker.extra_args=[--x]\n")
+    ran = program.run(disk, imds=imds)
+    assert ran.status == 5
+    assert ran.line("error: no label is set", "the kernel command line")
+    assert disk.extra_args() == []
+    assert disk.variables()["EC2_METADATA_STATUS"] == "partial"
+
+
+def test_a_variable_that_cloud_config_sets_stays_and_the_command_that_changes_it_is_named(
+    disk: MachineDisk, imds: FakeImds
+) -> None:
+    disk.cloud_config("rancher: {environment: {AWS_REGION: of-the-user}}\n")
+    before = disk.path(paths.CLOUD_CONFIG).read_bytes()
+    ran = program.run(disk, imds=imds)
+    assert ran.status == 0
+    key = "rancher.environment.AWS_REGION"
+    assert ran.line("warning: variable AWS_REGION", "cloud-config.yml", f"ros config set {key} ")
+    assert disk.path(paths.CLOUD_CONFIG).read_bytes() == before
+
+
+def test_what_the_legacy_tool_left_is_named_at_boot_and_removed_by_clean_legacy(
+    disk: MachineDisk, imds: FakeImds
+) -> None:
+    disk.cloud_config(
+        "rancher:\n"
+        "  environment: {AWS_INSTANCE_ID: i-0, AWS_SECRET_ACCESS_KE: old, MINE: kept}\n"
+        "  docker: {args: [daemon, --label, docker.role=old]}\n"
+    )
+    ran = program.run(disk, imds=imds)
+    assert ran.line("warning", "'AWS_SECRET_ACCESS_KE'", "'clean --legacy'")
+    assert b"old" in disk.path(paths.CLOUD_CONFIG).read_bytes()
+    cleaned = program.run(disk, "clean", "--legacy")
+    assert cleaned.status == 0
+    assert cleaned.line("'AWS_SECRET_ACCESS_KE'")
+    assert yaml.safe_load(disk.path(paths.CLOUD_CONFIG).read_text()) == {
+        "rancher": {"environment": {"MINE": "kept"}, "docker": {"args": ["daemon"]}}
+    }
 
 
 def test_a_required_tag_that_never_comes_is_status_6_and_the_rest_is_applied(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
-    ran = program.run(disk, "--require-tag=docker.fleet", "--tags=imds", "--deadline=3", imds=imds)
+    # A sixth of it is left for the rest where reading ends.
+    ran = program.run(disk, "--require-tag=docker.fleet", "--tags=imds", "--deadline=18", imds=imds)
     assert ran.status == 6
     assert ran.line("error", "'docker.fleet'")
     assert disk.extra_args() == ["--debug", LABEL]
+    assert disk.variables()["EC2_METADATA_STATUS"] == "partial"
 
 
 def test_another_run_that_does_not_end_is_status_7_at_the_deadline(
@@ -218,22 +284,25 @@ def test_a_plan_writes_nothing_and_ends_with_10_then_0_once_it_is_applied(
     planned = program.run(disk, "plan", imds=imds)
     assert planned.status == 10
     assert disk.snapshot() == before
-    assert f'+    "{LABEL}"' in planned.out
+    assert "Plan: 1 label to add" in planned.out
     assert program.run(disk, imds=imds).status == 0
     after = disk.snapshot()
     nothing_left = program.run(disk, "plan", imds=imds)
     assert nothing_left.status == 0
-    assert "+++" not in nothing_left.out
+    assert nothing_left.out.endswith("No changes.\n")
     assert disk.snapshot() == after
 
 
-def test_clean_gives_back_the_disk_as_it_was(disk: MachineDisk, imds: FakeImds) -> None:
+def test_clean_restores_the_disk_as_it_was(disk: MachineDisk, imds: FakeImds) -> None:
     disk.cloud_config("# mine\nrancher: {docker: {extra_args: [--mine, '--label=docker.role=db']}}")
     before = program.contents(disk)
     program.run(disk, imds=imds)
+    dry = program.run(disk, "clean", "--dry-run")
+    assert (dry.status, dry.log[-1].count("would ")) == (10, 3)
     assert disk.path(paths.DROP_IN).exists()
     ran = program.run(disk, "clean")
     assert ran.status == 0
     assert program.contents(disk) == before
-    assert paths.CLOUD_CONFIG in ran.log[-1]
-    assert program.run(disk, "clean").line("took back: nothing")
+    assert not disk.path(paths.STATE).exists()
+    assert f"wrote {paths.CLOUD_CONFIG}" in ran.log[-1]
+    assert program.run(disk, "clean").log[-1] == "nothing to remove; exit 0"

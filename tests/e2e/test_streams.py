@@ -50,7 +50,7 @@ def test_a_log_that_cannot_be_written_costs_no_label(
     disk: MachineDisk, imds: FakeImds, dead_end: int, flags: list[str]
 ) -> None:
     done = subprocess.run(
-        program.command(*flags, "--root", str(disk.root)),
+        program.command(*flags, *program.machine_flags(disk)),
         env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
         stderr=dead_end,
         check=False,
@@ -63,7 +63,7 @@ def test_a_log_that_cannot_be_written_costs_no_label(
 def test_a_log_that_is_closed_costs_no_label(
     disk: MachineDisk, imds: FakeImds, closed: str
 ) -> None:
-    done = closing(closed, "--root", str(disk.root), imds=imds)
+    done = closing(closed, *program.machine_flags(disk), imds=imds)
     assert done.returncode == 0
     assert disk.extra_args() == ["--debug", "--label=docker.role=web"]
 
@@ -89,7 +89,7 @@ def test_a_reader_that_has_read_enough_is_no_bug(
     try:
         done = subprocess.run(
             program.command(command, *root_for(command, disk)),
-            env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+            env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
             stdout=written,
             stderr=subprocess.PIPE,
             text=True,
@@ -109,7 +109,7 @@ def test_a_full_disk_under_what_is_printed_is_no_bug(
     with Path("/dev/full").open("w", encoding="ascii") as full:
         done = subprocess.run(
             program.command(command, *root_for(command, disk)),
-            env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+            env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

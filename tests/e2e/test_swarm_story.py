@@ -16,23 +16,21 @@ from typing import Any
 import pytest
 import yaml
 
-import fake_ros
 from machine import MachineDisk
-from rancheros_ec2_metadata.rancheros.disk import read_disk
-from real_parts import image, ros_in_a_file, system_service
+from real_parts import image, system_service
 from real_parts.dockerd import Dockerd
+from real_parts.image_machine import RELEASE, SERVICE_FILE, make_disk
 from real_parts.moto_ec2 import MotoEc2
 from real_parts.namespace import IMDS_IPV4, Namespace
 from real_parts.polling import until
 from real_parts.scaling_group import ScalingGroup
 from real_parts.transcript import Transcript
+from ros_stand_in.answers import answer
 
 README = image.ROOT / "README.md"
-SERVICE = image.ROOT / "service/ec2-metadata.yml"
 STORY = image.ROOT / "docs/swarm-story.md"
 FENCE = "```text\n"
 
-RELEASE = "v1.5.8"
 TAGS = {
     "docker.environment": "production",
     "docker.role": "web",
@@ -68,7 +66,7 @@ class Machine:
     @contextlib.contextmanager
     def booted(self) -> Iterator[Dockerd]:
         """Run the service to its end, then the user's Docker as the system starts it."""
-        service = yaml.safe_load(SERVICE.read_text())["ec2-metadata"]
+        service = yaml.safe_load(SERVICE_FILE.read_text())["ec2-metadata"]
         environment = self.configured("rancher.environment")
         run = system_service.run_arguments(service, environment, self.disk.root, image.IMAGE)
         done = self.system_docker.namespace.run([*self.system_docker.client, *run])
@@ -81,7 +79,7 @@ class Machine:
     def configured(self, key: str, *, show: bool = False) -> Any:
         """Return what RancherOS reads at a key of its configuration."""
         ask = ["config", "get", key]
-        printed = fake_ros.ros(read_disk(self.disk.root), RELEASE, ask).stdout.rstrip()
+        printed = answer(self.disk.read(), RELEASE, ask).stdout.rstrip()
         if show:
             self.transcript.ran("ros", ask, printed)
         return yaml.load(printed, yaml.BaseLoader)
@@ -102,11 +100,8 @@ def group(moto_ec2: MotoEc2, own_namespace: Namespace, tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def machine(own_namespace: Namespace, image_archive: Path, tmp_path: Path) -> Iterator[Machine]:
-    disk = MachineDisk(tmp_path / "disk", RELEASE)
+    disk = make_disk(tmp_path / "disk")
     disk.user_data(USER_DATA.replace("DISK", str(own_namespace.folder)))
-    for folder in ("/etc/docker", "/usr/bin"):
-        disk.path(folder).mkdir(parents=True)
-    ros_in_a_file.make(disk.path("/usr/bin/ros"), RELEASE, tmp_path / "ros")
     transcript = Transcript({str(disk.root): "", str(own_namespace.folder): "/mnt"})
     with Dockerd.started(own_namespace, []) as system_docker:
         system_docker.docker("load", "--input", image_archive)

@@ -9,9 +9,9 @@ import pytest
 
 from failures import timed
 from failures.scenarios import CLOUD_CONFIG
+from faulty_imds import FaultyImds
 from hostile_imds import SANE
 from machine import MachineDisk
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def disk(tmp_path: Path) -> MachineDisk:
 
 
 @pytest.fixture
-def imds() -> Iterator[FakeImds]:
+def imds() -> Iterator[FaultyImds]:
     """The metadata service of an instance with nothing odd about it."""
-    with FakeImds(SANE) as running:
+    with FaultyImds(SANE) as running:
         yield running

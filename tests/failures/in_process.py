@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
-from rancheros_ec2_metadata.boot import Edges, boot
+from rancheros_ec2_metadata.apply import apply, last_line
 from rancheros_ec2_metadata.commands.call import Call, Terminal
-from rancheros_ec2_metadata.commands.clean import take_back
+from rancheros_ec2_metadata.commands.clean import clean as run_clean
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.ec2.detect import Machine
-from rancheros_ec2_metadata.ec2.findings import Findings
+from rancheros_ec2_metadata.ec2.facts import Facts
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.ec2.instance import Identity
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error
+from rancheros_ec2_metadata.hosts.base import Plan
+from rancheros_ec2_metadata.hosts.files import Files
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.host import RancherOs
+from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
+from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
+from rancheros_ec2_metadata.hosts.rancheros.release import find_release
+from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
 from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.plan.planning import Plan
-from rancheros_ec2_metadata.rancheros.ros import Ros
-from rancheros_ec2_metadata.rancheros.store import Store
+from rancheros_ec2_metadata.runtime import Runtime, Target
 from rancheros_ec2_metadata.settings import Settings
+from ros_stand_in import root_folder
+
+Commands: TypeAlias = Sequence[Sequence[str]]
 
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 INSTANCE = "i-0123456789abcdef0"
@@ -35,7 +47,7 @@ def found(
     started: str | None = "2026-01-05T07:59:00Z",
     metadata: Mapping[str, str] | None = None,
     notes: tuple[Note, ...] = (),
-) -> Findings:
+) -> Facts:
     """Return what EC2 says: all of it, but for what is None here.
 
     Args:
@@ -45,7 +57,7 @@ def found(
         metadata: AWS_ variables; None where they are the usual ones.
         notes: for the log.
     """
-    findings = Findings(on_ec2=True, notes=list(notes))
+    findings = Facts(on_ec2=True, notes=list(notes))
     if instance_id is None:
         return findings
     findings.identity = Identity(instance_id, "eu-west-1", pending_time=started)
@@ -57,10 +69,10 @@ def found(
     return findings
 
 
-def elsewhere() -> Findings:
+def elsewhere() -> Facts:
     """Return what is found on a machine that is no EC2 instance."""
     none = error(ExitStatus.NOT_ON_EC2, "this is no EC2 instance")
-    return Findings(on_ec2=False, notes=[none])
+    return Facts(on_ec2=False, notes=[none])
 
 
 @dataclass
@@ -73,14 +85,20 @@ class GivenEc2:
         asked: whether something of this instance was kept, for each time.
     """
 
-    findings: Findings
+    findings: Facts
     before: Callable[[], None] = lambda: None
     asked: list[bool] = field(default_factory=list)
 
-    def ask(self, *, kept: bool, so_far: Callable[[Findings], None]) -> Findings:
+    def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
         self.asked.append(kept)
         self.before()
         return self.findings
+
+
+def stand_in(root: Path, release: str) -> Ros:
+    """Return a ``ros`` of a release that answers inside this process."""
+    answer = root_folder.in_process(root, release)
+    return Ros("ros", lambda commands, _: [Printed(*answer(one)) for one in commands])
 
 
 @dataclass(frozen=True)
@@ -89,11 +107,15 @@ class Booted:
 
     Args:
         status: its exit status. log: its text. plan: the last one.
+        rounds: how often ``ros`` was asked. outcome: of the run. changed: files, by path.
     """
 
     status: ExitStatus
     log: str
     plan: Plan | None
+    rounds: int
+    outcome: str | None
+    changed: Mapping[str, str]
 
 
 def run(
@@ -102,36 +124,65 @@ def run(
     *,
     settings: Settings | None = None,
     machine: Machine | None = None,
-    store: Store | None = None,
+    files: Files | None = None,
     ros: Ros | None = None,
+    has_ros: bool = True,
+    now: datetime = NOW,
 ) -> Booted:
-    """Run once on the disk below ``root``; by default on a Nitro instance, with default settings.
+    """Run once on the machine below ``root``; by default on a Nitro instance, default settings.
+
+    Args:
+        root: a folder.
+        ec2: what is asked.
+        settings: the run's.
+        machine: what the firmware says.
+        files: writes.
+        ros: answers; None is the stand-in of the release that os-config.yml tells.
+        has_ros: False where there is none to ask.
+        now: the time of day.
 
     Raises:
-        Ec2MetadataError: as `boot` does.
+        Ec2MetadataError: as `apply` does.
     """
     settings = settings or Settings(root=root)
-    log = Log(io.StringIO())
+    stream = io.StringIO()
+    log = Log(stream)
     log.notes(ec2.findings.notes)
-    edges = Edges(
-        log=log,
-        now=NOW,
+    # Time stands still: what a run says of itself is the same each time.
+    limit = Limit.after(600, Clock(lambda: 0.0, time.sleep))
+    os_config = paths.locate(root, paths.OS_CONFIG)
+    release = find_release(os_config.read_bytes() if os_config.exists() else b"")
+    asked = (ros or stand_in(root, release.text or "v1.5.8")) if has_ros else None
+    rehearsal = Rehearsal(root, asked, limit)
+    runtime = Runtime(
+        target=Target(
+            RancherOs(root, release, rehearsal, Legacy.of(settings)),
+            files or Files(partial(paths.locate, root)),
+            log,
+        ),
+        now=now,
         machine=machine or Machine("yes", INSTANCE, "ec2e1916-9099-7caf-fd21-012345abcdef"),
         ec2=ec2,
-        store=store or Store(root),
-        ros=ros,
-        deadline=Limit.after(60, Clock()),
+        deadline=limit,
     )
-    plan = boot(settings, edges)
-    text = log.stream
-    assert isinstance(text, io.StringIO)
-    return Booted(log.status(), text.getvalue(), plan)
+    result = apply(settings, runtime)
+    log.last(last_line(result))
+    assert not (root / paths.COPY.lstrip("/")).exists()
+    return Booted(
+        result.status,
+        stream.getvalue(),
+        result.plan,
+        rehearsal.rounds,
+        result.outcome,
+        result.changed,
+    )
 
 
-def clean(root: Path, store: Store | None = None) -> None:
-    """Take back what runs on the disk below ``root`` wrote; it must end well."""
-    log, written = Log(io.StringIO()), io.StringIO()
-    terminal = Terminal({}, written, written)
-    given = argparse.Namespace(legacy=False, dry_run=False)
-    status = take_back(Call(given, Settings(root=root), terminal, log), store or Store(root))
-    assert status == ExitStatus.OK
+def clean(root: Path, files: Files | None = None, *, legacy: bool = False) -> str:
+    """Remove what runs on the machine below ``root`` wrote; return the log."""
+    stream = io.StringIO()
+    terminal = Terminal({}, io.StringIO(), io.StringIO())
+    given = argparse.Namespace(legacy=legacy, dry_run=False)
+    call = Call(given, Settings(root=root), terminal, Log(stream))
+    run_clean(call, files or Files(partial(paths.locate, root)))
+    return stream.getvalue()

@@ -7,22 +7,24 @@ import shlex
 import shutil
 import socket
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from e2e import program
 from failures import in_process, timed
-from failures.in_process import Booted, GivenEc2, found
+from failures.in_process import METADATA, Booted, GivenEc2, found
 from failures.scenarios import CLOUD_CONFIG, OURS, contents_of
 from hostile_imds import SANE
 from machine import MachineDisk
 from rancheros_ec2_metadata.errors import FilesError
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
 
 LABEL = "--label=docker.role=web"
+USERS = ["--mine", "--label=docker.role=of-the-user"]
 VICTIM = b"root:x:0:0\n"
 
 
@@ -30,16 +32,8 @@ def run(disk: MachineDisk) -> Booted:
     return in_process.run(disk.root, GivenEc2(found({"docker.role": "web"})))
 
 
-def in_force(disk: MachineDisk) -> tuple[str, ...]:
-    return timed.layers_of(disk).docker_arguments("extra_args")
-
-
-def environment(disk: MachineDisk) -> Mapping[str, str]:
-    return timed.layers_of(disk).environment()
-
-
 class Mounted:
-    """Runs with mounts of their own on conf/.
+    """Runs with mounts of their own.
 
     Args:
         disk: the machine's; conf/ is copied into the mount, and back at the end.
@@ -48,26 +42,27 @@ class Mounted:
     def __init__(self, disk: MachineDisk) -> None:
         self._disk = disk
 
-    def run(self, mount: str, imds: FakeImds) -> timed.Timed:
-        """Run the program with ``mount``, shell text in which $conf is the folder."""
-        disk = self._disk
+    def run(self, mount: str, imds: FakeImds) -> program.Ran:
+        """Run the program with ``mount``, shell text in which $conf and $shm are the folders."""
+        disk, conf = self._disk, self._disk.path(paths.CONF)
         copy = disk.root.parent / "copy"
-        shutil.copytree(disk.path(paths.CONF), copy)
+        shutil.copytree(conf, copy)
+        names = {"conf": conf, "shm": disk.root / "dev/shm", "copy": copy}
         script = (
-            f"conf={shlex.quote(str(disk.path(paths.CONF)))}; copy={shlex.quote(str(copy))};"
+            f"{'; '.join(f'{name}={shlex.quote(str(path))}' for name, path in names.items())};"
             f' {mount} || exit 99; "$@"; status=$?; rm -f "$conf/filler"; rm -rf "$copy";'
             ' cp -a "$conf" "$copy"; exit $status'
         )
         before = ("unshare", "--mount", "sh", "-c", script, "sh")
         variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
-        ran = timed.run(disk, deadline=20, variables=variables, before=before)
-        shutil.rmtree(disk.path(paths.CONF))
-        copy.rename(disk.path(paths.CONF))
+        ran = timed.run(disk, deadline=60, variables=variables, before=before).ran
+        shutil.rmtree(conf)
+        copy.rename(conf)
         return ran
 
 
-# A file system of 16 pages, of which some are free: first there is no room for the state, then
-# none for the drop-in, then none for cloud-config.yml beside the old one.
+# A file system of 16 pages, of which some are free: there is no room for the state, then none for
+# the drop-in, then none for cloud-config.yml beside the old one.
 FULL = (
     'mount -t tmpfs -o size=64k tmpfs "$conf" && cp -a "$copy/." "$conf" &&'
     ' {{ head -c 65536 /dev/zero >"$conf/filler" || true; }} 2>/dev/null &&'
@@ -90,14 +85,15 @@ def test_on_a_full_disk_each_file_is_old_or_new_and_the_next_run_completes_it(
     before = contents_of(disk.root)
     full = Mounted(disk).run(FULL.format(bytes=pages * 4096), imds)
     left = contents_of(disk.root)
-    assert full.ran.status == 5
+    assert full.status == 5
     first = next(path for path in OURS if path in missing)
-    assert full.ran.line("error", first, "No space left on device", "it is as it was")
+    assert full.line(f"error: {first} could not be written: No space left", "it is as it was")
     assert {path for path in OURS if left[path] == before[path]} == missing
     assert list(disk.path(paths.CONF).rglob(".ec2-metadata.tmp.*")) == []
+    assert timed.items(disk) == USERS
     again = program.run(disk, imds=imds)
     assert again.status == 0
-    assert in_force(disk) == ("--mine", LABEL)
+    assert timed.items(disk) == ["--mine", LABEL]
     assert program.run(disk, imds=imds).log[-1].endswith("wrote no file; exit 0")
 
 
@@ -107,10 +103,23 @@ def test_on_a_read_only_disk_nothing_changes_and_the_status_is_5(
 ) -> None:
     before = contents_of(disk.root)
     mount = 'mount --bind "$conf" "$conf" && mount -o remount,ro,bind "$conf"'
-    ran = Mounted(disk).run(mount, imds).ran
+    ran = Mounted(disk).run(mount, imds)
     assert ran.status == 5
-    assert ran.line("error", paths.STATE, "Read-only file system")
+    assert ran.line(f"error: {paths.STATE} could not be written", "Read-only file system")
+    assert ran.log[-1].startswith("partial: 0 labels, 0 variables; wrote no file")
     assert contents_of(disk.root) == before
+
+
+@pytest.mark.real_parts
+def test_without_memory_for_the_copy_the_variables_are_set(
+    disk: MachineDisk, imds: FakeImds
+) -> None:
+    before = contents_of(disk.root)[paths.CLOUD_CONFIG]
+    ran = Mounted(disk).run('mount -t tmpfs -o size=4k tmpfs "$shm"', imds)
+    assert ran.status == 5
+    assert ran.line("error: no label is set", "no copy can be made", "No space left on device")
+    assert contents_of(disk.root)[paths.CLOUD_CONFIG] == before
+    assert timed.environment(disk)["AWS_INSTANCE_ID"] == SANE.instance_id
 
 
 @pytest.mark.real_parts
@@ -124,11 +133,11 @@ def test_a_layer_of_another_owner_that_cannot_be_read_costs_the_labels_not_the_v
     # As in the container of the service: root without the right to read what is not root's.
     unprivileged = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
     endpoint = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
-    ran = timed.run(disk, deadline=20, variables=endpoint, before=unprivileged).ran
+    ran = timed.run(disk, deadline=60, variables=endpoint, before=unprivileged).ran
     assert ran.status == 5
     assert ran.line("error", "no label is set", "cloud-config.d/theirs.yml", "Permission denied")
     assert contents_of(disk.root)[paths.CLOUD_CONFIG] == before
-    assert environment(disk)["AWS_INSTANCE_ID"] == SANE.instance_id
+    assert timed.environment(disk)["AWS_INSTANCE_ID"] == SANE.instance_id
 
 
 def fifo(path: Path) -> None:
@@ -146,7 +155,7 @@ def unix_socket(path: Path) -> None:
 
 def too_large(path: Path) -> None:
     with path.open("wb") as file:
-        file.truncate(paths.SIZE_LIMIT + 1)
+        file.truncate(SIZE_LIMIT + 1)
 
 
 def dangling(path: Path) -> None:
@@ -154,96 +163,106 @@ def dangling(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [fifo, unix_socket, too_large, dangling])
+@pytest.mark.parametrize("path", [f"{paths.CLOUD_CONFIG_D}/theirs.yml", paths.SAVED_METADATA])
 def test_a_layer_that_is_there_and_cannot_be_read_costs_the_labels_not_the_variables(
-    disk: MachineDisk, make: Callable[[Path], None]
+    disk: MachineDisk, make: Callable[[Path], None], path: str
 ) -> None:
-    make(disk.path(f"{paths.CLOUD_CONFIG_D}/theirs.yml"))
+    make(disk.path(path))
     ran = run(disk)
     assert ran.status == 5
-    assert "no label is set: cloud-config.d/theirs.yml cannot be read" in ran.log
-    assert in_force(disk) == ("--mine", "--label=docker.role=of-the-user")
-    assert environment(disk)["AWS_REGION"] == "eu-west-1"
+    assert f"error: no label is set: {paths.name_layer(path)} cannot be read" in ran.log
+    assert disk.path(paths.CLOUD_CONFIG).read_text() == CLOUD_CONFIG
+    assert disk.variables().items() >= METADATA.items()
 
 
-@pytest.mark.parametrize("path", [paths.STATE, paths.DROP_IN])
-def test_a_folder_in_place_of_our_own_file_is_left_and_named(disk: MachineDisk, path: str) -> None:
-    disk.path(path).mkdir()
-    (disk.path(path) / "theirs").write_bytes(VICTIM)
+def folder(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    (path / "theirs").write_bytes(VICTIM)
+
+
+def file(path: Path) -> None:
+    shutil.rmtree(path)
+    path.write_bytes(VICTIM)
+
+
+def link(path: Path) -> None:
+    outside = path.parents[6] / "outside"
+    content = path.read_bytes() if path.exists() else VICTIM
+    path.unlink(missing_ok=True)
+    path.symlink_to("../" * 20 + str(outside).lstrip("/"))
+    outside.write_bytes(content)
+
+
+def dangling_link(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to("/gone")
+
+
+def link_to_a_folder(path: Path) -> None:
+    outside = path.parents[6] / "outside"
+    path.rename(outside)
+    path.symlink_to(outside)
+
+
+def everything(folder: Path) -> dict[str, bytes | str | None]:
+    """Return what is there, but what runs write: links by where they lead."""
+    return {
+        str(one): str(one.readlink())
+        if one.is_symlink()
+        else one.read_bytes()
+        if one.is_file()
+        else None
+        for one in sorted(folder.rglob("*"))
+        if not one.name.endswith((".ec2-metadata.json", paths.DROP_IN_NAME)) or one.is_symlink()
+    }
+
+
+IN_THE_WAY = [
+    *((folder, path) for path in OURS),
+    *((link, path) for path in OURS),
+    *((dangling_link, path) for path in OURS),
+    (file, paths.CLOUD_CONFIG_D),
+    (link_to_a_folder, paths.CLOUD_CONFIG_D),
+]
+
+
+@pytest.mark.parametrize(("make", "path"), IN_THE_WAY)
+def test_what_is_in_the_place_of_a_file_is_left_and_named(
+    disk: MachineDisk, make: Callable[[Path], None], path: str
+) -> None:
+    make(disk.path(path))
+    before = everything(disk.root.parent)
     ran = run(disk)
     assert ran.status == 5
-    assert path in ran.log
-    assert (disk.path(path) / "theirs").read_bytes() == VICTIM
-    assert in_force(disk)[0] == "--mine"
-
-
-def test_a_folder_in_place_of_cloud_config_is_left_and_the_labels_are_set(tmp_path: Path) -> None:
-    disk = timed.user_machine(tmp_path / "disk")
-    disk.path(paths.CLOUD_CONFIG).mkdir()
-    assert run(disk).status == 0
-    assert disk.path(paths.CLOUD_CONFIG).is_dir()
-    assert in_force(disk) == ("--debug", LABEL)
-
-
-def test_a_file_in_place_of_the_folder_of_drop_ins_is_left_and_named(disk: MachineDisk) -> None:
-    shutil.rmtree(disk.path(paths.CLOUD_CONFIG_D))
-    disk.path(paths.CLOUD_CONFIG_D).write_bytes(VICTIM)
-    ran = run(disk)
-    assert ran.status == 5
-    assert disk.path(paths.CLOUD_CONFIG_D).read_bytes() == VICTIM
+    assert path.rpartition("/")[2] in ran.log
+    assert everything(disk.root.parent) == before
+    if not (path == paths.CLOUD_CONFIG or path.endswith(".d")):
+        assert timed.items(disk) == USERS
 
 
 def test_without_the_folder_of_drop_ins_it_is_made(disk: MachineDisk) -> None:
     shutil.rmtree(disk.path(paths.CLOUD_CONFIG_D))
     assert run(disk).status == 0
-    assert in_force(disk) == ("--mine", LABEL)
+    assert timed.items(disk) == ["--mine", LABEL]
     assert stat.S_IMODE(disk.path(paths.CLOUD_CONFIG_D).stat().st_mode) == 0o755
 
 
 def test_a_file_in_place_of_conf_is_left_and_named(disk: MachineDisk) -> None:
-    shutil.rmtree(disk.path(paths.CONF))
-    disk.path(paths.CONF).write_bytes(VICTIM)
-    with pytest.raises(FilesError, match="Not a directory") as raised:
+    shutil.rmtree(disk.root / "host")
+    (disk.root / paths.CONF.lstrip("/")).unlink()
+    disk.write(paths.CONF, VICTIM)
+    with pytest.raises(FilesError, match=f"Not a directory.*{paths.MOUNT}") as raised:
         run(disk)
     assert raised.value.status == 5
     assert disk.path(paths.CONF).read_bytes() == VICTIM
 
 
 @pytest.mark.parametrize("path", OURS)
-@pytest.mark.parametrize("there", [True, False], ids=["to-a-file", "dangling"])
-def test_a_link_in_place_of_a_file_is_never_written_through_nor_replaced(
-    disk: MachineDisk, path: str, *, there: bool
-) -> None:
-    outside = disk.root.parent / "outside"
-    content = CLOUD_CONFIG.encode() if path == paths.CLOUD_CONFIG else VICTIM
-    disk.path(path).unlink(missing_ok=True)
-    disk.path(path).symlink_to("../" * 20 + str(outside).lstrip("/") if there else "/gone")
-    if there:
-        outside.write_bytes(content)
-    ran = run(disk)
-    assert ran.status == 5
-    assert path.rpartition("/")[2] in ran.log
-    assert disk.path(path).is_symlink()
-    assert not there or outside.read_bytes() == content
-    assert not disk.path("/gone").exists()
-
-
-def test_a_link_in_place_of_the_folder_of_drop_ins_is_not_written_through(
-    disk: MachineDisk,
-) -> None:
-    outside = disk.root.parent / "outside"
-    disk.path(paths.CLOUD_CONFIG_D).rename(outside)
-    disk.path(paths.CLOUD_CONFIG_D).symlink_to(outside)
-    before = sorted(outside.iterdir())
-    ran = run(disk)
-    assert ran.status == 5
-    assert "symbolic link" in ran.log
-    assert sorted(outside.iterdir()) == before
-
-
-@pytest.mark.parametrize("path", OURS)
 def test_a_link_planted_at_a_temporary_name_is_removed_and_not_followed(
     disk: MachineDisk, path: str
 ) -> None:
+    assert run(disk).status == 0  # the next one has nothing to write
     victim = disk.root.parent / "victim"
     victim.write_bytes(VICTIM)
     folder, _, name = path.rpartition("/")
@@ -252,7 +271,7 @@ def test_a_link_planted_at_a_temporary_name_is_removed_and_not_followed(
     assert run(disk).status == 0
     assert victim.read_bytes() == VICTIM
     assert not planted.is_symlink()
-    assert in_force(disk) == ("--mine", LABEL)
+    assert timed.items(disk) == ["--mine", LABEL]
 
 
 def test_cloud_config_keeps_its_owner_and_mode_and_no_copy_of_it_is_more_open(
@@ -277,8 +296,9 @@ def test_a_null_that_hides_what_ros_cannot_read_is_left_where_it_is(disk: Machin
     # Without the null every call of `ros` would fail on the euro sign, and no service could start.
     disk.user_data("rancher: {environment: {PRICE: €}}\n")
     disk.cloud_config("rancher: null\n")
+    before = everything(disk.root.parent)
     ran = run(disk)
     assert ran.status == 5
-    assert "a null in it hides what ros cannot read (cloud-config.d/boot.yml: U+20AC" in ran.log
-    assert disk.path(paths.CLOUD_CONFIG).read_text() == "rancher: null\n"
-    assert timed.layers_of(disk).fatal is None
+    assert "no label is set" in ran.log
+    assert everything(disk.root.parent) == before
+    timed.items(disk)  # raises where no question is answered

@@ -17,8 +17,8 @@ from failures.hostile_runs import (
     USERS,
     argv,
     carried,
+    check_log,
     labels,
-    log_is_safe,
     machine,
     run,
     settings,
@@ -26,6 +26,8 @@ from failures.hostile_runs import (
 from failures.in_process import METADATA, GivenEc2, found
 from hostile_imds import SANE
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+
+RESERVED = ("com.docker.a", "IO.DOCKER.b", "org.dockerproject.c")
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -35,20 +37,17 @@ def test_labels_run_no_command_and_arrive_as_they_are_or_are_left_out_and_named(
     disk = machine(tmp_path, release)
     tags = {f"docker.v{number:02}": value for number, value in enumerate(VALUES)}
     booted = run(disk, tags)
+    assert booted.status == 0
     started = argv(disk, tmp_path)
     got = labels(started)
     expected = {**tags, **BENIGN}
-    assert {key: got[key] for key in BENIGN} == BENIGN
-    left_out = {key for key in expected if key not in got}
-    assert all(f"label '{key}' is left out" in booted.log for key in left_out)
+    plain = re.compile(r"(?!.*\$(private|public)_ipv)[ -~]*")
+    fits = plain.fullmatch if release == "v0.4.5" else carried
+    left_out = {key for key, value in expected.items() if not fits(value)}
     assert {key: got[key] for key in got if key in expected} == {
         key: value for key, value in expected.items() if key not in left_out
     }
-    if release == "v0.4.5":
-        plain = re.compile(r"(?!.*\$(private|public)_ipv)[ -~]*")
-        assert left_out == {k for k, value in expected.items() if not plain.fullmatch(value)}
-    else:
-        assert left_out == {key for key, value in expected.items() if not carried(value)}
+    assert all(f"label '{key}' is left out" in booted.log for key in left_out)
     rest = [one for one in started if not one.startswith("--label=docker.")]
     assert [one for one in rest if one in USERS or one.startswith("--label=user.")]
     assert not any("evil" in one for one in rest)
@@ -59,23 +58,21 @@ def test_keys_of_labels_run_no_command_and_hide_no_other(tmp_path: Path, release
     disk = machine(tmp_path, release)
     tags = {f"docker.{key}": str(number) for number, key in enumerate(KEYS)}
     bare = {key: str(number) for number, key in enumerate(KEYS)}
-    run(disk, {**tags, **bare}, "-t", "")
-    started = argv(disk, tmp_path)
-    got = labels(started)
+    assert run(disk, {**tags, **bare}, "-t", "").status == 0
+    got = labels(argv(disk, tmp_path))
     assert got.items() >= BENIGN.items()
     assert got["user.motto"] == "a  b"
     fits = {k: v for k, v in {**tags, **bare}.items() if carried(k) and "=" not in k}
-    reserved = ("com.docker.a", "IO.DOCKER.b", "org.dockerproject.c")
-    assert {k: got.get(k) for k in fits if k not in reserved} == {
-        k: v for k, v in fits.items() if k not in reserved
+    assert {k: got.get(k) for k in fits if k not in RESERVED} == {
+        k: v for k, v in fits.items() if k not in RESERVED
     }
-    assert not got.keys() & {*reserved, "=", "a", "a=b"}
+    assert not got.keys() & {*RESERVED, "=", "a", "a=b"}
 
 
 def test_fifty_of_the_longest_tags_cost_no_short_one_and_start_one_bash(tmp_path: Path) -> None:
     disk = machine(tmp_path)
-    tags = {f"docker.n{number:02}": "語" * 256 for number in range(48)}
-    booted = run(disk, tags)
+    booted = run(disk, {f"docker.n{number:02}": "語" * 256 for number in range(48)})
+    assert booted.status == 0
     got = labels(argv(disk, tmp_path))
     assert got.items() >= BENIGN.items()
     assert 20 < len(got) < 50
@@ -92,9 +89,10 @@ def test_nothing_that_is_printed_reaches_the_terminal_or_makes_a_second_line(
     tags = {f"docker.v{number:02}": value for number, value in enumerate(values)}
     role = {"iam/security-credentials": "no\x1b[2Ject\nec2-metadata: forged; exit 0"}
     with FakeImds(replace(SANE, tags=tags, extra=role)) as imds:
-        ran = program.run(disk, *command, "--debug", "-l", "docker.v00:X", imds=imds)
+        variable = {"AWS_METADATA_TAG_VARIABLES": "docker.v00:X"}
+        ran = program.run(disk, *command, "--debug", imds=imds, **variable)
     assert ran.status in (0, 4, 10)
-    log_is_safe(ran.err)
+    check_log(ran.err)
     assert "\nec2-metadata: forged" not in ran.err
     assert all(line.isprintable() for line in ran.out.split("\n"))
     assert hostile.ran(tmp_path) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 import subprocess
 from pathlib import Path
@@ -11,21 +10,16 @@ from typing import Any
 import pytest
 
 from e2e import program
-from failures import in_process, timed
+from failures import timed
 from failures.hostile import KEYS, VALUES
-from failures.hostile_runs import (
-    drop,
-    log_is_safe,
-    machine,
-    run,
-    settings,
-)
-from failures.in_process import METADATA, GivenEc2, found
-from hostile_imds import SANE
+from failures.hostile_runs import OURS, machine, run
+from failures.in_process import METADATA
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.plan import config_paths
-from rancheros_ec2_metadata.rancheros.layers import ENVIRONMENT
 from rancheros_ec2_metadata.settings import NEVER_FROM_TAGS, PROXY_NAMES, STATUS_VARIABLE
+from ros_stand_in import in_effect
+
+ADDRESS_VARIABLE = re.compile(r"\$(private|public)_ipv")
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -37,13 +31,13 @@ def test_a_variable_is_exactly_its_tag_or_left_out_and_named(tmp_path: Path, val
         *("-l", "app.x:MAPPED", "--env-prefix", "app.:APP_"),
         *("--set", "COMPOSED=<{tag:app.x}>", "--set", "TWICE={COMPOSED}"),
     )
-    environment = timed.layers_of(disk).environment()
+    assert booted.status == 0
+    environment = timed.environment(disk)
     assert environment["MINE"] == "1"
     assert environment["PATH"] == "/usr/bin"
     assert environment[STATUS_VARIABLE] == "complete"
     assert environment.items() >= METADATA.items()
     ascii_text = re.fullmatch(r"[\t\n\r -~]*", value) is not None
-    # An address variable that ros would replace is one character in the model, so this sees it.
     for name, expected in (("MAPPED", value), ("APP_X", value), ("COMPOSED", f"<{value}>")):
         if ascii_text and expected not in ("~", "null"):
             assert environment[name] == expected
@@ -56,11 +50,10 @@ def test_a_variable_is_exactly_its_tag_or_left_out_and_named(tmp_path: Path, val
 
 def test_the_keys_of_tags_below_a_prefix_make_names_and_nothing_else(tmp_path: Path) -> None:
     disk = machine(tmp_path)
-    before = timed.layers_of(disk).environment()
-    run(disk, {f"app.{key}": "1" for key in KEYS}, "--env-prefix", "app.:APP_")
-    environment = timed.layers_of(disk).environment()
-    new = set(environment) - set(before)
-    assert all(re.fullmatch("[A-Z_][A-Z0-9_]*", name) for name in new)
+    before = timed.environment(disk)
+    assert run(disk, {f"app.{key}": "1" for key in KEYS}, "--env-prefix", "app.:APP_").status == 0
+    environment = timed.environment(disk)
+    assert all(re.fullmatch("[A-Z_][A-Z0-9_]*", name) for name in set(environment) - set(before))
     assert {name: environment[name] for name in before} == before
 
 
@@ -72,9 +65,9 @@ def test_no_prefix_reaches_a_variable_that_steers_the_machine(tmp_path: Path, na
     disk = machine(tmp_path)
     half = len(name) // 2
     prefix, rest = name[:half], name[half:].lower().replace("_", ".")
-    before = timed.layers_of(disk).environment().get(name)
+    before = timed.environment(disk).get(name)
     booted = run(disk, {f"x.{rest}": "evil"}, "--env-prefix", f"x.:{prefix}")
-    after = timed.layers_of(disk).environment().get(name)
+    after = timed.environment(disk).get(name)
     assert after == ("complete" if name == STATUS_VARIABLE else before)
     assert f"{name} is not for a prefix to set" in booted.log
 
@@ -84,7 +77,7 @@ def test_a_proxy_from_a_tag_runs_no_command_at_login(tmp_path: Path, value: str)
     disk = machine(tmp_path)
     flags = [flag for name in sorted(PROXY_NAMES) for flag in ("-l", f"proxy:{name}")]
     run(disk, {"proxy": value}, *flags, "--set", "no_proxy={tag:proxy},10.0.0.0/8")
-    environment = timed.layers_of(disk).environment()
+    environment = timed.environment(disk)
     proxies = {name: environment[name] for name in sorted(PROXY_NAMES & environment.keys())}
     exported = at_login(proxies, tmp_path)
     if "://proxy" in value:
@@ -99,23 +92,25 @@ def at_login(proxies: dict[str, str], folder: Path) -> dict[str, str]:
         proxies: by name, as /etc/profile.d has them: $(…) and backquotes are live in both forms.
         folder: for the shell to work in.
     """
-    working = folder / "login"
-    working.mkdir()
     profile = "".join(
         f'export {name}={text}\nexport {name}="{text}"\n' for name, text in proxies.items()
     )
+    printed = bash(f"{profile}\nenv -0", folder)
+    found = dict(line.split("=", 1) for line in printed if line)
+    assert {name: found[name] for name in proxies} == proxies
+    return found
+
+
+def bash(script: str, folder: Path) -> list[str]:
+    """Return what a script prints, split at NUL; it may leave no file and say nothing else."""
+    working = folder / "working"
+    working.mkdir(exist_ok=True)
     done = subprocess.run(
-        ["bash", "--norc", "-c", f"{profile}\nenv -0"],
-        cwd=working,
-        capture_output=True,
-        text=True,
-        check=False,
+        ["bash", "--norc", "-c", script], cwd=working, capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
     assert list(working.iterdir()) == []
-    found = dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
-    assert {name: found[name] for name in proxies} == proxies
-    return found
+    return done.stdout.split("\0")
 
 
 PATHS = [
@@ -142,76 +137,44 @@ PATHS = [
 def test_a_config_path_takes_what_is_safe_there_and_changes_no_other_key(
     tmp_path: Path, path: str
 ) -> None:
+    keys = config_paths.keys(path)
     for number, value in enumerate((*VALUES, "10.0.0.1", "8080", "1.1.1.1,8.8.8.8")):
         folder = tmp_path / str(number)
         disk = machine(folder)
-        keys = config_paths.keys(path)
-        before = copy.deepcopy(timed.layers_of(disk).merged)
-        booted = in_process.run(
-            disk.root, GivenEc2(found({"x": value})), settings=settings(disk, "-l", f"x:{path}")
-        )
-        log_is_safe(booted.log)
-        layers = timed.layers_of(disk)
-        assert (layers.problems, layers.fatal) == ((), None)
-        got = layers.get(keys)
-        after = copy.deepcopy(layers.merged)
-        for tree in (before, after):
-            drop(tree, keys)
-            drop(tree, ENVIRONMENT)
-        pruned(after)
-        assert after == before, value
-        if path.startswith("rancher.docker."):
-            runs_nothing(got, folder)
+        ran = run(disk, {"x": value}, "-l", f"x:{path}", may_change=(*OURS, keys))
+        assert ran.status == 0
+        got: Any = in_effect.in_effect(disk.read(), disk.release)
+        for key in keys:
+            got = got.get(key) if got else None
+        if path.startswith("rancher.docker.") and got is not None:
+            for text in got if isinstance(got, list) else [got]:
+                # One word of a shell; dockerlaunch looks at each by its first characters.
+                printed = bash(f"exec printf '%s\\0' dockerd --option {text}", folder)
+                assert text == "" or printed == ["dockerd", "--option", text, ""]
+                assert not text.startswith("-")
         if path.startswith("rancher.network.") and isinstance(got, str):
-            assert at_login({"http_proxy": got}, folder)["http_proxy"] == value
+            assert got in ("", value)
+            assert at_login({"http_proxy": got}, folder)["http_proxy"] == got
         if path.startswith("rancher.sysctl.") and got is not None:
             # The kernel runs, as root, what kernel.modprobe and its like name.
             assert not re.search("[/|]", str(got))
 
 
-def pruned(tree: dict[str, Any]) -> None:
-    """Take out maps that are there for a config path alone."""
-    for key in [key for key, node in tree.items() if isinstance(node, dict)]:
-        pruned(tree[key])
-        if not tree[key]:
-            del tree[key]
+OTHER_PATHS = [
+    *("rancher.console", "rancher.docker.engine", "rancher.docker.extra_args"),
+    *("rancher.docker.environment", "rancher.services.x", "rancher.services_include.x"),
+    *("runcmd.x", "write_files.x", "ssh_authorized_keys.x", "rancher.environment.PATH"),
+    *("rancher.sysctl.a;b", "rancher.sysctl.", "rancher.docker.log_opts.a b"),
+    *("rancher.password", "rancher.docker.group", "rancher.docker.tls_args.x"),
+]
 
 
-def runs_nothing(value: Any, folder: Path) -> None:
-    """Check that a value below rancher.docker is one word of a shell, as it stands."""
-    for text in value if isinstance(value, list) else [value]:
-        if text is None:
-            continue
-        working = folder / "docker"
-        working.mkdir(exist_ok=True)
-        done = subprocess.run(
-            ["bash", "-c", f"exec printf '%s\\0' dockerd --option {text}"],
-            cwd=working,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.stdout.split("\0") == ["dockerd", "--option", text, ""]
-        # dockerlaunch looks at each argument by its first characters: -b…, -g…, --bip…
-        assert not text.startswith("-")
-        assert list(working.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("rancher.console", "rancher.docker.engine", "rancher.docker.extra_args"),
-        *("rancher.docker.environment", "rancher.services.x", "rancher.services_include.x"),
-        *("runcmd.x", "write_files.x", "ssh_authorized_keys.x", "rancher.environment.PATH"),
-        *("rancher.sysctl.a;b", "rancher.sysctl.", "rancher.docker.log_opts.a b"),
-        *("rancher.password", "rancher.docker.group", "rancher.docker.tls_args.x"),
-    ],
-)
-def test_no_tag_reaches_any_other_config_path(tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize("path", OTHER_PATHS)
+def test_no_tag_reaches_any_other_config_path(tmp_path: Path, imds: FakeImds, path: str) -> None:
     disk = machine(tmp_path)
     before = disk.snapshot()
-    with FakeImds(SANE) as imds:
-        ran = program.run(disk, "-l", f"x:{path}", imds=imds)
+    ran = program.run(disk, "-l", f"x:{path}", imds=imds)
     assert ran.status == 2
     assert ran.line("error", "no tag may set that config path")
     assert disk.snapshot() == before
+    assert imds.requests == []

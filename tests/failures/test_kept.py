@@ -6,10 +6,11 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -19,19 +20,26 @@ from failures.in_process import INSTANCE, METADATA, GivenEc2, elsewhere, found
 from failures.scenarios import CLOUD_CONFIG
 from hostile_imds import SANE
 from machine import MachineDisk
-from rancheros_ec2_metadata.ec2.detect import Machine
+from rancheros_ec2_metadata.ec2.facts import Facts
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.errors import ExitStatus, error
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings, TagMapping, Template
 
 OTHERS = "i-0fedcba9876543210"
 ME = Machine("yes", INSTANCE, "ec2-me")
 OTHER = Machine("yes", OTHERS, "ec2-other")
+BY_UUID = Machine("yes", None, "ec2-me")
+UNKNOWN = Machine("yes", None, None)
 WEB = {"docker.role": "web", "example.db": "db.internal"}
+DB = {"docker.role": "db", "docker.disk": "ssd"}
 LABEL = "--label=docker.role=web"
+DB_LABELS = ["--label=docker.disk=ssd", "--label=docker.role=db"]
 LOST = (error(ExitStatus.INCOMPLETE, "EC2 is not to be had"),)
 STARTED, AGAIN = "2026-01-05T07:59:00Z", "2026-01-06T07:59:00Z"
+MOVED = {**METADATA, "AWS_LOCAL_IPV4": "10.0.0.99"}
+ADVERTISED = {**METADATA, "ADVERTISE": "10.0.0.12:2375"}
 
 
 @pytest.fixture(params=["drop-in", "cloud-config.yml"])
@@ -43,50 +51,135 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> MachineDisk:
     return disk
 
 
-def settings(disk: MachineDisk, variable: str = "DB_HOST") -> Settings:
-    return Settings(
+def run(
+    disk: MachineDisk, said: Facts | GivenEc2, machine: Machine = ME, variable: str = "DB_HOST"
+) -> in_process.Booted:
+    settings = Settings(
         root=disk.root,
         mappings=(TagMapping.parse(f"example.db:{variable}"),),
         templates=(Template.parse("ADVERTISE={AWS_LOCAL_IPV4}:2375"),),
     )
+    ec2 = said if isinstance(said, GivenEc2) else GivenEc2(said)
+    return in_process.run(disk.root, ec2, settings=settings, machine=machine)
 
 
-def run(
-    disk: MachineDisk, ec2: GivenEc2, machine: Machine = ME, given: Settings | None = None
-) -> in_process.Booted:
-    return in_process.run(disk.root, ec2, settings=given or settings(disk), machine=machine)
-
-
-def items(disk: MachineDisk) -> tuple[str, ...]:
-    return timed.layers_of(disk).docker_arguments("extra_args")
-
-
-def users(disk: MachineDisk) -> tuple[str, ...]:
+def users(disk: MachineDisk) -> list[str]:
     if disk.path(paths.CLOUD_CONFIG).exists():
-        return ("--mine", "--label=docker.role=of-the-user")
-    return ("--debug",)
+        return ["--mine", "--label=docker.role=of-the-user"]
+    return ["--debug"]
 
 
 def ours(disk: MachineDisk) -> dict[str, str]:
-    """Return the variables in force, but for those of the system."""
+    """Return the variables in effect, but for those of the system."""
     system = ("VERSION", "SUFFIX", "REGISTRY_DOMAIN")
-    environment = timed.layers_of(disk).environment()
+    environment = timed.environment(disk)
     return {name: text for name, text in environment.items() if name not in system}
 
 
+def of_another_machine(disk: MachineDisk) -> None:
+    """Let the disk be of an image that was baked on a configured instance."""
+    run(disk, found(WEB, instance_id=OTHERS), OTHER)
+    assert LABEL in timed.items(disk)
+
+
+def partial(tags: Mapping[str, str] | None, started: str, **metadata: str) -> Facts:
+    """Return what EC2 says where part of the metadata was not had."""
+    said = found(tags, started=started, metadata=metadata, notes=LOST)
+    said.variables_complete = False
+    return said
+
+
+Case: TypeAlias = tuple[Facts, Machine, int, list[str], dict[str, str]]
+
+SILENT = found(None, instance_id=None, notes=LOST)
+# After a run of this instance: what EC2 says to the next one, on which machine; and then its exit
+# status, labels and variables.
+SAME: dict[str, Case] = {
+    "retagged-and-restarted": (found(DB, started=AGAIN, metadata=MOVED), ME, 0, DB_LABELS,
+        {**MOVED, "ADVERTISE": "10.0.0.99:2375", STATUS_VARIABLE: "complete"}),
+    "no-tags-after-a-restart": (partial(None, AGAIN, AWS_REGION="eu-west-1"), ME, 4, [LABEL],
+        {"AWS_REGION": "eu-west-1", "DB_HOST": "db.internal", STATUS_VARIABLE: "kept"}),
+    "no-metadata-of-the-same-start": (partial(WEB, STARTED), ME, 4, [LABEL],
+        {**ADVERTISED, "DB_HOST": "db.internal", STATUS_VARIABLE: "kept"}),
+    "silent": (SILENT, ME, 4, [LABEL], {"DB_HOST": "db.internal", STATUS_VARIABLE: "kept"}),
+    "silent-known-by-uuid": (SILENT, BY_UUID, 4, [LABEL],
+        {"DB_HOST": "db.internal", STATUS_VARIABLE: "kept"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SAME.values(), ids=SAME)
+def test_of_the_last_run_tags_are_kept_and_metadata_of_the_same_start_alone(
+    disk: MachineDisk, case: Case
+) -> None:
+    said, machine, status, labels, variables = case
+    run(disk, found(WEB, started=STARTED), machine)
+    assert run(disk, said, machine).status == status
+    items = timed.items(disk)
+    assert [
+        one for one in items if one.startswith("--label=") and "of-the-user" not in one
+    ] == labels
+    assert items[0] == users(disk)[0]
+    assert ours(disk) == variables
+
+
+BAKED: dict[str, Case] = {
+    "answers": (found({"docker.role": "db"}), ME, 0, ["--label=docker.role=db"],
+        {**ADVERTISED, STATUS_VARIABLE: "complete"}),
+    "silent": (SILENT, ME, 4, [], {STATUS_VARIABLE: "none"}),
+    "silent-known-by-uuid": (SILENT, BY_UUID, 4, [], {STATUS_VARIABLE: "none"}),
+    # Nothing tells which machine this is, and nothing is kept either.
+    "silent-unknown": (SILENT, UNKNOWN, 4, [], {STATUS_VARIABLE: "none"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAKED.values(), ids=BAKED)
+def test_of_a_baked_image_nothing_is_kept(disk: MachineDisk, case: Case) -> None:
+    said, machine, status, labels, variables = case
+    of_another_machine(disk)
+    assert run(disk, said, machine).status == status
+    assert timed.items(disk) == ([users(disk)[0], *labels] if labels else users(disk))
+    assert ours(disk) == variables
+
+
+def test_nothing_is_asked_of_ec2_before_the_first_plan_is_on_the_disk(disk: MachineDisk) -> None:
+    of_another_machine(disk)
+    ec2 = GivenEc2(found(WEB))
+    seen: list[tuple[list[str], dict[str, str]]] = []
+    ec2.before = lambda: seen.append((timed.items(disk), ours(disk)))
+    assert run(disk, ec2).status == 0
+    assert seen == [(users(disk), {STATUS_VARIABLE: "none"})]
+    assert ec2.asked == [False]
+
+
+def test_kept_tags_follow_the_settings_of_today(disk: MachineDisk) -> None:
+    run(disk, found(WEB))
+    assert run(disk, found(None, notes=LOST), variable="DATABASE").status == 4
+    variables = ours(disk)
+    assert "DB_HOST" not in variables
+    assert variables["DATABASE"] == "db.internal"
+
+
+def test_an_image_that_is_started_elsewhere_has_nothing_of_ours(disk: MachineDisk) -> None:
+    before = program.contents(disk)
+    of_another_machine(disk)
+    assert run(disk, elsewhere(), Machine("no")).status == 3
+    assert program.contents(disk) == before
+
+
 @pytest.fixture
-def first_packet(tmp_path: Path) -> Iterator[socket.socket]:
+def first_packet() -> Iterator[socket.socket]:
     """A socket that listens in place of the metadata service."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        listener.settimeout(20)
+        listener.settimeout(60)
         yield listener
 
 
 def killed_at_the_first_packet(disk: MachineDisk, listener: socket.socket) -> None:
     """Run the program, and kill it once it has connected to the metadata service."""
+    program.on_ec2(disk, INSTANCE)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with subprocess.Popen(
-        program.command("--root", str(disk.root)),
+        program.command(*program.machine_flags(disk)),
         env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=url),
         stderr=subprocess.DEVNULL,
     ) as process:
@@ -100,178 +193,22 @@ def killed_at_the_first_packet(disk: MachineDisk, listener: socket.socket) -> No
 def test_killed_at_the_first_packet_another_machines_values_are_gone_already(
     disk: MachineDisk, first_packet: socket.socket
 ) -> None:
-    run(disk, GivenEc2(found(WEB, instance_id=OTHERS)), OTHER)
-    assert LABEL in items(disk)
-    program.on_ec2(disk, INSTANCE)
+    of_another_machine(disk)
     killed_at_the_first_packet(disk, first_packet)
-    assert items(disk) == users(disk)
+    assert timed.items(disk) == users(disk)
     assert ours(disk) == {STATUS_VARIABLE: "none"}
-    left = b"".join(raw for _, raw in disk.snapshot().values())
-    assert OTHERS.encode() not in left
-    assert b"db.internal" not in left
+    assert program.holding(disk, [OTHERS, "db.internal"]) == []
 
 
 def test_killed_at_the_first_packet_new_user_data_is_merged_with_our_labels_already(
     tmp_path: Path, first_packet: socket.socket
 ) -> None:
     disk = timed.user_machine(tmp_path / "disk")
-    run(disk, GivenEc2(found(WEB)))
-    program.on_ec2(disk, INSTANCE)
+    run(disk, found(WEB))
     disk.user_data("#cloud-config\nrancher: {docker: {extra_args: [--new, '--label=mine=1']}}\n")
-    assert items(disk) == ("--debug", LABEL)
+    assert timed.items(disk) == ["--debug", LABEL]
     killed_at_the_first_packet(disk, first_packet)
-    assert items(disk) == ("--new", "--label=mine=1", LABEL)
-
-
-def test_nothing_is_asked_of_ec2_before_the_first_plan_is_on_the_disk(disk: MachineDisk) -> None:
-    run(disk, GivenEc2(found(WEB, instance_id=OTHERS)), OTHER)
-    ec2 = GivenEc2(found(WEB))
-    seen: list[tuple[tuple[str, ...], dict[str, str]]] = []
-    ec2.before = lambda: seen.append((items(disk), ours(disk)))
-    assert run(disk, ec2).status == 0
-    assert seen == [(users(disk), {STATUS_VARIABLE: "none"})]
-
-
-def test_an_instance_that_is_stopped_retagged_and_started_has_its_new_tags(
-    disk: MachineDisk,
-) -> None:
-    run(disk, GivenEc2(found(WEB, started=STARTED)))
-    address = {**METADATA, "AWS_LOCAL_IPV4": "10.0.0.99"}
-    tags = {"docker.role": "db", "docker.disk": "ssd"}
-    assert run(disk, GivenEc2(found(tags, started=AGAIN, metadata=address))).status == 0
-    found_items = items(disk)
-    assert found_items[-2:] == ("--label=docker.disk=ssd", "--label=docker.role=db")
-    assert LABEL not in found_items
-    assert "DB_HOST" not in ours(disk)
-    assert ours(disk)["ADVERTISE"] == "10.0.0.99:2375"
-
-
-def test_tags_are_kept_over_a_stop_and_metadata_of_the_former_start_is_not(
-    disk: MachineDisk,
-) -> None:
-    run(disk, GivenEc2(found(WEB, started=STARTED)))
-    partial = found(None, started=AGAIN, metadata={"AWS_REGION": "eu-west-1"}, notes=LOST)
-    partial.variables_complete = False
-    assert run(disk, GivenEc2(partial)).status == 4
-    assert items(disk)[-1] == LABEL
-    assert ours(disk) == {
-        "AWS_REGION": "eu-west-1",
-        "DB_HOST": "db.internal",
-        STATUS_VARIABLE: "kept",
-    }
-
-
-def test_metadata_of_the_same_start_is_kept(disk: MachineDisk) -> None:
-    run(disk, GivenEc2(found(WEB)))
-    partial = found(None, metadata={}, notes=LOST)
-    partial.variables_complete = False
-    assert run(disk, GivenEc2(partial)).status == 4
-    assert ours(disk)["ADVERTISE"] == "10.0.0.12:2375"
-    assert ours(disk)[STATUS_VARIABLE] == "kept"
-
-
-def test_kept_tags_follow_the_settings_of_today(disk: MachineDisk) -> None:
-    run(disk, GivenEc2(found(WEB)))
-    today = settings(disk, "DATABASE")
-    assert run(disk, GivenEc2(found(None, notes=LOST)), given=today).status == 4
-    variables = ours(disk)
-    assert "DB_HOST" not in variables
-    assert variables["DATABASE"] == "db.internal"
-
-
-def test_an_image_that_was_baked_here_has_this_instances_values_once_ec2_answers(
-    disk: MachineDisk,
-) -> None:
-    run(disk, GivenEc2(found(WEB, instance_id=OTHERS)), OTHER)
-    assert run(disk, GivenEc2(found({"docker.role": "db"}))).status == 0
-    assert items(disk)[-1] == "--label=docker.role=db"
-    assert "DB_HOST" not in ours(disk)
-    assert ours(disk)["AWS_INSTANCE_ID"] == INSTANCE
-
-
-@pytest.mark.parametrize("uuid", ["ec2-me", None])
-def test_an_image_that_was_baked_here_keeps_nothing_where_ec2_is_silent(
-    disk: MachineDisk, uuid: str | None
-) -> None:
-    run(disk, GivenEc2(found(WEB, instance_id=OTHERS)), OTHER)
-    silent = found(None, instance_id=None, notes=LOST)
-    # Without a uuid nothing tells which machine this is, and nothing is kept either.
-    assert run(disk, GivenEc2(silent), Machine("yes", None, uuid)).status == 4
-    assert items(disk) == users(disk)
-    assert ours(disk) == {STATUS_VARIABLE: "none"}
-
-
-def test_a_machine_that_is_known_by_its_uuid_alone_keeps_its_tags_where_ec2_is_silent(
-    disk: MachineDisk,
-) -> None:
-    xen = Machine("yes", None, "ec2-me")
-    run(disk, GivenEc2(found(WEB)), xen)
-    assert run(disk, GivenEc2(found(None, instance_id=None, notes=LOST)), xen).status == 4
-    assert items(disk)[-1] == LABEL
-    assert ours(disk)[STATUS_VARIABLE] == "kept"
-
-
-def test_an_image_that_is_started_elsewhere_has_nothing_of_ours(tmp_path: Path) -> None:
-    disk = MachineDisk(tmp_path / "disk")
-    disk.cloud_config(CLOUD_CONFIG)
-    before = {name: raw for name, (_, raw) in disk.snapshot().items()}
-    run(disk, GivenEc2(found(WEB, instance_id=OTHERS)), OTHER)
-    assert run(disk, GivenEc2(elsewhere()), Machine("no")).status == 3
-    assert {name: raw for name, (_, raw) in disk.snapshot().items()} == before
-
-
-def test_of_a_newer_schema_what_is_known_is_used(disk: MachineDisk) -> None:
-    run(disk, GivenEc2(found(WEB)))
-    state = disk.path(paths.STATE)
-    newer = state.read_text().replace('"schema": 1', '"schema": 2, "colour": {"sky": [1]}')
-    assert newer != state.read_text()
-    state.write_text(newer)
-    booted = run(disk, GivenEc2(found({"docker.disk": "ssd"})))
-    assert booted.status == 0
-    assert "warning" not in booted.log
-    assert items(disk) == (*users(disk), "--label=docker.disk=ssd")
-
-
-DAMAGE = {
-    "empty": b"",
-    "cut": b'{"schema": 1, "edits": {"extra_args": {"at": ["ran',
-    "zeros": bytes(4096),
-    "text": b"\xff\xfe not ours\n",
-    "deep": b"[" * 100_000,
-    "a-list": b"[1, 2]",
-    "no-schema": b'{"labels": {"docker.role": "forged"}}',
-    "somebody-elses": b'{"schema": "http://json-schema.org/draft-07/schema#", "items": [1]}',
-    "wrong-types": b'{"schema": 1, "labels": [], "edits": {"extra_args": 7}, "items": "--x",'
-    b' "removal": [], "tags": {"docker.role": 1}, "status": {}}',
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_state_that_is_no_state_is_written_anew_and_costs_no_label(
-    disk: MachineDisk, damage: bytes
-) -> None:
-    disk.write(paths.STATE, damage)
-    assert run(disk, GivenEc2(found(WEB))).status == 0
-    assert items(disk) == (users(disk)[0], LABEL)
-    again = run(disk, GivenEc2(found(WEB)))
-    assert "wrote no file" in again.log
-
-
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_state_that_was_damaged_between_two_runs_costs_no_label_and_doubles_none(
-    disk: MachineDisk, damage: bytes
-) -> None:
-    run(disk, GivenEc2(found(WEB)))
-    disk.write(paths.STATE, damage)
-    assert run(disk, GivenEc2(found({"docker.role": "db"}))).status == 0
-    assert items(disk) == (users(disk)[0], "--label=docker.role=db")
-
-
-def test_a_state_of_no_use_is_named_in_the_log(disk: MachineDisk) -> None:
-    disk.write(paths.STATE, DAMAGE["cut"])
-    booted = run(disk, GivenEc2(found(WEB)))
-    assert booted.status == 0
-    assert "is of no use (it is not JSON); it is written anew" in booted.log
+    assert timed.items(disk) == ["--new", "--label=mine=1", LABEL]
 
 
 def test_a_whole_boot_of_a_baked_image_is_told_by_its_asset_tag(tmp_path: Path) -> None:
@@ -282,7 +219,58 @@ def test_a_whole_boot_of_a_baked_image_is_told_by_its_asset_tag(tmp_path: Path) 
         assert program.run(disk, "-l", "example.db:DB_HOST", imds=imds).status == 0
     program.on_ec2(disk, INSTANCE)
     nowhere = "http://127.0.0.1:1"
-    silent = program.run(disk, "--deadline=2", AWS_EC2_METADATA_SERVICE_ENDPOINT=nowhere)
+    silent = program.run(disk, "--deadline=10", AWS_EC2_METADATA_SERVICE_ENDPOINT=nowhere)
     assert silent.status == 4
-    assert items(disk) == ("--debug",)
+    assert timed.items(disk) == ["--debug"]
     assert ours(disk) == {STATUS_VARIABLE: "none"}
+
+
+DAMAGE = {
+    "empty": b"",
+    "cut": b'{"schema": 2, "edits": {"extra_args": {"former": "ran',
+    "zeros": bytes(4096),
+    "text": b"\xff\xfe not ours\n",
+    "deep": b"[" * 100_000,
+    "a-list": b"[1, 2]",
+    "no-schema": b'{"labels": {"docker.role": "forged"}}',
+    "somebody-elses": b'{"schema": "http://json-schema.org/draft-07/schema#", "items": [1]}',
+    "wrong-types": b'{"schema": 2, "labels": [], "edits": {"extra_args": 7}, "env_files": "/x",'
+    b' "tags": {"docker.role": 1}, "status": {}, "last_run": [], "rehearsed": 1}',
+    "wrong-inside": b'{"schema": 2, "edits": {"extra_args": {"former": " []", "written": [1],'
+    b' "ours": 1}}, "last_run": {"time": 1}, "env_files": [1], "variables": {"PATH": "\\u0000"}}',
+}
+NAMED = ("empty", "cut", "zeros", "text", "deep", "a-list", "no-schema", "somebody-elses")
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_state_that_is_no_state_is_written_anew_and_costs_no_label(
+    disk: MachineDisk, damage: str
+) -> None:
+    disk.write(paths.STATE, DAMAGE[damage])
+    ran = run(disk, found(WEB))
+    assert ran.status == 0
+    assert ("cannot be used" in ran.log and "it is written anew" in ran.log) == (damage in NAMED)
+    assert timed.items(disk) == [users(disk)[0], LABEL]
+    assert "wrote no file" in run(disk, found(WEB)).log
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_state_that_was_damaged_between_two_runs_costs_no_label_and_doubles_none(
+    disk: MachineDisk, damage: str
+) -> None:
+    run(disk, found(WEB))
+    disk.write(paths.STATE, DAMAGE[damage])
+    assert run(disk, found({"docker.role": "db"})).status == 0
+    assert timed.items(disk) == [users(disk)[0], "--label=docker.role=db"]
+
+
+def test_of_a_newer_schema_what_is_known_is_used(disk: MachineDisk) -> None:
+    run(disk, found(WEB))
+    state = disk.path(paths.STATE)
+    newer = state.read_text().replace('"schema": 2', '"schema": 3, "colour": {"sky": [1]}')
+    assert newer != state.read_text()
+    state.write_text(newer)
+    booted = run(disk, found({"docker.disk": "ssd"}))
+    assert booted.status == 0
+    assert "warning" not in booted.log
+    assert timed.items(disk) == [*users(disk), "--label=docker.disk=ssd"]

@@ -17,10 +17,9 @@ import pytest
 from e2e.answering_api import DENIED, THROTTLED, Answer, AnsweringApi, refusal, tags
 from failures import timed
 from failures.timed import Timed
+from faulty_imds import Fault, FaultyImds
 from hostile_imds import SANE
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance, ImdsOptions
-from rancheros_ec2_metadata.fake_ec2.faults import Fault
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
 DEADLINE = 12.0  # seconds; reading ends after ten
 FAILED = json.dumps({"Code": "Failed", "Message": "no"})
@@ -145,7 +144,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Futu
     def run(name: str) -> Late:
         case = CASES[name]
         disk = timed.user_machine(folder / name)
-        with FakeImds(case.instance) as imds, AnsweringApi(case.answer) as api:
+        with FaultyImds(case.instance) as imds, AnsweringApi(case.answer) as api:
             imds.faults = list(case.faults)
 
             def times() -> int:

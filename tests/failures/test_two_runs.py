@@ -1,95 +1,143 @@
-"""Two runs at once take turns, and the second finds nothing to do."""
+"""Two runs at once take turns, and the second finds nothing to do.
+
+A run is held up by a ``ros`` that answers when it is told to; so no outcome depends on a time.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from e2e import program
 from failures import timed
+from failures.test_ros import script
 from machine import MachineDisk
-from rancheros_ec2_metadata.fake_ec2.faults import Fault
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from rancheros_ec2_metadata.hosts.rancheros import paths
 
 LABEL = "--label=docker.role=web"
 
 
-def start(disk: MachineDisk, imds: FakeImds, *flags: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        program.command(*flags, "--root", str(disk.root)),
+@dataclass(frozen=True)
+class Gate:
+    """A ``ros`` that answers once it is let through."""
+
+    ros: Path
+
+    def is_reached(self) -> bool:
+        return (self.ros.parent / "asked").exists()
+
+    def open(self) -> None:
+        (self.ros.parent / "go").touch()
+
+
+@pytest.fixture
+def gate(disk: MachineDisk, tmp_path: Path) -> Gate:
+    wait = "touch $here/asked; while ! [ -e $here/go ]; do sleep 0.02; done"
+    return Gate(script(tmp_path, f'{wait}; exec {disk.ros()} "$@"'))
+
+
+@contextlib.contextmanager
+def started(disk: MachineDisk, imds: FakeImds, *flags: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        program.command(*flags, *program.machine_flags(disk, flags)),
         env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
         stderr=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def until_asked(imds: FakeImds) -> None:
-    """Wait until a run, which then holds the lock, has asked the metadata service."""
-    ends = time.monotonic() + 20
-    while not imds.requests and time.monotonic() < ends:
+def wait_for(what: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < ends
         time.sleep(0.01)
-    assert imds.requests
+
+
+def child_of(run: subprocess.Popen[str]) -> int:
+    """Return the process that does the work of a run."""
+    (child,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    return int(child)
+
+
+def waits_for(disk: MachineDisk, run: subprocess.Popen[str]) -> bool:
+    """Tell whether a run has conf/ open, to lock it."""
+    with contextlib.suppress(OSError, ValueError):  # a file may be closed while it is looked at
+        opened = Path(f"/proc/{child_of(run)}/fd").iterdir()
+        return any(one.resolve() == disk.path(paths.CONF) for one in opened)
+    return False
+
+
+def files(disk: MachineDisk) -> dict[str, tuple[int, bytes]]:
+    """Return each file's inode and bytes, but those of the copy."""
+    there = disk.snapshot().items()
+    return {path: file for path, file in there if not path.startswith("dev/")}
 
 
 def ended(run: subprocess.Popen[str]) -> tuple[int, str]:
-    _, log = run.communicate(timeout=30)
+    _, log = run.communicate(timeout=60)
     return run.returncode, log.splitlines()[-1]
 
 
 def test_of_two_runs_at_once_the_second_waits_and_writes_nothing(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FakeImds, gate: Gate
 ) -> None:
-    imds.faults = [Fault("*/instance-identity/document", delay=1.5)]
-    with start(disk, imds) as first:
-        until_asked(imds)
-        with start(disk, imds) as second:
+    with started(disk, imds, f"--ros={gate.ros}") as first:
+        wait_for(gate.is_reached)
+        asked = len(imds.requests)
+        with started(disk, imds) as second:
+            wait_for(lambda: waits_for(disk, second))
+            assert len(imds.requests) == asked
+            gate.open()
             status, line = ended(first)
-            assert (status, "zz-ec2-metadata.yml" in line) == (0, True)
-            written = disk.snapshot()
+            assert (status, "wrote cloud-config.yml" in line) == (0, True)
+            written = files(disk)
             status, line = ended(second)
     assert (status, "wrote no file" in line) == (0, True)
-    assert disk.snapshot() == written
-    assert timed.layers_of(disk).docker_arguments("extra_args") == ("--mine", LABEL)
+    assert files(disk) == written
+    assert timed.items(disk) == ["--mine", LABEL]
 
 
-def test_of_many_runs_at_once_one_writes_and_all_are_content(
-    disk: MachineDisk, imds: FakeImds
+def test_a_run_that_is_killed_holds_no_lock_and_the_next_completes_its_work(
+    disk: MachineDisk, imds: FakeImds, gate: Gate
 ) -> None:
-    runs = [start(disk, imds) for _ in range(5)]
-    ends = [ended(run) for run in runs]
-    assert [status for status, _ in ends] == [0] * 5
-    assert sorted("wrote no file" in line for _, line in ends) == [False, True, True, True, True]
-    assert timed.layers_of(disk).docker_arguments("extra_args") == ("--mine", LABEL)
-
-
-def test_a_run_that_is_killed_holds_no_lock(disk: MachineDisk, imds: FakeImds) -> None:
-    imds.faults = [Fault("*/instance-identity/document", delay=60, times=None)]
-    with start(disk, imds) as first:
-        until_asked(imds)
-        (child,) = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()
-        for process in (first.pid, int(child)):
+    with started(disk, imds, f"--ros={gate.ros}") as first:
+        wait_for(gate.is_reached)
+        for process in (child_of(first), first.pid):
             os.kill(process, signal.SIGKILL)
-        first.communicate(timeout=20)
-    imds.faults = []
-    ran = timed.run(disk, deadline=10, variables={"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url})
-    assert ran.ran.status == 0
-    assert ran.seconds < 5
+        first.communicate(timeout=60)
+    assert (disk.root / "dev/shm/rancher-conf").is_dir()
+    gate.open()
+    ran = program.run(disk, imds=imds)
+    assert ran.status == 0
+    assert timed.items(disk) == ["--mine", LABEL]
+    assert list((disk.root / "dev/shm").iterdir()) == []
 
 
 def test_a_run_that_never_gets_its_turn_ends_at_the_deadline_and_touches_nothing(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FakeImds, gate: Gate
 ) -> None:
-    imds.faults = [Fault("*/instance-identity/document", delay=60, times=None)]
-    with start(disk, imds, "--deadline=60") as first:
-        until_asked(imds)
-        before = disk.snapshot()
-        variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
-        second = timed.run(disk, deadline=2, variables=variables)
-        assert second.seconds < 2 + timed.SLACK
-        assert second.ran.status == 7
-        assert disk.snapshot() == before
-        first.terminate()
-        first.communicate(timeout=20)
+    before = files(disk)
+    with started(disk, imds, f"--ros={gate.ros}", "--deadline=600") as first:
+        wait_for(gate.is_reached)
+        os.kill(child_of(first), signal.SIGSTOP)  # else it waits for ros no longer than ten seconds
+        second = program.run(disk, "--deadline=2", imds=imds)
+        assert second.status == 7
+        assert (disk.root / "dev/shm/rancher-conf").is_dir()
+        os.kill(child_of(first), signal.SIGKILL)
+        gate.open()
+        ended(first)
+    assert files(disk) == before

@@ -10,10 +10,8 @@ from pathlib import Path
 
 from e2e import program
 from machine import MachineDisk
-from rancheros_ec2_metadata.rancheros import release as releases
-from rancheros_ec2_metadata.rancheros.disk import read_disk
-from rancheros_ec2_metadata.rancheros.layers import Layers, stack
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE
+from ros_stand_in import in_effect
 
 # What a loaded machine may need after the deadline to end a process and tell its parent. Where
 # nothing ended the run, each of these would take for ever.
@@ -36,13 +34,13 @@ class Timed:
 
     @property
     def outcome(self) -> str | None:
-        """Return what the layers say of the outcome."""
-        return layers_of(self.disk).environment().get(STATUS_VARIABLE)
+        """Return what the machine's configuration says of the outcome."""
+        return environment(self.disk).get(STATUS_VARIABLE)
 
 
-def user_machine(folder: Path) -> MachineDisk:
+def user_machine(folder: Path, release: str = "v1.5.8") -> MachineDisk:
     """Return an EC2 instance's disk, with an argument of the user's for Docker."""
-    disk = MachineDisk(folder)
+    disk = MachineDisk(folder, release)
     disk.user_data("#cloud-config\nrancher: {docker: {extra_args: [--debug]}}\n")
     program.on_ec2(disk)
     return disk
@@ -59,18 +57,15 @@ def run(
 
     Args:
         disk: the machine's.
-        arguments: command and flags; ``--deadline`` and ``--root`` follow.
+        arguments: command and flags; ``--deadline``, ``--root`` and ``--ros`` follow.
         deadline: seconds.
         variables: of the environment.
         before: a command that starts the program's.
     """
-    argv = [
-        *before,
-        *program.command(*arguments, f"--deadline={deadline}", "--root", str(disk.root)),
-    ]
+    flags = (f"--deadline={deadline}", *program.machine_flags(disk, arguments))
     started = time.monotonic()
     done = subprocess.run(
-        argv,
+        [*before, *program.command(*arguments, *flags)],
         env=program.environment(**variables),
         capture_output=True,
         text=True,
@@ -80,7 +75,11 @@ def run(
     return Timed(program.Ran.of(done), time.monotonic() - started, disk)
 
 
-def layers_of(disk: MachineDisk) -> Layers:
-    """Return what is in force on a disk, as ``ros`` would load it."""
-    files = read_disk(disk.root)
-    return stack(files, releases.of(files))
+def items(disk: MachineDisk, key: str = "extra_args") -> list[str]:
+    """Return Docker's arguments in effect on a machine, as ``ros`` reads its files."""
+    return in_effect.docker_arguments(disk.read(), disk.release, key)
+
+
+def environment(disk: MachineDisk) -> dict[str, str]:
+    """Return the variables in effect."""
+    return in_effect.environment(disk.read(), disk.release)

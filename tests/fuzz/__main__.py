@@ -29,7 +29,7 @@ def live(name: str, folder: Path) -> Life:
         for _ in range(life.rng.randint(1, 4)):
             life.run()
             life.happens()
-        life.ends()
+        life.end()
     except BaseException as wrong:
         wrong.add_note(f"in the life {name!r}, run {life.runs}, below {folder}\n{life.log}")
         raise
@@ -69,7 +69,7 @@ def _check(one: Started, users: list[str] | None, now: list[str] | None) -> None
 
 
 def main(seed: str, runs: int, first: int = 0, step: int = 1) -> int:
-    """Live lives until the program has run ``runs`` times; return how often it has.
+    """Live lives until the program has run ``runs`` times; print how often it labelled, refused.
 
     Args:
         seed: all chance is made of it and the life's number.
@@ -77,7 +77,7 @@ def main(seed: str, runs: int, first: int = 0, step: int = 1) -> int:
         first: number of the first life.
         step: to the number of the next one; several of us share the lives so.
     """
-    done = 0
+    done = labelled = refused = 0
     started: list[Started] = []
     shared = MEMORY if MEMORY.is_dir() else None
     base = Path(tempfile.mkdtemp(prefix="fuzz-", dir=shared))
@@ -85,6 +85,8 @@ def main(seed: str, runs: int, first: int = 0, step: int = 1) -> int:
         life = live(f"{seed}/{number}", base / str(number))
         shutil.rmtree(base / str(number))
         done += life.runs
+        labelled += life.labelled
+        refused += life.refused
         started += life.started
         if done >= runs or len(started) >= LISTS_AT_ONCE:
             check(started)
@@ -92,8 +94,9 @@ def main(seed: str, runs: int, first: int = 0, step: int = 1) -> int:
         if done >= runs:
             break
     base.rmdir()
+    sys.stdout.write(f"{done} runs: {labelled} labelled, {refused} refused\n")
     return done
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{main(sys.argv[1], *map(int, sys.argv[2:]))}\n")
+    main(sys.argv[1], *map(int, sys.argv[2:]))

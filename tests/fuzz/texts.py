@@ -74,10 +74,42 @@ ODD = (
     "rancher: {docker: {extra_args: [--debug], extra_args: [--ipv6]}}\n",
     "rancher:\n  docker:\n    extra_args: a text\n",
     "hostname: [no, text]\n",
+    "Rancher:\n  Docker:\n    Extra_Args: [--debug]\n    TLS: true\n",
+    "rancher:\n  Docker: {extra_args: [--debug]}\n  docker: {Extra_Args: [--ipv6]}\n",
     "rancher: {environment: {A: café}}\n",
     "rancher: {environment: {A: €}}\n",
 )
-NULLS = ("rancher:\n  docker: null\n", "rancher: null\nhostname: x\n")
+NULLS = (
+    "rancher:\n  docker: null\n",
+    "rancher: null\nhostname: x\n",
+    "#cloud-config\nrancher:\nwrite_files:\n- path: /etc/example\n  content: x\n",
+    "rancher:\n  docker:\n",
+    "rancher:\n  environment:\n",
+    "rancher: {network: , docker: {extra_args: }}\n",
+)
+# One node that ``ros`` cannot take, or that it drops, or that stands for several.
+ODD_NODES = (
+    "  ssh: {port: many}\n",
+    "  services: {a: {image: x, command: [1, 2], environment: {B: }}}\n",
+    "  services: {a: {image: x, environment: {IP: $private_ipv4}}}\n",
+    "  services_include: {ubuntu-console: maybe}\n",
+    "  unknown: {docker: {extra_args: [--no]}}\n",
+    "  sysctl: &s {a.b: 1}\n  defaults: *s\n",
+    "  upgrade: {policy: none}\n  upgrade: {url: x}\n",
+    "  debug: true\n",
+)
+INIT = "EXTRA_CMDLINE: /init\nrancher:\n  environment:\n    EXTRA_CMDLINE: /init\n"
+METADATA = (
+    "privateipv4: [10, 0, 0, 12]\npublicipv4: [203, 0, 113, 7]\nhostname: ip-10-0-0-12\n",
+    "privateipv4: [10, 0, 0, 12]\nhostname: ip-10-0-0-12\n",
+    "",
+)
+COMMAND_LINES = (
+    "rancher.docker.extra_args=[--ipv6]",
+    "rancher.environment.DB_HOST=kernel",
+    "rancher.docker.bip=172.18.0.1/16",
+    "cc.hostname=kernel",
+)
 
 
 def text(rng: Random, longest: int) -> str:
@@ -150,7 +182,7 @@ def cloud_config(rng: Random, keys: tuple[str, ...], *, secret: bool) -> str:
         keys: the argument lists that the release has.
         secret: with private keys, as cloud-config.yml has.
     """
-    if rng.random() < 0.15:
+    if rng.random() < 0.2:
         return rng.choice((*ODD, *NULLS))
     lines = rng.choice(("#cloud-config\n", "# mine\n", ""))
     if rng.random() < 0.5:
@@ -161,6 +193,10 @@ def cloud_config(rng: Random, keys: tuple[str, ...], *, secret: bool) -> str:
     if secret or rng.random() < 0.2:
         lines += f'  ssh:\n    keys:\n      ecdsa: "{KEY_BLOCK}"\n'
     lines += _environment(rng) + _docker(rng, keys) + "  upgrade: {policy: none}\n"
+    if rng.random() < 0.12:
+        lines += rng.choice(ODD_NODES)
+    if rng.random() < 0.04:
+        lines += "---\nrancher: {docker: {extra_args: [--second]}}\n"
     if rng.random() < 0.1:
         lines = lines.replace("\n", "\r\n")
     return lines if rng.random() < 0.9 else lines.rstrip("\n")
@@ -180,6 +216,8 @@ def _docker(rng: Random, keys: tuple[str, ...]) -> str:
     if rng.random() < 0.3:
         return ""
     lines = "  docker:\n    tls: false\n"
+    if rng.random() < 0.15:
+        lines += "    graph: /mnt/docker\n"
     for key in keys:
         if rng.random() < 0.6:
             found = items(rng)
@@ -187,6 +225,19 @@ def _docker(rng: Random, keys: tuple[str, ...]) -> str:
                 found = ["daemon", *found]
             lines += f"    {key}:{_list(rng, found, 6)}"
     return lines
+
+
+def oem(rng: Random) -> str:
+    """Return an OEM's file."""
+    return rng.choice(
+        (
+            "rancher:\n  docker:\n    extra_args: [--data-root=/mnt/docker]\n",
+            "rancher:\n  docker: {graph: /mnt/docker, storage_driver: overlay2}\n",
+            "rancher:\n  environment: {OEM: oem}\n  docker: {extra_args: [--debug]}\n",
+            "rancher:\n  docker:\n",
+            "rancher: [\n",
+        )
+    )
 
 
 def write_files(rng: Random) -> str:

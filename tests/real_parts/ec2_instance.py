@@ -12,11 +12,9 @@ from pathlib import Path
 from e2e import program
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from rancheros_ec2_metadata.rancheros import release as releases
-from rancheros_ec2_metadata.rancheros.disk import read_disk
-from rancheros_ec2_metadata.rancheros.layers import Layers, stack
 from real_parts.dockerd import Dockerd
 from real_parts.namespace import IMDS_IPV4, IMDS_IPV6, Namespace
+from ros_stand_in import in_effect
 
 
 @dataclass(frozen=True)
@@ -68,18 +66,21 @@ class Ec2Instance:
 
     def boot(self, *flags: str, **variables: str) -> program.Ran:
         """Run the program as at a boot: no endpoint of the metadata service is set."""
-        argv = program.command(*flags, "--root", str(self.disk.root))
+        argv = program.command(*flags, *program.machine_flags(self.disk))
         environment = program.environment(**variables)
         return program.Ran.of(self.namespace.run(argv, env=environment, cwd=self.folder))
 
-    def layers(self) -> Layers:
-        """Return what is in force on the disk."""
-        disk = read_disk(self.disk.root)
-        return stack(disk, releases.of(disk))
+    def docker_arguments(self) -> list[str]:
+        """Return what ``ros`` on the machine reads as Docker's arguments."""
+        return in_effect.docker_arguments(self.disk.read(), self.disk.release)
+
+    def environment(self) -> dict[str, str]:
+        """Return what ``ros`` on the machine reads as the variables of services."""
+        return in_effect.environment(self.disk.read(), self.disk.release)
 
     def docker_labels(self) -> Mapping[str, str]:
-        """Start dockerd through bash with the arguments in force, return the labels it reports."""
-        items = self.layers().docker_arguments("extra_args")
+        """Start dockerd through bash with its arguments, return the labels it reports."""
+        items = self.docker_arguments()
         with contextlib.chdir(self.folder), Dockerd.started(self.namespace, items) as dockerd:
             return dockerd.labels()
 

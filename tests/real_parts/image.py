@@ -18,7 +18,7 @@ IMAGE = f"rancheros-ec2-metadata:{__version__}"
 def make_base(dockerd: Dockerd, folder: Path) -> None:
     """Make the base image that needs no registry, by way of files in ``folder``.
 
-    It is a stand-in, or what `musl_base.sh` has built, where ``BASE_IMAGE_ARCHIVE`` names that.
+    It is a stand-in, or the tar of another base's files that ``BASE_IMAGE_ARCHIVE`` names.
     """
     if archive := os.environ.get("BASE_IMAGE_ARCHIVE"):
         stand_in_image.take(dockerd, BASE, Path(archive))

@@ -1,4 +1,7 @@
-"""An instance on which the image runs as the service runs it."""
+"""An instance on which the image runs as service/ec2-metadata.yml runs it, beside a real ``ros``.
+
+That is the stand-in for ``ros``, as one file: it reads what a real one in that container reads.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,20 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import PIPE, STDOUT
+from subprocess import PIPE, STDOUT, CompletedProcess
+from typing import Any
 
 import yaml
 
+from machine import MachineDisk
+from real_parts import ros_in_a_file, system_service
 from real_parts.dockerd import Dockerd
 from real_parts.moto_ec2 import REGION, MotoEc2
 from real_parts.namespace import IMDS_IPV4
+from ros_stand_in import in_effect
+
+SERVICE_FILE = Path(__file__).parents[2] / "service/ec2-metadata.yml"
+RELEASE = "v1.5.8"
 
 
 @dataclass(frozen=True)
@@ -22,12 +32,15 @@ class Machine:
 
     Args:
         dockerd: runs containers where the metadata service and the API are.
-        conf: its RancherOS configuration. options: of ``docker run``, as the service has them.
+        disk: the machine's own files.
+        image: the name of the image.
+        environment: ``rancher.environment``, of which the service takes what it names.
     """
 
     dockerd: Dockerd
-    conf: Path
-    options: list[str]
+    disk: MachineDisk
+    image: str
+    environment: Mapping[str, str]
 
     @classmethod
     @contextlib.contextmanager
@@ -40,31 +53,54 @@ class Machine:
             dockerd: has the image, in the namespace of ``moto_ec2``.
             image: its name. moto_ec2: the API. tags: of the instance. folder: for its files.
         """
-        instance_id = moto_ec2.launch(tags)
-        conf, ros, data = folder / "conf", folder / "ros", folder / "imds.json"
-        (conf / "cloud-config.d").mkdir(parents=True)
-        ros.mkdir()
-        (ros / "os-config.yml").write_text("rancher: {environment: {VERSION: v1.5.8}}\n")
-        instance = {"instance_id": instance_id, "region": REGION, "role": "node"}
+        data = folder / "imds.json"
+        instance = {"instance_id": moto_ec2.launch(tags), "region": REGION, "role": "node"}
         data.write_text(json.dumps({**instance, "tags_in_metadata": False}))
         imds = ["run", "--detach", "--network=host", f"--volume={data}:/imds.json:ro", image]
         listen = f"--listen={IMDS_IPV4}:80"
         served = dockerd.docker(*imds, "fake-imds", listen, "--data=/imds.json").strip()
         _wait_for_line(dockerd, served)
-        options = ["--rm", "--network=host", "--read-only", "--cap-drop=ALL"]
-        options += [f"--volume={conf}:/var/lib/rancher/conf", f"--volume={ros}:/usr/share/ros:ro"]
-        # The machine that runs the tests is, by its DMI, not on EC2: unless it is told so.
-        options += [f"--env=AWS_EC2_METADATA_SERVICE_ENDPOINT=http://{IMDS_IPV4}"]
-        options += [f"--env=AWS_ENDPOINT_URL_EC2={moto_ec2.endpoint}"]
-        yield cls(dockerd, conf, options)
+        environment = {
+            # The machine that runs the tests is, by its DMI, not on EC2: unless it is told so.
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{IMDS_IPV4}",
+            "AWS_ENDPOINT_URL_EC2": moto_ec2.endpoint,
+        }
+        yield cls(dockerd, make_disk(folder / "disk"), image, environment)
         dockerd.docker("rm", "--force", served)
 
+    @property
+    def service(self) -> dict[str, Any]:
+        """The service's definition, to be changed by a test."""
+        service: dict[str, Any] = yaml.safe_load(SERVICE_FILE.read_text())["ec2-metadata"]
+        return service
+
+    def run_arguments(self, service: Mapping[str, Any], *options: str) -> list[str]:
+        """Return the arguments of ``docker`` that run a service, with more options of ``run``."""
+        given = system_service.run_arguments(service, self.environment, self.disk.root, self.image)
+        return [given[0], *options, *given[1:]]
+
+    def run(self, service: Mapping[str, Any], *options: str) -> CompletedProcess[str]:
+        """Run a service to its end."""
+        argv = [*self.dockerd.client, *self.run_arguments(service, *options)]
+        return self.dockerd.namespace.run(argv)
+
     def docker_labels(self) -> dict[str, str]:
-        """Start a dockerd with the arguments that were written; return the labels it reports."""
-        drop_in = yaml.safe_load((self.conf / "cloud-config.d/zz-ec2-metadata.yml").read_text())
-        items = drop_in["rancher"]["docker"]["extra_args"]
+        """Start a dockerd with the arguments that RancherOS reads; return the labels it reports."""
+        items = in_effect.docker_arguments(self.disk.read(), RELEASE)
         with Dockerd.started(self.dockerd.namespace, items) as user_docker:
             return user_docker.labels()
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables that RancherOS reads."""
+        return in_effect.environment(self.disk.read(), RELEASE)
+
+
+def make_disk(folder: Path) -> MachineDisk:
+    """Return a machine's own files, ``ros`` among them."""
+    disk = MachineDisk(folder, RELEASE, in_container=False)
+    disk.path("/usr/bin").mkdir(parents=True)
+    ros_in_a_file.make(disk.path("/usr/bin/ros"), RELEASE, folder.with_name("ros-parts"))
+    return disk
 
 
 def _wait_for_line(dockerd: Dockerd, container: str) -> None:

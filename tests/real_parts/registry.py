@@ -6,7 +6,6 @@ import contextlib
 import json
 import re
 import tempfile
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,17 @@ from pathlib import Path
 from real_parts.namespace import Namespace
 from real_parts.polling import until
 from real_parts.requirements import REGISTRY
-from real_parts.served import ACCEPTED, Answer
+
+_OF_DOCKER = "application/vnd.docker."
+MANIFEST = f"{_OF_DOCKER}distribution.manifest.v2+json"
+LAYER = f"{_OF_DOCKER}image.rootfs.diff.tar.gzip"
+# What Docker 17.06 says that it takes; a registry may convert what it has for an older client.
+ACCEPTED = (
+    MANIFEST,
+    f"{_OF_DOCKER}distribution.manifest.list.v2+json",
+    f"{_OF_DOCKER}distribution.manifest.v1+prettyjws",
+    "application/json",
+)
 
 
 @dataclass(frozen=True)
@@ -60,20 +69,11 @@ class Registry:
             until(lambda: bool(ports()), expected=True)
             yield cls(int(ports()[0]))
 
-    @property
-    def address(self) -> str:
-        """What the names of its images begin with."""
-        return f"127.0.0.1:{self.port}"
-
-    def get(self, name: str, path: str) -> Answer:
-        """Ask for a path below /v2/NAME/ as Docker 17.06 asks; this machine's network only."""
+    def get(self, path: str) -> tuple[str, bytes]:
+        """Return media type and body below /v2/, asked for as Docker 17.06 asks."""
         asked = urllib.request.Request(
-            f"http://{self.address}/v2/{name}/{path}", headers={"Accept": ", ".join(ACCEPTED)}
+            f"http://127.0.0.1:{self.port}/v2/{path}", headers={"Accept": ", ".join(ACCEPTED)}
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(asked, timeout=60) as answer:
-                return Answer(answer.status, answer.headers.get_content_type(), answer.read())
-        except urllib.error.HTTPError as refused:
-            with refused:
-                return Answer(refused.code, refused.headers.get_content_type(), refused.read())
+        with opener.open(asked, timeout=60) as answer:
+            return answer.headers.get_content_type(), answer.read()

@@ -11,7 +11,7 @@ _REPLACED = (
     (r"\bi-[0-9a-f]{17}\b", "i-0123456789abcdef0"),
     (r"\bgroup-[0-9a-f-]{36}\b", "workers"),
     (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-01-05T08:00:00Z"),
-    (r"\b(EC2|files|ros) [\d.]+ m?s\b", r"\1 10 ms"),
+    (r"(API calls?); [\d.]+ s\b", r"\1; 0.1 s"),
     (r"current node \(\w+\)", "current node (m1x8)"),
 )
 

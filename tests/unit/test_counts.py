@@ -1,4 +1,4 @@
-"""What a run costs, counted: requests, modules, files. More of any is a slower boot."""
+"""What a run costs, counted: requests, questions to ros, files written, modules imported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from e2e.answering_api import AnsweringApi, tags
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.rancheros import disk as paths
+from rancheros_ec2_metadata.hosts.rancheros import paths
 
 # Of the tags of the README's group two become labels, two variables, and one is not used.
 TAGS = {
@@ -32,14 +32,19 @@ USED = 4
 
 LONE = FakeInstance(tags=TAGS)
 GROUPED = replace(LONE, role="node", autoscaling_group="web")
+WITHOUT_TAGS = replace(GROUPED, tags_in_metadata=False)
+ROUND = Counter(f"config get {key}" for key in ("hostname", "rancher", "runcmd", "write_files"))
 
-# The program as `start` runs it, telling of each file that it opens and each module that it ends
-# up with, in both of its processes.
+# The program, telling of each file that it opens to write or renames, and of the modules that it
+# ends up with, in both of its processes.
 TOLD = """
-import os, sys
+import os, runpy, sys
 def tell(event, arguments):
     if event == "open" and isinstance(arguments[0], str):
-        os.write(TELL, f"open {arguments[0]}\\n".encode())
+        if arguments[2] & (os.O_WRONLY | os.O_RDWR):
+            os.write(TELL, f"write {arguments[0]}\\n".encode())
+    elif event == "os.rename":
+        os.write(TELL, f"rename {arguments[1]}\\n".encode())
 sys.addaudithook(tell)
 leave = os._exit
 def tell_modules():
@@ -49,9 +54,8 @@ def told(status):
     tell_modules()
     leave(status)
 os._exit = told
-from rancheros_ec2_metadata.start import console
 try:
-    console()
+    runpy.run_module("rancheros_ec2_metadata", run_name="__main__", alter_sys=True)
 finally:
     tell_modules()
 """
@@ -62,47 +66,45 @@ class Counted:
     """What a run did.
 
     Args:
-        files: how often it opened each file of the machine.
+        opened: files that it opened to write.
+        renamed: how often a new file took the place of each path.
         modules: what it had imported in the end.
+        err: its log.
     """
 
-    files: Counter[str]
+    opened: frozenset[str]
+    renamed: Counter[str]
     modules: frozenset[str]
-
-    def packages(self) -> set[str]:
-        """Return the packages that are not of the standard library, nor of Python's packager."""
-        tops = {name.partition(".")[0] for name in self.modules if not name.startswith("_")}
-        return tops - sys.stdlib_module_names - {"cython_runtime", "sitecustomize"}
+    err: str
 
 
-def counted(root: Path, *arguments: str, **variables: str) -> Counted:
-    """Run the program, and return what it opened and imported."""
+def counted(arguments: Sequence[str], **variables: str) -> Counted:
+    """Run the program to a good end."""
     reads, writes = os.pipe()
     with os.fdopen(reads, encoding="utf-8") as told:
-        code = TOLD.replace("TELL", str(writes))
         process = subprocess.Popen(
-            [sys.executable, "-c", code, "--root", str(root), *arguments],
+            [sys.executable, "-c", TOLD.replace("TELL", str(writes)), *arguments],
             env=program.environment(**variables),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             pass_fds=[writes],
+            text=True,
         )
         os.close(writes)
-        lines = told.read().splitlines()
+        lines = [line.split(" ", 1) for line in told.read().splitlines()]
     with process:
         _, errors = process.communicate()
-    assert process.returncode == 0, errors.decode()
-    words = [line.split(" ", 1) for line in lines]
-    opened = [path for kind, path in words if kind == "open" and path.startswith(f"{root}/")]
-    return Counted(
-        Counter(path.removeprefix(str(root)) for path in opened),
-        frozenset(name for kind, name in words if kind == "module"),
-    )
+    assert process.returncode == 0, errors
+
+    def of(kind: str) -> list[str]:
+        return [rest for word, rest in lines if word == kind]
+
+    return Counted(frozenset(of("write")), Counter(of("rename")), frozenset(of("module")), errors)
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> MachineDisk:
-    made = MachineDisk(tmp_path)
+    made = MachineDisk(tmp_path / "machine")
     made.user_data("#cloud-config\nrancher: {docker: {extra_args: [--debug]}}\n")
     return made
 
@@ -117,6 +119,34 @@ def imds() -> Iterator[FakeImds]:
 def api() -> Iterator[AnsweringApi]:
     with AnsweringApi(tags(GROUPED.instance_id, GROUPED.all_tags)) as answering:
         yield answering
+
+
+@pytest.fixture
+def endpoints(imds: FakeImds, api: AnsweringApi) -> dict[str, str]:
+    return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url, "AWS_ENDPOINT_URL_EC2": api.url}
+
+
+class CountingRos:
+    """The machine's ``ros``, which notes what it was asked.
+
+    Args:
+        disk: the machine's.
+        answers: False for one that fails each time.
+    """
+
+    def __init__(self, disk: MachineDisk, *, answers: bool = True) -> None:
+        real = disk.ros()
+        self._asked = real.with_name("asked")
+        self.path = real.with_name("counting-ros")
+        then = f'exec "{real}" "$@"' if answers else "exit 1"
+        self.path.write_text(f'#!/bin/sh\necho "$*" >>"{self._asked}"\n{then}\n')
+        self.path.chmod(0o755)
+
+    def questions(self) -> Counter[str]:
+        """Return what was asked since the last time."""
+        lines = self._asked.read_text().splitlines() if self._asked.exists() else []
+        self._asked.write_text("")
+        return Counter(lines)
 
 
 def requests(disk: MachineDisk, imds: FakeImds, *flags: str, **variables: str) -> list[str]:
@@ -136,9 +166,6 @@ def requests(disk: MachineDisk, imds: FakeImds, *flags: str, **variables: str) -
         pytest.param(GROUPED, FLAGS, 18 + USED + 1, id="a role, and a group with its tag"),
         pytest.param(GROUPED, ("-t", "none."), 18 + 1, id="no tag is used but the group's"),
         pytest.param(
-            replace(GROUPED, public_ipv4="203.0.113.25"), FLAGS, 18 + 2 + USED + 1, id="public"
-        ),
-        pytest.param(
             replace(GROUPED, public_ipv4="203.0.113.25", ipv6="2001:db8::1"),
             FLAGS,
             18 + 3 + USED + 1,
@@ -148,117 +175,95 @@ def requests(disk: MachineDisk, imds: FakeImds, *flags: str, **variables: str) -
             replace(GROUPED, ancestor_ami_ids=("ami-1",)), FLAGS, 19 + USED + 1, id="ancestors"
         ),
         pytest.param(GROUPED, ("--tags=none",), 17, id="no tags wanted"),
+        pytest.param(GROUPED, (*FLAGS, "--no-metadata"), 3 + USED, id="no metadata"),
     ],
 )
 def test_the_requests_of_a_run_are_so_many(
     disk: MachineDisk, imds: FakeImds, instance: FakeInstance, flags: Sequence[str], count: int
 ) -> None:
     imds.instance = instance
-    first = requests(disk, imds, *flags)
+    variables = {"AWS_METADATA_LOAD": "false"} if "--no-metadata" in flags else {}
+    given = [flag for flag in flags if flag != "--no-metadata"]
+    first = requests(disk, imds, *given, **variables)
     assert len(first) == count, first
-    assert sorted(requests(disk, imds, *flags)) == sorted(first)
+    assert sorted(requests(disk, imds, *given, **variables)) == sorted(first)
 
 
-def test_without_metadata_only_the_tags_are_asked_for(disk: MachineDisk, imds: FakeImds) -> None:
-    asked = requests(disk, imds, *FLAGS, AWS_METADATA_LOAD="false")
-    assert len(asked) == len(["token", "document", "list"]) + USED
-
-
-def test_where_the_metadata_service_has_the_tags_the_api_is_not_called(
-    disk: MachineDisk, imds: FakeImds, api: AnsweringApi
+@pytest.mark.parametrize(("instance", "calls"), [(GROUPED, 0), (WITHOUT_TAGS, 1)])
+def test_the_api_is_called_once_where_the_metadata_service_has_no_tags(
+    disk: MachineDisk, imds: FakeImds, api: AnsweringApi, instance: FakeInstance, calls: int
 ) -> None:
-    requests(disk, imds, *FLAGS, AWS_ENDPOINT_URL_EC2=api.url)
-    assert api.authorizations == []
-
-
-def test_where_it_has_not_the_api_is_called_once(
-    disk: MachineDisk, imds: FakeImds, api: AnsweringApi
-) -> None:
-    imds.instance = replace(GROUPED, tags_in_metadata=False)
+    imds.instance = instance
     asked = requests(disk, imds, *FLAGS, AWS_ENDPOINT_URL_EC2=api.url)
-    # The role's credentials, in place of the list of tags and their values.
-    assert len(asked) == 18
-    assert len(api.authorizations) == 1
-    again = program.run(disk, *FLAGS, imds=imds, AWS_ENDPOINT_URL_EC2=api.url)
-    assert again.line("IMDS requests").startswith("18 IMDS requests, 1 API calls; EC2 ")
+    assert api.actions == ["DescribeTags"] * calls
+    # Of the API's way the list of tags, which is not served, and the role's credentials.
+    assert len(asked) == (19 if calls else 18 + USED + 1)
 
 
-OURS = {"rancheros_ec2_metadata", "requests", "urllib3", "idna", "certifi", "yaml"}
-OURS.add("charset_normalizer")  # of requests
-BOTO3 = {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six"}
-# Each takes 10 milliseconds or more to import, and none is needed.
-NOT_NEEDED = {"asyncio", "boto3", "tenacity", "multiprocessing"}
+@pytest.mark.parametrize("instance", [GROUPED, WITHOUT_TAGS], ids=["tags in IMDS", "API"])
+def test_ros_is_asked_twice_where_something_changes_and_once_where_nothing_does(
+    disk: MachineDisk, imds: FakeImds, api: AnsweringApi, instance: FakeInstance
+) -> None:
+    imds.instance = instance
+    ros = CountingRos(disk)
+    given = (*FLAGS, "--ros", str(ros.path))
+    expected = [ROUND + ROUND, ROUND]
+    if instance is WITHOUT_TAGS:
+        expected[0] += ROUND  # the metadata was written before the API was asked
+    for rounds in expected:
+        ran = program.run(disk, *given, imds=imds, AWS_ENDPOINT_URL_EC2=api.url)
+        assert (ran.status, ros.questions()) == (0, rounds), ran.err
 
 
-def test_with_tags_from_the_metadata_service_these_packages_are_imported_and_no_others(
+def test_ros_is_asked_nothing_more_once_it_has_not_answered(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
-    found = counted(disk.root, *FLAGS, AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url)
-    assert found.packages() == OURS
-    assert NOT_NEEDED & {name.partition(".")[0] for name in found.modules} == set()
-    ours = {name for name in found.modules if name.startswith("rancheros_ec2_metadata.")}
-    unused = {"fake_ec2", "ec2.api", "ec2.api_errors", "diff", "plan_report", "show", "splay"}
-    unused.add("status")
-    assert {f"rancheros_ec2_metadata.{name}" for name in unused} & ours == set()
+    ros = CountingRos(disk, answers=False)
+    ran = program.run(disk, *FLAGS, "--ros", str(ros.path), imds=imds)
+    assert ran.status == 5, ran.err
+    assert ros.questions() <= ROUND
 
 
-def test_with_tags_from_the_api_boto3_is_imported_too(
-    disk: MachineDisk, imds: FakeImds, api: AnsweringApi
+@pytest.mark.parametrize("instance", [GROUPED, WITHOUT_TAGS], ids=["tags in IMDS", "API"])
+def test_what_is_written_is_our_files_each_once_a_change_and_nothing_outside(
+    disk: MachineDisk,
+    imds: FakeImds,
+    endpoints: dict[str, str],
+    instance: FakeInstance,
 ) -> None:
-    imds.instance = replace(GROUPED, tags_in_metadata=False)
-    endpoints = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url, "AWS_ENDPOINT_URL_EC2": api.url}
-    found = counted(disk.root, *FLAGS, **endpoints)
-    assert found.packages() == OURS | BOTO3
-    assert {"asyncio", "tenacity"} & found.modules == set()
+    imds.instance = instance
+    flags = (*FLAGS, *program.machine_flags(disk))
+    state, drop_in = (str(disk.path(path)) for path in (paths.STATE, paths.DROP_IN))
+    # The plan's state before its drop-in, and how the run ended after both.
+    plans = 2 if instance is WITHOUT_TAGS else 1
+    first = counted(flags, **endpoints)
+    assert first.renamed == {state: plans + 1, drop_in: plans}, first.err
+    second = counted(flags, **endpoints)
+    assert second.renamed == {state: 1}, second.err
+    conf, copy = disk.path(paths.CONF), disk.root / paths.COPY.lstrip("/")
+    devices = [Path(one) for one in ("/dev/null", "/dev/kmsg", "/proc/self/fd/2")]
+    for path in map(Path, first.opened | second.opened):
+        ours = path.is_relative_to(conf) and path.name.startswith(".ec2-metadata")
+        assert ours or path.is_relative_to(copy) or path in devices, path
+    assert not copy.exists()
 
 
-def test_a_run_opens_these_files_of_the_machine_and_no_others(
-    disk: MachineDisk, imds: FakeImds
+@pytest.mark.parametrize("instance", [GROUPED, WITHOUT_TAGS], ids=["tags in IMDS", "API"])
+def test_boto3_is_imported_where_the_api_is_asked_and_nowhere_else(
+    disk: MachineDisk, imds: FakeImds, endpoints: dict[str, str], instance: FakeInstance
 ) -> None:
-    endpoint = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
-    boot_yml = f"{paths.CLOUD_CONFIG_D}/boot.yml"
-    temporary = f"{paths.CLOUD_CONFIG_D}/.ec2-metadata.tmp.{paths.DROP_IN_NAME}"
-    read = (paths.OS_CONFIG, paths.OEM_CONFIG, paths.CLOUD_CONFIG, paths.DOCKER_OPTS, boot_yml)
-    looked_for = Counter((*read, paths.DAEMON_JSON, paths.COMMAND_LINE))
-    # Once more, for the first line of the log.
-    release = Counter([paths.OS_CONFIG])
-    # How the run ended is kept for `status`, at each run: that file, and what the others are now.
-    history = {
-        paths.RUNS: 3,
-        f"{paths.CONF}/.ec2-metadata.tmp.ec2-metadata-runs.json": 1,
-    }
-    first = counted(disk.root, *FLAGS, **endpoint).files
-    firmware = {path: n for path, n in first.items() if path.startswith("/sys/")}
-    assert set(firmware.values()) == {1}
-    assert first - Counter(firmware) == Counter(
-        {
-            **(looked_for + release),
-            **history,
-            paths.STATE: 5,
-            paths.DROP_IN: 3,
-            paths.CONF: 3,
-            "/proc/sys/kernel/random/boot_id": 1,
-            "/dev/kmsg": 1,
-            f"{paths.CONF}/.ec2-metadata.tmp.ec2-metadata.json": 1,
-            paths.CLOUD_CONFIG_D: 1,
-            temporary: 1,
-        }
+    imds.instance = instance
+    modules = counted((*FLAGS, *program.machine_flags(disk)), **endpoints).modules
+    assert {"boto3", "rancheros_ec2_metadata.ec2.api"} & modules == (
+        {"boto3", "rancheros_ec2_metadata.ec2.api"} if instance is WITHOUT_TAGS else set()
     )
-    second = counted(disk.root, *FLAGS, **endpoint).files
-    assert second - Counter(firmware) == Counter(
-        {
-            **(looked_for + looked_for + release),
-            **history,
-            paths.STATE: 4,
-            paths.DROP_IN: 3,
-            paths.CONF: 2,
-            "/proc/sys/kernel/random/boot_id": 1,
-            "/dev/kmsg": 1,
-        }
-    )
+    # Each takes 10 milliseconds or more, and no run at boot needs it.
+    assert {"asyncio", "difflib", "tenacity"} & modules == set()
+    unused = ("fake_ec2", "report", "show", "status", "ec2.described")
+    assert {f"rancheros_ec2_metadata.{name}" for name in unused} & modules == set()
 
 
-def test_help_waits_for_nothing_of_a_run(disk: MachineDisk) -> None:
-    modules = counted(disk.root, "--help").modules
+def test_help_waits_for_nothing_of_a_run() -> None:
+    modules = counted(["--help"]).modules
     assert "rancheros_ec2_metadata.cli" in modules
-    assert {"requests", "rancheros_ec2_metadata.boot"} & modules == set()
+    assert {"requests", "yaml", "rancheros_ec2_metadata.apply"} & modules == set()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rancheros_ec2_metadata.fake_ec2 import demo
+from rancheros_ec2_metadata.commands import demo
 
 HOSTILE = "docker.motto=it's café; $(touch pwned)"
 
@@ -45,7 +45,7 @@ def test_it_ends_as_a_boot_that_went_well(story: list[str]) -> None:
 
 
 def test_it_shows_the_file_that_was_written_as_a_diff(story: list[str]) -> None:
-    lines = after(story, "Files below")
+    lines = after(story, "The file that was written")
     assert lines[:2] == ["--- /dev/null", "+++ cloud-config.d/zz-ec2-metadata.yml"]
     assert {line[0] for line in lines[2:]} == {"+"}
     shown = json.loads("".join(line[1:] for line in lines[2:]))
@@ -59,9 +59,8 @@ def test_it_shows_the_labels_and_the_variables(story: list[str]) -> None:
     labels = after(story, "Labels that Docker will have (3)")
     assert f"  {HOSTILE}" in labels
     assert len(labels) == 3
-    variables = " ".join(after(story, "Variables that services can name"))
-    assert "DB_HOST" in variables
-    assert "EC2_METADATA_STATUS" in variables
+    variables = after(story, "Variables that services can name (27)")
+    assert variables == ["  DB_HOST, EC2_METADATA_STATUS, and 25 AWS_ variables"]
 
 
 def test_it_shows_the_arguments_that_come_out_of_bash(story: list[str]) -> None:

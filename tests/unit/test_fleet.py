@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from benchmarks.fleet import Bucket, simulate, splayed
+from benchmarks.fleet import Bucket, simulate
 
 
 def fare(count: int, bucket: Bucket, seed: int = 3) -> tuple[float, int, float]:
@@ -34,12 +34,6 @@ def test_a_bucket_that_is_empty_for_a_while_is_waited_for() -> None:
     _, unserved, last = fare(1000, Bucket(empty_until=30))
     assert unserved == 0
     assert last >= 30
-
-
-def test_a_splay_spreads_a_fleet_so_that_hardly_any_call_is_throttled() -> None:
-    result = simulate(splayed(1000), Bucket(), random.Random(3).random)
-    assert result.unserved == 0
-    assert result.calls < 1100
 
 
 def test_the_bucket_gives_what_it_has_and_then_what_comes_in() -> None:

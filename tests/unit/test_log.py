@@ -1,8 +1,11 @@
 import fcntl
 import io
 import os
-import select
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, TextIO
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +20,7 @@ from rancheros_ec2_metadata.errors import (
     warning,
     worst,
 )
-from rancheros_ec2_metadata.log import Log
+from rancheros_ec2_metadata.log import Log, at_boot
 from rancheros_ec2_metadata.plan.provenance import LeftOut
 
 
@@ -58,18 +61,6 @@ def test_a_note_is_written_once_and_counts_in_the_status() -> None:
     assert log.status() is ExitStatus.INCOMPLETE
 
 
-def test_a_held_note_is_written_below_the_first_line_or_above_the_last() -> None:
-    stream = io.StringIO()
-    log = Log(stream)
-    log.hold(warning("one"))
-    log.line("first")
-    log.line("then")
-    log.hold(warning("two"))
-    log.last("last")
-    lines = ["first", "warning: one", "then", "warning: two", "last"]
-    assert stream.getvalue() == "".join(f"ec2-metadata: {line}\n" for line in lines)
-
-
 def test_a_note_is_written_once_whatever_each_plan_leaves_out_with_it() -> None:
     stream = io.StringIO()
     log = Log(stream)
@@ -82,30 +73,69 @@ def test_a_note_is_written_once_whatever_each_plan_leaves_out_with_it() -> None:
     assert log.status() == ExitStatus.FILES
 
 
-def test_what_a_reader_who_stands_still_does_not_take_is_not_waited_for() -> None:
+@pytest.fixture
+def pipe() -> Iterator[tuple[BinaryIO, TextIO]]:
+    """A pipe: its reader, who does not wait, and its writer."""
     read, written = os.pipe()
-    size = fcntl.fcntl(written, fcntl.F_GETPIPE_SZ)
-    os.set_blocking(written, False)  # so that a write that would wait is cut off, not for ever
-    with os.fdopen(written, "w", encoding="utf-8") as stream, os.fdopen(read, "rb", 0) as reader:
-        log = Log(stream, patience=0.01)
-        os.write(written, bytes(size))
-        log.line("lost")
-        assert reader.read(size) == bytes(size)
-        os.write(written, bytes(size - select.PIPE_BUF))
-        log.line("\0" * 1000)
-        log.line("lost as well")
-        assert reader.read(size).lstrip(b"\0") == b"ec2-metadata: " + rb"\x00" * 246 + rb"\x"
+    os.set_blocking(read, False)
+    with os.fdopen(read, "rb", 0) as reader, os.fdopen(written, "w") as writer:
+        yield reader, writer
+
+
+def test_at_boot_what_the_reader_of_a_pipe_does_not_take_is_lost_and_not_waited_for(
+    pipe: tuple[BinaryIO, TextIO],
+) -> None:
+    reader, writer = pipe
+    size = fcntl.fcntl(writer.fileno(), fcntl.F_GETPIPE_SZ)
+    with at_boot(writer) as stream:
+        log = Log(stream)
         log.line("read")
         assert reader.read(size) == b"ec2-metadata: read\n"
+        os.write(writer.fileno(), bytes(size))
+        log.line("lost")
+        assert reader.read(size) == bytes(size)
+        log.line("read")
+        assert reader.read(size) == b"ec2-metadata: read\n"
+    # It is others' too.
+    assert os.get_blocking(writer.fileno())
 
 
-def test_only_the_last_line_goes_to_the_kernels_log_too() -> None:
+def test_at_boot_a_log_that_is_no_pipe_is_written_as_it_is(tmp_path: Path) -> None:
+    memory = io.StringIO()
+    assert at_boot(memory) is memory
+    with (tmp_path / "log").open("w") as file:
+        assert at_boot(file) is file
+
+
+def test_only_the_last_line_goes_to_the_kernels_log_and_is_one_record_that_it_takes() -> None:
     terminal, device = os.openpty()
     log = Log(io.StringIO(), kmsg=os.ttyname(device))
     log.line("the first")
     log.last("complete: café\nx; exit 0")
-    written = os.read(terminal, 1000)
-    assert written.splitlines() == [rb"<6>ec2-metadata: complete: caf\xe9\nx; exit 0"]
+    assert os.read(terminal, 1000).splitlines() == [
+        rb"<6>ec2-metadata: complete: caf\xe9\nx; exit 0"
+    ]
+    log.last("x" * 5000)
+    assert len(os.read(terminal, 10_000)) < 976
+    os.close(terminal)
+    os.close(device)
+
+
+def test_what_is_no_device_is_left_as_it_is_and_not_waited_for(tmp_path: Path) -> None:
+    file, fifo, link = (tmp_path / name for name in ("file", "fifo", "link"))
+    file.write_text("theirs")
+    os.mkfifo(fifo)
+    terminal, device = os.openpty()
+    os.set_blocking(terminal, False)
+    link.symlink_to(os.ttyname(device))
+    for path in (file, fifo, link, tmp_path, tmp_path / "nothing", "/dev/full"):
+        Log(io.StringIO(), kmsg=str(path)).last("a line")
+    with os.fdopen(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
+        Log(io.StringIO(), kmsg=str(fifo)).last("a line")
+        assert reader.read() == b""
+    assert file.read_text() == "theirs"
+    with pytest.raises(BlockingIOError):
+        os.read(terminal, 100)
     os.close(terminal)
     os.close(device)
 

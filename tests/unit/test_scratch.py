@@ -32,7 +32,7 @@ def test_a_command_without_a_place_for_it_is_no_bug(command: list[str]) -> None:
     # As in a container whose root is read-only.
     script = (
         "import sys, tempfile; tempfile.tempdir = '/proc/none'; "
-        "from rancheros_ec2_metadata.start import console; console()"
+        "from rancheros_ec2_metadata.__main__ import console; console()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, *command],

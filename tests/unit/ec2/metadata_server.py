@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from email.utils import formatdate
 from typing import Any
 
@@ -12,8 +12,7 @@ import requests
 import responses
 
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.ec2.imds import Imds
-from rancheros_ec2_metadata.ec2.token import IPV4
+from rancheros_ec2_metadata.ec2.imds import IPV4, Imds
 from rancheros_ec2_metadata.settings import ImdsSettings
 
 Reply = tuple[int, dict[str, str], str | bytes]
@@ -134,7 +133,6 @@ class MetadataServer:
         self.put = put
         self.v1 = v1
         self.valid: set[str] | None = None
-        self.before_401: Callable[[], object] = lambda: None
         self.asked: list[str] = []
         self.sent: list[requests.PreparedRequest] = []
         self.headers = {"Date": formatdate(NOW, usegmt=True)}
@@ -150,6 +148,11 @@ class MetadataServer:
         return [asked.removeprefix("GET ") for asked in self.asked if asked.startswith("GET ")]
 
     def _answer(self, request: requests.PreparedRequest) -> Reply:
+        status, headers, body = self._answer_of(request)
+        length = len(body if isinstance(body, bytes) else body.encode())
+        return status, headers | {"Content-Length": str(length)}, body
+
+    def _answer_of(self, request: requests.PreparedRequest) -> Reply:
         path = str(request.url).removeprefix(f"{self.base}/latest/")
         self.asked.append(f"{request.method} {path}")
         self.sent.append(request)
@@ -159,7 +162,6 @@ class MetadataServer:
         token = request.headers.get("X-aws-ec2-metadata-token")
         known = token is not None and (self.valid is None or token in self.valid)
         if not known and not (self.v1 and token is None):
-            self.before_401()
             return (401, self.headers, "")
         return self._reply(self._at(path))
 

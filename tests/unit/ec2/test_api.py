@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.api import TagsApi
-from rancheros_ec2_metadata.ec2.detect import Machine
-from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
-from rancheros_ec2_metadata.ec2.findings import Findings, Question
-from rancheros_ec2_metadata.ec2.gather import gather_api, gather_imds
+from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.ec2.instance import Identity
+from rancheros_ec2_metadata.ec2.read import Reader
+from rancheros_ec2_metadata.ec2.retry import Reason, RequestError
 from rancheros_ec2_metadata.ec2.role import Credentials
-from rancheros_ec2_metadata.settings import ApiSettings
+from rancheros_ec2_metadata.log import Log
+from rancheros_ec2_metadata.settings import ApiSettings, Settings
 from unit.ec2.metadata_server import (
     INSTANCE_ID,
     ROLE,
@@ -40,13 +42,14 @@ if TYPE_CHECKING:
     import responses
 
 IDENTITY = Identity(INSTANCE_ID, "eu-central-1", partition="aws")
+LIMIT = Limit.after(3600, Clock())
 CREDENTIALS = Credentials("web-role", "ASIASECRETKEYID", "secret/access/key", "session//t")
 
 
 def page(tags: dict[str, str], token: str = "", resource: str = INSTANCE_ID) -> bytes:
     items = "".join(
         f"<item><resourceId>{resource}</resourceId><resourceType>instance</resourceType>"
-        f"<key>{key}</key><value>{value}</value></item>"
+        f"<key>{key}</key><value>{escape(value)}</value></item>"
         for key, value in tags.items()
     )
     more = f"<nextToken>{token}</nextToken>" if token else ""
@@ -114,13 +117,13 @@ def api(shared: Endpoint) -> TagsApi:
     return api_at(shared.url)
 
 
-def api_at(url: str | None, identity: Identity = IDENTITY, domain: str | None = None) -> TagsApi:
-    return TagsApi(identity, CREDENTIALS, ApiSettings(endpoint=url), lambda: domain, 0)
+def api_at(url: str, identity: Identity = IDENTITY, ahead: float | None = 0) -> TagsApi:
+    return TagsApi(identity, CREDENTIALS, ApiSettings(endpoint=url), lambda: None, ahead)
 
 
-def failure(api: TagsApi) -> AttemptError:
-    with pytest.raises(AttemptError) as caught:
-        api.ask()
+def failure(api: TagsApi, limit: Limit = LIMIT) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        api.ask(limit)
     everything = f"{caught.value!r} {caught.value} {api!r}"
     assert not [secret for secret in SECRETS if secret in everything]
     return caught.value
@@ -129,36 +132,25 @@ def failure(api: TagsApi) -> AttemptError:
 def test_one_call_brings_all_tags_with_the_roles_credentials(
     endpoint: Endpoint, api: TagsApi
 ) -> None:
-    endpoint.answers = [(200, page({"docker.role": "web", "empty": ""}))]
-    assert api.ask() == {"docker.role": "web", "empty": ""}
+    tags = {"docker.role": "web", "empty": "", "k": "caf\u00e9 & <x> \U0001f600  "}
+    endpoint.answers = [(200, page(tags))]
+    assert api.ask(LIMIT) == tags
     (body,), (head,) = endpoint.bodies, endpoint.heads
     assert body["Action"] == ["DescribeTags"]
-    assert body["Filter.1.Name"] == ["resource-id"]
-    assert body["Filter.1.Value.1"] == [INSTANCE_ID]
+    assert (body["Filter.1.Name"], body["Filter.1.Value.1"]) == (["resource-id"], [INSTANCE_ID])
     assert body["MaxResults"] == ["1000"]
     assert "Credential=ASIASECRETKEYID/" in head["Authorization"]
     assert "/eu-central-1/ec2/" in head["Authorization"]
     assert head["X-Amz-Security-Token"] == "session//t"
 
 
-def test_all_pages_are_read(endpoint: Endpoint, api: TagsApi) -> None:
+def test_all_pages_are_read_but_not_pages_without_end(endpoint: Endpoint, api: TagsApi) -> None:
     endpoint.answers = [(200, page({"a": "1"}, "next")), (200, page({"b": "2"}))]
-    assert api.ask() == {"a": "1", "b": "2"}
+    assert api.ask(LIMIT) == {"a": "1", "b": "2"}
     assert endpoint.bodies[1]["NextToken"] == ["next"]
-
-
-def test_an_endpoint_with_pages_without_end_is_left(endpoint: Endpoint, api: TagsApi) -> None:
     endpoint.answers = [(200, page({f"key-{n}": ""}, f"token-{n}")) for n in range(50)]
     assert "does not answer as the EC2 API does" in str(failure(api))
-    assert len(endpoint.bodies) <= 11
-
-
-def test_the_client_is_made_once(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    endpoint.answers = [(503, refusal("RequestLimitExceeded")), (200, page({"a": "1"}))]
-    api = api_at(endpoint.url)
-    failure(api)
-    monkeypatch.setattr(boto3, "Session", None)
-    assert api.ask() == {"a": "1"}
+    assert len(endpoint.bodies) <= 13
 
 
 def test_a_reading_asks_it_with_one_client_however_often(
@@ -171,23 +163,12 @@ def test_a_reading_asks_it_with_one_client_however_often(
         (200, page({"Name": "one"})),
         (200, page({"docker.role": "web"})),
     ]
-    found, imds = Findings(), imds_of(clock)
-    question = Question(wanted=lambda key: key.startswith("docker."))
-    gather_imds(question, Machine("yes"), imds, found)
-    gather_api(question, ApiSettings(endpoint=endpoint.url), imds, found)
+    settings = Settings(api=ApiSettings(endpoint=endpoint.url))
+    reader = Reader(settings, Machine("yes"), imds_of(clock), Log(io.StringIO()))
+    found = reader.read(kept=False, so_far=lambda _: None)
     assert (found.tags, found.tags_source) == ({"docker.role": "web"}, "api")
     assert len(endpoint.bodies) == 4
     assert not [secret for secret in SECRETS if secret in repr(found)]
-
-
-def test_tags_of_another_resource_are_not_ours(endpoint: Endpoint, api: TagsApi) -> None:
-    endpoint.answers = [(200, page({"a": "1"}, resource="i-other"))]
-    assert api.ask() == {}
-
-
-def test_values_come_as_they_are(endpoint: Endpoint, api: TagsApi) -> None:
-    endpoint.answers = [(200, page({"k": "caf\u00e9 \u20ac &amp; &lt;x&gt; \U0001f600  "}))]
-    assert api.ask() == {"k": "caf\u00e9 \u20ac & <x> \U0001f600  "}
 
 
 STALE = {
@@ -210,8 +191,12 @@ STALE = {
 
 
 @pytest.mark.parametrize("broken", ["[[[ no ini\n", "\xff\xfe", "[default]\nregion = us-west-2\n"])
-def test_nothing_of_the_environment_or_of_files_is_used(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: str
+def test_nothing_of_the_environment_or_of_files_is_used_and_no_secret_logged(
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    broken: str,
 ) -> None:
     (tmp_path / ".aws").mkdir()
     for name in ("config", "credentials"):
@@ -220,105 +205,82 @@ def test_nothing_of_the_environment_or_of_files_is_used(
     for name, value in STALE.items():
         monkeypatch.setenv(name, value)
     endpoint.answers = [(200, page({"a": "1"}))]
-    assert api_at(endpoint.url).ask() == {"a": "1"}
+    # An endpoint of the settings needs no FIPS or dual-stack one of botocore's.
+    settings = ApiSettings(endpoint=endpoint.url, fips=True, dualstack=True)
+    with caplog.at_level(logging.DEBUG):
+        api = TagsApi(IDENTITY, CREDENTIALS, settings, lambda: None, 0)
+        assert api.ask(LIMIT) == {"a": "1"}
     assert "Credential=ASIASECRETKEYID/" in endpoint.heads[0]["Authorization"]
     assert "/eu-central-1/" in endpoint.heads[0]["Authorization"]
-
-
-def test_such_a_file_would_have_broken_boto3(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "config").write_text("[[[ no ini\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    with pytest.raises(Exception, match="Unable to parse config file"):
-        boto3.Session("a", "b", region_name="eu-central-1").client("ec2")
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "kind"),
-    [
-        (403, "UnauthorizedOperation", Kind.DENIED),
-        (401, "AuthFailure", Kind.UNAUTHENTIC),
-        (503, "RequestLimitExceeded", Kind.BUSY),
-        (400, "Throttling", Kind.BUSY),
-        (500, "InternalError", Kind.BUSY),
-        (400, "RequestExpired", Kind.FINAL),
-        (400, "InvalidParameterValue", Kind.FINAL),
-    ],
-)
-def test_a_refusal_is_asked_once_and_has_its_kind(
-    endpoint: Endpoint, api: TagsApi, status: int, code: str, kind: Kind
-) -> None:
-    endpoint.answers = [(status, refusal(code))]
-    caught = failure(api)
-    assert caught.kind is kind
-    if kind is not Kind.BUSY or status == 500:
-        assert code in str(caught)
-    assert len(endpoint.bodies) == 1  # botocore's own retries are off
+    assert not [secret for secret in SECRETS if secret in caplog.text]
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        ((200, b"<html><body>Welcome</body></html>"), Kind.FINAL),
-        ((200, b"<html><br>Welcome"), Kind.FINAL),
-        ((200, b""), Kind.FINAL),
-        ((200, b"\xff\xfe\x00"), Kind.FINAL),
-        ((200, b"x" * 5_000_000), Kind.FINAL),
-        ((502, b"<html><br>Bad gateway"), Kind.BUSY),
-        ((429, b"slow down"), Kind.BUSY),
+        ((200, b"<html><body>Welcome</body></html>"), Reason.FINAL),
+        ((200, b"<html><br>Welcome"), Reason.FINAL),
+        ((200, b""), Reason.FINAL),
+        ((200, b"\xff\xfe\x00"), Reason.FINAL),
+        ((200, b"x" * 5_000_000), Reason.FINAL),
+        ((502, b"<html><br>Bad gateway"), Reason.BUSY),
+        ((429, b"slow down"), Reason.BUSY),
+        ((302, b""), Reason.FINAL),
     ],
-    ids=["html", "bad html", "nothing", "no text", "too long", "bad gateway", "too many"],
+    ids=["html", "bad html", "nothing", "text", "long", "bad gateway", "too many", "redirect"],
 )
 def test_what_is_no_answer_of_the_api_is_not_taken_for_no_tags(
-    endpoint: Endpoint, api: TagsApi, answer: tuple[int, bytes], kind: Kind
+    endpoint: Endpoint, api: TagsApi, answer: tuple[int, bytes], kind: Reason
 ) -> None:
     endpoint.answers = [answer]
     caught = failure(api)
-    assert caught.kind is kind
-    assert endpoint.url in str(caught)
+    assert caught.reason is kind
+    assert endpoint.url in str(caught) or answer[0] == 302
+    assert len(endpoint.bodies) == 1
 
 
 def test_an_answer_that_breaks_off_is_a_broken_connection(endpoint: Endpoint, api: TagsApi) -> None:
     endpoint.answers = [(200, page({"a": "1"}))]
     endpoint.short_by = 10
-    assert failure(api).kind is Kind.UNREACHABLE
+    assert failure(api).reason is Reason.UNREACHABLE
 
 
-def test_a_redirect_is_not_followed(endpoint: Endpoint, api: TagsApi) -> None:
-    endpoint.answers = [(302, b"")]
-    assert failure(api).kind is Kind.FINAL
-    assert len(endpoint.bodies) == 1
-
-
-def test_an_endpoint_that_refuses_connections_is_named() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    caught = failure(api_at(f"http://127.0.0.1:{port}"))
-    assert caught.kind is Kind.UNREACHABLE
-    assert f"127.0.0.1:{port}" in str(caught)
-    assert "Connection refused" in str(caught)
+CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"
 
 
 @pytest.mark.parametrize(
-    "script",
-    [b"", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"],
-    ids=["at once", "in a chunk"],
+    ("script", "limit", "said"),
+    [
+        (None, LIMIT, "Connection refused"),
+        (b"", LIMIT, ""),
+        (CHUNK, LIMIT, ""),
+        (None, Limit.after(0, Clock()), "VPC endpoint"),
+    ],
+    ids=["refuses", "hangs up at once", "hangs up in a chunk", "no time left"],
 )
-def test_an_endpoint_that_hangs_up_is_out_of_reach(script: bytes) -> None:
+def test_an_endpoint_that_gives_no_answer_is_out_of_reach_and_named(
+    script: bytes | None, limit: Limit, said: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
         def serve() -> None:
             connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
-                connection.sendall(script)
+                connection.sendall(script or b"")
 
         thread = threading.Thread(target=serve)
-        thread.start()
-        caught = failure(api_at(f"http://127.0.0.1:{listener.getsockname()[1]}"))
-        thread.join()
-    assert caught.kind is Kind.UNREACHABLE
+        if script is None:
+            listener.close()
+        else:
+            thread.start()
+        caught = failure(api_at(url), limit)
+        if script is not None:
+            thread.join()
+    assert caught.reason is Reason.UNREACHABLE
+    assert url in str(caught)
+    assert said in str(caught)
 
 
 @pytest.mark.parametrize(("exempt", "first"), [("", b"CONNECT"), ("127.0.0.1", b"nobody")])
@@ -345,17 +307,9 @@ def test_the_proxy_of_the_environment_is_used_and_its_password_not_shown(
             last.sendall(b"nobody came before")
             thread.join()
     assert came == [first]
-    assert caught.kind is Kind.UNREACHABLE
+    assert caught.reason is Reason.UNREACHABLE
     assert url in str(caught)
     assert "hidden" not in str(caught)
-
-
-def test_an_endpoint_that_says_nothing_is_given_five_seconds() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        started = time.monotonic()
-        caught = failure(api_at(f"http://127.0.0.1:{listener.getsockname()[1]}"))
-    assert 5 <= time.monotonic() - started < 8
-    assert caught.silent
 
 
 @pytest.mark.parametrize("url", ["no-url", "http://", "ftp://127.0.0.1"])
@@ -371,82 +325,43 @@ def test_a_ca_bundle_that_is_not_there_is_an_error(endpoint: Endpoint) -> None:
     assert endpoint.bodies == []
 
 
+MOON = ("xx-moon-1", "aws-moon")
+
+
 @pytest.mark.parametrize(
-    ("identity", "domain", "settings", "url"),
+    ("region", "partition", "domain", "settings", "url"),
     [
-        (IDENTITY, None, ApiSettings(), "https://ec2.eu-central-1.amazonaws.com"),
-        (IDENTITY, None, ApiSettings(fips=True), "https://ec2-fips.eu-central-1.amazonaws.com"),
+        ("eu-central-1", "aws", None, {}, "https://ec2.eu-central-1.amazonaws.com"),
         (
-            Identity(INSTANCE_ID, "us-east-1", partition="aws"),
+            "eu-central-1",
+            "aws",
             None,
-            ApiSettings(dualstack=True),
-            "https://ec2.us-east-1.api.aws",
+            {"fips": True},
+            "https://ec2-fips.eu-central-1.amazonaws.com",
         ),
+        ("us-east-1", "aws", None, {"dualstack": True}, "https://ec2.us-east-1.api.aws"),
+        ("cn-north-1", "aws-cn", None, {}, "https://ec2.cn-north-1.amazonaws.com.cn"),
+        (*MOON, "amazonaws.moon\n", {}, "https://ec2.xx-moon-1.amazonaws.moon"),
         (
-            Identity(INSTANCE_ID, "xx-moon-1", partition="aws-moon"),
-            "amazonaws.moon\n",
-            ApiSettings(),
-            "https://ec2.xx-moon-1.amazonaws.moon",
-        ),
-        (
-            Identity(INSTANCE_ID, "xx-moon-1", partition="aws-moon"),
+            *MOON,
             "amazonaws.moon",
-            ApiSettings(endpoint="https://of-the-operator"),
+            {"endpoint": "https://of-the-operator"},
             "https://of-the-operator",
         ),
+        (*MOON, "evil.example/x?", {}, "https://ec2.xx-moon-1.amazonaws.com"),
         (
-            Identity(INSTANCE_ID, "eu-central-1", partition="aws-moon"),
-            "amazonaws.moon",
-            ApiSettings(fips=True),
+            *("eu-central-1", "aws-moon", "amazonaws.moon", {"fips": True}),
             "https://ec2.eu-central-1.amazonaws.moon",
         ),
-        (
-            Identity(INSTANCE_ID, "eu-central-1", partition=""),
-            "amazonaws.moon",
-            ApiSettings(),
-            "https://ec2.eu-central-1.amazonaws.com",
-        ),
-        (
-            Identity(INSTANCE_ID, "xx-moon-1", partition="aws-moon"),
-            "evil.example/x?",
-            ApiSettings(),
-            "https://ec2.xx-moon-1.amazonaws.com",
-        ),
-        (
-            Identity(INSTANCE_ID, "cn-north-1", partition="aws-cn"),
-            None,
-            ApiSettings(),
-            "https://ec2.cn-north-1.amazonaws.com.cn",
-        ),
+        ("eu-central-1", "", "amazonaws.moon", {}, "https://ec2.eu-central-1.amazonaws.com"),
     ],
 )
 def test_the_endpoint_is_the_settings_or_botocores_or_that_of_the_partition(
-    monkeypatch: pytest.MonkeyPatch,
-    identity: Identity,
-    domain: str | None,
-    settings: ApiSettings,
-    url: str,
+    region: str, partition: str, domain: str | None, settings: dict[str, Any], url: str
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    api = TagsApi(identity, CREDENTIALS, settings, lambda: domain, 0)
+    identity = Identity(INSTANCE_ID, region, partition=partition)
+    api = TagsApi(identity, CREDENTIALS, ApiSettings(**settings), lambda: domain, 0)
     assert api._make_client().meta.endpoint_url == url  # noqa: SLF001 - no request leaves a test
-
-
-def test_an_endpoint_of_the_settings_needs_no_fips_or_dualstack_of_botocores(
-    endpoint: Endpoint,
-) -> None:
-    endpoint.answers = [(200, page({"a": "1"}))]
-    settings = ApiSettings(endpoint=endpoint.url, fips=True, dualstack=True)
-    assert TagsApi(IDENTITY, CREDENTIALS, settings, lambda: None, 0).ask() == {"a": "1"}
-
-
-def test_botocore_logs_no_secret_at_any_level(
-    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
-) -> None:
-    endpoint.answers = [(200, page({"a": "1"}))]
-    with caplog.at_level(logging.DEBUG):
-        api_at(endpoint.url).ask()
-    assert not [secret for secret in SECRETS if secret in caplog.text]
 
 
 def test_moto_gives_the_tags_of_this_instance_only() -> None:
@@ -468,6 +383,50 @@ def test_moto_gives_the_tags_of_this_instance_only() -> None:
         ec2.create_tags(Resources=[ours], Tags=[{"Key": key, "Value": tags[key]} for key in tags])
         ec2.create_tags(Resources=[other], Tags=[{"Key": "docker.role", "Value": "db"}])
         ec2.close()
-        assert api_at(url, Identity(ours, "eu-central-1", partition="aws")).ask() == tags
+        assert api_at(url, Identity(ours, "eu-central-1", partition="aws")).ask(LIMIT) == tags
     finally:
         moto.stop()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "words"),
+    [
+        ((403, "UnauthorizedOperation"), Reason.DENIED, ("'web-role'", "ec2:DescribeTags")),
+        ((403, "AccessDenied"), Reason.DENIED, ("'web-role'", "ec2:DescribeTags")),
+        ((503, "RequestLimitExceeded"), Reason.BUSY, ("throttles", "metadata service")),
+        ((400, "Throttling"), Reason.BUSY, ("throttles",)),
+        ((429, "TooMany"), Reason.BUSY, ("throttles",)),
+        ((500, "InternalError"), Reason.BUSY, ("500", "'InternalError'", "http://127.0.0.1")),
+        ((401, "AuthFailure"), Reason.UNAUTHENTIC, ("'web-role'", "AuthFailure")),
+        ((400, "RequestExpired"), Reason.FINAL, ("time of the request",)),
+        ((403, "SignatureDoesNotMatch"), Reason.FINAL, ("time of the request",)),
+        ((403, "OptInRequired"), Reason.FINAL, ("'OptInRequired'", "'web-role'", "DescribeTags")),
+        ((400, "Bad\n2026 forged line"), Reason.FINAL, ("\\n2026",)),
+    ],
+)
+def test_a_refusal_is_asked_once_and_has_its_reason_and_its_words(
+    endpoint: Endpoint,
+    api: TagsApi,
+    answer: tuple[int, str],
+    reason: Reason,
+    words: tuple[str, ...],
+) -> None:
+    status, code = answer
+    endpoint.answers = [(status, refusal(code))]
+    caught = failure(api)
+    assert caught.reason is reason
+    assert [word for word in words if word not in str(caught)] == []
+    assert "clock" not in str(caught)
+    assert "\n" not in str(caught)
+    assert len(endpoint.bodies) == 1  # botocore's own retries are off
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [(7200, "7200 s ahead of"), (-7200, "7200 s behind"), (None, "check this machine's clock")],
+)
+def test_a_wrong_clock_is_named_where_it_can_be_the_cause(
+    endpoint: Endpoint, ahead: float | None, words: str
+) -> None:
+    endpoint.answers = [(401, refusal("AuthFailure"))]
+    assert words in str(failure(api_at(endpoint.url, ahead=ahead)))

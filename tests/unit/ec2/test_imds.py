@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
-from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
-from rancheros_ec2_metadata.ec2.imds import Imds, component
-from rancheros_ec2_metadata.ec2.token import IPV4, IPV6
+from rancheros_ec2_metadata.ec2.imds import IPV4, IPV6, Imds, component
+from rancheros_ec2_metadata.ec2.retry import SILENT, Reason, RequestError
 from rancheros_ec2_metadata.errors import Ec2Error
 from rancheros_ec2_metadata.settings import ImdsSettings
 from unit.ec2.metadata_server import NOW, FakeClock, MetadataServer, imds_of
@@ -22,6 +21,23 @@ if TYPE_CHECKING:
 HERE = {"meta-data": {"mac": "0e:00", "instance-id": "i-1"}}
 REFUSED = requests.ConnectionError("refused")
 SLOW = requests.ReadTimeout("nothing")
+MAC = "meta-data/mac"
+PUT = "PUT api/token"
+TWO_PUTS = [PUT, PUT, "GET meta-data/instance-id"]
+IPV4_ONLY = ImdsSettings(mode="IPv4")
+NO_V1 = ImdsSettings(mode="IPv4", v1=False)
+
+Serve = Callable[..., MetadataServer]
+
+
+@pytest.fixture
+def serve(mock: responses.RequestsMock) -> Serve:
+    """Let a service answer; by default at IPv4, with what is HERE."""
+
+    def start(tree: Any = None, base: str = IPV4, **more: Any) -> MetadataServer:
+        return MetadataServer(HERE if tree is None else tree, base, **more).start(mock)
+
+    return start
 
 
 def connected(clock: FakeClock, settings: ImdsSettings | None = None) -> Imds:
@@ -30,219 +46,157 @@ def connected(clock: FakeClock, settings: ImdsSettings | None = None) -> Imds:
     return imds
 
 
-def refused(clock: FakeClock, settings: ImdsSettings | None = None) -> AttemptError:
+def refused(clock: FakeClock, settings: ImdsSettings | None = None) -> RequestError:
     imds = imds_of(clock, settings)
-    with pytest.raises(AttemptError) as caught:
+    with pytest.raises(RequestError) as caught:
         imds.connect(imds.limit)
+    assert "SECRET" not in repr(caught.value)
     return caught.value
 
 
-def test_the_token_comes_first_and_is_sent_on_every_get(
-    mock: responses.RequestsMock, clock: FakeClock
+# --- tokens and versions ---
+
+
+def test_the_token_comes_first_is_sent_on_every_get_and_never_shown(
+    serve: Serve, clock: FakeClock
 ) -> None:
-    server = MetadataServer(HERE).start(mock)
-    imds = connected(clock)
-    assert imds.get("meta-data/mac") == "0e:00"
-    assert imds.get("meta-data/instance-id") == "i-1"
-    assert server.asked == ["PUT api/token", "GET meta-data/mac", "GET meta-data/instance-id"]
-    assert [one.headers.get("X-aws-ec2-metadata-token") for one in server.sent] == [
-        None,
-        "TOKEN-1-SECRET",
-        "TOKEN-1-SECRET",
-    ]
-
-
-def test_a_refused_token_is_renewed_once(mock: responses.RequestsMock, clock: FakeClock) -> None:
-    server = MetadataServer(HERE, put=["TOKEN-1-SECRET", "TOKEN-2-SECRET"]).start(mock)
-    imds = connected(clock)
-    server.valid = {"TOKEN-2-SECRET"}
-    assert imds.get("meta-data/mac") == "0e:00"
-    assert server.asked.count("PUT api/token") == 2
-    assert clock.slept == []
-
-
-def test_a_token_that_is_refused_again_is_an_error_and_not_asked_for_again(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    server = MetadataServer(HERE).start(mock)
-    imds = connected(clock)
-    server.valid = set()
-    with pytest.raises(AttemptError, match=r"meta-data/mac: answered with 401") as caught:
-        imds.get("meta-data/mac")
-    assert server.asked.count("PUT api/token") == 2
-    assert "SECRET" not in repr(caught.value)
-
-
-def test_four_threads_renew_one_token_once(mock: responses.RequestsMock, clock: FakeClock) -> None:
-    tree = {"meta-data": {f"leaf-{n}": f"text {n}" for n in range(40)}}
-    server = MetadataServer(tree, put=["TOKEN-1-SECRET", "TOKEN-2-SECRET"]).start(mock)
-    imds = connected(clock)
-    server.valid = {"TOKEN-2-SECRET"}
-    server.before_401 = threading.Barrier(4, timeout=10).wait  # all four are refused together
-    paths = [f"meta-data/leaf-{n}" for n in range(40)]
-    assert imds.get_all(paths) == {f"meta-data/leaf-{n}": f"text {n}" for n in range(40)}
-    assert server.asked.count("PUT api/token") == 2
-
-
-def test_a_renewal_that_gives_no_token_says_so(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    server = MetadataServer(HERE, put=["TOKEN-1-SECRET", 403]).start(mock)
-    imds = connected(clock)
-    server.valid = set()
-    with pytest.raises(AttemptError, match=r"refuses its own token.*answered with 403"):
-        imds.get("meta-data/mac")
-
-
-@pytest.mark.parametrize("status", [403, 404, 405])
-def test_without_tokens_v1_is_spoken_and_logged(
-    mock: responses.RequestsMock, clock: FakeClock, status: int
-) -> None:
-    MetadataServer(HERE, put=status, v1=True).start(mock)
+    server = serve()
     imds = imds_of(clock)
+    assert repr(imds) == "Imds(not connected)"
     note = imds.connect(imds.limit)
-    assert note.text == f"IMDSv1 at {IPV4}: the token request was answered with {status}"
-    assert imds.get("meta-data/mac") == "0e:00"
-
-
-@pytest.mark.parametrize("status", [403, 404, 405])
-def test_without_tokens_and_with_v1_forbidden_it_ends_at_once(
-    mock: responses.RequestsMock, clock: FakeClock, status: int
-) -> None:
-    server = MetadataServer(HERE, put=status, v1=True).start(mock)
-    caught = refused(clock, ImdsSettings(v1=False))
-    assert f"answered with {status}" in str(caught)
-    assert "--imds v2" in str(caught)
-    assert "AWS_EC2_METADATA_V1_DISABLED" in str(caught)
-    assert (server.asked, clock.slept) == (["PUT api/token"], [])
-
-
-def test_v1_where_tokens_are_required_after_all_names_the_status(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    server = MetadataServer(HERE, put=403).start(mock)
-    imds = connected(clock)
-    with pytest.raises(AttemptError, match=r"401.*a token is required"):
-        imds.get("meta-data/mac")
-    assert server.asked.count("PUT api/token") == 1
-
-
-@pytest.mark.parametrize("status", [302, 400, 401, 418])
-def test_another_answer_to_the_token_request_is_final(
-    mock: responses.RequestsMock, clock: FakeClock, status: int
-) -> None:
-    server = MetadataServer(HERE, put=status).start(mock)
-    caught = refused(clock)
-    assert f"{IPV4}/latest/api/token: answered with {status}" in str(caught)
-    assert (server.asked, clock.slept) == (["PUT api/token"], [])
+    assert [imds.get(MAC), imds.get("meta-data/instance-id")] == ["0e:00", "i-1"]
+    assert server.asked == [PUT, f"GET {MAC}", "GET meta-data/instance-id"]
+    tokens = [one.headers.get("X-aws-ec2-metadata-token") for one in server.sent]
+    assert tokens == [None, "TOKEN-1-SECRET", "TOKEN-1-SECRET"]
+    assert "SECRET" not in f"{imds!r} {note!r}"
 
 
 @pytest.mark.parametrize(
-    "body", ["", "two\nlines", "<html>hello world</html>", "x" * 1025, "é", "t\0", "y" * 1_000_000]
+    ("put", "valid", "error"),
+    [
+        (["TOKEN-1-SECRET", "TOKEN-2-SECRET"], "TOKEN-2-SECRET", None),
+        ("TOKEN-1-SECRET", "another", f"{MAC}: answered with 401"),
+        (["TOKEN-1-SECRET", 403], "another", "its own token (401), and gives no other (403)"),
+    ],
+    ids=["renewed", "refused again", "no other"],
 )
-def test_what_is_no_token_is_not_sent_back_nor_shown(
-    mock: responses.RequestsMock, clock: FakeClock, body: str
+def test_a_refused_token_is_renewed_once(
+    serve: Serve, clock: FakeClock, put: Any, valid: str, error: str | None
 ) -> None:
-    server = MetadataServer(HERE, put=body).start(mock)
-    caught = refused(clock)
-    assert caught.kind is Kind.FINAL
-    assert len(str(caught)) < 200
-    assert server.asked == ["PUT api/token"]
+    server = serve(put=put)
+    imds = connected(clock)
+    server.valid = {valid}
+    if error is None:
+        assert imds.get(MAC) == "0e:00"
+    else:
+        with pytest.raises(RequestError, match=re.escape(error)) as caught:
+            imds.get(MAC)
+        assert "SECRET" not in repr(caught.value)
+    assert (server.asked.count(PUT), clock.slept) == (2, [])
 
 
-def test_lost_answers_to_two_token_requests_and_an_answered_get_are_the_hop_limit(
-    mock: responses.RequestsMock, clock: FakeClock
+@pytest.mark.parametrize(
+    ("put", "why", "asked"),
+    [
+        *[(n, f"the token request was answered with {n}", [PUT]) for n in (403, 404, 405)],
+        # Two lost answers to the token request, and a GET that is answered: the hop limit.
+        (SLOW, "HttpPutResponseHopLimit", TWO_PUTS),
+    ],
+)
+def test_without_tokens_v1_is_spoken_and_logged_or_it_is_forbidden(
+    serve: Serve, clock: FakeClock, put: Any, why: str, asked: list[str]
 ) -> None:
-    server = MetadataServer(HERE, put=SLOW, v1=True).start(mock)
-    imds = imds_of(clock, ImdsSettings(mode="IPv4"))
+    server = serve(put=put, v1=True)
+    caught = refused(clock, NO_V1)
+    for words in (why, "--imds v2", "AWS_EC2_METADATA_V1_DISABLED"):
+        assert words in str(caught)
+    assert server.asked == asked
+    imds = imds_of(clock, IPV4_ONLY)
     note = imds.connect(imds.limit)
     assert note.text.startswith(f"IMDSv1 at {IPV4}: ")
-    assert "`net: host`" in note.text
-    assert "HttpPutResponseHopLimit" in note.text
-    assert server.asked == ["PUT api/token", "PUT api/token", "GET meta-data/instance-id"]
-    assert imds.get("meta-data/mac") == "0e:00"
+    assert why in note.text
+    assert imds.get(MAC) == "0e:00"
 
 
-def test_the_hop_limit_with_tokens_required_is_named_at_once(
-    mock: responses.RequestsMock, clock: FakeClock
+@pytest.mark.parametrize(
+    ("tree", "v1", "words"),
+    [
+        (HERE, False, ("`net: host`", "HttpPutResponseHopLimit", "401")),
+        ({"meta-data": {"instance-id": 403}}, True, ("disabled",)),
+    ],
+    ids=["tokens required", "disabled"],
+)
+def test_behind_the_hop_limit_without_imdsv1_it_is_an_error_at_once(
+    serve: Serve, clock: FakeClock, tree: Any, v1: bool, words: tuple[str, ...]
 ) -> None:
-    server = MetadataServer(HERE, put=SLOW).start(mock)
-    caught = refused(clock, ImdsSettings(mode="IPv4"))
-    assert "`net: host`" in str(caught)
-    assert "HttpPutResponseHopLimit" in str(caught)
-    assert not caught.silent
-    assert server.asked == ["PUT api/token", "PUT api/token", "GET meta-data/instance-id"]
+    server = serve(tree, put=SLOW, v1=v1)
+    caught = refused(clock, IPV4_ONLY)
+    assert [word for word in words if word not in str(caught)] == []
+    assert (caught.reason, server.asked) == (Reason.FINAL, TWO_PUTS)
 
 
-def test_the_hop_limit_with_v1_forbidden_is_an_error_that_names_both(
-    mock: responses.RequestsMock, clock: FakeClock
+NO_TOKENS = ("", "a\nb", "<html>hello world</html>", "x" * 1025, "é", "t\0", "y" * 1_000_000)
+
+
+@pytest.mark.parametrize("put", [302, 400, 401, 418, *NO_TOKENS])
+def test_another_answer_to_the_token_request_is_final_and_not_shown(
+    serve: Serve, clock: FakeClock, put: int | str
 ) -> None:
-    MetadataServer(HERE, put=SLOW, v1=True).start(mock)
-    caught = refused(clock, ImdsSettings(mode="IPv4", v1=False))
-    assert "HttpPutResponseHopLimit" in str(caught)
-    assert "--imds v2" in str(caught)
+    server = serve(put=put)
+    caught = refused(clock)
+    said = f"/api/token: answered with {put}" if isinstance(put, int) else "/api/token: the answer"
+    assert f"{IPV4}/latest{said}" in str(caught)
+    assert (caught.reason, server.asked, clock.slept) == (Reason.FINAL, [PUT], [])
+    assert len(str(caught)) < 200
 
 
-def test_one_lost_answer_is_not_the_hop_limit(
-    mock: responses.RequestsMock, clock: FakeClock
+# --- addresses and silence ---
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+def test_silence_is_asked_again_until_the_limit_and_named_with_what_to_do(
+    serve: Serve, clock: FakeClock, accepts: bool
 ) -> None:
-    server = MetadataServer(HERE, put=[SLOW, "TOKEN-1-SECRET"]).start(mock)
-    imds = imds_of(clock, ImdsSettings(mode="IPv4"))
-    assert imds.connect(imds.limit).text == f"IMDSv2 at {IPV4}"
-    assert server.asked == ["PUT api/token", "PUT api/token"]
-
-
-def test_a_get_that_is_refused_behind_the_hop_limit_is_an_error(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    tree = {"meta-data": {"instance-id": 403}}
-    MetadataServer(tree, put=SLOW, v1=True).start(mock)
-    assert "disabled" in str(refused(clock, ImdsSettings(mode="IPv4")))
-
-
-def test_a_service_that_accepts_and_says_nothing_is_silent_until_the_limit(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    MetadataServer({"meta-data": {"instance-id": SLOW}}, put=SLOW, v1=True).start(mock)
-    caught = refused(clock, ImdsSettings(mode="IPv4"))
-    assert caught.silent
+    if accepts:  # else nothing is registered: every connection is refused
+        serve({"meta-data": {"instance-id": SLOW}}, put=SLOW, v1=True)
+    caught = refused(clock, IPV4_ONLY)
+    assert caught.reason in SILENT
     assert 1100 < clock.time <= 1110
+    assert max(clock.slept) <= 2
+    assert [w for w in (IPV4, "HttpEndpoint", "`net: host`") if w not in str(caught)] == []
 
 
+@pytest.mark.parametrize(
+    ("put", "base", "asked"), [(REFUSED, IPV6, [PUT]), ([503, "TOKEN-1-SECRET"], IPV4, [])]
+)
 def test_ipv6_is_asked_where_ipv4_does_not_answer(
-    mock: responses.RequestsMock, clock: FakeClock
+    serve: Serve, clock: FakeClock, put: Any, base: str, asked: list[str]
 ) -> None:
-    MetadataServer(HERE, put=REFUSED).start(mock)
-    server = MetadataServer(HERE, IPV6).start(mock)
+    serve(put=put)
+    other = serve(base=IPV6)
     imds = imds_of(clock)
-    assert imds.connect(imds.limit).text == f"IMDSv2 at {IPV6}"
-    assert imds.get("meta-data/mac") == "0e:00"
-    assert server.asked == ["PUT api/token", "GET meta-data/mac"]
-    assert clock.slept == []
-
-
-def test_ipv6_is_left_alone_where_ipv4_answers(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    MetadataServer(HERE, put=[503, "TOKEN-1-SECRET"]).start(mock)
-    other = MetadataServer(HERE, IPV6).start(mock)
-    connected(clock)
-    assert other.asked == []
+    assert imds.connect(imds.limit).text == f"IMDSv2 at {base}"
+    assert other.asked == asked
+    assert imds.get(MAC) == "0e:00"
 
 
 @pytest.mark.parametrize(
     ("settings", "base"),
     [
         (ImdsSettings(mode="IPv6"), IPV6),
-        (ImdsSettings(mode="IPv4"), IPV4),
+        (IPV4_ONLY, IPV4),
         (ImdsSettings(endpoint="http://[::1]:1338/"), "http://[::1]:1338"),
         (ImdsSettings(endpoint="http://metadata.test", mode="IPv6"), "http://metadata.test"),
     ],
 )
 def test_only_the_address_of_the_settings_is_asked(
-    mock: responses.RequestsMock, clock: FakeClock, settings: ImdsSettings, base: str
+    mock: responses.RequestsMock,
+    serve: Serve,
+    clock: FakeClock,
+    settings: ImdsSettings,
+    base: str,
 ) -> None:
-    server = MetadataServer(HERE, base, put=[REFUSED, REFUSED, "TOKEN-1-SECRET"]).start(mock)
+    server = serve(base=base, put=[REFUSED, REFUSED, "TOKEN-1-SECRET"])
     connected(clock, settings)
     assert {str(call.request.url) for call in mock.calls} == {f"{base}/latest/api/token"}
     assert len(server.asked) == 3
@@ -255,183 +209,94 @@ def test_a_disabled_service_is_not_asked(mock: responses.RequestsMock, clock: Fa
     assert len(mock.calls) == 0
 
 
-def test_silence_is_asked_again_until_the_limit_and_named_with_what_to_do(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    caught = refused(clock)  # nothing is registered: every connection is refused
-    assert caught.silent
-    assert 1100 < clock.time <= 1110
-    assert max(clock.slept) <= 2
-    assert IPV4 in str(caught)
-    assert "HttpEndpoint" in str(caught)
-    assert "`net: host`" in str(caught)
+# --- one path, and several ---
 
 
 @pytest.mark.parametrize(
-    "trouble", [500, 502, 503, 504, 429, REFUSED, SLOW, requests.ConnectTimeout("slow")]
+    ("answers", "slept"),
+    [
+        *[
+            ([trouble] * 3, [0.1, 0.2, 0.4])
+            for trouble in (500, 502, 503, 504, 429, REFUSED, SLOW, requests.ConnectTimeout("x"))
+        ],
+        ([(503, {"Retry-After": "7"})], [7]),
+    ],
 )
 def test_trouble_that_passes_is_asked_again(
-    mock: responses.RequestsMock, clock: FakeClock, trouble: int | Exception
+    serve: Serve, clock: FakeClock, answers: list[Any], slept: list[float]
 ) -> None:
-    tree = {"meta-data": {"mac": [trouble, trouble, trouble, "0e:00"]}}
-    server = MetadataServer(tree).start(mock)
-    assert connected(clock).get("meta-data/mac") == "0e:00"
-    assert server.paths().count("meta-data/mac") == 4
-    assert clock.slept == [0.1, 0.2, 0.4]
-
-
-@pytest.mark.parametrize("status", [301, 302, 400, 403])
-def test_a_refusal_is_asked_once(
-    mock: responses.RequestsMock, clock: FakeClock, status: int
-) -> None:
-    server = MetadataServer({"meta-data": {"mac": status}}).start(mock)
-    with pytest.raises(AttemptError, match=f"meta-data/mac: answered with {status}"):
-        connected(clock).get("meta-data/mac")
-    assert server.paths() == ["meta-data/mac"]
-
-
-def test_what_is_not_there_is_none_and_asked_once(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    server = MetadataServer({}).start(mock)
-    assert connected(clock).get("meta-data/spot") is None
-    assert server.paths() == ["meta-data/spot"]
-
-
-def test_an_empty_answer_is_an_empty_text(mock: responses.RequestsMock, clock: FakeClock) -> None:
-    MetadataServer({"meta-data": {"mac": ""}}).start(mock)
-    assert not connected(clock).get("meta-data/mac")
-    assert connected(clock).get("meta-data/mac") is not None
-
-
-def test_retry_after_is_honoured(mock: responses.RequestsMock, clock: FakeClock) -> None:
-    tree = {"meta-data": {"mac": [(503, {"Retry-After": "7"}), "0e:00"]}}
-    MetadataServer(tree).start(mock)
-    assert connected(clock).get("meta-data/mac") == "0e:00"
-    assert clock.slept == [7]
-
-
-def test_a_retry_after_beyond_the_limit_ends_at_the_limit(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    MetadataServer({"meta-data": {"mac": (503, {"Retry-After": "3600"})}}).start(mock)
-    with pytest.raises(AttemptError, match="answered with 503"):
-        connected(clock).get("meta-data/mac")
-    assert 1109 < clock.time <= 1110
-
-
-def test_busy_for_ever_ends_at_the_limit_of_the_call(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    MetadataServer({"meta-data": {"mac": 503}}).start(mock)
-    imds = connected(clock)
-    with pytest.raises(AttemptError, match="answered with 503"):
-        imds.get("meta-data/mac", imds.limit.within(20))
-    assert 1018 < clock.time <= 1020
+    server = serve({"meta-data": {"mac": [*answers, "0e:00"]}})
+    assert connected(clock).get(MAC) == "0e:00"
+    assert server.paths() == [MAC] * (len(answers) + 1)
+    assert clock.slept == slept
 
 
 @pytest.mark.parametrize(
-    ("body", "what"),
-    [(b"caf\xe9", "not UTF-8"), (b"a\0b", "NUL"), (b"x" * 200_000, "longer than")],
+    ("answer", "said"),
+    [
+        *[(status, f"{MAC}: answered with {status}") for status in (301, 302, 400, 403)],
+        (b"caf\xe9", f"{MAC}.*not UTF-8"),
+        (b"a\0b", f"{MAC}.*NUL"),
+        (b"x" * 200_000, f"{MAC}.*longer than"),
+    ],
 )
-def test_bytes_that_are_no_text_are_an_error_that_names_the_path(
-    mock: responses.RequestsMock, clock: FakeClock, body: bytes, what: str
+def test_a_refusal_or_what_is_no_text_is_asked_for_once(
+    serve: Serve, clock: FakeClock, answer: Any, said: str
 ) -> None:
-    server = MetadataServer({"meta-data": {"mac": body}}).start(mock)
-    with pytest.raises(AttemptError, match=rf"meta-data/mac.*{what}"):
-        connected(clock).get("meta-data/mac")
-    assert server.paths() == ["meta-data/mac"]
+    server = serve({"meta-data": {"mac": answer}})
+    with pytest.raises(RequestError, match=said):
+        connected(clock).get(MAC)
+    assert server.paths() == [MAC]
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"), [(503, 20), (503, 110), ((503, {"Retry-After": "3600"}), 110)]
+)
+def test_busy_for_ever_ends_at_the_limit_of_the_call(
+    serve: Serve, clock: FakeClock, answer: Any, seconds: float
+) -> None:
+    serve({"meta-data": {"mac": answer}})
+    imds = connected(clock)
+    with pytest.raises(RequestError, match="answered with 503"):
+        imds.get(MAC, imds.limit.within(seconds))
+    assert seconds - 2 < clock.time - 1000 <= seconds
 
 
 def test_get_all_gives_each_path_its_own_answer_and_asks_none_twice(
-    mock: responses.RequestsMock, clock: FakeClock
+    serve: Serve, clock: FakeClock
 ) -> None:
-    server = MetadataServer({"meta-data": {"mac": "0e:00", "hostname": 403}}).start(mock)
-    paths = ["meta-data/mac", "meta-data/hostname", "meta-data/ipv6", "meta-data/mac"]
+    server = serve({"meta-data": {"mac": "0e:00", "hostname": 403}})
+    paths = [MAC, "meta-data/hostname", "meta-data/ipv6", MAC]
     answers = connected(clock).get_all(paths)
-    assert answers["meta-data/mac"] == "0e:00"
-    assert answers["meta-data/ipv6"] is None
-    assert isinstance(answers["meta-data/hostname"], AttemptError)
-    assert sorted(server.paths()) == ["meta-data/hostname", "meta-data/ipv6", "meta-data/mac"]
+    assert (answers[MAC], answers["meta-data/ipv6"]) == ("0e:00", None)
+    assert isinstance(answers["meta-data/hostname"], RequestError)
+    assert sorted(server.paths()) == ["meta-data/hostname", "meta-data/ipv6", MAC]
 
 
-def test_get_all_has_four_requests_at_once_and_no_more(
-    mock: responses.RequestsMock, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+def test_one_that_never_answers_is_asked_again_after_all_the_others(
+    serve: Serve, clock: FakeClock
 ) -> None:
-    barrier = threading.Barrier(4, timeout=10)
-    started: list[threading.Thread] = []
-    start = threading.Thread.start
-
-    def count(thread: threading.Thread) -> None:
-        started.append(thread)
-        start(thread)
-
-    def leaf() -> str:
-        barrier.wait()  # passes only if four are here at once
-        return "text"
-
-    MetadataServer({"meta-data": {f"leaf-{n}": leaf for n in range(8)}}).start(mock)
+    leaves = {"mac": [SLOW, 503, "0e:00"], "hostname": SLOW, "ipv6": "::1"}
+    server = serve({"meta-data": leaves})
     imds = connected(clock)
-    monkeypatch.setattr(threading.Thread, "start", count)
-    answers = imds.get_all([f"meta-data/leaf-{n}" for n in range(8)])
-    assert set(answers.values()) == {"text"}
-    assert len(started) == 3  # the caller is the fourth
+    answers = imds.get_all([f"meta-data/{name}" for name in leaves], imds.limit.within(5))
+    asked = [path.removeprefix("meta-data/") for path in server.paths()]
+    assert asked[:6] == ["mac", "hostname", "ipv6", "mac", "hostname", "mac"]
+    assert (answers[MAC], answers["meta-data/ipv6"]) == ("0e:00", "::1")
+    assert isinstance(answers["meta-data/hostname"], RequestError)
+    assert 1004 < clock.time <= 1005
 
 
-def test_get_all_asks_one_by_one_where_threads_cannot_start(
-    mock: responses.RequestsMock, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("says", [True, False])
+def test_the_services_clock_and_ours_are_compared_where_it_says_its_own(
+    serve: Serve, clock: FakeClock, says: bool
 ) -> None:
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    tree = {"meta-data": {f"leaf-{n}": f"text {n}" for n in range(8)}}
-    server = MetadataServer(tree).start(mock)
-    imds = connected(clock)
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    paths = [f"meta-data/leaf-{n}" for n in range(8)]
-    assert list(imds.get_all(paths).values()) == [f"text {n}" for n in range(8)]
-    assert server.paths() == paths
-
-
-def test_get_all_of_nothing_asks_nothing(mock: responses.RequestsMock, clock: FakeClock) -> None:
-    server = MetadataServer(HERE).start(mock)
-    assert connected(clock).get_all([]) == {}
-    assert server.paths() == []
-
-
-def test_a_bug_in_a_thread_is_raised_in_the_caller(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    MetadataServer({"meta-data": {f"leaf-{n}": LookupError("a bug") for n in range(8)}}).start(mock)
-    with pytest.raises(LookupError):
-        connected(clock).get_all([f"meta-data/leaf-{n}" for n in range(8)])
-
-
-def test_the_services_clock_and_ours_are_compared(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    MetadataServer(HERE).start(mock)
+    server = serve()
+    if not says:
+        server.headers.clear()
     imds = imds_of(clock, wall=NOW + 3600)
     imds.connect(imds.limit)
-    assert imds.served_at == NOW
-    assert imds.clock_ahead == 3600
-
-
-def test_without_a_date_the_age_is_not_known(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    server = MetadataServer(HERE)
-    server.headers.clear()
-    server.start(mock)
-    assert connected(clock).served_at is None
-
-
-def test_a_client_does_not_show_its_token(mock: responses.RequestsMock, clock: FakeClock) -> None:
-    MetadataServer(HERE).start(mock)
-    imds = imds_of(clock)
-    assert repr(imds) == "Imds(not connected)"
-    note = imds.connect(imds.limit)
-    assert "SECRET" not in f"{imds!r} {note!r}"
+    assert (imds.served_at, imds.clock_ahead) == ((NOW, 3600) if says else (None, None))
 
 
 @pytest.mark.parametrize(
@@ -439,11 +304,7 @@ def test_a_client_does_not_show_its_token(mock: responses.RequestsMock, clock: F
     ["", ".", "..", "../../user-data", "%2e%2e", "a/b", "a?b", "a#b", "a b", "a\nb", "é", "a\\b"],
 )
 def test_a_component_that_could_lead_elsewhere_is_refused_by_name(text: str) -> None:
-    with pytest.raises(AttemptError) as caught:
+    with pytest.raises(RequestError) as caught:
         component(text, re.compile(r"[a-z.]{1,64}"), "a test")
     assert "\n" not in str(caught.value)
     assert "a test" in str(caught.value)
-
-
-def test_a_component_of_the_right_shape_is_itself() -> None:
-    assert component("web.role", re.compile(r"[a-z.]{1,64}"), "a test") == "web.role"

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancheros_ec2_metadata.ec2 import instance, sources
+from rancheros_ec2_metadata.ec2 import instance
+from rancheros_ec2_metadata.ec2.retry import RequestError
 from unit.ec2.metadata_server import DOCUMENT, INSTANCE_ID, MAC
 
 FIELDS = {key: value for key, value in DOCUMENT.items() if isinstance(value, str)}
-
-
-def variable(name: str, path: str, text: str | None) -> str | None:
-    return instance.variables(FIELDS, {path: text}, "aws").get(name)
 
 
 @pytest.mark.parametrize(
     "text", [None, "", "<html/>", "[]", '"text"', "7", "{", "[" * 100_000, '{"a": NaN']
 )
 def test_what_is_no_document_is_none(text: str | None) -> None:
-    assert instance.document(text) is None
+    assert instance.parse_document(text) is None
 
 
 def test_only_texts_of_a_document_count() -> None:
-    fields = instance.document('{"region": 7, "accountId": null, "imageId": "", "version": "1"}')
+    fields = instance.parse_document(
+        '{"region": 7, "accountId": null, "imageId": "", "version": "1"}'
+    )
     assert fields == {"version": "1"}
 
 
 def test_the_identity_is_in_the_document() -> None:
-    assert instance.identity(FIELDS, {}) == instance.Identity(
+    assert instance.identify(FIELDS, {}) == instance.Identity(
         instance_id=INSTANCE_ID,
         region="eu-central-1",
         account="123456789012",
@@ -43,20 +43,13 @@ def test_the_identity_is_in_the_document() -> None:
 def test_without_a_document_single_paths_say_the_same() -> None:
     paths = instance.identity_paths({})
     assert paths == ["meta-data/instance-id", "meta-data/placement/region"]
-    found = instance.identity({}, dict(zip(paths, ["i-12345678\n", "us-west-2"], strict=True)))
+    found = instance.identify({}, dict(zip(paths, ["i-12345678\n", "us-west-2"], strict=True)))
     assert found == instance.Identity("i-12345678", "us-west-2", partition="aws")
 
 
 @pytest.mark.parametrize("text", [None, "", "<html>", "i-", "../i-1", "i-1 i-2"])
 def test_what_is_no_instance_id_is_no_identity(text: str | None) -> None:
-    assert instance.identity({}, {"meta-data/instance-id": text}) is None
-
-
-@pytest.mark.parametrize("region", ["evil.example.com/", "", "EU-1", "a b", "eu-central-1\n@x"])
-def test_a_region_that_could_lead_a_request_elsewhere_is_none(region: str) -> None:
-    found = instance.identity(FIELDS | {"region": region}, {})
-    assert found is not None
-    assert found.region is None
+    assert instance.identify({}, {"meta-data/instance-id": text}) is None
 
 
 @pytest.mark.parametrize(
@@ -70,13 +63,16 @@ def test_a_region_that_could_lead_a_request_elsewhere_is_none(region: str) -> No
         ("us-iso-east-1", None),
         ("eusc-de-east-1", None),
         ("us-east-1-wl1", None),
+        # What could lead a request elsewhere is no region.
+        *((odd, None) for odd in ("evil.example.com/", "", "EU-1", "a b", "eu-central-1\n@x")),
     ],
 )
 def test_the_partition_of_a_well_known_region_need_not_be_asked_for(
     region: str, partition: str | None
 ) -> None:
-    found = instance.identity(FIELDS | {"region": region}, {})
+    found = instance.identify(FIELDS | {"region": region}, {})
     assert found is not None
+    assert found.region == (region if re.fullmatch("[a-z0-9-]+", region) else None)
     assert found.partition == partition
 
 
@@ -90,17 +86,9 @@ def test_what_the_document_says_is_not_asked_for_again() -> None:
 def test_an_ipv6_only_instance_is_asked_for_its_ipv4() -> None:
     fields = FIELDS | {"privateIp": "2001:db8::7"}
     assert "meta-data/local-ipv4" in instance.first_paths(fields)
-    assert "AWS_LOCAL_IPV4" not in instance.variables(fields, {}, "aws")
-    found = instance.variables(fields, {"meta-data/local-ipv4": "10.0.0.9"}, "aws")
+    assert "AWS_LOCAL_IPV4" not in instance.read_variables(fields, {})[0]
+    found, _ = instance.read_variables(fields, {"meta-data/local-ipv4": "10.0.0.9"})
     assert found["AWS_LOCAL_IPV4"] == "10.0.0.9"
-
-
-def test_without_a_document_every_field_has_its_path() -> None:
-    texts = {path: f"text of {path}" for path in instance.first_paths({})}
-    found = instance.variables({}, texts, None)
-    assert found["AWS_AMI_ID"] == "text of meta-data/ami-id"
-    assert found["AWS_REGION"] == found["AWS_DEFAULT_REGION"]
-    assert "AWS_ACCOUNT_ID" not in found
 
 
 def test_only_what_is_listed_is_asked_for() -> None:
@@ -114,7 +102,7 @@ def test_only_what_is_listed_is_asked_for() -> None:
 
 
 def test_without_a_listing_each_is_asked_for() -> None:
-    assert {path.split("/")[1] for path in instance.later_paths(None, None, None)} == {
+    assert {path.split("/")[1] for path in instance.later_paths(None, None, None)} >= {
         "ancestor-ami-ids",
         "autoscaling",
         "iam",
@@ -125,78 +113,55 @@ def test_without_a_listing_each_is_asked_for() -> None:
     }
 
 
-@pytest.mark.parametrize("mac", [None, "", "../..", "0e:00", f"{MAC}/..", f"{MAC} x", "%2e%2e"])
-def test_what_is_no_mac_leads_nowhere(mac: str | None) -> None:
-    assert instance.interface_folder(mac) is None
+ROLES = "meta-data/iam/security-credentials/"
+GROUPS = "meta-data/security-groups"
 
 
 @pytest.mark.parametrize(
-    ("path", "names"),
+    ("name", "path", "text", "value"),
     [
-        ("meta-data/placement/region", {"AWS_REGION", "AWS_DEFAULT_REGION"}),
-        ("meta-data/services/partition", {"AWS_PARTITION"}),
-        ("meta-data/ipv6", {"AWS_IPV6"}),
-        (f"meta-data/network/interfaces/macs/{MAC}/vpc-id", {"AWS_VPC_ID"}),
-        ("meta-data/", set()),
+        # Of several host names the first counts, without its dot.
+        *[
+            (f"AWS_{kind}HOSTNAME", f"meta-data/{kind.lower().replace('_', '-')}hostname", *row)
+            for kind in ("", "PUBLIC_", "LOCAL_")
+            for row in (
+                ("ip-10-0-0-7.ec2.internal", "ip-10-0-0-7.ec2.internal"),
+                ("one.example.com. two.example.com.", "one.example.com"),
+                ("one.example.com\ntwo.example.com", "one.example.com"),
+                ("one.\n", "one"),
+                (" \n", None),
+                (".", None),
+                (None, None),
+            )
+        ],
+        ("AWS_SECURITY_GROUPS", GROUPS, "web", "web"),
+        ("AWS_SECURITY_GROUPS", GROUPS, "web\ndata base\n", "web,data base"),
+        ("AWS_SECURITY_GROUPS", GROUPS, "a\r\nb", "a,b"),
+        ("AWS_SECURITY_GROUPS", GROUPS, "", None),
+        ("AWS_IAM_ROLE", ROLES, "web-role\nother\n", "web-role"),
     ],
 )
-def test_of_a_path_that_cannot_be_read_it_is_known_what_it_would_have_told(
-    path: str, names: set[str]
+def test_of_several_lines_a_variable_has_the_first_or_all(
+    name: str, path: str, text: str | None, value: str | None
 ) -> None:
-    assert sources.told_at(path) == names
-
-
-def test_a_mac_may_have_a_newline_behind_it() -> None:
-    assert instance.interface_folder(f"{MAC}\n") == f"meta-data/network/interfaces/macs/{MAC}/"
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("ip-10-0-0-7.ec2.internal", "ip-10-0-0-7.ec2.internal"),
-        ("one.example.com. two.example.com.", "one.example.com"),
-        ("one.example.com\ntwo.example.com", "one.example.com"),
-        ("one.\n", "one"),
-        (" \n", None),
-        (".", None),
-        (None, None),
-    ],
-)
-def test_of_several_host_names_the_first_counts_without_its_dot(
-    text: str | None, name: str | None
-) -> None:
-    assert variable("AWS_HOSTNAME", "meta-data/hostname", text) == name
-    assert variable("AWS_PUBLIC_HOSTNAME", "meta-data/public-hostname", text) == name
-    assert variable("AWS_LOCAL_HOSTNAME", "meta-data/local-hostname", text) == name
-
-
-@pytest.mark.parametrize(
-    ("text", "joined"),
-    [("web", "web"), ("web\ndata base\n", "web,data base"), ("a\r\nb", "a,b"), ("", None)],
-)
-def test_several_security_groups_are_joined_by_commas(text: str, joined: str | None) -> None:
-    assert variable("AWS_SECURITY_GROUPS", "meta-data/security-groups", text) == joined
-
-
-def test_the_first_role_counts() -> None:
-    path = "meta-data/iam/security-credentials/"
-    assert variable("AWS_IAM_ROLE", path, "web-role\nother\n") == "web-role"
+    assert instance.read_variables(FIELDS, {path: text})[0].get(name) == value
 
 
 @given(
     st.dictionaries(
         st.sampled_from([*instance.first_paths({}), *instance.later_paths(None, MAC, None)]),
-        st.none() | st.text(),
+        st.none() | st.text() | st.just(RequestError("no")),
     ),
     st.text(),
 )
 def test_no_text_breaks_the_decoding_and_no_variable_is_empty(
-    answers: dict[str, str | None], document: str
+    answers: dict[str, str | RequestError | None], document: str
 ) -> None:
-    fields = instance.document(json.dumps(FIELDS | {"privateIp": document})) or {}
-    found = instance.variables(fields, answers, None)
+    fields = instance.parse_document(json.dumps(FIELDS | {"privateIp": document})) or {}
+    found, sources = instance.read_variables(fields, answers)
     assert all(found.values())
-    assert all(name.startswith("AWS_") for name in found)
+    assert found.keys() == sources.keys() <= {*instance.VARIABLES}
+    assert instance.unread_variables(fields, answers).isdisjoint(found)
 
 
 @pytest.mark.parametrize(("group", "found"), [("web", True), ("", False), (None, False)])
@@ -220,3 +185,27 @@ def test_the_age_is_the_services_time_since_the_start(
     pending_time: str | None, now: float | None, seconds: float | None
 ) -> None:
     assert instance.age(pending_time, now) == seconds
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "names"),
+    [
+        ("meta-data/placement/region", {}, {"AWS_REGION", "AWS_DEFAULT_REGION"}),
+        ("meta-data/services/partition", FIELDS | {"region": "eusc-de-east-1"}, {"AWS_PARTITION"}),
+        ("meta-data/ipv6", FIELDS, {"AWS_IPV6"}),
+        (f"meta-data/network/interfaces/macs/{MAC}/vpc-id", FIELDS, {"AWS_VPC_ID"}),
+        ("meta-data/mac", FIELDS, {"AWS_MAC_ADDRESS", "AWS_SUBNET_ID", "AWS_VPC_ID"}),
+        ("meta-data/", FIELDS, set()),
+    ],
+)
+def test_of_a_path_that_cannot_be_read_it_is_known_what_it_would_have_told(
+    path: str, fields: dict[str, str], names: set[str]
+) -> None:
+    unread = instance.unread_variables(fields, {"meta-data/mac": MAC, path: RequestError("no")})
+    assert unread == names | (set() if fields else {"AWS_ACCOUNT_ID", "AWS_ARCHITECTURE"})
+
+
+@pytest.mark.parametrize("mac", [None, "", "../..", "0e:00", f"{MAC}/..", f"{MAC} x", "%2e%2e"])
+def test_what_is_no_mac_leads_nowhere(mac: str | None) -> None:
+    assert instance.mac_of({"meta-data/mac": mac}) is None
+    assert instance.mac_of({"meta-data/mac": f"{MAC}\n"}) == MAC

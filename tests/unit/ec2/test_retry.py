@@ -1,27 +1,32 @@
 from __future__ import annotations
 
-import heapq
-import random
+import math
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
 from rancheros_ec2_metadata.ec2.retry import (
     IMDS,
     LATE,
     LATE_IMDS,
     THROTTLED,
     UNREACHABLE,
-    Patience,
-    Policy,
-    persist,
-    until,
+    GracePeriods,
+    Reason,
+    RequestError,
+    RetryPolicy,
+    grace_periods,
+    poll,
+    retry,
+    retry_api,
 )
 from unit.ec2.metadata_server import FakeClock
 
 POLICIES = st.sampled_from([IMDS, LATE, LATE_IMDS, THROTTLED, UNREACHABLE])
+OLD = GracePeriods()
+YOUNG = grace_periods(60, kept=False)
 
 
 @given(
@@ -32,131 +37,137 @@ POLICIES = st.sampled_from([IMDS, LATE, LATE_IMDS, THROTTLED, UNREACHABLE])
     asked=st.floats(0, 1e9),
 )
 def test_a_pause_is_never_negative_and_leaves_the_last_try_its_time(
-    policy: Policy, failures: int, left: float, drawn: float, asked: float
+    policy: RetryPolicy, failures: int, left: float, drawn: float, asked: float
 ) -> None:
     pause = policy.pause(failures, left, drawn, asked)
-    assert pause is None or 0 <= pause <= left - policy.reserve
+    assert 0 <= pause <= max(0, left - policy.reserve)
+    assert pause or drawn == asked == 0 or left <= policy.reserve or drawn < 1e-300
 
 
-@given(policy=POLICIES, failures=st.integers(1, 2), drawn=st.floats(0, 1, exclude_max=True))
-def test_without_a_wish_of_the_server_the_pause_is_drawn_from_the_window(
-    policy: Policy, failures: int, drawn: float
+@given(policy=POLICIES, failures=st.integers(1, 9), drawn=st.floats(0, 1, exclude_max=True))
+def test_without_a_wish_of_the_server_the_pause_is_drawn_from_a_window_that_doubles(
+    policy: RetryPolicy, failures: int, drawn: float
 ) -> None:
     window = min(policy.longest, policy.first * 2 ** (failures - 1))
     assert policy.pause(failures, 3600, drawn) == pytest.approx(window * drawn)
 
 
-def test_the_window_stops_growing() -> None:
-    policy = Policy(first=1, longest=5)
-    assert [policy.pause(n, 3600, 1.0) for n in (1, 2, 3, 4, 999)] == [1, 2, 4, 5, 5]
+def test_a_server_that_asks_to_wait_is_waited_for_but_not_beyond_a_last_try() -> None:
+    policy = RetryPolicy(first=1, longest=5, reserve=2)
+    assert policy.pause(1, 3600, 0.5, asked=30) == 30
+    assert policy.pause(1, 50, 0.5, asked=3600) == 48
 
 
-def test_what_the_server_asks_for_is_waited_for() -> None:
-    assert Policy(first=1, longest=5).pause(1, 3600, 0.5, asked=30) == 30
+class Service:
+    """Fails for these reasons, then answers."""
 
+    def __init__(self, clock: FakeClock, reasons: Iterable[Reason]) -> None:
+        self.clock = clock
+        self.reasons = iter(reasons)
+        self.asked_at: list[float] = []
 
-def test_a_server_that_asks_for_more_than_there_is_gets_a_last_try_at_the_end() -> None:
-    assert Policy(first=1, longest=5, reserve=2).pause(1, 50, 0.5, asked=3600) == 48
-
-
-def test_the_number_of_tries_counts_the_first() -> None:
-    policy = Policy(first=1, longest=5, tries=3)
-    assert [policy.pause(n, 3600, 0.5) is None for n in (1, 2, 3)] == [False, False, True]
-
-
-def _failing(times: int, kind: Kind = Kind.BUSY, retry_after: float = 0) -> list[AttemptError]:
-    return [AttemptError(f"failure {n}", kind, retry_after) for n in range(1, times + 1)]
-
-
-def _ask(failures: list[AttemptError], clock: FakeClock, patience: Patience) -> str:
-    def attempt() -> str:
-        if failures:
-            raise failures.pop(0)
+    def ask(self) -> str:
+        self.asked_at.append(self.clock.time - 1000)
+        for reason in self.reasons:
+            raise RequestError(f"{reason} {len(self.asked_at)}", reason)
         return "answer"
 
-    return persist(attempt, patience, clock.sleep)
+    def retry(self, policy: RetryPolicy, seconds: float = 110) -> str:
+        limit = self.clock.limit(seconds)
+        return retry(self.ask, policy, limit, draw=lambda: 0.5)
+
+    def retry_api(self, grace: GracePeriods = OLD) -> str:
+        return retry_api(self.ask, grace, self.clock.limit(), lambda: 0.5)
 
 
-def test_what_works_at_once_is_asked_once(clock: FakeClock) -> None:
-    assert _ask([], clock, Patience(IMDS, clock.limit())) == "answer"
-    assert clock.slept == []
+def forever(*reasons: Reason) -> Iterable[Reason]:
+    while True:
+        yield from reasons
 
 
-def test_each_failure_is_waited_after_once(clock: FakeClock) -> None:
-    patience = Patience(Policy(first=1, longest=9), clock.limit(), draw=lambda: 0.5)
-    assert _ask(_failing(3), clock, patience) == "answer"
+PASSING = [Reason.UNREACHABLE, Reason.TIMED_OUT, Reason.BUSY]
+
+
+def test_each_failure_that_may_pass_is_waited_after_once(clock: FakeClock) -> None:
+    assert Service(clock, PASSING).retry(RetryPolicy(first=1, longest=9)) == "answer"
     assert clock.slept == [0.5, 1, 2]
 
 
 def test_at_the_limit_the_last_failure_is_raised(clock: FakeClock) -> None:
-    patience = Patience(Policy(first=4, longest=4), clock.limit(10), draw=lambda: 1)
-    with pytest.raises(AttemptError, match="failure 4"):
-        _ask(_failing(99), clock, patience)
-    assert clock.time == 1010
+    with pytest.raises(RequestError, match="busy"):
+        Service(clock, forever(Reason.BUSY)).retry(RetryPolicy(first=4, longest=4), 10)
+    assert 1009.8 < clock.time <= 1010
 
 
-@pytest.mark.parametrize("kind", [Kind.FINAL, Kind.DENIED, Kind.ABSENT, Kind.UNAUTHENTIC])
-def test_what_asking_again_would_not_help_is_raised_at_once(clock: FakeClock, kind: Kind) -> None:
-    with pytest.raises(AttemptError, match="failure 1"):
-        _ask(_failing(2, kind), clock, Patience(IMDS, clock.limit()))
-    assert clock.slept == []
+@pytest.mark.parametrize("reason", [one for one in Reason if one not in PASSING])
+def test_what_asking_again_would_not_help_is_raised_at_once(
+    clock: FakeClock, reason: Reason
+) -> None:
+    for reasons in ([reason], [Reason.BUSY, reason]):
+        with pytest.raises(RequestError, match=str(reason)):
+            Service(clock, reasons).retry(RetryPolicy(first=1, longest=1))
+    assert clock.slept == [0.5]
 
 
-def test_an_error_of_another_sort_is_not_tried_again(clock: FakeClock) -> None:
-    errors: list[Exception] = [AttemptError("busy", Kind.BUSY), LookupError("a bug")]
-
-    def attempt() -> None:
-        raise errors.pop(0)
-
-    with pytest.raises(LookupError):
-        persist(attempt, Patience(IMDS, clock.limit(), draw=lambda: 0.5), clock.sleep)
-    assert len(clock.slept) == 1
-
-
-def test_looking_stops_as_soon_as_it_is_done(clock: FakeClock) -> None:
+def test_looking_stops_when_it_is_done_or_at_the_limit(clock: FakeClock) -> None:
     looks: list[float] = []
 
     def look() -> None:
         looks.append(clock.time)
 
-    assert until(lambda: len(looks) == 2, look, LATE_IMDS, clock.limit(), lambda: 0.5)
-    assert len(clock.slept) == 2
+    poll(look, lambda: len(looks) == 2, LATE_IMDS, clock.limit(), lambda: 0.5)
+    assert (len(looks), len(clock.slept)) == (2, 2)
+    poll(look, lambda: False, LATE, clock.limit(10), lambda: 0.5)
+    assert 9 < clock.time - looks[1] <= 10
 
 
-def test_looking_stops_at_the_limit(clock: FakeClock) -> None:
-    assert not until(lambda: False, lambda: None, LATE, clock.limit(10), lambda: 0.5)
-    assert 1008 < clock.time <= 1010
+@pytest.mark.parametrize(
+    ("age", "kept", "grace"),
+    [
+        (-5, False, GracePeriods(tags=10, role=20, policy=30, required=math.inf)),
+        (299, False, GracePeriods(tags=10, role=20, policy=30, required=math.inf)),
+        (300, False, GracePeriods(required=math.inf)),
+        (None, False, GracePeriods(required=math.inf)),
+        (60, True, GracePeriods(required=15)),
+        (None, True, GracePeriods(required=15)),
+    ],
+)
+def test_a_young_instance_is_given_time_and_one_with_kept_values_little(
+    age: float | None, kept: bool, grace: GracePeriods
+) -> None:
+    assert grace_periods(age, kept=kept) == grace
 
 
-def _fleet(instances: int, burst: float, rate: float, seed: int) -> tuple[int, list[float]]:
-    """Let a fleet ask at once under `THROTTLED`; return all calls, and when each was served."""
-    draw = random.Random(seed).random
-    waiting = [(0.0, n, 0) for n in range(instances)]
-    tokens, then, calls = burst, 0.0, 0
-    served: list[float] = []
-    while waiting:
-        now, n, failures = heapq.heappop(waiting)
-        tokens = min(burst, tokens + (now - then) * rate)
-        then = now
-        calls += 1
-        if tokens >= 1:
-            tokens -= 1
-            served.append(now)
-            continue
-        pause = THROTTLED.pause(failures + 1, 110 - now - 0.1, draw())
-        if pause is not None:
-            heapq.heappush(waiting, (now + 0.1 + pause, n, failures + 1))
-    return calls, served
+def test_throttled_the_api_is_asked_until_the_limit_with_growing_pauses(clock: FakeClock) -> None:
+    api = Service(clock, forever(Reason.BUSY))
+    with pytest.raises(RequestError, match=r"busy \d+"):
+        api.retry_api()
+    assert api.asked_at[:4] == [0, 4, 12, 21]
+    assert 100 < api.asked_at[-1] <= 104
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_thousand_instances_are_served_within_the_goal(seed: int) -> None:
-    calls, served = _fleet(1000, burst=100, rate=20, seed=seed)
-    assert len(served) == 1000
-    assert max(served) <= 1.3 * 45
-    assert calls <= 4 * 1000
+@pytest.mark.parametrize("reason", [Reason.UNREACHABLE, Reason.TIMED_OUT])
+def test_out_of_reach_the_api_is_tried_three_times(clock: FakeClock, reason: Reason) -> None:
+    api = Service(clock, forever(reason))
+    with pytest.raises(RequestError, match=f"{reason} 3"):
+        api.retry_api()
+    assert api.asked_at == [0, 0.5, 1.5]
 
 
-def test_with_half_the_bucket_all_are_still_served_before_reading_ends() -> None:
-    _, served = _fleet(1000, burst=50, rate=10, seed=1)
-    assert len(served) == 1000
+def test_each_kind_of_failure_is_counted_by_itself(clock: FakeClock) -> None:
+    twice = [Reason.UNREACHABLE] * 2
+    reasons = [*twice, Reason.BUSY, *twice, Reason.DENIED, *twice, Reason.BUSY]
+    assert Service(clock, reasons).retry_api(YOUNG) == "answer"
+
+
+@pytest.mark.parametrize("reason", [Reason.DENIED, Reason.UNAUTHENTIC])
+def test_a_late_policy_is_given_30_seconds_on_a_young_instance_alone(
+    clock: FakeClock, reason: Reason
+) -> None:
+    api = Service(clock, forever(reason))
+    with pytest.raises(RequestError, match=f"{reason} 1"):
+        api.retry_api(OLD)
+    with pytest.raises(RequestError, match=str(reason)):
+        api.retry_api(YOUNG)
+    assert len(api.asked_at) > 4
+    assert 25 < clock.time - 1000 <= 30

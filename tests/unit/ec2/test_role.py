@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rancheros_ec2_metadata.ec2.failure import AttemptError, Kind
 from rancheros_ec2_metadata.ec2.imds import Imds
+from rancheros_ec2_metadata.ec2.retry import Reason, RequestError
 from rancheros_ec2_metadata.ec2.role import Credentials, read_credentials
 from unit.ec2.metadata_server import ROLE, SECRETS, FakeClock, MetadataServer, imds_of
 
@@ -23,9 +23,9 @@ def imds_with(tree: dict[str, Any], mock: responses.RequestsMock, clock: FakeClo
     return imds
 
 
-def refused(tree: dict[str, Any], mock: responses.RequestsMock, clock: FakeClock) -> AttemptError:
+def refused(tree: dict[str, Any], mock: responses.RequestsMock, clock: FakeClock) -> RequestError:
     imds = imds_with(tree, mock, clock)
-    with pytest.raises(AttemptError) as caught:
+    with pytest.raises(RequestError) as caught:
         read_credentials(imds, None, imds.limit)
     assert not any(secret in repr(caught.value) for secret in SECRETS)
     return caught.value
@@ -54,52 +54,45 @@ def test_a_role_that_is_known_is_not_asked_for_again(
     assert asked == ["api/token", "meta-data/iam/security-credentials/web-role"]
 
 
-@pytest.mark.parametrize("tree", [{}, {"iam": {"security-credentials": ""}}])
-def test_without_a_role_both_ways_out_are_named(
-    mock: responses.RequestsMock, clock: FakeClock, tree: dict[str, Any]
-) -> None:
-    caught = refused(tree, mock, clock)
-    assert caught.kind is Kind.ABSENT
-    assert "ec2:DescribeTags" in str(caught)
-    assert "InstanceMetadataTags" in str(caught)
-
-
-def test_a_role_without_credentials_is_named(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    caught = refused({"iam": {"security-credentials": {None: "web-role"}}}, mock, clock)
-    assert caught.kind is Kind.ABSENT
-    assert "no credentials of the role 'web-role' (404)" in str(caught)
-
-
-def test_a_code_that_is_no_success_is_named_with_the_trust_policy(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    document = GOOD | {"Code": "AssumeRoleUnauthorizedAccess"}
-    caught = refused(role(document), mock, clock)
-    assert caught.kind is Kind.FINAL
-    assert "Code 'AssumeRoleUnauthorizedAccess'" in str(caught)
-    assert "trust policy" in str(caught)
+ROLES = "security-credentials"
 
 
 @pytest.mark.parametrize(
-    ("document", "what"),
+    ("tree", "reason", "words"),
     [
-        ("<html>", "no JSON object"),
-        ("[]", "no JSON object"),
-        ("[" * 100_000, "no JSON object"),
-        (GOOD | {"Token": None}, "incomplete"),
-        (GOOD | {"SecretAccessKey": ""}, "incomplete"),
-        (GOOD | {"AccessKeyId": "ASIASECRETKEYID\nX: y"}, "incomplete"),
-        (GOOD | {"Token": "session//t\u00e9"}, "incomplete"),
+        # Without a role both ways out are named.
+        ({}, Reason.ABSENT, ("ec2:DescribeTags", "InstanceMetadataTags")),
+        ({"iam": {ROLES: ""}}, Reason.ABSENT, ("ec2:DescribeTags", "InstanceMetadataTags")),
+        ({"iam": {ROLES: {None: "web-role"}}}, Reason.ABSENT, ("no credentials", "(404)")),
+        (
+            role(GOOD | {"Code": "AssumeRoleUnauthorizedAccess"}),
+            *(Reason.FINAL, ("Code 'AssumeRoleUnauthorizedAccess'", "trust policy")),
+        ),
+        *[
+            (role(text), Reason.FINAL, ("'web-role'", "no JSON object"))
+            for text in ("<html>", "[]", "[" * 100_000)
+        ],
+        *[
+            (role(GOOD | wrong), Reason.FINAL, ("'web-role'", "incomplete"))
+            for wrong in (
+                {"Token": None},
+                {"SecretAccessKey": ""},
+                {"AccessKeyId": "ASIASECRETKEYID\nX: y"},
+                {"Token": "session//t\u00e9"},
+            )
+        ],
     ],
 )
-def test_credentials_that_are_none_are_not_shown(
-    mock: responses.RequestsMock, clock: FakeClock, document: object, what: str
+def test_credentials_that_are_not_there_or_none_are_named_and_not_shown(
+    mock: responses.RequestsMock,
+    clock: FakeClock,
+    tree: dict[str, Any],
+    reason: Reason,
+    words: tuple[str, ...],
 ) -> None:
-    caught = refused(role(document), mock, clock)
-    assert what in str(caught)
-    assert "'web-role'" in str(caught)
+    caught = refused(tree, mock, clock)
+    assert caught.reason is reason
+    assert [word for word in words if word not in str(caught)] == []
 
 
 @pytest.mark.parametrize("name", ["../../user-data", "%2e%2e", "a/b", "a?b", "..", "a b", "x" * 65])

@@ -7,7 +7,7 @@ import responses
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rancheros_ec2_metadata.ec2.failure import AttemptError
+from rancheros_ec2_metadata.ec2.retry import RequestError
 from rancheros_ec2_metadata.ec2.tags import Tags, all_known, read_tags
 from unit.ec2.metadata_server import FakeClock, MetadataServer, imds_of
 
@@ -26,33 +26,44 @@ def read(
     return found, [path.removeprefix("meta-data/tags/") for path in server.paths()]
 
 
-def test_only_the_values_that_are_used_are_asked_for(
-    mock: responses.RequestsMock, clock: FakeClock
+@pytest.mark.parametrize(
+    ("served", "known", "values", "asked"),
+    [
+        # Only the values that are used and not known yet are asked for.
+        (
+            {"docker.role": "web", "Name": "one", "docker.zone": "a", "aws:x": "y"},
+            {},
+            {"docker.role": "web", "docker.zone": "a"},
+            ["docker.role", "docker.zone"],
+        ),
+        (
+            {"docker.role": "web", "docker.zone": "a"},
+            {"docker.role": "web", "docker.gone": "x"},
+            {"docker.role": "web", "docker.zone": "a"},
+            ["docker.zone"],
+        ),
+        ("", {}, {}, []),
+        ({"docker.role": ""}, {}, {"docker.role": ""}, ["docker.role"]),
+        # A key that has vanished since the list.
+        (
+            {"docker.role": "web", "docker.zone": None},
+            *({}, {"docker.role": "web"}, ["docker.role", "docker.zone"]),
+        ),
+    ],
+    ids=["used", "known", "none", "empty", "vanished"],
+)
+def test_the_tags_that_are_used_are_read_each_once(
+    served: Any, known: dict[str, str], values: dict[str, str], asked: list[str]
 ) -> None:
-    served = {"docker.role": "web", "Name": "one", "docker.zone": "a", "aws:x": "y"}
-    found, asked = read(served, mock, clock, "docker.")
-    assert found == Tags(frozenset(served), {"docker.role": "web", "docker.zone": "a"}, {})
-    assert sorted(asked) == ["instance", "instance/docker.role", "instance/docker.zone"]
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        found, paths = read(served, mock, FakeClock(), "docker.", known)
+    there = {key for key, value in served.items() if value is not None} if served else set()
+    assert found == Tags(frozenset(there), values, {})
+    assert sorted(paths) == ["instance", *(f"instance/{key}" for key in asked)]
 
 
-def test_an_empty_list_is_served_and_no_list_is_not(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    assert read("", mock, clock)[0] == Tags(frozenset(), {}, {})
+def test_without_a_list_tags_are_not_served(mock: responses.RequestsMock, clock: FakeClock) -> None:
     assert read(None, mock, clock)[0] is None
-
-
-def test_an_empty_value_is_a_value(mock: responses.RequestsMock, clock: FakeClock) -> None:
-    found, _ = read({"docker.role": ""}, mock, clock)
-    assert found is not None
-    assert found.values == {"docker.role": ""}
-
-
-def test_a_key_that_has_vanished_since_the_list_is_gone(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    found, _ = read({"docker.role": "web", "docker.zone": None}, mock, clock)
-    assert found == Tags(frozenset({"docker.role"}), {"docker.role": "web"}, {})
 
 
 @pytest.mark.parametrize("trouble", [500, 403, b"\xff", b"a\0b"])
@@ -67,37 +78,22 @@ def test_one_value_that_cannot_be_read_leaves_the_others(
     assert clock.time <= 1020
 
 
-@pytest.mark.parametrize("status", [403, 500])
+@pytest.mark.parametrize(
+    ("served", "said"),
+    [
+        (403, "tags/instance: answered with 403"),
+        (500, "tags/instance: answered with 500"),
+        # More than an instance can have.
+        ("\n".join(f"docker.{n}" for n in range(300)), "lists 300 tags"),
+        ("\n".join(f"docker.{n}" for n in range(100_000)), "longer than"),
+    ],
+    ids=["403", "500", "300 keys", "100,000 keys"],
+)
 def test_a_list_that_cannot_be_had_is_an_error_that_names_it(
-    mock: responses.RequestsMock, clock: FakeClock, status: int
+    mock: responses.RequestsMock, clock: FakeClock, served: Any, said: str
 ) -> None:
-    with pytest.raises(AttemptError, match=f"tags/instance: answered with {status}"):
-        read(status, mock, clock)
-
-
-def test_more_keys_than_an_instance_can_have_are_not_asked_for(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    with pytest.raises(AttemptError, match="lists 300 tags"):
-        read("\n".join(f"docker.{n}" for n in range(300)), mock, clock)
-
-
-def test_a_hundred_thousand_keys_are_too_long_a_list(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    with pytest.raises(AttemptError, match="longer than"):
-        read("\n".join(f"docker.{n}" for n in range(100_000)), mock, clock)
-
-
-def test_a_value_that_is_known_is_not_asked_for_again(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    served = {"docker.role": "web", "docker.zone": "a"}
-    known = {"docker.role": "web", "docker.gone": "x"}
-    found, asked = read(served, mock, clock, known=known)
-    assert found is not None
-    assert found.values == served
-    assert asked == ["instance", "instance/docker.zone"]
+    with pytest.raises(RequestError, match=said):
+        read(served, mock, clock)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +116,7 @@ def test_no_list_makes_a_request_outside_the_tags(listed: str) -> None:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         try:
             _, asked = read({None: listed.encode(errors="replace")}, mock, clock)
-        except AttemptError:
+        except RequestError:
             return
     assert all(path.startswith("instance") and ".." not in path.split("/") for path in asked)
 

@@ -1,0 +1,284 @@
+"""The whole story of a run: read EC2 and the machine, plan, rehearse, write."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata.deadline import Clock
+from rancheros_ec2_metadata.errors import (
+    ExitStatus,
+    FilesError,
+    Level,
+    Note,
+    error,
+    info,
+    shown,
+    worst,
+)
+from rancheros_ec2_metadata.hosts.base import Ours
+from rancheros_ec2_metadata.hosts.files import ChangedError, FileChange, Files
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.state import LastRun, State, cut_notes, render_state
+from rancheros_ec2_metadata.plan import last_known_good
+from rancheros_ec2_metadata.plan.desired import NOTHING, Desired
+from rancheros_ec2_metadata.plan.last_known_good import Answer
+from rancheros_ec2_metadata.runtime import Limits, Runtime, Target, make_runtime
+
+if TYPE_CHECKING:
+    from rancheros_ec2_metadata.commands.call import Call
+    from rancheros_ec2_metadata.ec2.facts import Facts
+    from rancheros_ec2_metadata.hosts.base import Plan
+    from rancheros_ec2_metadata.settings import Settings
+
+# The system writes cloud-config.yml once or twice at a boot; more often is a fault.
+_ATTEMPTS = 5
+_MOST_LEFT_OUT = 3
+_SOURCES = {"imds": "IMDS", "api": "the EC2 API", None: "nowhere"}
+
+
+def run(call: Call) -> int:
+    """Run at boot; the supervisor ends it at the deadline whatever it is doing."""
+    age = time.monotonic() - call.terminal.started
+    limits = Limits.of(call.settings.deadline, age, Clock())
+    result = apply(call.settings, make_runtime(call.settings, call.log, limits))
+    call.log.last(last_line(result))
+    return result.status
+
+
+@dataclass
+class Result:
+    """How a run ended.
+
+    Args:
+        plan: the last one; None where it came to none.
+        status: the exit status.
+        outcome: what EC2_METADATA_STATUS is set to; None where nothing is set.
+        in_effect: what of ours the machine has now.
+        changed: the files that were written, and those that were removed, by path.
+        ended: all of the last plan was written.
+        sources: where EC2 says each variable of the metadata.
+    """
+
+    plan: Plan | None = None
+    status: ExitStatus = ExitStatus.OK
+    outcome: str | None = None
+    in_effect: Ours = field(default_factory=Ours)
+    changed: dict[str, str] = field(default_factory=dict)
+    ended: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+def apply(settings: Settings, runtime: Runtime) -> Result:
+    """Run once: read EC2, and bring the machine to what its tags ask for.
+
+    It converges twice: before the first request with the last known good values, and with what EC2
+    said. A plan that changes nothing writes nothing.
+
+    Raises:
+        FilesError: there is nothing to write to. DeadlineError: another run is in the way.
+    """
+    target, machine = runtime.target, runtime.machine
+    log, host, files = target.log, target.host, target.files
+    log.line(
+        f"rancheros-ec2-metadata {__version__}, {runtime.now:%Y-%m-%dT%H:%M:%SZ},"
+        f" {machine.instance_id or 'instance not known yet'},"
+        f" {host.release.text or 'release not known'}"
+    )
+    result, began = Result(), runtime.deadline.clock.now()
+    with files.lock(paths.CONF, runtime.deadline, paths.MOUNT_FIX):
+        for folder in (paths.CONF, paths.CLOUD_CONFIG_D):
+            files.sweep(folder)
+        state, notes = host.read_state()
+        log.notes(notes)
+        if state.holds_values():
+            wanted, kept = last_known_good.before_requests(settings, state, machine, host.carries)
+            converge(target, result, wanted, kept)
+        # What was said of the last known good values is over once EC2's are planned.
+        earlier = result.plan.notes if result.plan is not None else ()
+
+        def converge_on(said: Facts, *, so_far: bool = False) -> None:
+            answer = _answer(said, settings)
+            wanted, kept = last_known_good.after_requests(
+                settings, state, machine, answer, host.carries
+            )
+            if said.on_ec2 is False:
+                wanted, kept = NOTHING, State()
+            # An outcome that is not the last one is no reason to write.
+            if not so_far or result.plan is None or not _sets_the_same(wanted, result.plan.desired):
+                converge(target, result, wanted, kept)
+
+        same = last_known_good.is_same_machine(state, machine) is True
+        facts = runtime.ec2.read(
+            kept=same and state.holds_values(), so_far=partial(converge_on, so_far=True)
+        )
+        if facts.identity is not None:
+            log.note(info(f"instance {shown(facts.identity.instance_id)}"))
+        result.sources = facts.sources
+        converge_on(facts)
+        final = {note.text for note in (result.plan.notes if result.plan is not None else ())}
+        past = {note.text for note in earlier} - final
+        result.status = worst(note.status for note in log.noted if note.text not in past)
+        seconds = runtime.deadline.clock.now() - began
+        summary = tuple(_summarise(facts, result.plan, seconds))
+        if not files.dry:
+            _keep(runtime, result, state, summary)
+            for line in summary:
+                log.line(line)
+    return result
+
+
+def converge(target: Target, result: Result, desired: Desired, kept: State) -> None:
+    """Plan from the disk as it is now, rehearse, and write what differs.
+
+    Args:
+        target: what is configured.
+        result: takes what came of it.
+        desired: what the machine shall have.
+        kept: what the new state shall name.
+    """
+    host, files, log = target.host, target.files, target.log
+    result.ended = False
+    for _ in range(_ATTEMPTS):
+        result.plan = plan = host.plan(desired, kept)
+        result.outcome = plan.state.status
+        result.in_effect = plan.after
+        log.notes(plan.notes)
+        try:
+            for change in plan.changes:
+                files.write(change)
+                result.changed[change.path] = "removed" if change.after is None else "wrote"
+        except ChangedError as changed:
+            log.note(info(f"{changed}; planned again"))
+            continue
+        except FilesError as failed:
+            log.note(failed.note())
+            result.in_effect = host.read_ours(plan)
+            result.outcome = "partial" if result.outcome == "complete" else result.outcome
+        else:
+            result.ended = True
+        return
+    text = "files kept changing while this program ran; see what else writes them"
+    log.note(error(ExitStatus.FILES, text))
+
+
+def _sets_the_same(one: Desired, other: Desired) -> bool:
+    """Tell whether two desired states differ in the outcome of the run at most."""
+    one, other = one.with_outcome("none"), other.with_outcome("none")
+    return (one.labels, one.variables, one.config) == (other.labels, other.variables, other.config)
+
+
+def _answer(facts: Facts, settings: Settings) -> Answer:
+    return Answer(
+        instance_id=facts.identity.instance_id if facts.identity else None,
+        pending_time=facts.pending_time,
+        metadata=facts.variables,
+        metadata_complete=facts.variables_complete,
+        tags=facts.tags,
+        unread_tags=tuple(facts.unread_tags),
+        tags_complete=facts.tags_complete and not facts.missing(settings.require_tags),
+    )
+
+
+def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, ...]) -> None:
+    """Write the state, with how this run ended; what goes wrong there is not the run's failure."""
+    log, files, plan = runtime.target.log, runtime.target.files, result.plan
+    if plan is None:
+        return
+    notes = [f"{one.level}: {one.text}" for one in log.noted if one.level is not Level.INFO]
+    digests = {path: digest_file(files, path) for path in (paths.DROP_IN, *plan.state.env_files)}
+    stamp = f"{runtime.now:%Y-%m-%dT%H:%M:%SZ}"
+    run = LastRun(
+        time=stamp,
+        boot_id=runtime.boot_id,
+        version=__version__,
+        release=runtime.target.host.release.text or None,
+        exit_status=int(result.status),
+        summary=summary,
+        notes=cut_notes(notes),
+        files=digests,
+    )
+    labels = dict(result.in_effect.labels)
+    # A run that was killed has not said when.
+    changed = labels != dict(before.labels) or (labels and not before.labels_changed)
+    moment = (stamp, runtime.boot_id or "") if changed else before.labels_changed
+    state = replace(
+        plan.state, labels=labels, status=result.outcome, last_run=run, labels_changed=moment
+    )
+    raw = _read(files, paths.STATE)
+    try:
+        files.write(FileChange(paths.STATE, raw, render_state(state)))
+    except FilesError as why:
+        log.note(error(ExitStatus.FILES, f"this run will not be in `status`: {why}"))
+        result.status = worst((result.status, ExitStatus.FILES))
+
+
+def digest_file(files: Files, path: str) -> str | None:
+    """Return the sha256 of a file; None where there is none that reads."""
+    raw = _read(files, path)
+    return None if raw is None else hashlib.sha256(raw).hexdigest()
+
+
+def _read(files: Files, path: str) -> bytes | None:
+    try:
+        return files.locate(path).read_bytes()
+    except OSError:
+        return None
+
+
+def last_line(result: Result) -> str:
+    """Return what is set, what was written, and the exit status."""
+    labels = _count(len(result.in_effect.labels), "label")
+    variables = _count(len(result.in_effect.variables), "variable")
+    files = [
+        f"{verb} {path.rpartition('/')[2]}"
+        for path, verb in result.changed.items()
+        if path != paths.STATE
+    ]
+    return (
+        f"{result.outcome or 'nothing'}: {labels}, {variables};"
+        f" {', '.join(files) or 'wrote no file'}; exit {int(result.status)}"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _summarise(facts: Facts, plan: Plan | None, seconds: float) -> Iterator[str]:
+    """Yield what came from where, what was left out, and what was asked."""
+    metadata, tags = (plan.state.metadata, plan.state.tags) if plan is not None else ({}, {})
+    yield (
+        f"metadata: {_from('IMDS', facts.variables, metadata)};"
+        f" tags: {_from(_SOURCES[facts.tags_source], facts.tags or {}, tags)}"
+    )
+    yield from _left_out(plan.notes if plan is not None else ())
+    requests = _count(facts.imds_requests, "IMDS request")
+    yield f"{requests}, {_count(facts.api_calls, 'API call')}; {seconds:.1f} s"
+
+
+def _from(source: str, said: Collection[str], used: Collection[str]) -> str:
+    """Return how many of the names that are used were said now, and how many are kept."""
+    now = sum(name in said for name in used)
+    parts = [f"{now} from {source}"] if now else []
+    if len(used) > now:
+        parts.append(f"{len(used) - now} from the last run")
+    return ", ".join(parts) or "none"
+
+
+def _left_out(notes: Iterable[Note]) -> Iterator[str]:
+    texts = [
+        note.text
+        for note in notes
+        if note.left_out
+        and (note.level is not Level.INFO or note.left_out[0].reason.startswith("no tag"))
+    ]
+    for text in texts[:_MOST_LEFT_OUT]:
+        yield f"left out: {text}"
+    if len(texts) > _MOST_LEFT_OUT:
+        yield f"left out: {len(texts) - _MOST_LEFT_OUT} more, named above"

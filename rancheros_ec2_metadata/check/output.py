@@ -1,0 +1,65 @@
+"""What was found, as lines for somebody who reads it and as JSON for a program."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from rancheros_ec2_metadata.check.checked_file import Form
+from rancheros_ec2_metadata.check.finding import Finding
+from rancheros_ec2_metadata.errors import printable
+
+Format = Literal["text", "json"]
+
+# Of the JSON; a number that a program can ask for. docs/check.md has the schema.
+SCHEMA = 2
+_WIDTH = 100
+RUNS = "RancherOS runs it at each console start, after this program and before Docker"
+
+
+class CheckedFile(NamedTuple):
+    """What was found in one file.
+
+    Args:
+        file: its name, as it was given.
+        form: which kind of file it is.
+        services: those of this program in it.
+        findings: by line.
+    """
+
+    file: str
+    form: Form
+    services: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    def summary(self) -> str:
+        """Return what kind of file it is, and how much was found in it."""
+        count = len(self.findings)
+        found = "nothing found" if not count else f"{count} finding{'s' if count > 1 else ''}"
+        services = ", ".join(self.services) or "none of this program"
+        what = RUNS if self.form is Form.SCRIPT else f"services: {services}"
+        return f"{self.file}: {self.form}, {what}; {found}"
+
+
+def lines(files: Sequence[CheckedFile], release: str, form: Format) -> Iterator[str]:
+    """Yield the lines to print; what is hostile in them cannot reach the terminal."""
+    if form == "json":
+        trees = [
+            {**one._asdict(), "findings": [finding._asdict() for finding in one.findings]}
+            for one in files
+        ]
+        yield json.dumps({"schema": SCHEMA, "release": release, "files": trees}, indent=2)
+        return
+    for one in files:
+        for finding in one.findings:
+            yield printable(f"{one.file}:{finding.line}: [{finding.rule}]")
+            for text in (finding.reason, f"fix: {finding.fix}"):
+                yield from textwrap.wrap(
+                    printable(text),
+                    _WIDTH,
+                    initial_indent="  ",
+                    subsequent_indent="    ",
+                    break_on_hyphens=False,
+                )

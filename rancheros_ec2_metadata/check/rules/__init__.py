@@ -1,1 +1,0 @@
-"""The rules: each a function from a file to what it finds there."""

@@ -1,0 +1,86 @@
+"""The disk that a plan is made for: this machine's, a copy of one, or a first boot's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rancheros_ec2_metadata import given_file
+from rancheros_ec2_metadata.commands.target import check_instance
+from rancheros_ec2_metadata.errors import FilesError, UsageError, info, shown
+from rancheros_ec2_metadata.hosts.rancheros import paths, user_data
+from rancheros_ec2_metadata.hosts.rancheros.release import parse_release
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
+from rancheros_ec2_metadata.scratch import scratch
+
+if TYPE_CHECKING:
+    import argparse
+
+    from rancheros_ec2_metadata.commands.call import Call
+    from rancheros_ec2_metadata.settings import Settings
+
+NEWEST = "v1.5.8"
+BOOT_YML = f"{paths.CLOUD_CONFIG_D}/boot.yml"
+
+
+@contextlib.contextmanager
+def settings_on_disk(call: Call) -> Iterator[Settings]:
+    """Yield the settings of a plan, with the root that stands for the disk it is made for.
+
+    Raises:
+        UsageError: the flags contradict each other, or name no disk.
+        FilesError: the user-data cannot be read, or there is no place for the disk.
+    """
+    given, settings = call.given, call.settings
+    check_instance(given)
+    check_disk(given, settings)
+    if given.user_data is None:
+        yield settings
+        return
+    version = NEWEST if given.release is None else given.release
+    release = parse_release(version)
+    if release is None:
+        text = f"--release: {shown(version)} is not a release, such as {NEWEST} or v0.6.1"
+        raise UsageError(text)
+    name = given.user_data
+    try:
+        found = user_data.classify(given_file.read(name, SIZE_LIMIT), release)
+    except FilesError as error:
+        raise FilesError(f"--user-data: {error}") from None
+    called = "standard input" if name == given_file.STANDARD_INPUT else shown(name)
+    call.log.note(info(f"planned for a first boot of {release.text} with {called} as user-data"))
+    call.log.notes(user_data.explain(found))
+    config: dict[str, Any] = {"rancher": {"environment": {"VERSION": version}}}
+    saved = {paths.OS_CONFIG: json.dumps(config).encode("ascii")}  # JSON is YAML too
+    if found.kind is user_data.Kind.CLOUD_CONFIG:
+        saved[BOOT_YML] = found.plain
+    # The run's line reads a machine's files below a root: this is one, for its owner's eyes only.
+    with scratch("plan") as root:
+        (root / paths.CLOUD_CONFIG_D.lstrip("/")).mkdir(parents=True)
+        for path, content in saved.items():
+            target = root / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        yield replace(settings, root=root)
+
+
+def check_disk(given: argparse.Namespace, settings: Settings) -> None:
+    """Look at the flags that say which disk a plan is for.
+
+    Raises:
+        UsageError: they contradict each other, or name none where there is none.
+    """
+    if given.user_data is None and given.release is not None:
+        raise UsageError("--release is for --user-data: a disk says itself which release it is")
+    if given.user_data is not None and settings.root != Path("/"):
+        raise UsageError("--user-data and --root (AWS_METADATA_ROOT) are two disks: give one")
+    has_disk = given.user_data is not None or paths.locate(settings.root, paths.CONF).is_dir()
+    if given.instance is not None and not has_disk:
+        raise UsageError(
+            "--instance: which disk is the plan for? Give --user-data FILE, or --root DIR with a "
+            f"copy of one: there is no {paths.CONF} below {settings.root}"
+        )

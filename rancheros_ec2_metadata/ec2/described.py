@@ -1,0 +1,272 @@
+"""``--instance``: one instance as the EC2 API describes it, asked with the operator's own login.
+
+Imported where the flag is given, and nowhere else: boto3 takes a while. How credentials are found
+is boto3's affair, with all that it reads: AWS_ variables, ~/.aws, SSO, roles, programs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
+from botocore.parsers import ResponseParserError
+
+from rancheros_ec2_metadata.errors import (
+    Ec2Error,
+    ExitStatus,
+    Note,
+    UsageError,
+    error,
+    info,
+    printable,
+    shown,
+    warning,
+)
+
+from .api import CONNECT_SECONDS, READ_SECONDS, describe_tags
+from .facts import Facts
+from .instance import ASKED_REGION, GROUP, VARIABLES, Identity
+from .tags import all_known
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+    from rancheros_ec2_metadata.log import Log
+    from rancheros_ec2_metadata.settings import Settings
+
+# Credentials come from files and programs, which may hold anything.
+_FAILURES = (BotoCoreError, ClientError, EOFError, KeyError, OSError, ValueError)
+_LAST_RUN = "the machine's last run"
+_LONGEST = 300  # characters of what AWS says
+# What an instance in another state has is not what it will have when it boots.
+_BOOTS = ("pending", "running")
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """What the machine's last run knew, for what the API does not tell.
+
+    Args:
+        instance_id: of which instance.
+        pending_time: of which start of it.
+        metadata: its AWS_ variables.
+    """
+
+    instance_id: str | None = None
+    pending_time: str | None = None
+    metadata: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class OperatorReader:
+    """Reads one instance from the EC2 API.
+
+    Args:
+        settings: the run's.
+        instance_id: which instance.
+        client: boto3's, with the operator's login.
+        last: what the last run left on the disk.
+        log: the boot log.
+    """
+
+    settings: Settings
+    instance_id: str
+    client: EC2Client
+    last: LastRun
+    log: Log
+
+    def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:  # noqa: ARG002 - it is a run's, which waits and writes
+        """Return what the API says, each question in one call.
+
+        Raises:
+            Ec2Error: the API does not say. A plan from a part would be one of another machine.
+        """
+        settings, meta = self.settings, self.client.meta
+        facts = Facts(on_ec2=True, variables_complete=True, tags={}, tags_complete=True)
+        asks_tags = settings.tags != "none" and settings.uses_tags
+
+        def note(one: Note) -> None:
+            facts.notes.append(one)
+            self.log.note(one)
+
+        note(info(f"the EC2 API of {meta.region_name} is asked"))
+        try:
+            found = self._describe()
+            tags = describe_tags(self.client, self.instance_id) if asks_tags else {}
+        except ResponseParserError:
+            raise Ec2Error(
+                f"{shown(meta.endpoint_url)} does not answer as the EC2 API does: check "
+                "AWS_ENDPOINT_URL_EC2, and proxies in between"
+            ) from None
+        except _FAILURES as why:
+            raise Ec2Error(f"--instance {self.instance_id}: {one_line(why)}") from None
+        variables, sources = described(found, meta.region_name, meta.partition)
+        facts.identity = Identity(
+            self.instance_id,
+            meta.region_name,
+            variables.get("AWS_ACCOUNT_ID"),
+            pending_time(found.get("LaunchTime")),
+            meta.partition,
+        )
+        state = found.get("State", {}).get("Name", "")
+        if state not in _BOOTS:
+            text = f"the instance is {shown(state)}: it may have other values when it boots"
+            note(warning(text))
+        if settings.reads_metadata:
+            profile = found.get("IamInstanceProfile", {}).get("Arn")
+            self._take(variables, sources, facts, has_role=profile is not None)
+            unread = ", ".join(sorted(facts.unread_variables))
+            note(info(f"the EC2 API does not tell {unread}: the machine may have them too"))
+            if "AWS_IAM_ROLE" in facts.unread_variables:
+                text = f"of the role it tells only the instance profile: {shown(profile, 200)}"
+                note(info(text))
+        if asks_tags:
+            facts.take(all_known(tags, settings.wants), "api", metadata=settings.reads_metadata)
+        for key in facts.missing(settings.require_tags):
+            text = f"the required tag {shown(key)} has not come: set it on the instance"
+            note(error(ExitStatus.REQUIRED_TAG, text))
+        return facts
+
+    def _take(
+        self, variables: dict[str, str], sources: dict[str, str], facts: Facts, *, has_role: bool
+    ) -> None:
+        last = self.last
+        same_start = last.instance_id == self.instance_id and last.pending_time is not None
+        known = last.metadata if same_start and last.pending_time == facts.pending_time else None
+        untold = {name for name, row in VARIABLES.items() if row.described is None}
+        if "AWS_AVAILABILITY_ZONE_ID" not in variables:
+            untold.add("AWS_AVAILABILITY_ZONE_ID")  # an older boto3 does not know the field
+        if not has_role:
+            untold.discard("AWS_IAM_ROLE")
+        kept = {name: value for name, value in (known or {}).items() if name in untold}
+        facts.variables = {**variables, **kept}
+        facts.sources = {**sources, **dict.fromkeys(kept, _LAST_RUN)}
+        facts.unread_variables = frozenset(untold - kept.keys())
+
+    def _describe(self) -> dict[str, Any]:
+        """Return the instance and its reservation in one.
+
+        Raises:
+            ResponseParserError: the answer is not that of DescribeInstances.
+            Ec2Error: there is no such instance.
+        """
+        answer: Any = self.client.describe_instances(InstanceIds=[self.instance_id])
+        # An answer that is XML, but not this answer, would look like no such instance.
+        if "Reservations" not in answer:
+            raise ResponseParserError("no reservationSet")
+        for reservation in answer["Reservations"]:
+            for instance in reservation.get("Instances", ()):
+                if instance.get("InstanceId") == self.instance_id:
+                    return {**reservation, **instance}
+        raise Ec2Error(
+            f"no instance {self.instance_id} in {self.client.meta.region_name}: check the id, "
+            "--region and --profile"
+        )
+
+
+def log_in(profile: str | None, region: str | None) -> EC2Client:
+    """Return boto3's client with the operator's own login.
+
+    Args:
+        profile: of ~/.aws; None: AWS_PROFILE, or the default.
+        region: None: the profile's, or AWS_DEFAULT_REGION.
+
+    Raises:
+        UsageError: there is no such profile, no region, or this boto3 cannot do it.
+    """
+    # At its debug level botocore logs what it signs, the session token in it.
+    logging.getLogger("botocore").setLevel(logging.INFO)
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"total_max_attempts": 3, "mode": "standard"},
+    )
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        client: EC2Client = session.client("ec2", config=config)
+    except _FAILURES as why:
+        text = f"--instance: {one_line(why)} (see --profile, --region, and ~/.aws)"
+        raise UsageError(text) from None
+    if not hasattr(client, "describe_instances"):
+        raise UsageError(
+            "--instance is not for the image, whose EC2 client reads tags only: install the "
+            "program with pip, and call it there"
+        )
+    return client
+
+
+def one_line(why: Exception) -> str:
+    """Return boto3's own text of an error on one line.
+
+    What a program that gives credentials has printed is left out, and so is the text of any
+    other library's error: they may hold a credential.
+    """
+    if isinstance(why, CredentialRetrievalError):
+        return f"no credentials from {why.kwargs.get('provider')}"
+    if not isinstance(why, BotoCoreError | ClientError):
+        return type(why).__name__
+    text = " ".join(str(why).split())
+    return printable(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
+
+
+def described(
+    instance: Mapping[str, Any], region: str, partition: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the AWS_ variables that DescribeInstances tells, and the source of each. Pure.
+
+    Args:
+        instance: boto3's answer for it, with the fields of its reservation.
+        region: where it was asked for.
+        partition: of that region.
+    """
+    tree = {**instance, "NetworkInterfaces": _first_interface(instance)}
+    values, sources = {}, {}
+    for name, row in VARIABLES.items():
+        if row.described is None or name == GROUP:
+            continue
+        if row.described == ASKED_REGION:
+            values[name] = partition if name == "AWS_PARTITION" else region
+            sources[name] = ASKED_REGION
+            continue
+        texts = _texts(tree, row.described)
+        if texts:
+            # Only of these does the metadata service name all.
+            values[name] = ",".join(texts if name == "AWS_SECURITY_GROUPS" else texts[:1])
+            sources[name] = f"EC2 API, DescribeInstances {row.described}"
+    # The metadata service's word for an instance without InstanceLifecycle.
+    values.setdefault("AWS_INSTANCE_LIFE_CYCLE", "on-demand")
+    sources.setdefault("AWS_INSTANCE_LIFE_CYCLE", "EC2 API, DescribeInstances InstanceLifecycle")
+    return values, sources
+
+
+def _texts(tree: Any, path: str) -> list[str]:
+    """Return all that is at a path, lists gone through; nothing where it leads nowhere."""
+    if isinstance(tree, list):
+        return [text for inner in tree for text in _texts(inner, path)]
+    if path and isinstance(tree, dict):
+        key, _, rest = path.partition(".")
+        return _texts(tree.get(key), rest)
+    text = str(tree).strip() if isinstance(tree, str | int) and not path else ""
+    return [text] if text else []
+
+
+def _first_interface(instance: Mapping[str, Any]) -> Any:
+    """Return the network interface that is device 0 of network card 0: the metadata's `mac`."""
+    for interface in instance.get("NetworkInterfaces") or ():
+        attached = interface.get("Attachment") or {}
+        if (attached.get("DeviceIndex"), attached.get("NetworkCardIndex") or 0) == (0, 0):
+            return interface
+    return {}
+
+
+def pending_time(launched: Any) -> str | None:
+    """Return the start of the boot as the identity document writes it."""
+    if not isinstance(launched, datetime):
+        return None
+    return launched.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,78 @@
+"""What has been learnt of an instance so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rancheros_ec2_metadata.errors import Note
+
+from .instance import OF_TAG, VARIABLES, Identity, group_variable
+from .tags import Tags
+
+
+@dataclass
+class Facts:
+    """What EC2 said, filled step by step.
+
+    Args:
+        on_ec2: whether this is an EC2 instance; None while that is not known.
+        identity: which one.
+        age: seconds since its last start, by the service's clock.
+        variables: AWS_ variables.
+        sources: where each of them comes from, in words.
+        unread_variables: those that it may have, for all that has been read so far.
+        variables_complete: none of them is missing for a failure.
+        tags: those that are used; None while no source has given them.
+        tags_complete: none of them is missing for a failure.
+        tags_source: who gave them.
+        unread_tags: keys whose values could not be read, each with the reason.
+        keys: keys of all tags that the instance has.
+        role: name of its role; empty where it had none; None while that has not been read.
+        imds_requests: sent to the metadata service so far.
+        api_calls: made to the EC2 API so far.
+        notes: what was logged.
+    """
+
+    on_ec2: bool | None = None
+    identity: Identity | None = None
+    age: float | None = None
+    variables: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    unread_variables: frozenset[str] = frozenset(VARIABLES)
+    variables_complete: bool = False
+    tags: dict[str, str] | None = None
+    tags_complete: bool = False
+    tags_source: Literal["imds", "api"] | None = None
+    unread_tags: Mapping[str, str] = field(default_factory=dict)
+    keys: frozenset[str] = frozenset()
+    role: str | None = None
+    imds_requests: int = 0
+    api_calls: int = 0
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def pending_time(self) -> str | None:
+        """Return when the instance was last started, as the identity document has it."""
+        return self.identity.pending_time if self.identity else None
+
+    def missing(self, required: tuple[str, ...]) -> list[str]:
+        """Return the required tags that have not been seen."""
+        return [key for key in required if key not in self.keys]
+
+    def take(self, tags: Tags, source: Literal["imds", "api"], *, metadata: bool) -> None:
+        """Take what a source of tags gave.
+
+        Args:
+            tags: of the instance.
+            source: who gave them.
+            metadata: the metadata is read too, to which the name of the group belongs.
+        """
+        self.tags, self.tags_source = dict(tags.values), source
+        self.tags_complete = not tags.unread
+        self.keys, self.unread_tags = tags.keys, tags.unread
+        if metadata:
+            group = group_variable(tags.values)
+            self.variables = self.variables | group
+            self.sources = self.sources | dict.fromkeys(group, OF_TAG)

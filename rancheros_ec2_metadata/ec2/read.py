@@ -1,0 +1,399 @@
+"""Reading EC2: the metadata service first, the API where that does not have the tags."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from rancheros_ec2_metadata.errors import (
+    Ec2Error,
+    ExitStatus,
+    Note,
+    NotOnEc2Error,
+    error,
+    info,
+    shown,
+    warning,
+)
+
+from . import instance
+from .facts import Facts
+from .retry import (
+    LATE,
+    LATE_IMDS,
+    SILENT,
+    GracePeriods,
+    Reason,
+    RequestError,
+    RetryPolicy,
+    grace_periods,
+    poll,
+    retry,
+    retry_api,
+)
+from .role import Credentials, read_credentials
+from .tags import TAGS_PATH, all_known, read_tags
+
+if TYPE_CHECKING:
+    from rancheros_ec2_metadata.deadline import Limit
+    from rancheros_ec2_metadata.log import Log
+    from rancheros_ec2_metadata.settings import ApiSettings, Settings
+
+    from .firmware import Machine
+    from .imds import Imds
+    from .instance import Identity
+
+_UNCLEAR_SECONDS = 5
+_PART_SECONDS = 20
+_UNASKED = RequestError("not asked for")
+
+AskTags = Callable[["Limit"], dict[str, str]]
+"""Returns all tags of the instance, or raises a RequestError."""
+
+Connect = Callable[
+    ["Identity", Credentials, "ApiSettings", Callable[[], str | None], float | None], AskTags
+]
+"""Takes what `api.TagsApi` takes."""
+
+
+def with_boto3(
+    identity: Identity,
+    credentials: Credentials,
+    settings: ApiSettings,
+    domain: Callable[[], str | None],
+    clock_ahead: float | None,
+) -> AskTags:
+    """Return the function that asks the API with boto3."""
+    # Not at the top: boto3 takes longer than all the rest of a run that does not need it.
+    from .api import TagsApi  # noqa: PLC0415 - see above
+
+    return TagsApi(identity, credentials, settings, domain, clock_ahead).ask
+
+
+class Reader(NamedTuple):
+    """Reads EC2 for one run.
+
+    Args:
+        settings: the run's.
+        machine: what the firmware says.
+        imds: the metadata service; its limit is that of all reading.
+        log: the boot log.
+        connect: returns the function that asks the API.
+    """
+
+    settings: Settings
+    machine: Machine
+    imds: Imds
+    log: Log
+    connect: Connect = with_boto3
+
+    def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
+        """Return what EC2 says until the limit of reading; what fails is noted.
+
+        Args:
+            kept: something of this instance is kept from its last run, so less is waited for.
+            so_far: called before the API is asked, with what the metadata service said; what it
+                raises is raised here.
+        """
+        reading = _Reading(self, kept=kept)
+        facts = reading.facts
+        try:
+            reading.reach()
+            reading.identify()
+            if self.settings.reads_metadata:
+                reading.read_variables()
+            if self.settings.tags == "none" or not self.settings.uses_tags:
+                facts.tags, facts.tags_complete = {}, True
+            elif not reading.read_tags_of_imds():
+                facts.imds_requests = self.imds.requests
+                so_far(facts)
+                reading.read_tags_of_api()
+        except NotOnEc2Error as none:
+            facts.on_ec2 = False
+            reading.note(none.note())
+        except Ec2Error as failure:
+            reading.note(failure.note())
+        if facts.on_ec2 is not False:
+            reading.conclude()
+        facts.imds_requests = self.imds.requests
+        return facts
+
+
+@dataclass
+class _Reading:
+    """One reading: each method is a step of it, and fills ``facts``; no path is asked twice."""
+
+    reader: Reader
+    kept: bool
+    facts: Facts = field(default_factory=Facts)
+    fields: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str | RequestError | None] = field(default_factory=dict)
+
+    @property
+    def imds(self) -> Imds:
+        return self.reader.imds
+
+    @property
+    def settings(self) -> Settings:
+        return self.reader.settings
+
+    @property
+    def is_surely_ec2(self) -> bool:
+        """Tell whether a silence is a failure, and not another kind of machine.
+
+        The firmware says it, the operator who has set an endpoint does, or the last run here.
+        """
+        on_ec2 = self.reader.machine.verdict == "yes" or self.imds.settings.endpoint is not None
+        return on_ec2 or self.kept
+
+    def note(self, note: Note) -> None:
+        self.facts.notes.append(note)
+        self.reader.log.note(note)
+
+    def reach(self) -> None:
+        """Make contact with the metadata service.
+
+        Raises:
+            NotOnEc2Error: the firmware names another vendor, or is unclear and nothing answers.
+            Ec2Error: the service does not answer, or not to us.
+        """
+        imds = self.imds
+        if self.reader.machine.verdict == "no" and imds.settings.endpoint is None:
+            raise NotOnEc2Error(
+                "this is no EC2 instance, its firmware says: nothing is asked; to ask all the "
+                "same, set AWS_EC2_METADATA_SERVICE_ENDPOINT"
+            )
+        if not self.is_surely_ec2:
+            try:
+                return self.note(imds.connect(imds.limit.within(_UNCLEAR_SECONDS)))
+            except RequestError as failure:
+                if failure.reason in SILENT:
+                    raise NotOnEc2Error(
+                        "this is no EC2 instance: its firmware does not say so, and no metadata "
+                        f"service has answered within {_UNCLEAR_SECONDS} s ({failure})"
+                    ) from None
+                if failure.reason is not Reason.BUSY:
+                    raise
+        return self.note(imds.connect(imds.limit))
+
+    def identify(self) -> None:
+        """Learn which instance this is: the document first, else the paths that say the same.
+
+        Raises:
+            NotOnEc2Error: nothing says EC2, and what answers knows of no instance.
+            Ec2Error: the service does not say.
+        """
+        facts, limit = self.facts, self.imds.limit
+        # The service may still be starting, so this is given more time than other parts.
+        first = limit.within(max(limit.left() - 2 * _PART_SECONDS, limit.left() / 2))
+        problem = None
+        try:
+            document = self.imds.get(instance.DOCUMENT_PATH, first)
+        except RequestError as failure:
+            document, problem = None, str(failure)
+        fields = instance.parse_document(document)
+        if fields is None:
+            problem = problem or f"{instance.DOCUMENT_PATH} is missing, or no JSON object"
+        self.fields = fields or {}
+        self.ask(instance.identity_paths(self.fields), first)
+        identity = instance.identify(self.fields, self.answers)
+        if identity is None:
+            said = any(isinstance(answer, str) and answer for answer in self.answers.values())
+            if not self.is_surely_ec2 and document is None and not said:
+                raise NotOnEc2Error(
+                    "this is no EC2 instance: its firmware does not say so, and what answers at "
+                    f"the metadata service's address knows of none ({problem})"
+                )
+            raise RequestError(
+                "the metadata service does not say which instance this is "
+                f"({problem or 'no instance id'}): nothing more is asked of it"
+            )
+        facts.on_ec2 = True
+        facts.identity = identity
+        facts.age = instance.age(identity.pending_time, self.imds.served_at)
+        facts.variables_complete = problem is None
+        if problem:
+            text = (
+                f"the identity document could not be read ({problem}): some variables are missing"
+            )
+            self.note(error(ExitStatus.INCOMPLETE, text))
+
+    def read_variables(self) -> None:
+        """Learn the AWS_ variables."""
+        facts, imds = self.facts, self.imds
+        complete, facts.variables_complete = facts.variables_complete, False
+        self.ask([instance.METADATA, *instance.first_paths(self.fields)], _part(imds.limit, 4))
+        mac, listing = self.answers.get(instance.MAC_PATH), self.answers.pop(instance.METADATA)
+        if isinstance(mac, str) and mac and instance.mac_of(self.answers) is None:
+            text = f"{instance.MAC_PATH}: {shown(mac)} is no MAC address"
+            self.answers[instance.MAC_PATH] = RequestError(text)
+        later = instance.later_paths(
+            listing if isinstance(listing, str) and instance.is_whole_listing(listing) else None,
+            instance.mac_of(self.answers),
+            facts.identity.partition if facts.identity else None,
+        )
+        self.ask(later, _part(imds.limit, 3))
+        facts.variables, facts.sources = instance.read_variables(self.fields, self.answers)
+        facts.unread_variables = instance.unread_variables(self.fields, self.answers)
+        if not isinstance(self.answers.get(instance.ROLES_PATH, _UNASKED), RequestError):
+            facts.role = facts.variables.get("AWS_IAM_ROLE", "")
+        if facts.identity:
+            partition = facts.variables.get("AWS_PARTITION", "")
+            facts.identity = facts.identity._replace(partition=partition)
+        failures = [str(said) for said in self.answers.values() if isinstance(said, RequestError)]
+        if failures:
+            text = "metadata could not be read in part: " + "; ".join(failures)
+            self.note(error(ExitStatus.INCOMPLETE, text))
+        facts.variables_complete = complete and not failures
+
+    def ask(self, paths: Iterable[str], limit: Limit) -> None:
+        new = [path for path in paths if path not in self.answers]
+        self.answers.update(self.imds.get_all(new, limit))
+
+    def read_tags_of_imds(self) -> bool:
+        """Read the tags where the metadata service serves them; else return False.
+
+        Raises:
+            RequestError: it does not give them, and the API must not be asked.
+        """
+        facts, source = self.facts, self.settings.tags
+        if source == "api":
+            return False
+        try:
+            self.look_at_imds(self.imds.limit)
+        except RequestError as failure:
+            if source == "imds":
+                raise
+            text = f"{failure}: the EC2 API is asked for the tags instead"
+            self.note(warning(text))
+            return False
+        if facts.tags is None:
+            if source == "imds":
+                raise RequestError(
+                    f"the metadata service does not serve this instance's tags ({TAGS_PATH}: 404):"
+                    " switch them on (InstanceMetadataTags=enabled), or let --tags be auto"
+                )
+            self.note(info("the tags are not in the metadata service: the EC2 API is asked"))
+            return False
+        if source == "auto" and facts.missing(self.settings.require_tags):
+            return False
+        self.wait_for_late(self.look_at_imds, LATE_IMDS)
+        return True
+
+    def look_at_imds(self, limit: Limit) -> None:
+        """Take the tags that the metadata service serves now, if it serves any."""
+        facts, settings = self.facts, self.settings
+        known = facts.tags or {}
+        tags = read_tags(self.imds, settings.wants, known, _part(limit, 2))
+        if tags is not None:
+            facts.take(tags, "imds", metadata=settings.reads_metadata)
+
+    def read_tags_of_api(self) -> None:
+        """Read the tags from the EC2 API.
+
+        Raises:
+            RequestError: it does not give them, and nor has the metadata service.
+        """
+        facts, settings, draw = self.facts, self.settings, self.imds.draw
+        try:
+            ask = self.connect()
+
+            def call(limit: Limit) -> dict[str, str]:
+                facts.api_calls += 1
+                return ask(limit)
+
+            def look(limit: Limit) -> None:
+                tags = retry_api(lambda: call(limit), self.grace, limit, draw)
+                known = all_known(tags, settings.wants)
+                facts.take(known, "api", metadata=settings.reads_metadata)
+
+            look(self.imds.limit)
+            self.wait_for_late(look, LATE)
+        except RequestError as failure:
+            if facts.tags is None:
+                raise
+            # The metadata service serves the tags: the API was asked for a required one only.
+            self.note(warning(str(failure)))
+            self.wait_for_late(self.look_at_imds, LATE_IMDS)
+
+    def connect(self) -> AskTags:
+        """Return the function that asks the API, with the role's credentials."""
+        facts, imds = self.facts, self.imds
+        identity, limit = facts.identity, imds.limit
+        if identity is None or identity.region is None:
+            raise RequestError("the region is not known: the EC2 API cannot be asked for the tags")
+        if identity.partition is None:
+            partition = (imds.get(instance.PARTITION_PATH, limit) or "").strip()
+            identity = identity._replace(partition=partition)
+        role = facts.role
+
+        def read() -> Credentials:
+            nonlocal role
+            known, role = role, role or None  # one that was not there may come
+            return read_credentials(imds, known, limit)
+
+        until = limit.within(self.grace.role)
+        absent = {Reason.ABSENT}
+        credentials = retry(read, LATE_IMDS, until, reasons=absent, draw=imds.draw)
+        if self.settings.reads_metadata:
+            facts.variables = facts.variables | {"AWS_IAM_ROLE": credentials.role}
+            source = "IMDS, " + instance.ROLES_PATH.removeprefix(instance.METADATA)
+            facts.sources = facts.sources | {"AWS_IAM_ROLE": source}
+
+        def domain() -> str | None:
+            return imds.get(instance.DOMAIN_PATH, limit)
+
+        api = self.settings.api
+        return self.reader.connect(identity, credentials, api, domain, imds.clock_ahead)
+
+    def wait_for_late(self, look: Callable[[Limit], None], policy: RetryPolicy) -> None:
+        """Look again for as long as tags that are missing are given time."""
+        facts, settings = self.facts, self.settings
+
+        def wait(done: Callable[[], bool], seconds: float) -> None:
+            limit = self.imds.limit.within(seconds)
+
+            def again() -> None:
+                # What the first look gave stands: this one is for what may come later.
+                with contextlib.suppress(RequestError):
+                    look(limit)
+
+            poll(again, done, policy, limit, self.imds.draw)
+
+        def is_wanted(key: str) -> bool:
+            return settings.maps(key) or key in settings.require_tags
+
+        wait(lambda: any(map(is_wanted, facts.keys)), self.grace.tags)
+        wait(lambda: not facts.missing(settings.require_tags), self.grace.required)
+
+    @property
+    def grace(self) -> GracePeriods:
+        return grace_periods(self.facts.age, kept=self.kept)
+
+    def conclude(self) -> None:
+        """Note how the reading of tags ended."""
+        facts, settings = self.facts, self.settings
+        if facts.tags_source is not None:
+            said = "the metadata service" if facts.tags_source == "imds" else "the EC2 API"
+            mapped = sum(map(settings.maps, facts.tags or ()))
+            self.note(info(f"{len(facts.keys)} tags from {said}, {mapped} of them mapped"))
+        for key, why in facts.unread_tags.items():
+            text = f"the value of the tag {shown(key)} could not be read ({why})"
+            self.note(error(ExitStatus.INCOMPLETE, text))
+        for key in facts.missing(settings.require_tags):
+            text = f"the required tag {shown(key)} has not come: set it on the instance"
+            self.note(error(ExitStatus.REQUIRED_TAG, text))
+
+
+def _part(limit: Limit, of: int) -> Limit:
+    """Return the limit of one part of what the service says.
+
+    One that fails is tried again, but must not take the time of the others.
+
+    Args:
+        limit: of all parts.
+        of: how many there are, this one and those to come.
+    """
+    return limit.within(min(_PART_SECONDS, limit.left() / of))

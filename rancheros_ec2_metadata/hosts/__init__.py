@@ -1,0 +1,1 @@
+"""Hosts: what reads and writes the configuration of a machine."""

@@ -1,0 +1,208 @@
+"""Files, written so that each is its old or its new self, whatever happens in between."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rancheros_ec2_metadata.deadline import Limit
+from rancheros_ec2_metadata.errors import DeadlineError, FilesError
+
+# A dot name beside the target: ros loads every other file of cloud-config.d, whatever its suffix,
+# and a rename must stay on one file system.
+_TEMPORARY = ".ec2-metadata.tmp."
+_LOCK_POLL = 0.1  # seconds
+
+
+class ChangedError(FilesError):
+    """A file is no longer what the plan was made from."""
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """One file, as it is and as it shall be; None is no file.
+
+    Args:
+        path: absolute, as the machine names it.
+        before: what the plan was made from. It may hold private keys, so it is in no repr.
+        after: what it shall be.
+        keeps_attributes: the file is the user's: owner, mode and extended attributes stay.
+    """
+
+    path: str
+    before: bytes | None = field(repr=False)
+    after: bytes | None = field(repr=False)
+    keeps_attributes: bool = False
+
+
+class Files:
+    """Writes files of the machine.
+
+    Args:
+        locate: returns where a file of the machine is found.
+        dry: write nothing.
+    """
+
+    def __init__(self, locate: Callable[[str], Path], *, dry: bool = False) -> None:
+        self.locate = locate
+        self.dry = dry
+
+    @contextlib.contextmanager
+    def lock(self, folder: str, limit: Limit, fix: str) -> Iterator[None]:
+        """Hold the lock on a folder: two runs at once take turns.
+
+        The lock is on the folder itself, so no file is left behind for it. What only looks waits
+        for its turn too, then lets the next one go ahead: a boot waits for nobody's look.
+
+        Args:
+            folder: as the machine names it.
+            limit: until when it is waited for.
+            fix: what to do where the folder is not there.
+
+        Raises:
+            FilesError: the folder is not there. DeadlineError: another run held it until the limit.
+        """
+        try:
+            handle = os.open(self.locate(folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise FilesError(f"{folder} is not there ({error.strerror}); {fix}") from error
+        try:
+            while not _try_lock(handle):
+                if limit.passed():
+                    raise DeadlineError(f"another run holds the lock on {folder}")
+                limit.sleep(_LOCK_POLL)
+            if self.dry:
+                fcntl.flock(handle, fcntl.LOCK_UN)
+            yield
+        finally:
+            os.close(handle)
+
+    def sweep(self, folder: str) -> None:
+        """Remove what a run that was killed has left in a folder; a linked one is left alone."""
+        where = self.locate(folder)
+        if self.dry or where.is_symlink():
+            return
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(where):
+                if entry.name.startswith(_TEMPORARY):
+                    os.unlink(entry.path)  # noqa: PTH108 - scandir gives strings
+
+    def write(self, change: FileChange) -> None:
+        """Write or remove one file, whole or not at all; its folder is made if it must be.
+
+        Raises:
+            ChangedError: the file is not as the plan saw it; it is untouched.
+            FilesError: it cannot be written; it is as it was.
+        """
+        if self.dry:
+            return
+        target = self.locate(change.path)
+        what = "removed" if change.after is None else "written"
+        try:
+            if change.after is None:
+                _check(change, target)
+                # A run that was killed may have left it, in a folder that nothing sweeps.
+                _temporary(target).unlink(missing_ok=True)
+                target.unlink(missing_ok=True)
+            else:
+                _write(change, target, change.after)
+            _sync_folder(target.parent)
+        except OSError as error:
+            why = error.strerror or error
+            raise FilesError(
+                f"{change.path} could not be {what}: {why}; it is as it was"
+            ) from error
+
+
+def _write(change: FileChange, target: Path, content: bytes) -> None:
+    temporary = _temporary(target)
+    if not os.path.lexists(target.parent):
+        target.parent.mkdir(mode=0o755, exist_ok=True)
+        _sync_folder(target.parent.parent)
+    old = _check(change, target)
+    try:
+        _fill(temporary, content, target if change.keeps_attributes and old else None, old)
+        _check(change, target)
+        os.replace(temporary, target)  # noqa: PTH105 - one rename(2), not a path's opinion
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f"{_TEMPORARY}{target.name.lstrip('.')}")
+
+
+def _fill(temporary: Path, content: bytes, like: Path | None, old: os.stat_result | None) -> None:
+    temporary.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(temporary, flags, 0o600)
+    with open(handle, "wb") as file:  # noqa: PTH123 - a file descriptor, not a path
+        file.write(content)
+        file.flush()
+        if like is not None and old is not None:
+            if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+                os.fchown(handle, old.st_uid, old.st_gid)
+            os.fchmod(handle, stat.S_IMODE(old.st_mode))
+            _copy_attributes(like, handle)
+        os.fsync(handle)
+
+
+def _copy_attributes(source: Path, target: int) -> None:
+    with contextlib.suppress(OSError):  # not every file system has them, nor may all be set
+        for name in os.listxattr(source, follow_symlinks=False):
+            with contextlib.suppress(OSError):
+                os.setxattr(target, name, os.getxattr(source, name, follow_symlinks=False))
+
+
+def _check(change: FileChange, target: Path) -> os.stat_result | None:
+    """Return the attributes of the file that is there, None where none is.
+
+    Raises:
+        ChangedError: its content is not what the plan was made from.
+        FilesError: it, or its folder, is a symbolic link.
+    """
+    if target.parent.is_symlink():
+        raise _link(change.path.rpartition("/")[0])
+    try:
+        handle = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if change.before is not None:
+            raise ChangedError(f"{change.path} has gone while this program ran") from None
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _link(change.path) from None
+        raise
+    with open(handle, "rb") as file:  # noqa: PTH123 - a file descriptor, not a path
+        if file.read() != change.before:
+            raise ChangedError(f"{change.path} has changed while this program ran")
+        return os.fstat(handle)
+
+
+def _link(path: str) -> FilesError:
+    return FilesError(
+        f"{path} is a symbolic link, which is never followed in writing; put the file itself there"
+    )
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

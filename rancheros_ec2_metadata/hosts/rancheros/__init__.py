@@ -1,0 +1,1 @@
+"""RancherOS and BurmillaOS: labels in Docker's argument lists, variables in rancher.environment."""

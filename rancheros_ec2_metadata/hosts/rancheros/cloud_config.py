@@ -1,0 +1,317 @@
+"""cloud-config.yml where it sets Docker's arguments: that list alone is replaced, by its place.
+
+The file is the user's, and the system's, which keeps private keys in it: it is never re-serialised
+here. Whether ``ros`` reads a change as it should, and all else as before, is rehearsed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from rancheros_ec2_metadata.hosts.rancheros import docker_args, shell
+from rancheros_ec2_metadata.hosts.rancheros.release import Quoting
+from rancheros_ec2_metadata.hosts.state import Edit
+
+DOCKER = ("rancher", "docker")
+ENVIRONMENT = ("rancher", "environment")
+
+_STRING = "tag:yaml.org,2002:str"
+_NULL = "tag:yaml.org,2002:null"
+_ADDRESS_VARIABLE = re.compile(r"\\?\\?\$(?:private|public)_ipv[46]")
+
+
+class CannotEditError(ValueError):
+    """The text is not plain enough to be changed in one place; the message says why."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item of a list: its text, and how the file writes it if that can be used again."""
+
+    text: str
+    source: str | None = None
+
+    def render(self) -> str:
+        """Return the item as a quoted scalar; ``ros`` replaces in it what it replaced before."""
+        if self.source is not None:
+            return self.source
+        if re.fullmatch(r"[ -~]*", self.text):
+            return "'" + self.text.replace("'", "''") + "'"
+        return json.dumps(self.text)
+
+
+@dataclass(frozen=True)
+class UserList:
+    """A list of Docker's arguments in the text.
+
+    Args:
+        start: where the text behind its key's colon begins.
+        end: where its last item ends.
+        items: the items; none where the key has a null.
+    """
+
+    start: int
+    end: int
+    items: tuple[Item, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The items as text."""
+        return tuple(item.text for item in self.items)
+
+
+def find_list(text: str, key: str) -> UserList | None:
+    """Return the list at rancher.docker.``key``; None where the text does not set it.
+
+    Raises:
+        CannotEditError: the list, or the way to it, is not plain.
+    """
+    found = _find(text, (*DOCKER, key))
+    if found is None:
+        return None
+    name, node = found
+    start = text.index(":", name.end_mark.index) + 1
+    if node.tag == _NULL:
+        return UserList(start, max(start, node.end_mark.index), ())
+    if not isinstance(node, yaml.SequenceNode):
+        raise CannotEditError(f"rancher.docker.{key} in it is not a list")
+    if text[start:].lstrip()[:1] in ("&", "*", "!"):
+        raise CannotEditError(f"rancher.docker.{key} in it has an anchor, an alias or a tag")
+    if any(one.start_mark.index < start for one in node.value):
+        raise CannotEditError(f"rancher.docker.{key} in it has an alias")
+    items = tuple(_item(text, one, key) for one in node.value)
+    end = node.end_mark.index if node.flow_style or not items else node.value[-1].end_mark.index
+    return UserList(start, end, items)
+
+
+def replace_list(
+    text: str, found: UserList, items: Sequence[Item], source: str | None = None
+) -> str:
+    """Return ``text`` with ``items`` in the place of a list, as ``source`` if it is given."""
+    new = f" [{', '.join(item.render() for item in items)}]" if source is None else source
+    return _splice(text, found, new)
+
+
+def list_text(text: str, found: UserList) -> str:
+    """Return the text of a list, from behind its key's colon."""
+    return text[found.start : found.end]
+
+
+@dataclass(frozen=True)
+class Restored:
+    """cloud-config.yml without our items.
+
+    Args:
+        text: of the file.
+        problems: why an item of ours is still in it.
+    """
+
+    text: str
+    problems: tuple[str, ...] = ()
+
+
+def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> Restored:
+    """Return the file as the user has it: without what an earlier run put there.
+
+    Where the file was written anew since, our items are known by value, and the user's labels that
+    they had replaced come back if one of ours was still there.
+
+    Args:
+        text: the file as it is.
+        edits: what earlier runs did, by key.
+        quoting: how the release reads items.
+    """
+    problems = []
+    for key, edit in edits.items():
+        try:
+            text = _restore(text, key, edit, quoting)
+        except CannotEditError as why:
+            problems.append(f"items of an earlier run stay in cloud-config.yml: {why}")
+    return Restored(text, tuple(problems))
+
+
+def _restore(text: str, key: str, edit: Edit, quoting: Quoting) -> str:
+    found = find_list(text, key)
+    if found is None or edit.former == list_text(text, found):
+        return text
+    if list_text(text, found) in edit.written:
+        return _splice(text, found, edit.former)
+    if _values(edit.former) == list(found.texts):
+        return text
+    if any(_values(one) == list(found.texts) for one in edit.written):
+        return replace_list(text, found, list(map(Item, _values(edit.former))))
+    kept = [item for item in found.items if item.text not in edit.ours]
+    if len(kept) == len(found.items):
+        return text
+    missing = _not_set_again(edit.displaced, [item.text for item in kept], quoting)
+    return replace_list(text, found, [*kept, *map(Item, missing)])
+
+
+def _values(source: str) -> list[str]:
+    """Return the items of a list by its text, from behind its key's colon."""
+    found = yaml.load(f"key:{source}\n", Loader=yaml.BaseLoader)["key"]  # noqa: S506 - texts and lists only
+    return list(found) if isinstance(found, list) else []
+
+
+def _not_set_again(
+    displaced: Sequence[str], items: Sequence[str], quoting: Quoting
+) -> Sequence[str]:
+    """Return the displaced labels whose keys ``items`` do not set: two values stop Docker."""
+    try:
+        keys = docker_args.find_labels(items, quoting)
+        return docker_args.remove_labels(displaced, keys, quoting).items
+    except shell.NotWordsError:
+        return displaced
+
+
+def matches(written: Sequence[str], read: Sequence[str]) -> bool:
+    """Tell whether ``ros`` may have read a list as it is written: it fills in addresses."""
+    if len(written) != len(read):
+        return False
+    return all(
+        re.fullmatch(".*".join(map(re.escape, _ADDRESS_VARIABLE.split(one))), other, re.DOTALL)
+        for one, other in zip(written, read, strict=True)
+    )
+
+
+def sets(text: str, path: Sequence[str]) -> bool:
+    """Tell whether a file sets ``path``, or has a null above it; used to name what is in the way.
+
+    A file that does not read sets nothing.
+    """
+    if any(is_null(text, path[:depth]) for depth in range(1, len(path))):
+        return True
+    try:
+        return _find(text, path) is not None
+    except CannotEditError as several:
+        return "times" in str(several)
+
+
+def is_null(text: str, path: Sequence[str]) -> bool:
+    """Tell whether a file has a null at ``path``: it hides all that weaker files set there."""
+    try:
+        found = _find(text, path)
+    except CannotEditError:
+        return False
+    return found is not None and found[1].tag == _NULL
+
+
+def find_variables(text: str) -> dict[str, str]:
+    """Return rancher.environment as the text has it; empty where it does not read."""
+    try:
+        found = _find(text, ENVIRONMENT)
+    except CannotEditError:
+        return {}
+    if found is None or not isinstance(found[1], yaml.MappingNode):
+        return {}
+    return {name.value: str(node.value) for name, node in found[1].value}
+
+
+def remove_keys(text: str, path: Sequence[str], names: Collection[str]) -> str:
+    """Return ``text`` without the keys ``names`` of the map at ``path``, and nothing else changed.
+
+    Raises:
+        CannotEditError: the map is not plain enough.
+    """
+    found = _find(text, path)
+    if found is None or not isinstance(found[1], yaml.MappingNode):
+        raise CannotEditError(f"{'.'.join(path)} in it is not a map")
+    pairs: list[tuple[Any, Any]] = found[1].value
+    kept = [index for index, (name, _) in enumerate(pairs) if name.value not in names]
+    if len(kept) == len(pairs):
+        return text
+    if not kept:
+        start = text.index(":", found[0].end_mark.index) + 1
+        spans = [(start, start + len(text[start : found[1].end_mark.index].rstrip()))]
+        new = " {}"
+    else:
+        spans = [
+            _entry_span(text, pairs, index, flow=bool(found[1].flow_style))
+            for index in range(len(pairs))
+            if index not in kept
+        ]
+        new = ""
+    after, until = text, len(text)
+    for start, end in reversed(spans):
+        after = after[:start] + new + after[min(end, until) :]
+        until = start
+    wanted = _load(text)
+    inner = wanted
+    for key in path:
+        inner = inner[key]
+    for name in names:
+        inner.pop(name, None)
+    if _load(after) != wanted:
+        raise CannotEditError(f"{'.'.join(path)} in it is not written plainly")
+    return after
+
+
+def _entry_span(
+    text: str, pairs: list[tuple[Any, Any]], index: int, *, flow: bool
+) -> tuple[int, int]:
+    """Return where an entry of a map begins and ends: of a block, its lines."""
+    name, value = pairs[index]
+    start, end = name.start_mark.index, value.end_mark.index
+    if not flow:
+        line_end = text.find("\n", end)
+        return text.rfind("\n", 0, start) + 1, len(text) if line_end < 0 else line_end + 1
+    if index + 1 < len(pairs):
+        return start, pairs[index + 1][0].start_mark.index
+    return pairs[index - 1][1].end_mark.index, end
+
+
+def _load(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts, lists and maps only
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+
+
+def _splice(text: str, found: UserList, new: str) -> str:
+    replaced = text[found.start : found.end]
+    # A block scalar at the end takes its line end with it.
+    end = "\n" if replaced.endswith("\n") and not new.endswith("\n") else ""
+    if new.endswith("\n") and text[found.end :].startswith("\n"):
+        new = new[:-1]
+    return text[: found.start] + new + end + text[found.end :]
+
+
+def _find(text: str, path: Iterable[str]) -> tuple[Any, Any] | None:
+    """Return the key node and the node at ``path``."""
+    try:
+        node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise CannotEditError("it is not one plain YAML document") from None
+    found = None
+    walked: list[str] = []
+    for key in path:
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        pairs = [pair for pair in node.value if _is_key(pair[0].value, key)]
+        walked.append(key)
+        if len(pairs) > 1:
+            raise CannotEditError(f"{'.'.join(walked)} is in it {len(pairs)} times")
+        if not pairs:
+            return None
+        found = pairs[0]
+        node = found[1]
+    return found
+
+
+def _is_key(found: object, key: str) -> bool:
+    """Tell whether ``ros`` takes a key for another: its own, all in lower case, in any case."""
+    return found == key or (key.islower() and str(found).lower() == key)
+
+
+def _item(text: str, node: Any, key: str) -> Item:
+    if not isinstance(node, yaml.ScalarNode) or node.tag != _STRING:
+        raise CannotEditError(f"rancher.docker.{key} in it has an item that is not plain text")
+    source = text[node.start_mark.index : node.end_mark.index]
+    reusable = source[:1] in ("'", '"') and source[-1:] == source[:1] and "\n" not in source
+    return Item(node.value, source if reusable else None)

@@ -1,0 +1,49 @@
+"""Which file of the user's is in the way; for messages alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rancheros_ec2_metadata.hosts.rancheros import cloud_config, paths
+from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
+from rancheros_ec2_metadata.hosts.rancheros.found import decode
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
+
+
+def name_stronger(users: Snapshot, path: Sequence[str]) -> str:
+    """Return what overrides our drop-in at ``path``, as an operator knows it."""
+    parameter = f"{'.'.join(path)}=".encode()
+    for name, content in users.files.items():
+        if b"EXTRA_CMDLINE" in content and parameter in content:
+            return f"EXTRA_CMDLINE in {paths.name_layer(name)}"
+    if parameter in users.files.get(paths.COMMAND_LINE, b""):
+        return paths.name_layer(paths.COMMAND_LINE)
+    later = [name for name in users.drop_ins() if name > paths.DROP_IN]
+    for name in (paths.CLOUD_CONFIG, *reversed(later)):
+        text = decode(users.files.get(name)) or ""
+        if cloud_config.sets(text, path):
+            why = _explain_edit(text, path) if name == paths.CLOUD_CONFIG else ""
+            return paths.name_layer(name) + why
+    return "a stronger file"
+
+
+def explain_difference(users: Snapshot, key: str) -> str:
+    """Return why ``key`` would be read otherwise with us: an empty key that our map would fill."""
+    for name in (*users.drop_ins(), paths.CLOUD_CONFIG):
+        text = decode(users.files.get(name)) or ""
+        for path in (("rancher",), cloud_config.DOCKER, cloud_config.ENVIRONMENT):
+            if cloud_config.is_null(text, path):
+                return (
+                    f"{paths.name_layer(name)} has the empty key {'.'.join(path)}, which hides"
+                    f" {key}: anything of ours there would bring that back; remove the key"
+                )
+    return f"{key} would be read otherwise than now; run `plan` with --debug and report it"
+
+
+def _explain_edit(text: str, path: Sequence[str]) -> str:
+    """Return why a list of cloud-config.yml is not changed there; empty if it could be."""
+    try:
+        cloud_config.find_list(text, path[-1])
+    except CannotEditError as why:
+        return f", which cannot be edited ({why})"
+    return ""

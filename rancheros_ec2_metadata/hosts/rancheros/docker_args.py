@@ -1,0 +1,192 @@
+"""Docker's argument lists: the user's items, and the labels put behind them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rancheros_ec2_metadata.hosts.rancheros import shell
+from rancheros_ec2_metadata.hosts.rancheros.release import Quoting
+
+# Linux passes 131,072 bytes in one argument, and bash gets all of dockerd's command in one
+# (docs/rancheros.md). The rest is for what the system adds to our lists.
+MOST_BYTES = 96 * 1024
+
+_OPTION = re.compile(r"--[A-Za-z0-9-]+|-[A-Za-z]")
+_PRINTABLE = re.compile(r"[\x20-\x7e]*")
+_ADDRESS_VARIABLE = re.compile(r"\$(?:private|public)_ipv[46]")
+
+
+def label_item(key: str, value: str, quoting: Quoting) -> str:
+    """Return the one item that sets a label.
+
+    One token, ``--label=k=v``: the system looks at arguments by prefix before dockerd does, and a
+    value that is an item of its own may be taken for an option.
+
+    Raises:
+        ValueError: the label cannot be carried; the message says why.
+    """
+    text = f"{key}={value}"
+    if quoting == "shell":
+        return f"--label={shell.quoted(text)}"
+    if not _PRINTABLE.fullmatch(text):
+        raise ValueError("before v0.6 only printable ASCII can be passed")
+    if _ADDRESS_VARIABLE.search(text):
+        # `ros` leaves the $ bare when it writes cloud-config.yml anew, then replaces the name.
+        raise ValueError("before v0.6 RancherOS would put an address of the machine there")
+    return f"--label={text}"
+
+
+def label_items(
+    wanted: Mapping[str, str], quoting: Quoting, taken: int
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the items for ``wanted`` labels by key, sorted, and why the others were left out.
+
+    Where all of them do not fit, the longest goes first: whoever can set one tag of 256 characters
+    cannot push out the short ones.
+
+    Args:
+        wanted: label key to value.
+        quoting: how the release passes items to dockerd.
+        taken: bytes that the user's own items take already.
+    """
+    items: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    for key in sorted(wanted):
+        try:
+            items[key] = label_item(key, wanted[key], quoting)
+        except ValueError as reason:
+            left_out[key] = str(reason)
+    total = taken + size(items.values())
+    for key in sorted(items, key=lambda key: (-len(items[key]), key)):
+        if total <= MOST_BYTES:
+            break
+        total -= len(items.pop(key)) + 1
+        left_out[key] = f"Docker's arguments would be longer than {MOST_BYTES // 1024} KiB"
+    return items, left_out
+
+
+def size(items: Iterable[str]) -> int:
+    """Return the bytes that ``items`` take, joined by spaces."""
+    return sum(len(item.encode("utf-8", "surrogatepass")) + 1 for item in items)
+
+
+def find_labels(items: Sequence[str], quoting: Quoting) -> dict[str, str]:
+    """Return the labels that ``items`` set.
+
+    Raises:
+        NotWordsError: an item does not read as shell words.
+    """
+    return {label.key: label.value for label in _labels(items, quoting)}
+
+
+def find_option(items: Sequence[str], name: str, quoting: Quoting) -> list[str]:
+    """Return the values that ``items`` give an option, ``name=value`` or ``name value``.
+
+    Raises:
+        NotWordsError: an item does not read as shell words.
+    """
+    return [value for value, _ in _options(items, name, quoting)]
+
+
+@dataclass(frozen=True)
+class WithoutLabels:
+    """A list of arguments without some of its labels, and the items that set these."""
+
+    items: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def remove_labels(items: Sequence[str], keys: Iterable[str], quoting: Quoting) -> WithoutLabels:
+    """Remove the labels with one of ``keys`` from ``items``; everything else stays verbatim.
+
+    A label may be one item (``--label=k=v``, quoted or not), one of two words (``--label k=v``),
+    or two items. Of an item that also holds other words, only the label is cut out.
+
+    Raises:
+        NotWordsError: an item does not read as shell words.
+    """
+    unwanted = set(keys)
+    cut: dict[int, list[shell.Word]] = {}
+    for label in _labels(items, quoting):
+        if label.key in unwanted:
+            for word in label.words:
+                cut.setdefault(word.item, []).append(word)
+    if not cut:
+        return WithoutLabels(tuple(items), ())
+    all_words = _words(items, quoting)
+    kept, removed = [], []
+    for index, item in enumerate(items):
+        words = cut.get(index)
+        if words is None:
+            kept.append(item)
+            continue
+        removed.append(" ".join(item[word.start : word.end] for word in words))
+        rest = [word for word in all_words if word.item == index and word not in words]
+        if rest:
+            kept.append(_without(item, words, rest[0].start, rest[-1].end))
+    return WithoutLabels(tuple(kept), tuple(removed))
+
+
+def name_option(item: str) -> str:
+    """Return an item of the user's by its option alone: what follows may be a password."""
+    option = _OPTION.match(item)
+    name = option[0] if option else ""
+    return name if name == item else f"{name}…"
+
+
+@dataclass(frozen=True)
+class _Label:
+    """A label that a list sets: its key and value, and the words that set it."""
+
+    key: str
+    value: str
+    words: tuple[shell.Word, ...]
+
+
+def _labels(items: Sequence[str], quoting: Quoting) -> list[_Label]:
+    labels = []
+    for value, words in _options(items, "--label", quoting):
+        key, _, text = value.partition("=")
+        if shell.EXPANDED not in key:
+            labels.append(_Label(key, text, words))
+    return labels
+
+
+def _options(
+    items: Sequence[str], name: str, quoting: Quoting
+) -> list[tuple[str, tuple[shell.Word, ...]]]:
+    found: list[tuple[str, tuple[shell.Word, ...]]] = []
+    left = iter(_words(items, quoting))
+    for word in left:
+        _check_braces(word, f"{name}=")
+        if word.text.startswith(name + "="):
+            found.append((word.text[len(name) + 1 :], (word,)))
+        elif word.text == name and (value := next(left, None)) is not None:
+            _check_braces(value, "")
+            found.append((value.text, (word, value)))
+    return found
+
+
+def _words(items: Sequence[str], quoting: Quoting) -> list[shell.Word]:
+    if quoting == "raw":
+        return [shell.Word(i, 0, len(item), item) for i, item in enumerate(items)]
+    return shell.words(items)
+
+
+def _check_braces(word: shell.Word, start: str) -> None:
+    """Raise where bash makes several words of one, and one of them may begin with ``start``."""
+    if word.forks_at is not None and start.startswith(word.text[: word.forks_at][: len(start)]):
+        reason = "braces, of which bash makes several words"
+        raise shell.NotWordsError(word.item, reason, "write each label as an item of its own")
+
+
+def _without(item: str, words: Sequence[shell.Word], start: int, end: int) -> str:
+    """Return the part of an item from ``start`` to ``end`` without the words that are in it."""
+    text = ""
+    for word in words:
+        if start < word.start < end:
+            text += item[start : word.start]
+            start = word.end
+    return text + item[start:end]

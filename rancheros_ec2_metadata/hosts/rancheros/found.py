@@ -1,0 +1,143 @@
+"""The machine as a run finds it: its files, what of them is ours, and what they are without us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rancheros_ec2_metadata.errors import Note, warning
+from rancheros_ec2_metadata.hosts.base import Ours
+from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args, drop_in, paths
+from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
+from rancheros_ec2_metadata.hosts.rancheros.release import Release
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
+from rancheros_ec2_metadata.hosts.state import DamagedStateError, State, parse_state
+
+
+@dataclass(frozen=True)
+class Found:
+    """The machine's files.
+
+    Args:
+        disk: as they are.
+        users: as the user has them: without our drop-in, and our items in cloud-config.yml.
+        state: what the last run left.
+        stuck: why an item of ours is still in ``users``.
+        release: that reads them.
+    """
+
+    disk: Snapshot
+    users: Snapshot
+    state: State
+    stuck: tuple[str, ...]
+    release: Release
+
+    @property
+    def users_text(self) -> str | None:
+        """The text of cloud-config.yml as the user has it; None where there is none."""
+        return decode(self.users.files.get(paths.CLOUD_CONFIG))
+
+
+def find(root: Path, release: Release) -> tuple[Found, list[Note]]:
+    """Return the machine as it is, and what is to be said of it."""
+    disk = read_snapshot(root)
+    state, notes = read_state(disk)
+    for path in state.env_files:
+        disk = read_file(root, disk, path)
+    users, stuck = disk.with_file(paths.DROP_IN, None), tuple[str, ...]()
+    text = decode(disk.files.get(paths.CLOUD_CONFIG))
+    if text is not None:
+        restored = cloud_config.restore(text, state.edits, release.quoting)
+        users, stuck = users.with_file(paths.CLOUD_CONFIG, encode(restored.text)), restored.problems
+    elif state.edits and paths.CLOUD_CONFIG in disk.unreadable:
+        why = disk.unreadable[paths.CLOUD_CONFIG]
+        stuck = (f"items of an earlier run stay in cloud-config.yml: {why}",)
+    return Found(disk, users, state, stuck, release), notes
+
+
+def read_state(disk: Snapshot) -> tuple[State, list[Note]]:
+    """Return what the last run left; an empty state where it left none that reads."""
+    raw = disk.files.get(paths.STATE)
+    if raw is None:
+        return State(), []
+    try:
+        return parse_state(raw), []
+    except DamagedStateError as why:
+        return State(), [warning(f"{paths.STATE} cannot be used ({why}); it is written anew")]
+
+
+def find_ours(disk: Snapshot, labels: Mapping[str, str], release: Release) -> Ours:
+    """Return what of ours the files on the disk set.
+
+    Args:
+        disk: as read.
+        labels: those whose items are there count.
+        release: that reads the files.
+    """
+    tree = drop_in.parse_drop_in(disk.files.get(paths.DROP_IN, b"{}"))
+    docker, environment = (_map(_map(tree, "rancher"), key) for key in ("docker", "environment"))
+    items: set[str] = set()
+    for key in release.argument_keys:
+        in_drop_in = docker.get(key)
+        items.update(in_drop_in if isinstance(in_drop_in, list) else ())
+        items.update(_find_items(disk, key))
+    there = {}
+    for key, value in labels.items():
+        try:
+            if docker_args.label_item(key, value, release.quoting) in items:
+                there[key] = value
+        except ValueError:
+            continue
+    return Ours(there, environment, config_values(tree))
+
+
+def count_missing_items(disk: Snapshot, state: State) -> int:
+    """Return how many of our items are no longer in cloud-config.yml, where they were set."""
+    return sum(
+        item not in _find_items(disk, key)
+        for key, edit in state.edits.items()
+        for item in edit.ours
+    )
+
+
+def config_values(tree: Mapping[str, Any]) -> dict[str, str]:
+    """Return the config values of a drop-in, by path, as text."""
+    found: dict[str, str] = {}
+
+    def walk(node: Any, path: tuple[str, ...]) -> None:
+        is_list = path[:2] == cloud_config.DOCKER and path[2:] in (("args",), ("extra_args",))
+        if path == cloud_config.ENVIRONMENT or is_list:
+            return
+        if isinstance(node, dict):
+            for key, value in node.items():
+                walk(value, (*path, key))
+        else:
+            found[".".join(path)] = ", ".join(node) if isinstance(node, list) else str(node)
+
+    walk(tree, ())
+    return found
+
+
+def decode(raw: bytes | None) -> str | None:
+    """Return a file as text from which :func:`encode` makes the same bytes."""
+    return None if raw is None else raw.decode("utf-8", "surrogateescape")
+
+
+def encode(text: str) -> bytes:
+    """Return the bytes of a text."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _find_items(disk: Snapshot, key: str) -> tuple[str, ...]:
+    try:
+        own = cloud_config.find_list(decode(disk.files.get(paths.CLOUD_CONFIG)) or "", key)
+    except CannotEditError:
+        return ()
+    return own.texts if own is not None else ()
+
+
+def _map(tree: Mapping[str, Any], key: str) -> dict[str, Any]:
+    node = tree.get(key)
+    return node if isinstance(node, dict) else {}

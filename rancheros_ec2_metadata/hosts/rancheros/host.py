@@ -1,0 +1,364 @@
+"""RancherOS as a host: reads it, plans, rehearses, and says what to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
+from rancheros_ec2_metadata.hosts.base import Ours, Plan
+from rancheros_ec2_metadata.hosts.files import FileChange
+from rancheros_ec2_metadata.hosts.rancheros import cloud_config, drop_in, paths, rehearsal
+from rancheros_ec2_metadata.hosts.rancheros.culprits import explain_difference, name_stronger
+from rancheros_ec2_metadata.hosts.rancheros.found import (
+    Found,
+    config_values,
+    find,
+    find_ours,
+    read_state,
+)
+from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
+from rancheros_ec2_metadata.hosts.rancheros.proposal import (
+    Proposal,
+    RefusedError,
+    propose,
+    propose_nothing,
+    propose_off_machine,
+    propose_without_lists,
+)
+from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
+from rancheros_ec2_metadata.hosts.rancheros.release import Release
+from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Tree
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
+from rancheros_ec2_metadata.hosts.state import State, render_state
+from rancheros_ec2_metadata.plan import config_paths, env_file
+from rancheros_ec2_metadata.plan.desired import Desired
+from rancheros_ec2_metadata.plan.provenance import LeftOut
+from rancheros_ec2_metadata.settings import STATUS_VARIABLE
+
+
+@dataclass(frozen=True)
+class _Rehearsed:
+    """A proposal, and what ``ros`` makes of it.
+
+    Args:
+        proposal: what is to be written.
+        overridden: what sets a variable or a config path over ours, by name.
+        digest: of the files that were rehearsed; None where none were.
+        notes: what was refused.
+    """
+
+    proposal: Proposal
+    overridden: Mapping[str, str]
+    digest: str | None
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True)
+class RancherOs:
+    """One RancherOS machine.
+
+    Args:
+        root: the folder that stands for the root of the container.
+        release: that reads the files.
+        rehearsal: asks ``ros``; None off the machine, where only a plan is made.
+        legacy: what the legacy amazon-metadata would have left.
+        remove_legacy: remove that too.
+    """
+
+    root: Path
+    release: Release
+    rehearsal: Rehearsal | None
+    legacy: Legacy
+    remove_legacy: bool = False
+
+    carries = staticmethod(drop_in.explain_uncarriable)
+
+    def read_state(self) -> tuple[State, list[Note]]:
+        """Return what the last run left; an empty state where it left none that reads."""
+        return read_state(read_file(self.root, Snapshot(), paths.STATE))
+
+    def read_ours(self, plan: Plan) -> Ours:
+        """Return what of ours the files set, where not all of a plan could be written."""
+        disk = read_snapshot(self.root)
+        old, new = (
+            find_ours(disk, labels, self.release)
+            for labels in (plan.before.labels, plan.after.labels)
+        )
+        return replace(new, labels={**old.labels, **new.labels})
+
+    def plan(self, desired: Desired, kept: State) -> Plan:
+        """Return what to write so that the machine has what is ``desired``.
+
+        Labels are set if ``ros`` reads them, and all else, as it should; if not, none is, and the
+        plan says why.
+
+        Args:
+            desired: labels, variables and config values.
+            kept: the instance, tags and metadata that the new state shall name.
+        """
+        found, notes = find(self.root, self.release)
+        if desired.env_file is not None:
+            disk = read_file(self.root, found.disk, desired.env_file.path)
+            found = replace(found, disk=disk)
+        notes += [error(ExitStatus.FILES, text) for text in found.stuck]
+        rehearsed = self._rehearse(found, desired)
+        proposal, legacy_notes = self._look_for_legacy(rehearsed.proposal)
+        env_files, env_notes = _plan_env_files(found, proposal.desired)
+        before = find_ours(found.disk, found.state.labels, self.release)
+        after = Ours(proposal.labels, proposal.variables, config_values(proposal.tree))
+        state = replace(
+            kept,
+            labels=after.labels,
+            variables=after.variables,
+            edits=proposal.edits,
+            env_files=tuple(path for path, content in env_files.items() if content is not None),
+            status=proposal.desired.variables.get(STATUS_VARIABLE, kept.status),
+            rehearsed=rehearsed.digest,
+            overridden=tuple(sorted(rehearsed.overridden)),
+            labels_changed=found.state.labels_changed,
+            last_run=found.state.last_run,
+        )
+        notes += [*rehearsed.notes, *proposal.notes, *legacy_notes, *env_notes]
+        notes += [*_note_labels(after.labels, before.labels)]
+        notes += [*_note_overridden(rehearsed.overridden, proposal.desired)]
+        return Plan(
+            changes=_plan_changes(found, proposal, state, env_files),
+            state=state,
+            desired=proposal.desired,
+            before=before,
+            after=after,
+            lists=proposal.lists,
+            items=frozenset(proposal.items.values()).union(
+                *(edit.ours for edit in found.state.edits.values())
+            ),
+            overridden=rehearsed.overridden,
+            notes=(*notes, *desired.notes),
+        )
+
+    def _rehearse(self, found: Found, desired: Desired) -> _Rehearsed:
+        """Return what is to be written: all, all but lists, or nothing, as ``ros`` reads it."""
+        if not (desired.labels or desired.variables or desired.config):
+            return _Rehearsed(propose_nothing(found, desired), {}, None)
+        if self.rehearsal is None:
+            return _Rehearsed(propose_off_machine(found, desired), {}, None)
+        try:
+            _check_readable(found)
+            before = self.rehearsal.ask(found.users)
+            proposal = propose(
+                found, desired, before, lambda path: _read(self.root, found.disk, path)
+            )
+            return self._compare(self.rehearsal, found, proposal, before)
+        except (RefusedError, NoAnswerError) as why:
+            return self._without_lists(self.rehearsal, found, desired, why)
+
+    def _without_lists(
+        self, ros: Rehearsal, found: Found, desired: Desired, why: Exception
+    ) -> _Rehearsed:
+        """Return our plan without lists, rehearsed likewise; without anything where that fails."""
+        status = desired.variables.get(STATUS_VARIABLE)
+        notes: list[Note] = []
+        rest = desired
+        if desired.labels:
+            left_out = tuple(LeftOut("label", key, str(why)) for key in desired.labels)
+            notes.append(error(ExitStatus.FILES, f"no label is set: {why}", *left_out))
+            rest = desired.with_outcome("partial") if status in ("complete", "kept") else desired
+        elif isinstance(why, NoAnswerError):
+            notes.append(warning(f"what is written was not rehearsed: {why}"))
+        proposal = propose_without_lists(found, rest)
+        unasked = _Rehearsed(proposal, {}, None, tuple(notes))
+        if isinstance(why, NoAnswerError):
+            return unasked  # variables need no answer
+        try:
+            if desired.labels:
+                before = ros.ask(found.users)
+                return replace(self._compare(ros, found, proposal, before), notes=tuple(notes))
+        except NoAnswerError:
+            return unasked
+        except RefusedError as also:
+            why = also
+        names = tuple(LeftOut("variable", name, str(why)) for name in desired.variables)
+        notes.append(error(ExitStatus.FILES, f"no variable is set: {why}", *names))
+        none = desired.with_outcome("none") if status is not None else desired
+        return _Rehearsed(propose_nothing(found, none), {}, None, tuple(notes))
+
+    def _compare(
+        self, ros: Rehearsal, found: Found, proposal: Proposal, before: Answers
+    ) -> _Rehearsed:
+        """Ask ``ros`` with our files in place, unless that was done and nothing has changed since.
+
+        Raises:
+            RefusedError: it reads something otherwise than planned.
+            NoAnswerError: it gave no answer.
+        """
+        planned = proposal.put_into(found.users)
+        digest = rehearsal.digest(planned)
+        wanted = proposal.desired
+        if digest == found.state.rehearsed == rehearsal.digest(found.disk):
+            names = {*wanted.variables, *wanted.config}.intersection(found.state.overridden)
+        else:
+            after = ros.ask(planned)
+            restored = self._find_restored(ros, found, before, after)
+            for one in proposal.lists:
+                is_back = restored is not None and one.key == "args" and not one.after
+                if after.arguments(one.key) != one.after and not is_back:
+                    stronger = name_stronger(found.users, ("rancher", "docker", one.key))
+                    text = f"rancher.docker.{one.key} is overridden by {stronger}"
+                    raise RefusedError(f"{text}; remove it there")
+            ours = [("docker", key) for key in self.release.argument_keys]
+            ours += [("environment", name) for name in wanted.variables]
+            config = [_below_rancher(config_paths.keys(path)) for path in wanted.config]
+            key = rehearsal.find_difference(before, after, [*ours, *config], restored)
+            if key is not None:
+                raise RefusedError(explain_difference(found.users, key))
+            names = set(_find_overridden(wanted, after))
+        overridden = {name: name_stronger(found.users, _path_of(name)) for name in sorted(names)}
+        return _Rehearsed(proposal, overridden, digest)
+
+    def _find_restored(
+        self, ros: Rehearsal, found: Found, before: Answers, after: Answers
+    ) -> dict[str, Tree] | None:
+        """Return what os-config.yml alone gives, where its lost ``args`` come back.
+
+        Before v0.7 Docker cannot start without them. An OEM's values stay hidden.
+        """
+        if "args" not in self.release.argument_keys or before.arguments("args"):
+            return None
+        files = found.users.files
+        if paths.OEM_CONFIG in files or paths.OEM_CONFIG in found.users.unreadable:
+            return None
+        if not after.arguments("args"):
+            return None
+        system = {x: files[x] for x in (paths.OS_CONFIG, paths.COMMAND_LINE) if x in files}
+        alone = ros.ask(Snapshot(system))
+        return alone.rancher if alone.arguments("args") == after.arguments("args") else None
+
+    def _look_for_legacy(self, proposal: Proposal) -> tuple[Proposal, list[Note]]:
+        text = proposal.cloud_config
+        if text is None:
+            return proposal, []
+        if self.remove_legacy:
+            text, notes = self.legacy.remove(text)
+            return replace(proposal, cloud_config=text), notes
+        return proposal, [*self.legacy.name(text)] if proposal.tree else []
+
+
+def _check_readable(found: Found) -> None:
+    """Raise where no copy would be what ``ros`` reads on the machine: it is not asked.
+
+    Raises:
+        NoAnswerError: it names the file.
+    """
+    if why := rehearsal.unreadable(found.disk):
+        raise NoAnswerError(f"{why}; make it a plain file that root can read")
+    if found.stuck:
+        raise NoAnswerError(found.stuck[0])
+
+
+def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
+    environment = after.map("environment")
+    for name, value in desired.variables.items():
+        if environment.get(name) != value:
+            yield name
+    for path, setting in desired.config.items():
+        keys = _below_rancher(config_paths.keys(path))
+        there = after.hostname if path == "hostname" else after.get(*keys)
+        if there != (list(setting) if isinstance(setting, tuple) else str(setting)):
+            yield path
+
+
+def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterator[Note]:
+    for name, stronger in overridden.items():
+        path, why = ".".join(_path_of(name)), f"overridden by {stronger}"
+        fix = f"change it there, or with 'sudo ros config set {path} VALUE'"
+        if name in desired.config:
+            left_out = LeftOut("config path", name, why, by=stronger)
+            yield warning(f"{name} is {why}; {fix}", left_out)
+        else:
+            left_out = LeftOut("variable", name, why, by=stronger)
+            yield warning(f"variable {name} is {why}; {fix}", left_out)
+
+
+def _note_labels(labels: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Note]:
+    if labels:
+        yield info(f"labels: {', '.join(map(shown, sorted(labels)))}")
+    changed = sorted(key for key in labels if key in before and before[key] != labels[key])
+    if changed:
+        names = ", ".join(map(shown, changed))
+        yield info(f"labels changed: {names}; Docker takes them when it starts")
+    removed = sorted(before.keys() - labels.keys())
+    if removed:
+        names = ", ".join(map(shown, removed))
+        yield info(f"labels removed: {names}; Docker keeps them until it restarts")
+
+
+def _path_of(name: str) -> tuple[str, ...]:
+    """Return the keys of a variable or a config path."""
+    if "." in name or name == "hostname":
+        return config_paths.keys(name)
+    return (*cloud_config.ENVIRONMENT, name)
+
+
+def _below_rancher(keys: tuple[str, ...]) -> tuple[str, ...]:
+    return keys[1:] if keys[0] == "rancher" else keys
+
+
+def _read(root: Path, disk: Snapshot, path: str) -> bytes | None:
+    if path not in disk.files:
+        disk = read_file(root, disk, path)
+    return disk.files.get(path)
+
+
+def _plan_env_files(found: Found, desired: Desired) -> tuple[dict[str, bytes | None], list[Note]]:
+    """Return the files of --env-file with what each shall be, None to remove it."""
+    wanted, planned, notes = desired.env_file, dict[str, bytes | None](), list[Note]()
+    for path in found.state.env_files:
+        if path in found.disk.files or path in found.disk.unreadable:
+            planned[path] = None
+    if wanted is not None and wanted.variables:
+        planned[wanted.path] = env_file.render_env_file(wanted.variables)
+    for path in list(planned):
+        why = found.disk.unreadable.get(path)
+        if why is None and not env_file.is_ours(found.disk.files.get(path, b"")):
+            why = "it does not begin with this program's line"
+        if why is not None:
+            del planned[path]
+            text = f"{path} is left as it is: {why}; move it away, or name another file"
+            notes.append(error(ExitStatus.FILES, text))
+    return planned, notes
+
+
+def _plan_changes(
+    found: Found, proposal: Proposal, state: State, env_files: Mapping[str, bytes | None]
+) -> tuple[FileChange, ...]:
+    """Return the changes in the order of writing.
+
+    What is to go from a file is in the state until it has gone there: after a kill in between,
+    nothing of ours may be taken for the user's, and nothing of the user's be lost.
+    """
+    planned, disk = proposal.put_into(found.users), found.disk
+    steps: list[tuple[str, bytes | None]] = []
+    ours = [(path, planned.files.get(path)) for path in (paths.DROP_IN, paths.CLOUD_CONFIG)]
+    if state.holds_values():
+        between = replace(
+            state,
+            edits={**found.state.edits, **state.edits},
+            env_files=tuple(sorted({*found.state.env_files, *state.env_files})),
+            labels_changed=state.labels_changed if state.labels == found.state.labels else (),
+        )
+        if replace(between, rehearsed=None) != replace(found.state, rehearsed=None):
+            steps.append((paths.STATE, render_state(between)))
+    else:
+        ours.reverse()
+    if paths.CLOUD_CONFIG in disk.unreadable:
+        ours = [one for one in ours if one[0] != paths.CLOUD_CONFIG]
+    steps += [(path, None) for path, content in env_files.items() if content is None]
+    steps += ours
+    # Last: that one of the operator's folders cannot be written must not be at Docker's cost.
+    steps += [(path, content) for path, content in env_files.items() if content is not None]
+    return tuple(
+        FileChange(path, disk.files.get(path), content, path == paths.CLOUD_CONFIG)
+        for path, content in steps
+        if disk.files.get(path) != content or path in disk.unreadable
+    )

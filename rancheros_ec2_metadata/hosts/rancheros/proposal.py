@@ -1,0 +1,276 @@
+"""What our files shall be: the drop-in, and the lists that cloud-config.yml sets. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
+from rancheros_ec2_metadata.hosts.base import ArgumentList
+from rancheros_ec2_metadata.hosts.rancheros import (
+    cloud_config,
+    conflicts,
+    docker_args,
+    drop_in,
+    paths,
+    shell,
+)
+from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError, Item
+from rancheros_ec2_metadata.hosts.rancheros.found import Found, decode, encode
+from rancheros_ec2_metadata.hosts.rancheros.ros import Answers
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
+from rancheros_ec2_metadata.hosts.state import Edit
+from rancheros_ec2_metadata.plan import config_paths
+from rancheros_ec2_metadata.plan.desired import Desired
+from rancheros_ec2_metadata.plan.provenance import LeftOut
+from rancheros_ec2_metadata.settings import STATUS_VARIABLE
+
+
+class RefusedError(Exception):
+    """No list of ours is written; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What our files shall be.
+
+    Args:
+        desired: what it was made of.
+        tree: of the drop-in; empty: there is none.
+        cloud_config: the text of cloud-config.yml; None where there is none.
+        items: of Docker's arguments, by the label that each sets.
+        lists: Docker's arguments, without us and as planned.
+        edits: of cloud-config.yml.
+        notes: what was decided.
+    """
+
+    desired: Desired
+    tree: Mapping[str, Any]
+    cloud_config: str | None
+    items: Mapping[str, str] = field(default_factory=dict)
+    lists: tuple[ArgumentList, ...] = ()
+    edits: Mapping[str, Edit] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+    def put_into(self, users: Snapshot) -> Snapshot:
+        """Return the user's files with ours among them."""
+        content = drop_in.render_drop_in(self.tree) if self.tree else None
+        planned = users.with_file(paths.DROP_IN, content)
+        if self.cloud_config is None:
+            return planned
+        return planned.with_file(paths.CLOUD_CONFIG, encode(self.cloud_config))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that it sets."""
+        return {key: self.desired.labels[key] for key in self.items}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables that it sets."""
+        return dict(self.tree.get("rancher", {}).get("environment", {}))
+
+
+def propose_nothing(found: Found, desired: Desired) -> Proposal:
+    """Return the files as the user has them; what of ours cannot be taken out stays known."""
+    edits = found.state.edits if found.stuck else {}
+    return Proposal(replace(desired, labels={}, config={}), {}, found.users_text, edits=edits)
+
+
+def propose_without_lists(found: Found, desired: Desired) -> Proposal:
+    """Return our variables and config values alone."""
+    nothing = propose_nothing(found, desired)
+    return replace(nothing, desired=replace(desired, labels={}), tree=_make_tree(desired, {}))
+
+
+def propose_off_machine(found: Found, desired: Desired) -> Proposal:
+    """Return what of ours a machine will have: the rest of its list ``ros`` decides there."""
+    items, notes = _label_items(found, desired.labels, 0)
+    if items:
+        notes.append(info("the user's own arguments: decided by ros on the machine"))
+    lists = {"extra_args": list(items.values())} if items else {}
+    tree = _make_tree(desired, lists)
+    return Proposal(desired, tree, found.users_text, items, notes=tuple(notes))
+
+
+def propose(
+    found: Found, desired: Desired, before: Answers, read: Callable[[str], bytes | None]
+) -> Proposal:
+    """Return our variables, config values, and labels in Docker's arguments.
+
+    Args:
+        found: the machine.
+        desired: what it shall have.
+        before: what ``ros`` reads without us.
+        read: returns a file of the machine as it is, None where there is none.
+
+    Raises:
+        RefusedError: no label may be set.
+    """
+    users = {key: before.arguments(key) for key in found.release.argument_keys}
+    later = tuple(conflicts.find_later_changes(before, found.disk.files.get(paths.SCRIPT)))
+    if not desired.labels:
+        unchanged = tuple(ArgumentList(key, one, one, {}, None) for key, one in users.items())
+        return replace(propose_without_lists(found, desired), lists=unchanged, notes=later)
+    if not found.release.known:
+        raise RefusedError(
+            f"the release is not known, {paths.OS_CONFIG} does not tell; mount /usr/share/ros"
+            " into this container (/usr/share/ros:/usr/share/ros:ro)"
+        )
+    _check_words(found, users)
+    wanted, notes = _without_conflicts(found, desired.labels, before, users, read)
+    items, left_out = _label_items(found, wanted, sum(map(docker_args.size, users.values())))
+    if len(wanted) < len(desired.labels) and desired.variables.get(STATUS_VARIABLE) == "complete":
+        desired = desired.with_outcome("partial")
+        if "ec2-metadata.status" in items:
+            return propose(found, desired, before, read)
+    made = _compose(found, desired, users, items)
+    return replace(made, notes=(*later, *notes, *left_out, *made.notes))
+
+
+def _label_items(
+    found: Found, wanted: Mapping[str, str], taken: int
+) -> tuple[dict[str, str], list[Note]]:
+    items, left_out = docker_args.label_items(wanted, found.release.quoting, taken)
+    return items, [
+        warning(f"label {shown(key)} is left out: {why}", LeftOut("label", key, why))
+        for key, why in left_out.items()
+    ]
+
+
+def _check_words(found: Found, users: Mapping[str, tuple[str, ...]]) -> None:
+    for key, items in users.items():
+        try:
+            docker_args.find_labels(items, found.release.quoting)
+        except shell.NotWordsError as wrong:
+            item = shown(docker_args.name_option(items[wrong.item]))
+            text = f"item {item} of rancher.docker.{key} has {wrong.reason}"
+            raise RefusedError(f"{text}; {wrong.so}") from None
+
+
+def _without_conflicts(
+    found: Found,
+    labels: Mapping[str, str],
+    before: Answers,
+    users: Mapping[str, tuple[str, ...]],
+    read: Callable[[str], bytes | None],
+) -> tuple[dict[str, str], list[Note]]:
+    """Return the labels that do not stop Docker, and why the others would.
+
+    Raises:
+        RefusedError: any label of ours would.
+    """
+    wanted, notes = dict(labels), []
+    everything = [item for items in users.values() for item in items]
+    path = conflicts.find_daemon_json(before, everything, found.release.quoting)
+    there = None if shell.EXPANDED in path else conflicts.as_it_will_be(before, read, path)
+    if there is not None and conflicts.has_labels(there):
+        raise RefusedError(
+            f"{path} has 'labels', and with any --label beside them Docker does not start;"
+            " move those labels to rancher.docker.extra_args"
+        )
+    opts = conflicts.as_it_will_be(before, read, paths.DOCKER_OPTS)
+    for key in sorted(conflicts.find_docker_opts_labels(opts, wanted) & wanted.keys()):
+        del wanted[key]
+        why = f"DOCKER_OPTS in {paths.DOCKER_OPTS} sets it too, and Docker would not start"
+        text = f"label {shown(key)} is left out: {why}; remove it there"
+        left_out = LeftOut("label", key, why, by=paths.DOCKER_OPTS)
+        notes.append(error(ExitStatus.FILES, text, left_out))
+    return wanted, notes
+
+
+def _compose(
+    found: Found,
+    desired: Desired,
+    users: Mapping[str, tuple[str, ...]],
+    items: Mapping[str, str],
+) -> Proposal:
+    # args replaces os-config.yml's, so labels go there only where it was read whole.
+    target = "args" if users.get("args", ())[:1] == ("daemon",) else "extra_args"
+    quoting, text, notes = found.release.quoting, found.users_text, list[Note]()
+    lists, edits, in_drop_in = [], {}, {}
+    for key, before in users.items():
+        without = docker_args.remove_labels(before, items, quoting)
+        ours = list(items.values()) if key == target else []
+        after = (*without.items, *ours)
+        if after == before:
+            lists.append(ArgumentList(key, before, before, {}, None))
+            continue
+        if without.removed:
+            gone = docker_args.find_labels(before, quoting).keys() & items.keys()
+            names = ", ".join(map(shown, sorted(gone)))
+            notes.append(info(f"labels of rancher.docker.{key} overridden by tags: {names}"))
+        if text is not None and _is_set_there(text, key, before):
+            written_to = "cloud-config.yml"
+            text, edits[key] = _edit(found, text, key, items, ours)
+        else:
+            written_to, in_drop_in[key] = f"cloud-config.d/{paths.DROP_IN_NAME}", list(after)
+        by_item = {item: label for label, item in items.items()} if key == target else {}
+        lists.append(ArgumentList(key, before, after, by_item, written_to))
+    tree = _make_tree(desired, in_drop_in)
+    return Proposal(desired, tree, text, items, tuple(lists), edits, tuple(notes))
+
+
+def _is_set_there(text: str, key: str, read: tuple[str, ...]) -> bool:
+    """Tell whether cloud-config.yml is what sets a list that ``ros`` reads, and can be edited."""
+    try:
+        found = cloud_config.find_list(text, key)
+    except CannotEditError:
+        return False
+    return found is not None and cloud_config.matches(found.texts, read)
+
+
+def _edit(
+    found: Found, text: str, key: str, items: Mapping[str, str], ours: Sequence[str]
+) -> tuple[str, Edit]:
+    """Return cloud-config.yml with a list of it changed, and how to restore that."""
+    there = cloud_config.find_list(text, key)
+    assert there is not None  # noqa: S101 - looked for just before
+    try:
+        without = docker_args.remove_labels(there.texts, items, found.release.quoting)
+    except shell.NotWordsError as wrong:
+        raise RefusedError(f"rancher.docker.{key} in cloud-config.yml has {wrong}") from None
+    unused = list(there.items)
+    new = [_take(unused, one) for one in without.items] + [Item(one) for one in ours]
+    former = cloud_config.list_text(text, there)
+    now_text = decode(found.disk.files.get(paths.CLOUD_CONFIG)) or ""
+    old = found.state.edits.get(key)
+    now = cloud_config.find_list(now_text, key) if old is not None else None
+    known, left, source = [], [], None
+    if now is not None and old is not None:
+        now_source = cloud_config.list_text(now_text, now)
+        known = [now_source] if now_source != former else []
+        left = [item for item in old.ours if item in now.texts]
+        # The system has written the same list in a form of its own: it stays as it is.
+        source = now_source if now.texts == tuple(one.text for one in new) else None
+    after = cloud_config.replace_list(text, there, new, source)
+    in_place = cloud_config.find_list(after, key)
+    written = cloud_config.list_text(after, in_place) if in_place is not None else ""
+    return after, Edit(
+        former=former,
+        written=tuple(dict.fromkeys([*known, written])),
+        ours=tuple(dict.fromkeys([*left, *ours])),
+        displaced=without.removed,
+    )
+
+
+def _take(unused: list[Item], text: str) -> Item:
+    for item in unused:
+        if item.text == text:
+            unused.remove(item)
+            return item
+    return Item(text)
+
+
+def _make_tree(desired: Desired, lists: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return what our drop-in shall set."""
+    tree: dict[str, Any] = {}
+    for key, items in lists.items():
+        drop_in.put(tree, ("rancher", "docker", key), list(items))
+    for path, value in desired.config.items():
+        keys = config_paths.keys(path)
+        drop_in.put(tree, keys, list(value) if isinstance(value, tuple) else value)
+    if desired.variables:
+        drop_in.put(tree, ("rancher", "environment"), dict(sorted(desired.variables.items())))
+    return tree

@@ -1,0 +1,244 @@
+"""The rehearsal: a change is tried on a copy, and ``ros`` is asked what it reads there.
+
+The copy is in the container's own memory. It holds what ``ros`` reads of conf/, private keys among
+it, for as long as one round of questions takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.ros import SECONDS, Answers, NoAnswerError, Ros, Tree
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
+
+_LOCK_POLL = 0.05  # seconds
+# Lists that `ros` prints in random order where a service gives them as a map.
+_UNORDERED = ("environment", "links")
+
+
+class Rehearsal:
+    """Asks ``ros`` what it reads of a copy.
+
+    Args:
+        root: the folder that stands for the root of the container.
+        ros: is asked; None where there is none.
+        limit: for all questions together.
+    """
+
+    def __init__(self, root: Path, ros: Ros | None, limit: Limit) -> None:
+        self._root = root
+        self._ros = ros
+        self._limit = limit
+        self._failed: NoAnswerError | None = None
+        self._known: dict[str, Answers] = {}
+        self.rounds = 0
+
+    def ask(self, snapshot: Snapshot) -> Answers:
+        """Return what ``ros`` reads where the files are as in ``snapshot``.
+
+        The same files are asked about once in a run, and nothing is asked after a question that was
+        not answered.
+
+        Raises:
+            NoAnswerError: it could not be asked, or gave no answer.
+        """
+        if self._failed is not None:
+            raise self._failed
+        key = digest(snapshot)
+        if key not in self._known:
+            try:
+                self._known[key] = self._ask(snapshot)
+            except NoAnswerError as failed:
+                self._failed = failed
+                raise
+        return self._known[key]
+
+    def _ask(self, snapshot: Snapshot) -> Answers:
+        if self._ros is None:
+            raise NoAnswerError(
+                "there is no ros to ask; mount it into this container"
+                " (/usr/bin/ros:/usr/bin/ros:ro)"
+            )
+        self._check_mounts()
+        if self._limit.passed():
+            raise NoAnswerError("no time was left to ask ros")
+        self.rounds += 1
+        copy = self._root / paths.COPY.lstrip("/")
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(copy.parent, self._limit.within(SECONDS)):
+                try:
+                    _lay_out(copy, read_by_ros(snapshot))
+                    return self._ros.ask(min(SECONDS, self._limit.left()))
+                finally:
+                    shutil.rmtree(copy, ignore_errors=True)
+        except NoAnswerError as why:
+            text = f"{self._ros.path} config get: {why}; run it on the machine to see why"
+            raise NoAnswerError(text) from None
+        except OSError as why:
+            text = f"no copy can be made in {paths.COPY} ({why.strerror})"
+            raise NoAnswerError(f"{text}; it needs some free memory in /dev/shm") from None
+
+    def _check_mounts(self) -> None:
+        """Raise where ``ros`` would not read the copy, but the machine's own files.
+
+        Raises:
+            NoAnswerError: conf/ is not mounted where it should be.
+        """
+        copy, looked_at = (self._root / path.lstrip("/") for path in (paths.COPY, paths.CONF))
+        if not (self._root / f"host{paths.CONF}").is_dir() or os.path.ismount(copy):
+            raise NoAnswerError(f"{paths.CONF} is mounted at the old place; write {paths.MOUNT}")
+        if Path(os.path.realpath(looked_at)) != Path(os.path.realpath(copy)):
+            text = f"{paths.CONF} in this container is not the link to {paths.COPY} of the image"
+            raise NoAnswerError(f"{text}; use the image as it is")
+
+
+def remove_copy(root: Path) -> None:
+    """Remove the copy of a run that was ended in the middle, unless another run asks just now."""
+    copy = root / paths.COPY.lstrip("/")
+    if copy.is_dir() and not copy.is_symlink() and not os.path.ismount(copy):
+        with (
+            contextlib.suppress(NoAnswerError, OSError),
+            _locked(copy.parent, Limit.after(0, Clock())),
+        ):
+            shutil.rmtree(copy, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, limit: Limit) -> Iterator[None]:
+    """Hold a lock on a folder: `plan` may look in the container in which a run asks.
+
+    Raises:
+        NoAnswerError: another run held it until the limit.
+        OSError: there is no such folder.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if limit.passed():
+                    raise NoAnswerError("another run in this container asks ros") from None
+                limit.sleep(_LOCK_POLL)
+        yield
+    finally:
+        os.close(handle)
+
+
+def read_by_ros(snapshot: Snapshot) -> dict[str, bytes]:
+    """Return the files below conf/ that ``ros`` reads."""
+    names = (*snapshot.drop_ins(), paths.CLOUD_CONFIG, paths.SAVED_METADATA)
+    return {path: snapshot.files[path] for path in names if path in snapshot.files}
+
+
+def digest(snapshot: Snapshot) -> str:
+    """Return what all that ``ros`` reads is known by: files, defaults, command line."""
+    others = (paths.OS_CONFIG, paths.OEM_CONFIG, paths.COMMAND_LINE)
+    read = {path: snapshot.files.get(path, b"") for path in others} | read_by_ros(snapshot)
+    whole = hashlib.sha256()
+    for path, content in sorted(read.items()):
+        whole.update(f"{os.fsencode(path)!r} {len(content)}\n".encode() + content)
+    return whole.hexdigest()
+
+
+def unreadable(snapshot: Snapshot) -> str | None:
+    """Return what ``ros`` may read and this program cannot; None if there is nothing."""
+    folder = f"{paths.CLOUD_CONFIG_D}/"
+    for path, why in sorted(snapshot.unreadable.items()):
+        if path in (paths.CLOUD_CONFIG, paths.SAVED_METADATA, paths.CLOUD_CONFIG_D) or (
+            path.startswith(folder) and path != paths.DROP_IN
+        ):
+            return f"{paths.name_layer(path)} cannot be read: {why}"
+    return None
+
+
+def find_difference(
+    before: Answers,
+    after: Answers,
+    ours: Sequence[tuple[str, ...]],
+    restored: Mapping[str, Tree] | None = None,
+) -> str | None:
+    """Return the first key that reads otherwise than before, None if none does; never its value.
+
+    Args:
+        before: what ``ros`` reads without us.
+        after: what it reads with us.
+        ours: the keys that are ours to change, below ``rancher``.
+        restored: before v0.7, what os-config.yml alone gives: what a null of the user's had
+            hidden, and is as that file has it again, is no difference.
+    """
+    if before.write_files != after.write_files:
+        return "write_files"
+    if before.runcmd != after.runcmd:
+        return "runcmd"
+    if before.hostname != after.hostname and ("hostname",) not in ours:
+        return "hostname"
+    theirs, now = (_without(answers.rancher, ours) for answers in (before, after))
+    path = _difference(theirs, now, restored)
+    return None if path is None else ".".join(("rancher", *path))
+
+
+def _without(tree: dict[str, Tree], ours: Sequence[tuple[str, ...]]) -> dict[str, Tree]:
+    """Return a tree without our keys, nor the maps above them that are empty then."""
+    inner: dict[str, list[tuple[str, ...]]] = {}
+    for path in ours:
+        inner.setdefault(path[0], []).append(path[1:])
+    rest: dict[str, Tree] = {}
+    for key, value in tree.items():
+        below = inner.get(key)
+        if below is None:
+            rest[key] = value
+        elif () not in below:
+            kept = _without(value, below) if isinstance(value, dict) else value
+            if not _is_empty(kept):
+                rest[key] = kept
+    return rest
+
+
+def _difference(
+    before: Tree, after: Tree, restored: Mapping[str, Tree] | Tree | None
+) -> tuple[str, ...] | None:
+    if before == after:
+        return None
+    if isinstance(after, dict) and (isinstance(before, dict) or _is_empty(before)):
+        old = before if isinstance(before, dict) else {}
+        known = restored if isinstance(restored, dict) else {}
+        for key in sorted({*old, *after}):
+            here, there = old.get(key, ""), after.get(key, "")
+            if key in _UNORDERED and isinstance(here, list) and isinstance(there, list):
+                here, there = sorted(here, key=str), sorted(there, key=str)
+            inner = _difference(here, there, known.get(key))
+            if inner is not None:
+                return (key, *inner)
+        # Of an empty map and nothing, the one is the other, but where nothing may change.
+        return None if isinstance(before, dict) or restored is not None else ()
+    was_hidden = _is_empty(before) or before in ("false", "0")
+    return None if restored is not None and was_hidden and after == restored else ()
+
+
+def _is_empty(node: Tree) -> bool:
+    return node in ("", "null", "~", [], {})
+
+
+def _lay_out(copy: Path, files: Mapping[str, bytes]) -> None:
+    if copy.is_symlink():
+        copy.unlink()
+    elif copy.exists():
+        shutil.rmtree(copy)  # of a run that was killed
+    copy.mkdir(mode=0o700, parents=True)
+    (copy / "cloud-config.d").mkdir(mode=0o700)
+    for path, content in files.items():
+        target = copy / path.removeprefix(f"{paths.CONF}/")
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(handle, "wb") as file:  # noqa: PTH123 - a file descriptor, not a path
+            file.write(content)

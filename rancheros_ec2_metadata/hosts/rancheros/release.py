@@ -1,0 +1,119 @@
+"""Which RancherOS this is, and what follows from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import yaml
+
+Quoting: TypeAlias = Literal["shell", "raw"]
+Version: TypeAlias = tuple[int, int, int]
+
+NEWEST: Version = (999, 0, 0)
+
+_VERSION = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?:[-+_.].*)?", re.ASCII | re.DOTALL)
+_CONSOLE_IMAGE = re.compile(r"(?:.*/)?os-console:([^@/:]+)(?:@.*)?", re.DOTALL)
+_ROS_VERSION = re.compile(r"\bversion (\S+)(?: from os image (\S+))?")
+_UNVERSIONED: Version = (0, 0, 0)  # v0.0.0-dev, what a `ros` calls itself that nobody released
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release of RancherOS.
+
+    Args:
+        version: None if unknown. A name that is no version counts as the newest.
+        text: as it was found, such as ``v1.5.8``; empty if unknown.
+    """
+
+    version: Version | None
+    text: str
+
+    @property
+    def known(self) -> bool:
+        """Whether the release is known."""
+        return self.version is not None
+
+    @property
+    def argument_keys(self) -> tuple[str, ...]:
+        """The keys below rancher.docker whose lists reach dockerd, in that order."""
+        return ("args", "extra_args") if self.is_before((0, 7, 0)) else ("extra_args",)
+
+    @property
+    def quoting(self) -> Quoting:
+        """How the items reach dockerd: through a shell, or raw."""
+        return "raw" if self.is_before((0, 6, 0)) else "shell"
+
+    def is_before(self, version: Version) -> bool:
+        """Tell whether this release is known to be older; what is unknown counts as newer."""
+        return self.version is not None and self.version < version
+
+
+UNKNOWN = Release(None, "")
+
+
+def parse_release(text: str) -> Release | None:
+    """Return the release of this name, such as ``v1.5.8`` or ``1.0``; None if it is no version."""
+    version = _version(text)
+    return Release(version, text) if version else None
+
+
+def find_release(os_config: bytes, ros_version: str = "") -> Release:
+    """Return the release from os-config.yml, else from what ``ros --version`` printed.
+
+    From v0.6 on os-config.yml has rancher.environment.VERSION; before, its images have tags.
+    """
+    rancher = _inner(load_texts(os_config), "rancher")
+    name = _text(_inner(rancher, "environment"), "VERSION")
+    if name:
+        return Release(_version(name) or NEWEST, name)
+    tag = _console_tag(rancher)
+    if _version(tag):
+        return Release(_version(tag), tag)
+    return _from_ros(ros_version)
+
+
+def load_texts(raw: bytes) -> dict[str, Any]:
+    """Return the map of a YAML file, every scalar as text; empty where it does not read."""
+    try:
+        found = yaml.load(raw, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))  # noqa: S506 - it makes texts, lists and maps only
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _from_ros(answer: str) -> Release:
+    found = _ROS_VERSION.search(answer)
+    if found:
+        version = _version(found[1])
+        # Only releases that have VERSION too name their image.
+        if version or found[2]:
+            return Release(version or NEWEST, found[1])
+    return UNKNOWN
+
+
+def _console_tag(rancher: dict[str, Any]) -> str:
+    services = _inner(rancher, "services")
+    images = (_text(_inner(services, name), "image") for name in ("console", *services))
+    tags = (found[1] for image in images if (found := _CONSOLE_IMAGE.fullmatch(image)))
+    return next(tags, "")
+
+
+def _version(text: str) -> Version | None:
+    found = _VERSION.fullmatch(text.strip())
+    if not found:
+        return None
+    version = (int(found[1]), int(found[2]), int(found[3] or 0))
+    return None if version == _UNVERSIONED else version
+
+
+def _inner(tree: dict[str, Any], key: str) -> dict[str, Any]:
+    node = tree.get(key)
+    return node if isinstance(node, dict) else {}
+
+
+def _text(tree: dict[str, Any], key: str) -> str:
+    node = tree.get(key)
+    return node if isinstance(node, str) else ""

@@ -1,0 +1,242 @@
+"""``ros`` itself, asked what it reads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import resource
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import yaml
+
+if TYPE_CHECKING:
+    import subprocess
+
+SECONDS = 10.0  # for one question, which takes some 45 ms
+OUTPUT_LIMIT = 4 * 1024 * 1024  # bytes
+_LOOK = 0.003  # seconds between looks at whether they have ended
+
+Tree: TypeAlias = "str | list[Tree] | dict[str, Tree]"
+
+_BaseLoader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+# Nothing of ours goes to it, AWS_ variables least of all.
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+# v0.9 logs to standard output, before the answer.
+_LOG_LINES = re.compile(r"(?:(?:> )?(?:time|level)=[^\n]*\n)*")
+# The C loader ends the process where maps or lists are nested some ten thousand deep.
+_MOST_NESTED = 1000
+_DEEP_BLOCK = re.compile(rf"^[ ?-]{{{_MOST_NESTED}}}", re.MULTILINE)
+_QUESTIONS = ("rancher", "write_files", "runcmd", "hostname")
+
+
+class NoAnswerError(Exception):
+    """``ros`` could not be asked, or did not answer; the message says why."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a program printed; it may hold private keys.
+
+    Args:
+        status: its exit status, negative if a signal ended it; None if it did not end in time.
+        output: its standard output.
+    """
+
+    status: int | None
+    output: bytes = field(repr=False)
+
+
+Run: TypeAlias = Callable[[Sequence[Sequence[str]], float], list[Printed]]
+
+
+def run_programs(commands: Sequence[Sequence[str]], seconds: float) -> list[Printed]:
+    """Run programs at once, and leave nothing of them running.
+
+    Each prints into memory of its own and runs in a process group of its own, which is killed in
+    the end: neither a child that stays nor output without end holds the caller up.
+
+    Args:
+        commands: programs with their arguments.
+        seconds: after which those that have not ended are killed.
+
+    Raises:
+        OSError: one could not be started.
+    """
+    import subprocess  # noqa: PLC0415 - not every run asks
+    import time  # noqa: PLC0415 - as above
+
+    ends = time.monotonic() + seconds
+    with contextlib.ExitStack() as stack:
+        started: list[tuple[subprocess.Popen[bytes], int]] = []
+        for command in commands:
+            memory = os.memfd_create("ros")
+            stack.callback(os.close, memory)
+            process = subprocess.Popen(  # noqa: S603 - the operator names it; no shell, no input of others
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=memory,
+                stderr=subprocess.DEVNULL,  # v0.4 prints the configuration there, keys included
+                env=_ENVIRONMENT,
+                cwd="/",
+                start_new_session=True,
+            )
+            stack.callback(_end, process)
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (OUTPUT_LIMIT, OUTPUT_LIMIT))
+            started.append((process, memory))
+        # Popen.wait(timeout) looks 31 ms after the start, and then not before 63.
+        while time.monotonic() < ends and any(process.poll() is None for process, _ in started):
+            time.sleep(_LOOK)
+        return [
+            Printed(process.poll(), os.pread(memory, OUTPUT_LIMIT, 0))
+            for process, memory in started
+        ]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    # The group may be there when the child has ended: what it has started is killed too.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What ``ros`` reads from the files; private keys are among it.
+
+    Args:
+        rancher: the map at ``rancher``; every value a text, a list or a map.
+        write_files: the files that the console writes, in order.
+        runcmd: what it runs.
+        hostname: the host name that is set.
+    """
+
+    rancher: dict[str, Tree] = field(repr=False)
+    write_files: list[Tree] = field(repr=False)
+    runcmd: list[Tree] = field(repr=False)
+    hostname: str
+
+    def map(self, *keys: str) -> dict[str, Tree]:
+        """Return the map below ``rancher`` at ``keys``; empty where there is none."""
+        found = self.get(*keys)
+        return found if isinstance(found, dict) else {}
+
+    def get(self, *keys: str) -> Tree:
+        """Return what is below ``rancher`` at ``keys``; empty text where nothing is."""
+        node: Tree = self.rancher
+        for key in keys:
+            node = node.get(key, "") if isinstance(node, dict) else ""
+        return node
+
+    def arguments(self, key: str) -> tuple[str, ...]:
+        """Return the list rancher.docker.``key``; empty where there is none.
+
+        Raises:
+            NoAnswerError: it is no list of texts.
+        """
+        items = self.get("docker", key)
+        if items in ("", "null"):
+            return ()
+        if not isinstance(items, list):
+            raise NoAnswerError(f"rancher.docker.{key} is not a list in its answer")
+        return tuple(_text(item, f"rancher.docker.{key}") for item in items)
+
+
+def _text(item: Tree, key: str) -> str:
+    if not isinstance(item, str):
+        raise NoAnswerError(f"{key} is not a list of texts in its answer")
+    return item
+
+
+@dataclass(frozen=True)
+class Ros:
+    """The ``ros`` at ``path``.
+
+    Args:
+        path: the executable.
+        run: starts programs and returns what they printed, as :func:`run_programs` does.
+    """
+
+    path: str
+    run: Run = run_programs
+
+    def version(self, seconds: float = SECONDS) -> str:
+        """Return the first line that ``ros --version`` prints.
+
+        Raises:
+            NoAnswerError: it gave no answer.
+        """
+        return self._ask([["--version"]], seconds)[0].partition("\n")[0]
+
+    def ask(self, seconds: float = SECONDS) -> Answers:
+        """Return what ``ros`` reads: four questions, asked at once.
+
+        Args:
+            seconds: after which there is no answer.
+
+        Raises:
+            NoAnswerError: it gave no answer, or none that can be used.
+        """
+        questions = [["config", "get", key] for key in _QUESTIONS]
+        rancher, write_files, runcmd, hostname = self._ask(questions, seconds)
+        return Answers(
+            rancher=_load_map(rancher),
+            write_files=_load_list(write_files, "write_files"),
+            runcmd=_load_list(runcmd, "runcmd"),
+            hostname=hostname.removesuffix("\n"),
+        )
+
+    def _ask(self, questions: Sequence[Sequence[str]], seconds: float) -> list[str]:
+        try:
+            printed = self.run([[self.path, *words] for words in questions], seconds)
+        except OSError as error:
+            raise NoAnswerError(f"it could not be started ({error.strerror})") from None
+        return [
+            _answer(" ".join(words), one) for words, one in zip(questions, printed, strict=True)
+        ]
+
+
+def _answer(question: str, printed: Printed) -> str:
+    if printed.status is None:
+        raise NoAnswerError(f"'{question}' was not answered in time")
+    if printed.status == -signal.SIGXFSZ or len(printed.output) >= OUTPUT_LIMIT:
+        raise NoAnswerError(f"'{question}' printed more than {OUTPUT_LIMIT // 1024**2} MiB")
+    if printed.status != 0:
+        raise NoAnswerError(f"'{question}' ended with status {printed.status}")
+    try:
+        text = printed.output.decode("utf-8")
+    except UnicodeDecodeError:
+        raise NoAnswerError(f"'{question}' was not answered in UTF-8") from None
+    # The answer is followed by one line end, which a block text at its end would take in.
+    return _LOG_LINES.sub("", text, count=1).removesuffix("\n")
+
+
+def _load(text: str, key: str) -> Any:
+    may_be_deep = text.count("[") + text.count("{") > _MOST_NESTED or _DEEP_BLOCK.search(text)
+    try:
+        loader = yaml.BaseLoader if may_be_deep else _BaseLoader
+        return yaml.load(text, Loader=loader)  # noqa: S506 - it makes texts, lists and maps only
+    except (yaml.YAMLError, RecursionError):
+        raise NoAnswerError(f"{key} was not answered in YAML") from None
+
+
+def _load_map(text: str) -> dict[str, Tree]:
+    found = _load(text, "rancher")
+    if found in (None, "", "null"):
+        return {}
+    if not isinstance(found, dict):
+        raise NoAnswerError("rancher was not answered with a map")
+    return found
+
+
+def _load_list(text: str, key: str) -> list[Tree]:
+    found = _load(text, key)
+    if found in (None, "", "null"):
+        return []
+    if not isinstance(found, list):
+        raise NoAnswerError(f"{key} was not answered with a list")
+    return found

@@ -1,0 +1,110 @@
+"""What RancherOS takes an instance's user-data for: pure.
+
+Source: rancher/os, cmd/cloudinitsave/cloudinitsave.go: the first line alone says what it is.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from rancheros_ec2_metadata.errors import Note, info, warning
+from rancheros_ec2_metadata.hosts.rancheros.release import Release
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
+
+_GZIP = b"\x1f\x8b"
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS  # with gzip's header
+# github.com/rancher/os/pull/2393, which fixes what issue 2391 says of v1.4.0.
+_UNPACKS_GZIP = (1, 4, 1)
+
+NO_FIRST_LINE = "its first line is not #cloud-config"
+# By what the first line begins with, in lower case: why it is not saved.
+_OTHERS = {
+    b"content-type:": "it is MIME multipart, which no release of RancherOS reads",
+    b"mime-version:": "it is MIME multipart, which no release of RancherOS reads",
+    b"i2nsb3vklwnvbmzpz": "it is base64: decode it first, as EC2 does (base64 -d)",
+    b"iyev": "it is base64: decode it first, as EC2 does (base64 -d)",
+    b"h4si": "it is base64 of gzip: decode it first, as EC2 does (base64 -d)",
+    b"\xef\xbb\xbf#cloud-config": "a byte order mark, which nobody sees, is before #cloud-config",
+    b"\xef\xbb\xbf#!": "a byte order mark, which nobody sees, is before #!",
+}
+
+
+class Kind(Enum):
+    """What RancherOS does with user-data."""
+
+    CLOUD_CONFIG = auto()  # saved as it is
+    COMPOSE = auto()  # saved as rancher.services
+    SCRIPT = auto()  # run once the console is up
+    OTHER = auto()  # nothing
+
+
+@dataclass(frozen=True)
+class UserData:
+    """User-data as RancherOS sees it.
+
+    Args:
+        kind: what it is to RancherOS.
+        plain: its bytes, unpacked where the release unpacks them.
+        why: it is nothing to RancherOS.
+    """
+
+    kind: Kind
+    plain: bytes
+    why: str = ""
+
+
+def classify(raw: bytes, release: Release) -> UserData:
+    """Return what this release sees in the bytes that an instance was given."""
+    try:
+        plain = _unpacked(raw, release) if raw.startswith(_GZIP) else raw
+    except _PackedError as why:
+        return UserData(Kind.OTHER, raw, str(why))
+    header = plain.split(b"\n", 1)[0].rstrip()
+    if header == b"#cloud-config":
+        return UserData(Kind.CLOUD_CONFIG, plain)
+    if header.startswith(b"#!"):
+        return UserData(Kind.SCRIPT, plain)
+    if plain.startswith(b"#compose\n"):
+        return UserData(Kind.COMPOSE, plain)
+    lower = header.lower()
+    known = (why for start, why in _OTHERS.items() if lower.startswith(start))
+    return UserData(Kind.OTHER, plain, next(known, NO_FIRST_LINE))
+
+
+def explain(found: UserData) -> list[Note]:
+    """Return what a plan for a first boot does not show of the user-data."""
+    match found.kind:
+        case Kind.CLOUD_CONFIG:
+            return []
+        case Kind.SCRIPT:
+            text = (
+                "the user-data is a script: RancherOS runs it at each console start, after this"
+                " program and before Docker; what it sets by ros config is not in the plan"
+            )
+            return [info(text)]
+        case Kind.COMPOSE:
+            return [
+                info("the user-data is #compose: its services set nothing that is planned here")
+            ]
+    return [warning(f"RancherOS saves nothing of this user-data: {found.why}")]
+
+
+class _PackedError(ValueError):
+    """Gzipped user-data that does not become plain."""
+
+
+def _unpacked(packed: bytes, release: Release) -> bytes:
+    if release.version is not None and release.version < _UNPACKS_GZIP:
+        raise _PackedError(
+            f"it is gzipped, which RancherOS unpacks from v1.4.1 on, and this is {release.text}"
+        )
+    unpacking = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        plain = unpacking.decompress(packed, SIZE_LIMIT)
+    except zlib.error:
+        raise _PackedError("it is gzipped, and damaged") from None
+    if not unpacking.eof:
+        raise _PackedError("it is gzipped, and damaged or too large")
+    return plain

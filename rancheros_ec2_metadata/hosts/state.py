@@ -1,0 +1,184 @@
+"""What the last run knew and did, so that the next one tells its own from the user's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+SCHEMA = 2
+_MOST_NOTES = 10
+_LONGEST = 200  # characters of a note
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One list of the user's that was changed in place, so that it can be restored.
+
+    Args:
+        former: the text of the list as the user wrote it, from behind its key's colon.
+        written: the texts that replaced it: the one that an earlier run left and, as a run may be
+            killed before it writes, the one that this run was to leave.
+        ours: the items that are ours.
+        displaced: the user's items that ours replaced.
+    """
+
+    former: str
+    written: tuple[str, ...]
+    ours: tuple[str, ...]
+    displaced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """How the last run ended, for `status`.
+
+    Args:
+        time: when it began, UTC, as 2026-01-05T08:00:00Z.
+        boot_id: the kernel's name for the boot that it was in.
+        version: of this program.
+        release: of the host.
+        exit_status: the process's.
+        summary: its last lines.
+        notes: its warnings and errors.
+        files: sha256 of each file of ours as it left it, by path; None where there was none.
+    """
+
+    time: str
+    boot_id: str | None = None
+    version: str | None = None
+    release: str | None = None
+    exit_status: int = 0
+    summary: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    files: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class State:
+    """What is kept between runs.
+
+    Args:
+        instance_id: the instance that the values are of.
+        product_uuid: its DMI product_uuid.
+        pending_time: when it was last started, as the identity document says.
+        tags: the tags used.
+        metadata: the AWS_ variables.
+        labels: Docker labels that were set.
+        variables: environment variables that were set.
+        edits: lists of the user's that were changed in place, by key.
+        env_files: paths of our files for ``docker run --env-file``.
+        status: the outcome that was written.
+        rehearsed: digest of all that was read when the change was last rehearsed.
+        overridden: names of variables and config paths that a stronger file was seen to set then.
+        labels_changed: when labels last changed: the time and the boot_id of that run.
+        last_run: how it ended.
+    """
+
+    instance_id: str | None = None
+    product_uuid: str | None = None
+    pending_time: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    edits: Mapping[str, Edit] = field(default_factory=dict)
+    env_files: tuple[str, ...] = ()
+    status: str | None = None
+    rehearsed: str | None = None
+    overridden: tuple[str, ...] = ()
+    labels_changed: tuple[str, ...] = ()
+    last_run: LastRun | None = None
+
+    def holds_values(self) -> bool:
+        """Tell whether a machine could still have something of ours."""
+        return any((self.labels, self.variables, self.edits, self.env_files))
+
+
+class DamagedStateError(ValueError):
+    """The state file is not one of ours, or no longer whole."""
+
+
+def parse_state(raw: bytes) -> State:
+    """Return the state that ``raw`` holds: each field that reads as what it should be.
+
+    A newer schema is read as far as it is known: after a roll-back the older program must still
+    know its values from the user's.
+
+    Raises:
+        DamagedStateError: it is not a JSON object with a schema.
+    """
+    try:
+        found = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DamagedStateError("it is not JSON") from error
+    if not isinstance(found, dict) or not isinstance(found.get("schema"), int):
+        raise DamagedStateError("it has no schema")
+    known: dict[str, Any] = {
+        name: found[name]
+        for name in ("instance_id", "product_uuid", "pending_time", "status", "rehearsed")
+        if isinstance(found.get(name), str)
+    }
+    known |= {name: _map(found.get(name)) for name in ("tags", "metadata", "labels", "variables")}
+    known |= {
+        name: _texts(found.get(name)) or ()
+        for name in ("env_files", "overridden", "labels_changed")
+    }
+    edits = found.get("edits")
+    read = ((key, _edit(value)) for key, value in edits.items()) if isinstance(edits, dict) else ()
+    known["edits"] = {key: edit for key, edit in read if edit is not None}
+    return State(**known, last_run=_last_run(found.get("last_run")))
+
+
+def render_state(state: State) -> bytes:
+    """Return the state as the bytes of its file: ASCII JSON, the same for the same state."""
+    tree = {"schema": SCHEMA, **asdict(state)}
+    return (json.dumps(tree, indent=1, sort_keys=True) + "\n").encode("ascii")
+
+
+def cut_notes(lines: list[str]) -> tuple[str, ...]:
+    """Return lines for the state: so few and so short that it stays small, whatever tags hold."""
+    more = len(lines) - _MOST_NOTES + 1
+    kept = lines if more <= 1 else [*lines[: _MOST_NOTES - 1], f"{more} more, in the log"]
+    return tuple(x if len(x) <= _LONGEST else x[: _LONGEST - 1] + "…" for x in kept)
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    return None
+
+
+def _map(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        return {}
+    return {key: text for key, text in value.items() if isinstance(text, str)}
+
+
+def _edit(value: Any) -> Edit | None:
+    if not isinstance(value, dict) or not isinstance(value.get("former"), str):
+        return None
+    written, ours, displaced = (_texts(value.get(x)) for x in ("written", "ours", "displaced"))
+    if written is None or ours is None or displaced is None:
+        return None
+    return Edit(value["former"], written, ours, displaced)
+
+
+def _last_run(value: Any) -> LastRun | None:
+    if not isinstance(value, dict) or not isinstance(value.get("time"), str):
+        return None
+    texts = ("time", "boot_id", "version", "release")
+    known: dict[str, Any] = {
+        name: value[name] for name in texts if isinstance(value.get(name), str)
+    }
+    status = value.get("exit_status")
+    known["exit_status"] = status if isinstance(status, int) else 1
+    known |= {name: cut_notes(list(_texts(value.get(name)) or ())) for name in ("summary", "notes")}
+    files = value.get("files")
+    known["files"] = {
+        path: digest
+        for path, digest in (files.items() if isinstance(files, dict) else ())
+        if digest is None or isinstance(digest, str)
+    }
+    return LastRun(**known)

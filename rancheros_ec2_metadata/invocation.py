@@ -1,0 +1,288 @@
+"""The command line: the commands with their help, and how an invocation is read."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from rancheros_ec2_metadata import __version__, options
+from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.options import meant
+from rancheros_ec2_metadata.settings import Settings
+
+PROGRAM = "rancheros-ec2-metadata"
+_WIDTH = 80
+
+
+class Command(NamedTuple):
+    """One command; what it does is in the module of its name in commands/.
+
+    Args:
+        summary: what it is, in a line.
+        about: what it does, in its help.
+        examples: command lines, each with what it is for.
+        statuses: the exit statuses that it can have, in words.
+        arguments: of argparse, those that only commands have and no variable.
+    """
+
+    summary: str
+    about: str
+    examples: Mapping[str, str]
+    statuses: Mapping[int, str]
+    arguments: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+
+
+class Invocation(NamedTuple):
+    """A command line, read: the command, its own arguments, and the settings of the run."""
+
+    command: str
+    given: argparse.Namespace
+    settings: Settings
+
+
+def _format(*forms: str) -> tuple[str, Mapping[str, Any]]:
+    text = f"one of {', '.join(forms)} (default {forms[0]})"
+    return "--format", {"choices": forms, "default": forms[0], "metavar": "FORM", "help": text}
+
+
+_INSTANCE = (
+    ("--instance", {"metavar": "ID", "help": "ask the EC2 API for this instance"}),
+    ("--profile", {"metavar": "NAME", "help": "for --instance: the profile of ~/.aws"}),
+    ("--region", {"metavar": "NAME", "help": "for --instance: the region"}),
+)
+_FAILED = {1: "a bug of this program", 2: "wrong usage: nothing was done"}
+_READ = {3: "not on EC2", 4: "EC2 said it only in part"}
+_FILES = {5: "a file cannot be read or written, or is in the way"}
+_RUN = {
+    **_FAILED,
+    **_READ,
+    **_FILES,
+    6: "a tag of --require-tag never came",
+    7: "the deadline passed",
+}
+
+COMMANDS = {
+    "apply": Command(
+        "the run at boot: read EC2, write the configuration, exit",
+        "Reads this EC2 instance's metadata and tags, and writes them into RancherOS's"
+        " configuration, so that user Docker starts with docker.* tags as its labels. Done too"
+        " where no command is named.",
+        {
+            "-m": "docker.* tags to labels, the metadata to variables",
+            "-t docker. -t team. -l example.db.host:DB_HOST": (
+                "labels of two prefixes, and a variable from a tag"
+            ),
+            "apply --set 'SWARM_ADVERTISE={AWS_LOCAL_IPV4}:2375'": (
+                "a variable composed of another"
+            ),
+        },
+        {0: "done", **_RUN},
+    ),
+    "plan": Command(
+        "the same, writing nothing: shows what would change",
+        "Does all that the run at boot does but write. Shows the diff of each file; the labels,"
+        " variables and config paths with where each is from and when it counts; Docker's"
+        " arguments; and what is left out, and why.",
+        {
+            "plan": "what the service would do here, now",
+            "plan -t docker. -l example.db.host:DB_HOST": "what it would do with other flags",
+            "plan --metadata-labels instance-type,availability-zone --status-label": (
+                "what metadata would be as labels"
+            ),
+            "plan --format json": "for a program (docs/plan.md)",
+            "plan --instance i-0123456789abcdef0 --user-data user-data.yml": (
+                "from your workstation: a first boot of that instance with that user-data"
+            ),
+        },
+        {0: "nothing would change", **_RUN, 10: "something would change"},
+        (
+            *_INSTANCE,
+            (
+                "--user-data",
+                {"metavar": "FILE", "help": "plan for a first boot with it; - is standard input"},
+            ),
+            ("--release", {"metavar": "VERSION", "help": "of that boot (default v1.5.8)"}),
+            _format("text", "json"),
+        ),
+    ),
+    "show": Command(
+        "what the instance and its tags are",
+        "Shows what the instance and its tags are, where each came from, and what the instance"
+        " does not have. Warns where what RancherOS has saved of the metadata names another host.",
+        {
+            "show": "a table",
+            "show local-ipv4": "one value alone: a variable, a field of the metadata, or a tag",
+            "show --format json": "for a program (docs/plan.md)",
+            "show --format env": "the metadata as NAME=value",
+            "show --instance i-0123456789abcdef0 --region eu-west-1": (
+                "from your workstation: that instance, with your own AWS profile"
+            ),
+        },
+        {0: "shown", **_FAILED, **_READ, **_FILES},
+        (
+            ("name", {"metavar": "NAME", "nargs": "?", "help": "show this value alone"}),
+            *_INSTANCE,
+            _format("table", "json", "yaml", "env"),
+        ),
+    ),
+    "status": Command(
+        "what the last run did, and whether it is still so",
+        "Shows how the last run at boot ended, whether the files are still as it left them, and"
+        " whether Docker was started since its labels changed. Asks EC2 nothing.",
+        {"status": "after a boot", "status --format json": "for a program"},
+        {
+            0: "the last run ended with 0, and all is as it left it",
+            **_RUN,
+            5: "a file has changed, no run is known, or the last run ended with 5",
+            7: "no run has ended since the machine started",
+        },
+        (_format("text", "json"),),
+    ),
+    "check": Command(
+        "what in a cloud-config would break, before it is booted",
+        "Reads cloud-configs (user-data), or files for `ros service enable`, and shows what in"
+        " them would break or surprise on a machine with this program: the line, the reason and"
+        " the fix (docs/check.md). Asks nobody, and writes nothing.",
+        {
+            "check user-data.yml": "what is wrong with it, a line for each finding",
+            "check --release v0.6.1 --format json user-data.yml ec2-metadata.yml": (
+                "two files, for an older RancherOS, as JSON"
+            ),
+        },
+        {0: "nothing was found", **_FAILED, 5: "a file cannot be read", 11: "something was found"},
+        (
+            ("files", {"metavar": "FILE", "nargs": "+", "help": "- is standard input"}),
+            (
+                "--release",
+                {"metavar": "VERSION", "help": "of RancherOS, such as v1.5.8 (default newest)"},
+            ),
+            _format("text", "json"),
+        ),
+    ),
+    "clean": Command(
+        "remove what this program wrote, restore what it changed",
+        "Removes everything this program wrote, and restores what it changed. Run as the"
+        " service's command for one boot it removes the service's traces, or prepares an image.",
+        {
+            "clean --dry-run": "what would be removed",
+            "clean": "remove it",
+            "clean --legacy": "also what the tool of 2016 left, its credentials first of all",
+        },
+        {
+            0: "done",
+            **_FAILED,
+            **_FILES,
+            7: "the deadline passed",
+            10: "with --dry-run: something would change",
+        },
+        (
+            ("--legacy", {"action": "store_true", "help": "also what the 2016 tool left"}),
+            ("--dry-run", {"action": "store_true", "help": "only say what would be removed"}),
+        ),
+    ),
+    "demo": Command(
+        "play a boot on this machine, on a fake EC2; needs no AWS, no root",
+        "Plays a boot on this machine: a fake EC2 on loopback, a RancherOS disk in a temporary"
+        " folder. Shows the files before and after, and the arguments that Docker would get.",
+        {"demo": "play it"},
+        {0: "played", **_FAILED, **_FILES},
+    ),
+    "fake-imds": Command(
+        "the fake metadata service alone",
+        "Answers as the EC2 metadata service would, for an instance described in a JSON file"
+        " (docs/image.md), until it is stopped. The file may be edited meanwhile.",
+        {"fake-imds --listen 127.0.0.1:1338 --data instance.json": "serve instance.json"},
+        {0: "it was stopped", **_FAILED, **_FILES},
+        (
+            ("--listen", {"metavar": "HOST:PORT", "required": True, "help": "where to answer"}),
+            ("--data", {"metavar": "FILE", "required": True, "help": "the instance, as JSON"}),
+        ),
+    ),
+}
+
+
+def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Invocation:
+    """Read a command line.
+
+    Args:
+        arguments: without the program's name.
+        environ: has the variables; those that the command does not take are not read.
+
+    Raises:
+        UsageError: it makes no sense; the message names the word, and one that may be meant.
+        SystemExit: --help or --version was printed.
+    """
+    words = list(arguments)
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
+        words.insert(0, "apply")
+    if not words[0].startswith("-") and words[0] not in COMMANDS:
+        raise UsageError(f"unknown command {shown(words[0])}{meant(words[0], COMMANDS)}")
+    given, unknown = _parser(words[0]).parse_known_args(words)
+    for word in unknown:
+        flag = word.partition("=")[0]
+        if not flag.startswith("-"):
+            raise UsageError(f"{given.command} takes no argument {shown(word)}")
+        text = f"{given.command} has no flag {shown(flag)}"
+        raise UsageError(f"{text}{meant(flag, _flags(given.command))}")
+    return Invocation(given.command, given, options.settings(given, environ))
+
+
+def _flags(command: str) -> Iterator[str]:
+    for option in options.OPTIONS:
+        if command in option.commands:
+            yield from option.flags
+    yield from (flag for flag, _ in COMMANDS[command].arguments)
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are ours."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def _parser(first: str) -> argparse.ArgumentParser:
+    def form(prog: str) -> argparse.HelpFormatter:
+        return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=_WIDTH)
+
+    top = _Parser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} [COMMAND] [FLAG ...]",
+        description="EC2 tags and metadata into RancherOS, before Docker starts.",
+        epilog="Without a command it is apply. Each command has a --help of its own.",
+        formatter_class=form,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    # The others would take longer to make than to read anything.
+    named = {first: COMMANDS[first]} if first in COMMANDS else COMMANDS
+    for name, command in named.items():
+        parser = commands.add_parser(
+            name,
+            usage=f"{PROGRAM} {'[apply]' if name == 'apply' else name} [FLAG ...]",
+            help=command.summary,
+            description=textwrap.fill(command.about, _WIDTH),
+            epilog="\n".join([*_examples(command), "", *_statuses(command)]),
+            formatter_class=form,
+            allow_abbrev=False,
+        )
+        options.add_to(parser, name)
+        for flag, settings in command.arguments:
+            parser.add_argument(flag, **settings)
+    return top
+
+
+def _examples(command: Command) -> Iterator[str]:
+    yield "examples:"
+    for arguments, what in command.examples.items():
+        yield f"  {PROGRAM} {arguments}"
+        yield f"      {what}"
+
+
+def _statuses(command: Command) -> Iterator[str]:
+    yield "exit status:"
+    for status, words in sorted(command.statuses.items()):
+        yield f"  {status:2}  {words}"

@@ -1,0 +1,134 @@
+"""What the machine shall have: tags and metadata to labels, variables and config values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from rancheros_ec2_metadata.errors import Note, info, warning
+from rancheros_ec2_metadata.plan import config_paths
+from rancheros_ec2_metadata.plan.env_file import EnvFile, explain_unholdable
+from rancheros_ec2_metadata.plan.labels import STATUS_LABEL, mapped_labels
+from rancheros_ec2_metadata.plan.provenance import LeftOut, Source, Sources
+from rancheros_ec2_metadata.plan.variables import Place, mapped_variables, note_no_tag
+from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What the machine shall have, and what was decided on the way.
+
+    Args:
+        labels: Docker's labels.
+        variables: environment variables, each of which the host can carry.
+        config: values by config path.
+        env_file: the file of --env-file, each variable of which Docker reads there.
+        notes: what was refused, left out or lost, and why.
+        sources: what gives each; empty where that is not known any more.
+    """
+
+    labels: Mapping[str, str]
+    variables: Mapping[str, str]
+    config: Mapping[str, config_paths.Value]
+    env_file: EnvFile | None = None
+    notes: tuple[Note, ...] = ()
+    sources: Sources = field(default_factory=Sources)
+
+    def with_outcome(self, outcome: str) -> Desired:
+        """Return the same with another outcome of the run, wherever it is said."""
+        said = {STATUS_VARIABLE: outcome}
+        env_file = self.env_file
+        if env_file is not None:
+            env_file = replace(env_file, variables={**env_file.variables, **said})
+        labels = dict(self.labels)
+        source = self.sources.labels.get(STATUS_LABEL)
+        if source is not None and source.kind == "outcome":
+            labels[STATUS_LABEL] = outcome
+        variables = {**self.variables, **said}
+        return replace(self, labels=labels, variables=variables, env_file=env_file)
+
+
+NOTHING = Desired({}, {}, {})
+
+Carries: TypeAlias = Callable[[str], str | None]
+"""Returns why a host's environment cannot carry a value; None if it can."""
+
+
+def make_desired(  # noqa: PLR0913 - what EC2 said, in its parts
+    settings: Settings,
+    metadata: Mapping[str, str],
+    tags: Mapping[str, str],
+    status: str | None,
+    carries: Carries,
+    *,
+    tags_known: bool = True,
+) -> Desired:
+    """Return what ``tags`` and ``metadata`` ask for under ``settings``.
+
+    Args:
+        settings: the run's.
+        metadata: AWS_ variables by name.
+        tags: all tags known, used or not.
+        status: the outcome to write into EC2_METADATA_STATUS; None leaves it out.
+        carries: of the host.
+        tags_known: a tag that is not among them is not on the instance.
+    """
+    notes: list[Note] = []
+    labels, of_labels = mapped_labels(settings, metadata, tags, notes)
+    here = Place("variable", "", lambda _, value: carries(value), tags_known=tags_known)
+    variables, of_variables = mapped_variables(settings, metadata, tags, notes, here)
+    exported: dict[str, str] = {}
+    if settings.env_file is not None:
+        again: list[Note] = []
+        there = Place(
+            "env-file variable", " in the file of --env-file", explain_unholdable, tags_known
+        )
+        exported, _ = mapped_variables(settings, metadata, tags, again, there)
+        notes.extend(note for note in again if note not in notes)
+    if status is not None:
+        outcome = Source("outcome", STATUS_VARIABLE)
+        variables[STATUS_VARIABLE], of_variables[STATUS_VARIABLE] = status, outcome
+        exported[STATUS_VARIABLE] = status
+        if settings.status_label:
+            labels[STATUS_LABEL], of_labels[STATUS_LABEL] = status, outcome
+    config, of_config = _config(settings, tags, notes, carries, tags_known=tags_known)
+    sources = Sources(of_labels, of_variables, of_config)
+    env_file = EnvFile.of(settings, exported)
+    return Desired(labels, variables, config, env_file, tuple(notes), sources)
+
+
+def _config(
+    settings: Settings,
+    tags: Mapping[str, str],
+    notes: list[Note],
+    carries: Carries,
+    *,
+    tags_known: bool,
+) -> tuple[dict[str, config_paths.Value], dict[str, Source]]:
+    values: dict[str, config_paths.Value] = {}
+    sources: dict[str, Source] = {}
+    for mapping in settings.mappings:
+        if not mapping.is_config_path:
+            continue
+        target, source = mapping.target, Source("tag", mapping.tag)
+        if mapping.tag not in tags:
+            notes.extend(note_no_tag("config path", target, mapping.tag, tags_known=tags_known))
+            continue
+        path = config_paths.find(target)
+        try:
+            value: config_paths.Value | None = path.read(tags[mapping.tag])
+            why = carries(tags[mapping.tag])
+        except ValueError as refused:
+            value, why = None, str(refused)
+        if value is None or why is not None:
+            left_out = LeftOut("config path", target, str(why), source)
+            notes.append(warning(f"{source} is not set as {target}: {why}", left_out))
+            continue
+        if target in values:
+            former, why = sources[target], f"overridden by {source}"
+            text = f"{target}: {former} is overridden by {source}"
+            notes.append(info(text, LeftOut("config path", target, why, former)))
+        values[target], sources[target] = value, source
+        notes.append(info(f"{target} from {source}, {path.effect}"))
+    return values, sources

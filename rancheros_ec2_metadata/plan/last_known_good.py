@@ -1,0 +1,130 @@
+"""What of the last run may be used: this instance's values only, metadata of this start only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from rancheros_ec2_metadata.ec2.firmware import Machine
+from rancheros_ec2_metadata.ec2.instance import group_variable
+from rancheros_ec2_metadata.hosts.state import State
+from rancheros_ec2_metadata.plan.desired import NOTHING, Carries, Desired, make_desired
+from rancheros_ec2_metadata.plan.env_file import EnvFile
+from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
+
+Outcome = Literal["complete", "partial", "kept", "none"]
+
+
+def is_same_machine(state: State, machine: Machine) -> bool | None:
+    """Tell whether ``state`` is of this machine; None where nothing tells."""
+    if machine.instance_id and state.instance_id:
+        return machine.instance_id == state.instance_id
+    if machine.product_uuid and state.product_uuid:
+        return machine.product_uuid == state.product_uuid
+    return None
+
+
+def before_requests(
+    settings: Settings, state: State, machine: Machine, carries: Carries
+) -> tuple[Desired, State]:
+    """Return what the machine shall have until EC2 has answered, and the state to go with it.
+
+    Another machine's values (an image baked on a configured instance) go at once. Where nothing
+    tells which machine this is, they stay as they are for now.
+    """
+    # The file may be damaged: what the host cannot carry is not what a run of ours has written.
+    status = state.status if carries(state.status or "") is None else None
+    known = make_desired(settings, state.metadata, state.tags, status, carries, tags_known=False)
+    known = replace(known, notes=())  # said of what EC2 says now
+    match is_same_machine(state, machine):
+        case True:
+            return known, state
+        case False:
+            fresh = State(product_uuid=machine.product_uuid, status="none")
+            none = {STATUS_VARIABLE: "none"}
+            return replace(NOTHING, variables=none, env_file=EnvFile.of(settings, none)), fresh
+        case None:
+            variables = {
+                name: value
+                for name, value in state.variables.items()
+                if carries(name) is None and carries(value) is None
+            }
+            return replace(known, labels=dict(state.labels), variables=variables), state
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What EC2 said.
+
+    Args:
+        instance_id: from the identity document; None where it was not had.
+        pending_time: when the instance was last started, from the same document.
+        metadata: AWS_ variables.
+        metadata_complete: nothing of them is missing for a failure.
+        tags: those that are used; None where no source gave them.
+        unread_tags: keys that exist, but whose values could not be had.
+        tags_complete: nothing of them is missing for a failure.
+    """
+
+    instance_id: str | None = None
+    pending_time: str | None = None
+    metadata: Mapping[str, str] | None = None
+    metadata_complete: bool = False
+    tags: Mapping[str, str] | None = None
+    unread_tags: Iterable[str] = ()
+    tags_complete: bool = False
+
+
+def after_requests(
+    settings: Settings, state: State, machine: Machine, answer: Answer, carries: Carries
+) -> tuple[Desired, State]:
+    """Return what the machine shall have now, with what is known where EC2 did not say."""
+    now = machine._replace(instance_id=answer.instance_id or machine.instance_id)
+    same = is_same_machine(state, now) is True
+    same_start = same and answer.pending_time is not None
+    same_start = same_start and answer.pending_time == state.pending_time
+    metadata = dict(answer.metadata or {})
+    tags = dict(answer.tags or {})
+    kept_any = False
+    if not answer.metadata_complete and same_start:
+        old = {name: text for name, text in state.metadata.items() if name not in metadata}
+        metadata.update(old)
+        kept_any = bool(old)
+    if not answer.tags_complete and same:
+        unread = set(answer.unread_tags)
+        old = {
+            tag: text
+            for tag, text in state.tags.items()
+            if settings.wants(tag) and (answer.tags is None or tag in unread) and tag not in tags
+        }
+        tags.update(old)
+        kept_any = kept_any or bool(old)
+    if settings.reads_metadata:
+        metadata = group_variable(tags) | metadata
+    status = _outcome(answer, kept_any=kept_any)
+    kept = State(
+        instance_id=now.instance_id or (state.instance_id if same else None),
+        product_uuid=machine.product_uuid,
+        pending_time=answer.pending_time,
+        tags={tag: text for tag, text in tags.items() if settings.wants(tag)},
+        metadata=metadata,
+        status=status,
+    )
+    wanted = make_desired(
+        settings,
+        metadata,
+        tags,
+        status,
+        carries,
+        tags_known=answer.tags is not None and not tuple(answer.unread_tags),
+    )
+    return wanted, kept
+
+
+def _outcome(answer: Answer, *, kept_any: bool) -> Outcome:
+    if answer.metadata_complete and answer.tags_complete:
+        return "complete"
+    if kept_any:
+        return "kept"
+    return "partial" if answer.metadata or answer.tags else "none"

@@ -1,1 +1,0 @@
-"""RancherOS: its layers, releases and files."""

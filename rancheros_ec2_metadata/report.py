@@ -1,0 +1,358 @@
+"""What a plan would do, told for an operator or a program; imported by `plan` and `clean` alone."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from typing import Any, Literal
+
+from rancheros_ec2_metadata.columns import joined, wrapped
+from rancheros_ec2_metadata.errors import (
+    ExitStatus,
+    Level,
+    Note,
+    UsageError,
+    printable,
+    shown,
+)
+from rancheros_ec2_metadata.hosts.base import ArgumentList, Plan
+from rancheros_ec2_metadata.hosts.files import FileChange
+from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args, paths
+from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
+from rancheros_ec2_metadata.plan import config_paths
+from rancheros_ec2_metadata.plan.provenance import LeftOut, Source
+
+SCHEMA = 2
+
+Action = Literal["add", "change", "remove", "unchanged"]
+
+OF_LABELS = "when Docker starts"
+OF_VARIABLES = "for services that start after the run"
+_SIGNS = {"add": "+", "change": "~", "remove": "-", "unchanged": " "}
+_INDENT = 4
+_NONE = "/dev/null"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A label, a variable or a config value of ours.
+
+    Args:
+        name: of it.
+        action: against what our files set now.
+        before: its value there; None where it is not.
+        after: its value as planned; None where it is removed.
+        source: what gives it; None where it is removed.
+        overridden_by: the file that sets it over ours.
+        takes_effect: when, in words.
+    """
+
+    name: str
+    action: Action
+    before: str | None
+    after: str | None
+    source: Source | None
+    overridden_by: str | None
+    takes_effect: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run would do: its files with their diffs, and what they set.
+
+    Args:
+        plan: that it is of.
+        where: where EC2 says each variable of the metadata.
+        files: each with what happens to it and its diff.
+        labels: by name, as are variables and config.
+        left_out: what is asked for and not set, or overridden.
+    """
+
+    plan: Plan
+    where: Mapping[str, str]
+    files: tuple[tuple[str, Action, tuple[str, ...]], ...]
+    labels: tuple[Item, ...]
+    variables: tuple[Item, ...]
+    config: tuple[Item, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether a file would change, the state aside."""
+        return any(path != paths.STATE for path, _, _ in self.files)
+
+
+def make_report(plan: Plan, where: Mapping[str, str]) -> Report:
+    """Return what ``plan`` would do to the machine that it was made for.
+
+    Args:
+        plan: as made.
+        where: where EC2 says each variable of the metadata (Facts.sources).
+    """
+    sources, before, after = plan.desired.sources, plan.before, plan.after
+    config = {path: _text(value) for path, value in plan.desired.config.items()}
+
+    def items(
+        old: Mapping[str, str], new: Mapping[str, str], of: Mapping[str, Source]
+    ) -> tuple[Item, ...]:
+        return tuple(
+            Item(
+                name,
+                _action(old.get(name), new.get(name)),
+                old.get(name),
+                new.get(name),
+                of.get(name) if name in new else None,
+                plan.overridden.get(name),
+                _effect(name, in_labels=new is after.labels),
+            )
+            for name in sorted({*old, *new})
+        )
+
+    return Report(
+        plan=plan,
+        where=where,
+        files=tuple(
+            (one.path, _action_of(one), tuple(diff_file(one, plan.items))) for one in plan.changes
+        ),
+        labels=items(before.labels, after.labels, sources.labels),
+        variables=items(before.variables, after.variables, sources.variables),
+        config=items(before.config, config, sources.config),
+        left_out=tuple(chain.from_iterable(note.left_out for note in plan.notes)),
+    )
+
+
+def diff_file(change: FileChange, ours: Iterable[str] = ()) -> Iterator[str]:
+    """Yield the lines of a unified diff.
+
+    The state file is only named. Of cloud-config.yml, where private keys are, no text is shown:
+    only the arguments that are added and removed, those of the user's by their options alone, and
+    the names of the variables that are removed.
+
+    Args:
+        change: of one file.
+        ours: items of Docker's arguments that are ours.
+    """
+    if change.path == paths.STATE:
+        yield f"{'remove' if change.after is None else 'write'} {change.path}"
+        return
+    before = change.path if change.before is not None else _NONE
+    after = change.path if change.after is not None else _NONE
+    if change.path != paths.CLOUD_CONFIG:
+        lines = _lines(change.before), _lines(change.after)
+        for line in difflib.unified_diff(*lines, before, after, n=0, lineterm=""):
+            yield printable(line)
+        return
+    yield f"--- {before}"
+    yield f"+++ {after}"
+    old, new = (
+        (raw or b"").decode("utf-8", "surrogateescape") for raw in (change.before, change.after)
+    )
+    for key in ("args", "extra_args"):
+        was, now = _items(old, key), _items(new, key)
+        for sign, these, others in (("-", was, now), ("+", now, was)):
+            for item in these:
+                if item not in others:
+                    told = item if item in ours else docker_args.name_option(item)
+                    yield f"{sign}rancher.docker.{key}: {shown(told, 300)}"
+    gone = cloud_config.find_variables(old).keys() - cloud_config.find_variables(new).keys()
+    for name in sorted(gone):
+        yield f"-rancher.environment.{printable(name)}: (its value is not shown)"
+
+
+def report_lines(report: Report) -> Iterator[str]:
+    """Yield the lines to print; what is hostile in them cannot reach the terminal."""
+    for _, _, diff in report.files:
+        yield from diff
+    yield from _section(f"LABELS, in effect {OF_LABELS}", report.labels, report.where)
+    yield from _section(f"VARIABLES, {OF_VARIABLES}", report.variables, report.where)
+    if report.config:
+        yield from _section("CONFIG PATHS", report.config, report.where, each_says_when=True)
+    for one in report.plan.lists:
+        yield from _arguments(one, report)
+    if report.left_out:
+        yield ""
+        yield "LEFT OUT"
+        for left_out in report.left_out:
+            source = (
+                f" from {describe_source(left_out.source, report.where)}" if left_out.source else ""
+            )
+            text = f"{left_out.kind} {shown(left_out.name)}{source}: {left_out.reason}"
+            yield from wrapped("  ", text)
+    yield ""
+    yield _totals(report)
+
+
+def report_json(report: Report, status: ExitStatus, notes: Iterable[Note]) -> str:
+    """Return the report as a JSON document; docs/plan.md has its schema.
+
+    Args:
+        report: of the plan.
+        status: that `plan` ends with.
+        notes: of the log.
+    """
+    plan = report.plan
+    tree = {
+        "schema": SCHEMA,
+        "exit_status": int(status),
+        "would_change": report.changes,
+        "instance_id": plan.state.instance_id,
+        "outcome": plan.state.status,
+        "files": [
+            {"path": path, "action": action, "diff": list(diff)}
+            for path, action, diff in report.files
+        ],
+        "labels": [_item(one, report.where) for one in report.labels],
+        "variables": [_item(one, report.where) for one in report.variables],
+        "config": [_item(one, report.where) for one in report.config],
+        "arguments": [
+            {
+                "key": f"rancher.docker.{one.key}",
+                "written_to": one.written_to,
+                "items": [
+                    {"action": action, "text": text, "source": _source(source, report.where)}
+                    for action, text, source in _argument_items(one, plan)
+                ],
+            }
+            for one in plan.lists
+        ],
+        "left_out": [
+            {
+                "kind": one.kind,
+                "name": one.name,
+                "source": _source(one.source, report.where),
+                "reason": one.reason,
+                "overridden_by": one.by,
+            }
+            for one in report.left_out
+        ],
+        "notes": [
+            {"level": str(note.level), "text": note.text}
+            for note in notes
+            if note.level in (Level.WARNING, Level.ERROR)
+        ],
+    }
+    return json.dumps(tree, indent=2)
+
+
+def describe_source(source: Source, where: Mapping[str, str]) -> str:
+    """Return a source in words, a field of the metadata with where EC2 says it."""
+    if source.kind == "metadata":
+        return f"metadata: {where.get(source.name, 'the last run')}"
+    return str(source)
+
+
+def _totals(report: Report) -> str:
+    if not report.changes:
+        return "No changes."
+    counted = []
+    for what, items in (
+        ("label", report.labels),
+        ("variable", report.variables),
+        ("config path", report.config),
+    ):
+        counts = {action: sum(one.action == action for one in items) for action in _SIGNS}
+        if items:
+            plural = what if counts["add"] == 1 else f"{what}s"
+            counted.append(
+                f"{counts['add']} {plural} to add, {counts['change']} to change,"
+                f" {counts['remove']} to remove"
+            )
+    return f"Plan: {'; '.join(counted) or 'files only'}."
+
+
+def _section(
+    title: str, items: Sequence[Item], where: Mapping[str, str], *, each_says_when: bool = False
+) -> Iterator[str]:
+    yield ""
+    yield title
+    if not items:
+        yield "  none"
+    for one in items:
+        name, old, new = (shown(text or "", 300) for text in (one.name, one.before, one.after))
+        values = {"remove": f"was {old}", "change": f"{old} -> {new}"}.get(one.action, f"= {new}")
+        rest = [describe_source(one.source, where)] if one.source else []
+        rest += [one.takes_effect] if each_says_when else []
+        rest += [f"NOT IN EFFECT: overridden by {one.overridden_by}"] if one.overridden_by else []
+        end = f"({'; '.join(rest)})" if rest else ""
+        yield from joined(f"  {_SIGNS[one.action]} {name} {values}", end, _INDENT)
+
+
+def _arguments(one: ArgumentList, report: Report) -> Iterator[str]:
+    items = list(_argument_items(one, report.plan))
+    if not items:
+        return
+    yield ""
+    where = f", written to {one.written_to}" if one.written_to else ""
+    yield f"DOCKER'S ARGUMENTS, rancher.docker.{one.key}{where}"
+    for action, text, source in items:
+        end = f"({describe_source(source, report.where)})" if source else ""
+        yield from joined(f"  {_SIGNS[action]} {shown(text, 300)}", end, _INDENT)
+
+
+def _argument_items(one: ArgumentList, plan: Plan) -> Iterator[tuple[Action, str, Source | None]]:
+    """Yield each item, against the list without us; cloud-config.yml's values are not shown."""
+    # A list that stays as it is may be cloud-config.yml's too.
+    secret = one.written_to in ("cloud-config.yml", None)
+    for item in one.after:
+        if item in one.ours:
+            yield "add", item, plan.desired.sources.labels.get(one.ours[item])
+        else:
+            yield "unchanged", docker_args.name_option(item) if secret else item, None
+    for item in one.before:
+        if item not in one.after:
+            yield "remove", docker_args.name_option(item) if secret else item, None
+
+
+def _item(one: Item, where: Mapping[str, str]) -> dict[str, Any]:
+    return asdict(one) | {"source": _source(one.source, where)}
+
+
+def _source(source: Source | None, where: Mapping[str, str]) -> dict[str, str] | None:
+    if source is None:
+        return None
+    text = describe_source(source, where)
+    return {"kind": source.kind, "name": source.name, "text": text}
+
+
+def _action(old: str | None, new: str | None) -> Action:
+    if old is None:
+        return "add"
+    if new is None:
+        return "remove"
+    return "unchanged" if old == new else "change"
+
+
+def _action_of(change: FileChange) -> Action:
+    if change.before is None:
+        return "add"
+    return "remove" if change.after is None else "change"
+
+
+def _effect(name: str, *, in_labels: bool) -> str:
+    if in_labels:
+        return OF_LABELS
+    if "." not in name and name != "hostname":
+        return OF_VARIABLES
+    try:
+        return config_paths.find(name).effect
+    except UsageError:  # of an older version, or put into our file by hand
+        return config_paths.NEXT_BOOT
+
+
+def _text(value: config_paths.Value) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _items(text: str, key: str) -> tuple[str, ...]:
+    try:
+        found = cloud_config.find_list(text, key)
+    except CannotEditError:
+        return ()
+    return found.texts if found is not None else ()
+
+
+def _lines(content: bytes | None) -> list[str]:
+    return [] if content is None else content.decode("utf-8", "replace").splitlines()

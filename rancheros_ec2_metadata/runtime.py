@@ -1,0 +1,166 @@
+"""Where a run touches the world: the firmware's files, EC2, the clock, ``ros``."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.ec2.firmware import detect
+from rancheros_ec2_metadata.ec2.imds import Imds, make_session
+from rancheros_ec2_metadata.ec2.read import Reader
+from rancheros_ec2_metadata.errors import Level, Note, shown
+from rancheros_ec2_metadata.hosts.files import Files
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.host import RancherOs
+from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
+from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
+from rancheros_ec2_metadata.hosts.rancheros.release import find_release
+from rancheros_ec2_metadata.hosts.rancheros.ros import NoAnswerError, Ros
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file
+from rancheros_ec2_metadata.log import Log
+from rancheros_ec2_metadata.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import requests
+
+    from rancheros_ec2_metadata.ec2.facts import Facts
+    from rancheros_ec2_metadata.ec2.firmware import Machine
+
+# Reading EC2 ends so long before the deadline, or a sixth of it where that is less; what is known
+# is then planned, rehearsed and written.
+_LAST_SECONDS = 10.0
+_LAST_PART = 6
+# The run itself stops waiting a little before the supervisor ends it.
+_MARGIN = 0.2
+
+
+class Ec2(Protocol):
+    """EC2, as a run asks it; see ec2.read."""
+
+    def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
+        """Return what EC2 says."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is configured.
+
+    Args:
+        host: the machine's configuration.
+        files: writes it.
+        log: the boot log.
+    """
+
+    host: RancherOs
+    files: Files
+    log: Log
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where a run touches the world.
+
+    Args:
+        target: what is configured.
+        now: the time of day.
+        machine: what the firmware says.
+        ec2: is asked for metadata and tags.
+        deadline: until when anything may be waited for.
+        boot_id: the kernel's name for this boot, for `status`.
+    """
+
+    target: Target
+    now: datetime
+    machine: Machine
+    ec2: Ec2
+    deadline: Limit
+    boot_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A run's two limits, counted from the start of its process."""
+
+    reading: Limit
+    deadline: Limit
+
+    @classmethod
+    def of(cls, seconds: float, age: float, clock: Clock) -> Limits:
+        """Return the limits of a run with a deadline of ``seconds``, ``age`` seconds old."""
+        reading = seconds - min(_LAST_SECONDS, seconds / _LAST_PART)
+        return cls(
+            Limit.after(reading - age, clock),
+            Limit.after(seconds - min(_MARGIN, seconds / _LAST_PART) - age, clock),
+        )
+
+
+def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = False) -> Runtime:
+    """Return where a run touches the world.
+
+    Args:
+        settings: the run's.
+        log: the boot log.
+        limits: of the run.
+        dry: write nothing.
+    """
+    machine = detect(settings.root)
+    session = make_session()
+    if settings.debug:
+        session.hooks["response"].append(lambda answer, **_: log.note(_request(answer)))
+    host = make_host(settings, limits.deadline, off_machine=dry and settings.root != Path("/"))
+    imds = Imds(session, settings.imds, limits.reading)
+    return Runtime(
+        target=Target(host, Files(partial(paths.locate, settings.root), dry=dry), log),
+        now=datetime.now(UTC),
+        machine=machine,
+        ec2=Reader(settings, machine, imds, log),
+        deadline=limits.deadline,
+        boot_id=boot_id(settings.root),
+    )
+
+
+def make_host(
+    settings: Settings, limit: Limit, *, remove_legacy: bool = False, off_machine: bool = False
+) -> RancherOs:
+    """Return the machine's configuration, and what reads it.
+
+    Args:
+        settings: the run's.
+        limit: for all questions to ``ros``.
+        remove_legacy: also remove what the legacy amazon-metadata left.
+        off_machine: this may be another machine: where no ``ros`` is named, none is needed.
+    """
+    ros = Ros(str(settings.ros)) if settings.ros else None
+    disk = read_file(settings.root, Snapshot(), paths.OS_CONFIG)
+    release = find_release(disk.files.get(paths.OS_CONFIG, b""))
+    if not release.known and ros is not None:
+        with contextlib.suppress(NoAnswerError):
+            release = find_release(b"", ros.version())
+    return RancherOs(
+        root=settings.root,
+        release=release,
+        rehearsal=None if off_machine and ros is None else Rehearsal(settings.root, ros, limit),
+        legacy=Legacy.of(settings),
+        remove_legacy=remove_legacy,
+    )
+
+
+def boot_id(root: Path) -> str | None:
+    """Return the kernel's name for this boot; None where it does not say."""
+    try:
+        return (root / "proc/sys/kernel/random/boot_id").read_text("utf-8").strip() or None
+    except (OSError, ValueError):
+        return None
+
+
+def _request(answer: requests.Response) -> Note:
+    """Return a request and its status: tokens are in headers and bodies, not in addresses."""
+    text = f"{answer.request.method} {shown(answer.url, 200)}: {answer.status_code}"
+    return Note(Level.DEBUG, text)

@@ -1,0 +1,281 @@
+"""What a call of ``ros`` prints and writes.
+
+Source: rancher/os, cmd/control/config.go and config/config.go, at the tag of each release.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from . import loading
+from .config_structs import Series, cloud_config
+from .loading import CLOUD_CONFIG, CONF, PRIVATE, Disk, FatalError, Tree
+from .yaml_reading import CrashError, UnusableError, read_value
+from .yaml_scalars import Node, text_of
+from .yaml_writing import write_document
+
+_PRIVATE_KEYS = (
+    "rancher.ssh",
+    "rancher.docker.ca_key",
+    "rancher.docker.ca_cert",
+    "rancher.docker.server_key",
+    "rancher.docker.server_cert",
+)
+_NOT_EXPORTED = ("rancher.password", "rancher.autologin", "EXTRA_CMDLINE")
+_USAGE = "NAME:\n   ros config set - set a value\n\nUSAGE:\n   ros config set [arguments...]\n"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call ends with.
+
+    Args:
+        status: its exit status. stdout, stderr: what it prints.
+        written: new content of files, by path below the conf folder.
+    """
+
+    status: int = 0
+    stdout: str = ""
+    stderr: str = ""
+    written: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def answer(disk: Disk, release: str, arguments: Sequence[str], stdin: bytes = b"") -> Answer:
+    """Return what ``ros`` of a release answers.
+
+    Args:
+        disk: what it reads. release: its name, as ``v1.5.8``.
+        arguments: those after ``ros``. stdin: its standard input.
+    """
+    question = list(arguments)
+    try:
+        return _answered(disk, release, question, stdin)
+    except FatalError as fatal:
+        return _logged(release, fatal.lines, status=fatal.status)
+    except CrashError as crash:
+        return _logged(release, (f"panic: {crash}",), status=2)
+    except UnusableError as error:
+        return _logged(release, (f'level=fatal msg="{_escaped(str(error))}"',), status=1)
+
+
+def _answered(disk: Disk, release: str, question: list[str], stdin: bytes) -> Answer:
+    if question in (["--version"], ["-v"]):
+        return Answer(stdout=_version(release))
+    commands: dict[str, Callable[..., Answer]] = {
+        "get": _get,
+        "set": _set,
+        "merge": lambda disk, release: _merge(disk, release, stdin),
+        "export": _export,
+        "validate": lambda _, release: _validate(release, stdin),
+    }
+    if question[:1] != ["config"] or question[1] not in commands:
+        raise AssertionError(f"this ros does not know {question}")
+    return commands[question[1]](disk, release, *question[2:])
+
+
+def _document(node: Node, series: Series) -> str:
+    # candiedyaml's own default changed.
+    return write_document(node, width=80 if series < Series.V1_5_8 else 512)
+
+
+def _version(release: str) -> str:
+    series = loading.series_of(release)
+    if series < Series.V1_5_8:
+        return f"ros version {release}\n"
+    owner = "burmilla" if series == Series.BURMILLA else "rancher"
+    return f"version {release} from os image {owner}/os:{release}\n"
+
+
+def _logged(release: str, lines: Sequence[str], stdout: str = "", status: int = 0) -> Answer:
+    """Return an answer with log lines, which v0.9 prints before it on standard output."""
+    quoted = [
+        line if line.startswith(("level=", "panic: ")) else f'level=error msg="{_escaped(line)}"'
+        for line in lines
+    ]
+    series = loading.series_of(release)
+    if series == Series.V0_9_2:
+        return Answer(status, "".join(f"> {line} \n" for line in quoted) + stdout)
+    end = "\n" if series == Series.BURMILLA else " \n"
+    return Answer(status, stdout, "".join(line + end for line in quoted))
+
+
+def _escaped(text: str) -> str:
+    escapes: dict[str, str | int | None] = {
+        "\\": "\\\\",
+        '"': '\\"',
+        "\n": "\\n",
+        "\t": "\\t",
+        "\r": "\\r",
+    }
+    return text.translate(str.maketrans(escapes))
+
+
+def _get(disk: Disk, release: str, key: str) -> Answer:
+    loaded = loading.load(disk, release)
+    if loaded.unreadable:
+        burmilla = loading.series_of(release) == Series.BURMILLA
+        quoted = (
+            key if re.fullmatch(r"[\w.-]+" if burmilla else r"[a-zA-Z0-9.-]+", key) else f'"{key}"'
+        )
+        nothing = '"<nil>"' if burmilla else "<nil>"
+        why = f'msg="config get: failed to retrieve value" err="{loaded.unreadable}"'
+        fatal = f"level=fatal {why} key={quoted} val={nothing}"
+        return _logged(release, (*loaded.errors, fatal), status=1)
+    value = lookup(loaded.tree, key)
+    if isinstance(value, list | dict):
+        text = _document(value, loading.series_of(release))
+    else:
+        text = "<nil>" if value is None else text_of(value)
+    return _logged(release, loaded.errors, f"{text}\n")
+
+
+def lookup(tree: Mapping[str, Node], key: str) -> Node:
+    """Return what is at a key with dots in it; an empty text where nothing is."""
+    node: Node = tree
+    for part in key.split("."):
+        if not isinstance(node, dict) or part not in node:
+            return ""
+        node = node[part]
+    return node
+
+
+def _with_value(tree: Tree, key: str, value: Node) -> Tree:
+    """Return ``tree`` with a value set; as it was where the key goes through no map."""
+    first, _, rest = key.partition(".")
+    if not rest:
+        return {**tree, first: value}
+    inner = tree.get(first, {})
+    if not isinstance(inner, dict):
+        return tree
+    return {**tree, first: _with_value(inner, rest, value)}
+
+
+def _set(disk: Disk, release: str, key: str, text: str) -> Answer:
+    if text.startswith("--"):
+        return Answer(stdout=_USAGE)
+    series = loading.series_of(release)
+    value = read_value(text, hides_colons=series >= Series.V0_7_1)
+    if series == Series.V0_4_5:
+        return _save_old(disk, loading.load(disk, release).tree, _with_value({}, key, value))
+    modified = _with_value(_existing(disk, series), key, value)
+    loading.decoded(modified, series)
+    return Answer(written=_written(series, modified))
+
+
+def _merge(disk: Disk, release: str, stdin: bytes) -> Answer:
+    series = loading.series_of(release)
+    if series == Series.V0_4_5:
+        values = loading.union_old(disk, [("", stdin)])
+        return _save_old(disk, loading.merge_old(loading.load(disk, release).tree, values))
+    data = loading.read_checked(stdin, series) if stdin else {}
+    return Answer(written=_written(series, loading.merge(_existing(disk, series), data)))
+
+
+def _existing(disk: Disk, series: Series) -> Tree:
+    content = disk.files.get(CLOUD_CONFIG, b"")
+    if content is None:
+        raise UnusableError(f"read {CONF}/{CLOUD_CONFIG}: is a directory")
+    return loading.read_checked(content, series) if content else {}
+
+
+def _written(series: Series, tree: Tree) -> dict[str, bytes]:
+    return {CLOUD_CONFIG: _document(tree, series).encode("utf-8", "surrogatepass")}
+
+
+def _save_old(disk: Disk, tree: dict[str, Node], *more: Tree) -> Answer:
+    """Write what a configuration has besides what the other files say."""
+    struct = cloud_config(Series.V0_4_5)
+    others = [
+        (path, content)
+        for path, content in disk.user_files()
+        if not path.endswith((CLOUD_CONFIG, PRIVATE))
+    ]
+    files = [*disk.system_files(), *others]
+    rest = loading.with_command_line(loading.read_old(disk, files), disk)
+    rest = loading.with_metadata(rest, disk)
+    for service in (
+        s for k in ("services", "bootstrap", "autoformat") for s in rest["rancher"][k].items()
+    ):
+        service[1]["container_name"] = service[0]
+    found: Tree = _difference(
+        loading.without_empty(struct, tree, top=True), loading.without_empty(struct, rest, top=True)
+    )
+    for changes in more:
+        found = loading.merge(found, changes)
+    private, public = _filtered(found, _PRIVATE_KEYS)
+    private_text = write_document(private).encode()
+    return Answer(written={**_written(Series.V0_4_5, public), PRIVATE: private_text})
+
+
+def _difference(left: Tree, right: Tree) -> Tree:
+    result: Tree = {}
+    for key, inner in left.items():
+        other = right.get(key)
+        if isinstance(inner, dict) and isinstance(other, dict) and inner:
+            below = _difference(inner, other)
+            if below:
+                result[key] = below
+        elif key not in right or inner != other:
+            result[key] = inner
+    return result
+
+
+def _filtered(tree: Tree, keys: Sequence[str]) -> tuple[Tree, Tree]:
+    """Return what is at some keys, and the rest; maps that become empty are left out."""
+    taken: Tree = {}
+    for key in keys:
+        value, tree = _cut(tree, key.split("."))
+        taken = loading.merge(taken, value)
+    return taken, tree
+
+
+def _cut(tree: Tree, path: list[str]) -> tuple[Tree, Tree]:
+    first = path[0]
+    if first not in tree:
+        return {}, tree
+    inner = tree[first]
+    rest = {key: value for key, value in tree.items() if key != first}
+    if len(path) == 1 or not isinstance(inner, dict):
+        return {first: inner}, rest
+    taken, left = _cut(inner, path[1:])
+    return ({first: taken} if taken else {}), ({**rest, first: left} if left else rest)
+
+
+def _export(disk: Disk, release: str, *flags: str) -> Answer:
+    series = loading.series_of(release)
+    full = any(flag in ("-f", "--full") for flag in flags)
+    private = any(flag in ("-p", "--private") for flag in flags)
+    if series == Series.V0_4_5:
+        return _export_old(disk, release, full=full, private=private)
+    if series < Series.V0_9_2:
+        disk = Disk(disk.files, disk.os_config, disk.oem)
+    raw, errors = loading.load_raw(disk, series, full=full)
+    if series < Series.V0_9_2 and not raw["ssh_authorized_keys"]:
+        del raw["ssh_authorized_keys"]
+    keys = () if private else _PRIVATE_KEYS
+    raw = _filtered(raw, (*keys, *(_NOT_EXPORTED if series >= Series.V1_5_8 else ())))[1]
+    return _logged(release, errors, _document(raw, series) + "\n")
+
+
+def _export_old(disk: Disk, release: str, *, full: bool, private: bool) -> Answer:
+    if full:
+        tree = loading.load(disk, release).tree
+    else:
+        names = ("cloud-config.d/boot.yml", *([PRIVATE] if private else []), CLOUD_CONFIG)
+        files = [(f"{CONF}/{name}", disk.files.get(name, b"")) for name in names]
+        tree = loading.read_old(disk, files)
+    written = loading.without_empty(cloud_config(Series.V0_4_5), tree, top=True)
+    return Answer(stdout=write_document(written, in_order=True) + "\n")
+
+
+def _validate(release: str, stdin: bytes) -> Answer:
+    series = loading.series_of(release)
+    if series < Series.V0_9_2:
+        message = "No help topic for 'validate'\n"
+        return Answer(stdout=message) if series == Series.V0_4_5 else Answer(3, "", message)
+    struct = loading.decoded(loading.read_checked(stdin, series), series)
+    items = struct["rancher"]["docker"]["extra_args"]
+    found = "rancher.docker.extra_args: array items must be unique"
+    return _logged(release, [found] if len(set(items)) < len(items) else [])

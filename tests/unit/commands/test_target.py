@@ -1,0 +1,238 @@
+"""plan and show of ``--instance``: what they ask, what they say, and what they leave alone."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from e2e import described_api, program
+from e2e.answering_api import Answer, AnsweringApi, tags
+from machine import MachineDisk
+from rancheros_ec2_metadata.ec2.instance import VARIABLES
+from rancheros_ec2_metadata.errors import ExitStatus
+from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
+from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from ros_stand_in import root_folder
+from unit.commands.workstation import INSTANCE_ID, Workstation
+
+UNTOLD = {name for name, row in VARIABLES.items() if row.described is None}
+MAPPINGS = (
+    *("-t", "docker.", "-l", "example.db.host:DB_HOST", "--env-prefix", "example.:APP_"),
+    *("--set", "ADVERTISE={AWS_LOCAL_IPV4}:2375", "--metadata-labels", "region"),
+)
+ASKED = ("--instance", INSTANCE_ID)
+
+
+@pytest.fixture
+def booted(
+    workstation: Workstation, tmp_path: Path, user_data: Path, instance: FakeInstance
+) -> MachineDisk:
+    """A copy of the machine's disk after its own run; what its firmware says is on no disk."""
+    disk = MachineDisk(tmp_path / "disk")
+    disk.user_data(user_data.read_text())
+    program.on_ec2(disk)
+    disk.write("/sys/class/dmi/id/product_uuid", "ec2e1916-9099-7caf-fd21-012345abcdef\n")
+    with FakeImds(instance) as imds:
+        workstation.set(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url)
+        assert workstation.run("apply", *MAPPINGS, *program.machine_flags(disk)) == ExitStatus.OK
+    # Nobody answers there any more: what asks the metadata service all the same fails.
+    shutil.rmtree(disk.path("/sys"))
+    return disk
+
+
+def planned(workstation: Workstation, *flags: str) -> dict[str, dict[str, Any]]:
+    """Return labels and variables by name, as a plan reports them."""
+    workstation.run("plan", *MAPPINGS, *flags, "--format", "json")
+    report = workstation.json()
+    return {one["name"]: one for one in (*report["labels"], *report["variables"])}
+
+
+def test_a_plan_is_what_the_run_on_the_machine_writes(
+    workstation: Workstation, api: AnsweringApi, booted: MachineDisk, user_data: Path
+) -> None:
+    workstation.log_in(api)
+    plan = planned(workstation, *ASKED, "--user-data", str(user_data))
+    after = {name: one["after"] for name, one in plan.items()}
+    assert {one["action"] for one in plan.values()} == {"add"}
+    written = booted.variables()
+    assert written["DB_HOST"] == written["APP_DB_HOST"] == "db.internal"
+    assert {k: v for k, v in after.items() if k in written} == {
+        name: value for name, value in written.items() if name not in UNTOLD
+    }
+    labels = {name: value for name, value in after.items() if name not in written}
+    assert sum(item.startswith("--label=") for item in booted.extra_args()) == len(labels) == 3
+    assert f"--label=docker.role={labels['docker.role']}" in booted.extra_args()
+    assert {name for name in UNTOLD if name in workstation.err} == UNTOLD
+
+
+def test_a_copy_of_the_disk_after_the_run_needs_no_change(
+    workstation: Workstation, api: AnsweringApi, booted: MachineDisk, tmp_path: Path
+) -> None:
+    before = booted.snapshot()
+    workstation.log_in(api)
+    flags = (*ASKED, "--root", str(booted.root))
+    plan = planned(workstation, *flags)
+    assert {one["action"] for one in plan.values()} == {"unchanged"}
+    assert f", {INSTANCE_ID}, v1.5.8" in workstation.err.splitlines()[0]
+    # With a ros the copy is rehearsed as on the machine, the user's arguments as well.
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    ros = root_folder.executable(folder, booted.root, "v1.5.8")
+    assert workstation.run("plan", *MAPPINGS, *flags, "--ros", str(ros)) == ExitStatus.OK
+    assert workstation.out.splitlines()[-1] == "No changes."
+    assert booted.snapshot() == before
+
+
+@pytest.mark.parametrize("same_start", [True, False])
+def test_what_the_api_does_not_tell_is_the_last_runs_of_the_same_start(
+    workstation: Workstation,
+    api: AnsweringApi,
+    booted: MachineDisk,
+    instance: FakeInstance,
+    same_start: bool,
+) -> None:
+    if not same_start:
+        restarted = replace(instance, pending_time="2026-02-01T00:00:00Z")
+        api.by_action["DescribeInstances"] = described_api.described(restarted)
+    workstation.log_in(api)
+    flags = (*ASKED, "--root", str(booted.root), "--format", "json")
+    assert workstation.run("show", *flags) == ExitStatus.OK
+    shown = workstation.json()
+    assert ("AWS_IAM_ROLE" in shown["not_known"]) != same_start
+    if same_start:
+        source = "the machine's last run"
+        assert shown["metadata"]["AWS_IAM_ROLE"] == {"value": "node", "source": source}
+
+
+def test_another_instances_values_go_in_the_plan(
+    workstation: Workstation, api: AnsweringApi, booted: MachineDisk, instance: FakeInstance
+) -> None:
+    other = replace(instance, instance_id="i-0aaaaaaaaaaaaaaaa", tags={})
+    api.by_action = {
+        "DescribeInstances": described_api.described(other),
+        "DescribeTags": tags(other.instance_id, {}),
+    }
+    workstation.log_in(api)
+    plan = planned(workstation, "--instance", other.instance_id, "--root", str(booted.root))
+    gone = {name for name, one in plan.items() if one["action"] == "remove"}
+    assert {"docker.role", "DB_HOST"} <= gone
+    assert plan["AWS_INSTANCE_ID"]["after"] == other.instance_id
+
+
+@pytest.mark.parametrize(
+    ("command", "actions"),
+    [
+        (("plan", "--user-data", "FILE"), ["DescribeInstances", "DescribeTags"]),
+        (("show",), ["DescribeInstances", "DescribeTags"]),
+        (("show", "--tags", "none"), ["DescribeInstances"]),
+        # A required tag that is missing is not waited for.
+        (
+            ("plan", "--user-data", "FILE", "--require-tag", "none"),
+            ["DescribeInstances", "DescribeTags"],
+        ),
+    ],
+)
+def test_each_question_is_one_call(
+    workstation: Workstation,
+    api: AnsweringApi,
+    user_data: Path,
+    command: tuple[str, ...],
+    actions: list[str],
+) -> None:
+    workstation.log_in(api)
+    status = workstation.run(*(str(user_data) if x == "FILE" else x for x in command), *ASKED)
+    assert api.actions == actions
+    assert (status == ExitStatus.REQUIRED_TAG) == ("'none'" in workstation.err)
+
+
+def test_show_names_the_field_of_each_fact(workstation: Workstation, api: AnsweringApi) -> None:
+    workstation.log_in(api)
+    assert workstation.run("show", *ASKED, "--format", "json") == ExitStatus.OK
+    shown = workstation.json()
+    metadata = {name: (one["value"], one["source"]) for name, one in shown["metadata"].items()}
+    assert metadata["AWS_LOCAL_IPV4"] == (
+        "10.0.0.12",
+        "EC2 API, DescribeInstances PrivateIpAddress",
+    )
+    assert metadata["AWS_REGION"] == ("eu-west-1", "the region that was asked")
+    assert metadata["AWS_AUTOSCALING_GROUP"] == ("web", "tag aws:autoscaling:groupName")
+    assert shown["tags"]["docker.role"] == {"value": "web", "source": "EC2 API, DescribeTags"}
+    profile = "arn:aws:iam::123456789012:instance-profile/node-profile"
+    assert f"instance profile: '{profile}'" in workstation.err
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "said"),
+    [
+        (
+            described_api.described(FakeInstance(), "stopped"),
+            *(ExitStatus.OK, "warning: the instance is 'stopped'"),
+        ),
+        (
+            described_api.described(FakeInstance(instance_id="i-0aaaaaaaaaaaaaaaa")),
+            *(ExitStatus.INCOMPLETE, f"no instance {INSTANCE_ID}"),
+        ),
+    ],
+    ids=["stopped", "another instance"],
+)
+def test_an_answer_that_is_not_of_this_instance_as_it_will_boot_is_said(
+    workstation: Workstation, api: AnsweringApi, answer: Answer, status: ExitStatus, said: str
+) -> None:
+    api.by_action["DescribeInstances"] = answer
+    workstation.log_in(api)
+    assert workstation.run("show", *ASKED) == status
+    assert said in workstation.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("plan", "--instance", "x", "--user-data", "-"), ("'x'", "instance id")),
+        (("show", "--instance", "i-0;x"), ("'i-0;x'",)),
+        (("plan", "--profile", "x"), ("--profile", "--instance")),
+        (("show", "--region", "x"), ("--region", "--instance")),
+        (("apply", *ASKED), ("--instance",)),
+        (("clean", "--user-data", "-"), ("--user-data",)),
+        (("show", "--user-data", "-"), ("--user-data",)),
+    ],
+)
+def test_flags_that_make_no_sense_are_named_and_nothing_is_asked(
+    workstation: Workstation, api: AnsweringApi, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    workstation.log_in(api)
+    assert workstation.run(*arguments) == ExitStatus.USAGE
+    assert [word for word in words if word not in workstation.error()] == []
+    assert api.actions == []
+
+
+def test_moto_describes_an_instance_that_is_planned_for(
+    workstation: Workstation, user_data: Path
+) -> None:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        url = f"http://{host}:{port}"
+        ec2 = boto3.Session("testing", "testing", region_name="eu-central-1").client(
+            "ec2", endpoint_url=url
+        )
+        ran = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)
+        made = ran["Instances"][0]
+        ec2.create_tags(
+            Resources=[made["InstanceId"]], Tags=[{"Key": "docker.role", "Value": "web"}]
+        )
+        ec2.close()
+        workstation.set(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing")
+        workstation.set(AWS_ENDPOINT_URL_EC2=url, AWS_REGION="eu-central-1")
+        flags = ("--instance", made["InstanceId"])
+        assert workstation.run("plan", *flags, "--user-data", str(user_data)) == 10
+        assert "--label=docker.role=web" in workstation.out
+        assert f'"AWS_LOCAL_IPV4": "{made["PrivateIpAddress"]}"' in workstation.out
+    finally:
+        server.stop()

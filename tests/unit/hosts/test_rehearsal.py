@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from machine import MachineDisk
+from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.hosts.rancheros import paths, rehearsal
+from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal, find_difference
+from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Printed, Ros
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
+
+BOOT = f"{paths.CLOUD_CONFIG_D}/boot.yml"
+FILES = Snapshot({BOOT: b"boot", paths.CLOUD_CONFIG: b"private key", paths.DOCKER_OPTS: b"x"})
+SOON = Limit.after(600, Clock())
+
+
+class Asked:
+    """A ``ros`` that notes what it finds when it is asked."""
+
+    def __init__(self, root: Path, printed: Printed | None = None) -> None:
+        self.copy = root / paths.COPY.lstrip("/")
+        self.printed = printed or Printed(0, b"{}\n")
+        self.found: list[dict[str, tuple[int, bytes]]] = []
+        self.seconds: list[float] = []
+
+    def run(self, commands: Sequence[Sequence[str]], seconds: float) -> list[Printed]:
+        assert stat.S_IMODE(self.copy.stat().st_mode) == 0o700
+        there = (file for file in self.copy.rglob("*") if file.is_file())
+        self.found.append(
+            {
+                str(file.relative_to(self.copy)): (
+                    stat.S_IMODE(file.stat().st_mode),
+                    file.read_bytes(),
+                )
+                for file in there
+            }
+        )
+        self.seconds.append(seconds)
+        answers = {"rancher": self.printed.output, "hostname": b"\n"}
+        return [Printed(self.printed.status, answers.get(one[-1], b"[]\n")) for one in commands]
+
+
+def test_ros_finds_a_copy_that_root_alone_can_read_and_that_is_gone_afterwards(
+    tmp_path: Path,
+) -> None:
+    MachineDisk(tmp_path)
+    ros = Asked(tmp_path)
+    made = Rehearsal(tmp_path, Ros("ros", ros.run), SOON)
+    made.ask(FILES)
+    expected = {"cloud-config.d/boot.yml": b"boot", "cloud-config.yml": b"private key"}
+    assert ros.found == [{name: (0o600, text) for name, text in expected.items()}]
+    assert 0 < ros.seconds[0] <= 10
+    assert not ros.copy.exists()
+
+
+def test_the_same_files_are_asked_about_once_and_nothing_after_no_answer(tmp_path: Path) -> None:
+    MachineDisk(tmp_path)
+    ros = Asked(tmp_path)
+    made = Rehearsal(tmp_path, Ros("ros", ros.run), SOON)
+    assert made.ask(FILES) is made.ask(Snapshot(dict(FILES.files)))
+    ros.printed = Printed(1, b"private key")
+    for _ in range(2):
+        with pytest.raises(NoAnswerError, match="'config get rancher' ended with status 1") as why:
+            made.ask(FILES.with_file(BOOT, None))
+        assert "private" not in str(why.value)
+    with pytest.raises(NoAnswerError):
+        made.ask(FILES)
+    assert made.rounds == len(ros.found) == 2
+    assert not ros.copy.exists()
+
+
+def test_what_a_killed_run_left_is_replaced_and_removed(tmp_path: Path) -> None:
+    MachineDisk(tmp_path)
+    ros = Asked(tmp_path)
+    (ros.copy / "cloud-config.d").mkdir(parents=True)
+    (ros.copy / "cloud-config.d/old.yml").write_text("x")
+    Rehearsal(tmp_path, Ros("ros", ros.run), SOON).ask(FILES)
+    assert len(ros.found[0]) == 2
+    ros.copy.mkdir()
+    rehearsal.remove_copy(tmp_path)
+    rehearsal.remove_copy(tmp_path)
+    assert not ros.copy.exists()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (lambda root: (root / f"host{paths.CONF}/cloud-config.d").rmdir(), None),
+        (lambda root: (root / f"host{paths.CONF}").rename(root / "x"), "at the old place"),
+        (lambda root: (root / paths.CONF.lstrip("/")).unlink(), "is not the link"),
+        (lambda root: (root / "dev/shm").rename(root / "x"), None),
+    ],
+)
+def test_where_ros_would_not_read_the_copy_it_is_not_asked(
+    tmp_path: Path, break_it: Any, words: str | None
+) -> None:
+    MachineDisk(tmp_path)
+    break_it(tmp_path)
+    ros = Asked(tmp_path)
+    made = Rehearsal(tmp_path, Ros("ros", ros.run), SOON)
+    if words is None:
+        made.ask(FILES)
+        return
+    with pytest.raises(NoAnswerError, match=words):
+        made.ask(FILES)
+    assert ros.found == []
+
+
+def test_without_ros_without_time_or_without_memory_it_is_said(tmp_path: Path) -> None:
+    MachineDisk(tmp_path)
+    with pytest.raises(NoAnswerError, match="/usr/bin/ros:/usr/bin/ros:ro"):
+        Rehearsal(tmp_path, None, SOON).ask(FILES)
+    ros = Ros("ros", Asked(tmp_path).run)
+    with pytest.raises(NoAnswerError, match="no time was left"):
+        Rehearsal(tmp_path, ros, Limit.after(0, Clock())).ask(FILES)
+    (tmp_path / "dev/shm").rmdir()
+    (tmp_path / "dev/shm").write_text("a file")
+    with pytest.raises(NoAnswerError, match="no copy can be made in /dev/shm"):
+        Rehearsal(tmp_path, ros, SOON).ask(FILES)
+
+
+def test_the_digest_knows_all_that_ros_reads_and_nothing_else() -> None:
+    known = rehearsal.digest(FILES)
+    assert known == rehearsal.digest(FILES.with_file(paths.DOCKER_OPTS, b"y"))
+    for path in (BOOT, paths.CLOUD_CONFIG, paths.SAVED_METADATA, paths.COMMAND_LINE):
+        assert known != rehearsal.digest(FILES.with_file(path, b"other"))
+    for path in (paths.OS_CONFIG, paths.OEM_CONFIG, f"{paths.CLOUD_CONFIG_D}/a"):
+        assert known != rehearsal.digest(FILES.with_file(path, b"other"))
+    moved = Snapshot({f"{paths.CLOUD_CONFIG_D}/a": b"boot", paths.CLOUD_CONFIG: b"private key"})
+    assert known != rehearsal.digest(moved)
+
+
+@pytest.mark.parametrize("path", [BOOT, paths.CLOUD_CONFIG, paths.CLOUD_CONFIG_D])
+def test_a_file_that_only_ros_can_read_is_named(path: str) -> None:
+    why = rehearsal.unreadable(Snapshot({}, {path: "Permission denied"}))
+    assert why is not None
+    assert "cannot be read: Permission denied" in why
+    assert rehearsal.unreadable(Snapshot({}, {paths.DROP_IN: "x", "/etc/y": "z"})) is None
+
+
+def answers(rancher: Any, **others: Any) -> Answers:
+    return Answers(rancher, others.get("write_files", []), others.get("runcmd", []), "")
+
+
+OURS = [("docker", "extra_args"), ("environment", "A"), ("sysctl", "a.b")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "difference"),
+    [
+        ({}, {"docker": {"extra_args": ["x"]}, "environment": {"A": "a"}}, None),
+        ({"docker": {"tls": "x"}}, {"docker": {"tls": "x", "extra_args": []}}, None),
+        ({"docker": "null"}, {"docker": {"extra_args": []}}, None),
+        ({"sysctl": {}}, {"sysctl": {"a.b": "1"}}, None),
+        ({"docker": {"extra_args": []}}, {}, None),
+        ({"docker": {}}, {"docker": {"graph": "/x"}}, "rancher.docker.graph"),
+        ({"docker": {"tls": "a"}}, {"docker": {"tls": "b"}}, "rancher.docker.tls"),
+        ({"docker": {"tls": "a"}}, {"docker": {}}, "rancher.docker"),
+        ({}, {"environment": {"A": "a", "B": "b"}}, "rancher.environment.B"),
+        ({"environment": {"B": "b"}}, {"environment": {"B": ""}}, "rancher.environment.B"),
+        ({"services": {"a": ["x"]}}, {"services": {"a": ["y"]}}, "rancher.services.a"),
+        ({"debug": "true"}, {"debug": "false"}, "rancher.debug"),
+        # `ros` prints them in random order where a service gives them as a map.
+        (
+            {"services": {"a": {"links": ["x", "y"]}}},
+            {"services": {"a": {"links": ["y", "x"]}}},
+            None,
+        ),
+        (
+            {"services": {"a": {"links": ["x"]}}},
+            {"services": {"a": {"links": []}}},
+            "rancher.services.a.links",
+        ),
+    ],
+)
+def test_whatever_is_not_ours_must_read_as_before(
+    before: Any, after: Any, difference: str | None
+) -> None:
+    assert find_difference(answers(before), answers(after), OURS) == difference
+
+
+def test_what_the_console_does_must_read_as_before() -> None:
+    before = answers({})
+    assert find_difference(before, answers({}, write_files=[{}]), OURS) == "write_files"
+    assert find_difference(before, answers({}, runcmd=[["x"]]), OURS) == "runcmd"
+    named = Answers({}, [], [], "web-1")
+    assert find_difference(before, named, OURS) == "hostname"
+    assert find_difference(before, named, [*OURS, ("hostname",)]) is None
+
+
+SYSTEM: dict[str, Any] = {
+    "docker": {"group": "docker", "tls": "true"},
+    "services": {"a": {"image": "x"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("after", "difference"),
+    [
+        (SYSTEM, None),
+        ({"docker": {"group": "docker", "tls": "false"}}, None),
+        ({**SYSTEM, "docker": {"group": "other"}}, "rancher.docker.group"),
+        ({**SYSTEM, "docker": {"graph": "/mnt"}}, "rancher.docker.graph"),
+    ],
+)
+def test_what_a_null_had_hidden_may_come_back_as_the_system_has_it(
+    after: Any, difference: str | None
+) -> None:
+    before = answers({"docker": {"tls": "false"}})
+    assert find_difference(before, answers(after), OURS, SYSTEM) == difference
+
+
+def test_the_copy_is_not_mistaken_for_a_mount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MachineDisk(tmp_path)
+    ros = Asked(tmp_path)
+    ros.copy.mkdir()
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == ros.copy)
+    with pytest.raises(NoAnswerError, match=f"write {paths.MOUNT}"):
+        Rehearsal(tmp_path, Ros("ros", ros.run), SOON).ask(FILES)
+    rehearsal.remove_copy(tmp_path)
+    assert ros.copy.is_dir()

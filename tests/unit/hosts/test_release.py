@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+
+from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, find_release, parse_release
+
+
+def with_os_config(text: str) -> bytes:
+    return text.encode()
+
+
+def with_version(name: str) -> bytes:
+    return with_os_config(f"rancher: {{environment: {{VERSION: '{name}'}}}}")
+
+
+def with_image(image: str, service: str = "console") -> bytes:
+    return with_os_config(f"rancher: {{services: {{{service}: {{image: '{image}'}}}}}}")
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("v1.5.8", (1, 5, 8)),
+        ("v1.5.0-rc1", (1, 5, 0)),
+        ("2.0.5", (2, 0, 5)),
+        ("v0.10", (0, 10, 0)),
+        ("burmilla-master", NEWEST),
+        ("v0.0.0-dev", NEWEST),
+        ("v99999.0.0", NEWEST),
+    ],
+)
+def test_the_version_is_in_os_config(name: str, version: tuple[int, int, int]) -> None:
+    release = find_release(with_version(name), "ros version v0.4.5")
+    assert (release.version, release.text) == (version, name)
+    assert release.known
+
+
+@pytest.mark.parametrize(
+    "disk",
+    [
+        with_image("rancher/os-console:v0.4.5"),
+        with_image("registry:5000/rancher/os-console:v0.4.5@sha256:00", "default"),
+        with_os_config(
+            "rancher: {services: {console: {image: 'x:v1.0.0'}, b: ,"
+            " c: {image: []}, d: {image: 'os-console:v0.4.5'}}}"
+        ),
+    ],
+)
+def test_before_there_was_a_version_the_console_had_a_tag(disk: bytes) -> None:
+    release = find_release(disk, "ros version v1.5.8")
+    assert (release.version, release.text) == ((0, 4, 5), "v0.4.5")
+
+
+@pytest.mark.parametrize(
+    "disk",
+    [
+        b"",
+        with_os_config("{"),
+        with_os_config("rancher: {environment: {VERSION: []}, services: {console: {image: }}}"),
+        with_image("rancher/os-console:latest"),
+        with_image("rancher/os-docker:v0.4.5"),
+    ],
+)
+def test_else_ros_is_believed(disk: bytes) -> None:
+    release = find_release(disk, "version v1.5.8 from os image rancher/os:v1.5.8\n")
+    assert (release.version, release.text) == ((1, 5, 8), "v1.5.8")
+    assert find_release(disk, "ros version v0.4.5").version == (0, 4, 5)
+
+
+def test_a_name_that_is_no_version_is_the_newest_if_ros_names_its_image() -> None:
+    answer = "version burmilla-master from os image burmilla/os:burmilla-master"
+    assert find_release(b"", answer).version == NEWEST
+
+
+@pytest.mark.parametrize("answer", ["", "ros version v0.0.0-dev", "garbage", "version x"])
+def test_else_it_is_unknown(answer: str) -> None:
+    release = find_release(b"", answer)
+    assert not release.known
+    assert release.argument_keys == ("extra_args",)
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "quoting"),
+    [
+        ("v0.4.5", ("args", "extra_args"), "raw"),
+        ("v0.5.0", ("args", "extra_args"), "raw"),
+        ("v0.6.0", ("args", "extra_args"), "shell"),
+        ("v0.7.0-rc1", ("extra_args",), "shell"),
+        ("v1.5.8", ("extra_args",), "shell"),
+        ("burmilla-master", ("extra_args",), "shell"),
+    ],
+)
+def test_what_follows_from_a_release(name: str, keys: tuple[str, ...], quoting: str) -> None:
+    release = find_release(with_version(name))
+    assert (release.argument_keys, release.quoting) == (keys, quoting)
+
+
+def test_a_release_can_be_named() -> None:
+    release = parse_release("v0.6.1")
+    assert release is not None
+    assert (release.version, release.text) == ((0, 6, 1), "v0.6.1")
+    assert "args" in release.argument_keys
+    assert parse_release("burmilla-master") is None
+    assert parse_release("") is None

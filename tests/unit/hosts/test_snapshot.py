@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rancheros_ec2_metadata.hosts.rancheros import paths, snapshot
+from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
+
+if TYPE_CHECKING:
+    import pytest
+
+BOOT = f"{paths.CLOUD_CONFIG_D}/boot.yml"
+
+
+def put(root: Path, path: str, content: bytes = b"a: b\n") -> Path:
+    file = root / path.lstrip("/")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return file
+
+
+def test_every_file_that_decides_something_is_read(tmp_path: Path) -> None:
+    wanted = {
+        "/usr/share/ros/os-config.yml": b"1",
+        "/usr/share/ros/oem/oem-config.yml": b"2",
+        "/var/lib/rancher/conf/cloud-config.d/boot.yml": b"3",
+        "/var/lib/rancher/conf/cloud-config.yml": b"4",
+        "/var/lib/rancher/conf/.ec2-metadata.json": b"5",
+        "/var/lib/rancher/conf/docker": b"6",
+        "/var/lib/rancher/conf/metadata": b"9",
+        "/var/lib/rancher/conf/cloud-config-script": b"10",
+        "/etc/docker/daemon.json": b"7",
+        "/proc/cmdline": b"8",
+    }
+    for path, content in wanted.items():
+        put(tmp_path, path, content)
+    put(tmp_path, "/var/lib/rancher/conf/network.yml")
+    disk = read_snapshot(tmp_path)
+    assert disk.files == wanted
+    assert disk.unreadable == {}
+
+
+def test_an_empty_machine_has_nothing(tmp_path: Path) -> None:
+    assert read_snapshot(tmp_path) == Snapshot()
+
+
+def test_the_machines_folders_are_below_host_where_they_are_mounted(tmp_path: Path) -> None:
+    put(tmp_path, f"/host{paths.CLOUD_CONFIG}", b"mine")
+    put(tmp_path, paths.CLOUD_CONFIG, b"of the image")
+    put(tmp_path, paths.DAEMON_JSON, b"{}")
+    put(tmp_path, "/var/lib/rancher/configuration", b"x")
+    assert read_snapshot(tmp_path).files == {paths.CLOUD_CONFIG: b"mine", paths.DAEMON_JSON: b"{}"}
+    assert paths.locate(tmp_path, "/var/lib/rancher/configuration").read_bytes() == b"x"
+
+
+def test_cloud_config_d_is_loaded_whatever_the_suffix_in_byte_order(tmp_path: Path) -> None:
+    folder = tmp_path / paths.CLOUD_CONFIG_D.lstrip("/")
+    for name in ("b.yml", "B", "a.yml.tmp", "x~", "é", ".hidden"):
+        put(tmp_path, f"{paths.CLOUD_CONFIG_D}/{name}")
+    (folder / "folder").mkdir()
+    names = [path.rpartition("/")[2] for path in read_snapshot(tmp_path).drop_ins()]
+    assert names == ["B", "a.yml.tmp", "b.yml", "x~", "é"]
+
+
+def test_a_name_that_is_no_utf_8_has_its_place_too(tmp_path: Path) -> None:
+    raw = [b"a.yml", "\U0001f600".encode(), b"\xff.yml"]
+    for name in raw:
+        put(tmp_path, f"{paths.CLOUD_CONFIG_D}/{os.fsdecode(name)}")
+    names = [path.rpartition("/")[2] for path in read_snapshot(tmp_path).drop_ins()]
+    assert [os.fsencode(name) for name in names] == raw
+
+
+def test_a_file_instead_of_the_folder_is_said(tmp_path: Path) -> None:
+    put(tmp_path, paths.CLOUD_CONFIG_D)
+    assert read_snapshot(tmp_path).unreadable == {paths.CLOUD_CONFIG_D: "Not a directory"}
+
+
+def test_a_file_instead_of_conf_is_no_conf_folder(tmp_path: Path) -> None:
+    put(tmp_path, paths.CONF)
+    disk = read_snapshot(tmp_path)
+    assert disk.files == {}
+
+
+def test_a_folder_that_cannot_be_listed_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, BOOT)
+
+    def denied(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", denied)
+    assert read_snapshot(tmp_path).unreadable == {paths.CLOUD_CONFIG_D: "Permission denied"}
+
+
+def test_a_file_that_cannot_be_opened_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, BOOT)
+
+    def denied(path: Path, flags: int) -> int:
+        if Path(path).exists():
+            raise PermissionError(13, "Permission denied")
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "open", denied)
+    disk = read_snapshot(tmp_path)
+    assert disk.unreadable == {BOOT: "Permission denied"}
+    assert disk.files == {}
+
+
+def test_a_folder_where_a_file_should_be_is_said(tmp_path: Path) -> None:
+    (tmp_path / paths.CLOUD_CONFIG.lstrip("/")).mkdir(parents=True)
+    assert read_snapshot(tmp_path).unreadable == {
+        paths.CLOUD_CONFIG: "a folder stands where a file should be"
+    }
+
+
+def test_a_fifo_does_not_hang_the_boot(tmp_path: Path) -> None:
+    file = put(tmp_path, BOOT)
+    file.unlink()
+    os.mkfifo(file)
+    assert read_snapshot(tmp_path).unreadable == {BOOT: "it is not a regular file"}
+
+
+def test_a_file_beyond_the_limit_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "SIZE_LIMIT", 1024**2)
+    put(tmp_path, BOOT, b"#" * 1024**2)
+    put(tmp_path, paths.CLOUD_CONFIG, b"#" * (1024**2 + 1))
+    disk = read_snapshot(tmp_path)
+    assert set(disk.files) == {BOOT}
+    assert disk.unreadable == {paths.CLOUD_CONFIG: "it is larger than 1 MiB"}
+
+
+def test_links_are_followed_from_the_machines_root(tmp_path: Path) -> None:
+    put(tmp_path, "/home/rancher/mine.yml", b"mine: 1")
+    folder = put(tmp_path, f"{paths.CLOUD_CONFIG_D}/a").parent
+    (folder / "absolute").symlink_to("/home/rancher/mine.yml")
+    (folder / "relative").symlink_to("../../../../../home/rancher/mine.yml")
+    (folder / "chain").symlink_to("absolute")
+    disk = read_snapshot(tmp_path)
+    for name in ("absolute", "relative", "chain"):
+        assert disk.files[f"{paths.CLOUD_CONFIG_D}/{name}"] == b"mine: 1"
+
+
+def test_links_that_lead_nowhere_are_said(tmp_path: Path) -> None:
+    folder = put(tmp_path, f"{paths.CLOUD_CONFIG_D}/a").parent
+    (folder / "gone").symlink_to("/home/rancher/not-mounted.yml")
+    (folder / "loop").symlink_to("loop")
+    (folder / "folder").symlink_to("/var")
+    assert read_snapshot(tmp_path).unreadable == {
+        f"{paths.CLOUD_CONFIG_D}/gone": "a symbolic link to something that is not mounted here",
+        f"{paths.CLOUD_CONFIG_D}/loop": os.strerror(errno.ELOOP),
+        f"{paths.CLOUD_CONFIG_D}/folder": "a folder stands where a file should be",
+    }
+
+
+def test_a_file_can_be_written_and_removed_in_a_copy() -> None:
+    disk = Snapshot({BOOT: b"1"}, {paths.CLOUD_CONFIG: "Permission denied"})
+    changed = disk.with_file(BOOT, None).with_file(paths.CLOUD_CONFIG, b"3")
+    assert changed == Snapshot({paths.CLOUD_CONFIG: b"3"})
+    assert disk.files == {BOOT: b"1"}
+
+
+def test_one_more_file_can_be_read_and_read_again(tmp_path: Path) -> None:
+    file = put(tmp_path, "/opt/daemon.json", b"{}")
+    disk = read_file(tmp_path, Snapshot(), "/opt/daemon.json")
+    assert disk.files == {"/opt/daemon.json": b"{}"}
+    file.unlink()
+    assert read_file(tmp_path, disk, "/opt/daemon.json").files == {}
+
+
+def test_no_content_is_in_the_repr() -> None:
+    assert "private key" not in repr(Snapshot({paths.CLOUD_CONFIG: b"private key"}))

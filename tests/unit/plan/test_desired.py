@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rancheros_ec2_metadata.errors import Level
+from rancheros_ec2_metadata.hosts.rancheros.drop_in import explain_uncarriable
+from rancheros_ec2_metadata.plan.desired import Desired, make_desired
+from rancheros_ec2_metadata.settings import (
+    NEVER_FROM_TAGS,
+    PROXY_NAMES,
+    EnvPrefix,
+    Settings,
+    TagMapping,
+    Template,
+)
+
+
+def mapped(settings: Settings, tags: dict[str, str], **metadata: str) -> Desired:
+    return make_desired(settings, metadata, tags, "complete", explain_uncarriable)
+
+
+def warned(found: Desired, *texts: str) -> bool:
+    return any(
+        note.level is Level.WARNING and all(text in note.text for text in texts)
+        for note in found.notes
+    )
+
+
+def with_mappings(*mappings: str) -> Settings:
+    return Settings(mappings=tuple(map(TagMapping.parse, mappings)))
+
+
+def test_docker_tags_are_labels_with_their_keys_whole() -> None:
+    found = mapped(Settings(), {"docker.role": "web", "Name": "x", "docker.empty": ""})
+    assert found.labels == {"docker.role": "web", "docker.empty": ""}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("", "a=b", "com.docker.x", "IO.Docker.y", "org.dockerproject.z", "Com.DOCKER.x"),
+        # Go, in which Docker is written, has one small letter for each of these.
+        *("\u0130o.docker.x", "com.doc\u212aer.x"),
+    ],
+)
+def test_a_key_that_would_stop_docker_is_refused_by_name(key: str) -> None:
+    found = mapped(Settings(label_prefixes=("",)), {key: "x", "ok": "y"})
+    assert found.labels == {"ok": "y"}
+    assert warned(found, repr(key))
+
+
+def test_metadata_labels_are_of_the_metadata_and_no_tag_replaces_them() -> None:
+    settings = Settings(label_prefixes=("aws.", ""), metadata_labels=("instance-type", "vpc-id"))
+    found = mapped(settings, {"aws.instance-type": "lie"}, AWS_INSTANCE_TYPE="m5.large")
+    assert found.labels == {"aws.instance-type": "m5.large"}
+    assert warned(found, "aws.instance-type")
+
+
+def test_no_tag_passes_for_a_metadata_label_that_the_instance_does_not_have() -> None:
+    settings = Settings(label_prefixes=("",), metadata_labels=("iam-role",))
+    found = mapped(settings, {"aws.iam-role": "admin", "aws.vpc-id": "x"})
+    assert found.labels == {"aws.vpc-id": "x"}
+    assert warned(found, "'aws.iam-role'")
+
+
+def test_the_outcome_is_a_variable_and_on_request_a_label_that_no_tag_replaces() -> None:
+    tags = {"ec2-metadata.status": "lie"}
+    settings = Settings(label_prefixes=("ec2",), status_label=True)
+    found = mapped(settings, tags)
+    assert found.variables == {"EC2_METADATA_STATUS": "complete"}
+    assert found.labels == {"ec2-metadata.status": "complete"}
+
+
+def test_of_two_mappings_to_one_variable_the_later_wins_and_the_loser_is_named() -> None:
+    found = mapped(with_mappings("a:V", "b:V"), {"a": "1", "b": "2"})
+    assert found.variables["V"] == "2"
+    assert any("'a'" in note.text and "overridden" in note.text for note in found.notes)
+
+
+def test_set_beats_mappings_and_these_beat_prefixes_and_these_metadata() -> None:
+    settings = Settings(
+        env_prefixes=(EnvPrefix("p.", "V_"),),
+        mappings=(TagMapping("m", "V_B"), TagMapping("m", "V_C"), TagMapping("m", "AWS_X")),
+        templates=(Template.parse("V_C=t"),),
+    )
+    tags = {"p.a": "prefix", "p.b": "prefix", "p.c": "prefix", "m": "mapping"}
+    found = mapped(settings, tags, AWS_X="metadata", AWS_Y="metadata")
+    assert found.variables == {
+        "V_A": "prefix",
+        "V_B": "mapping",
+        "V_C": "t",
+        "AWS_X": "mapping",
+        "AWS_Y": "metadata",
+        "EC2_METADATA_STATUS": "complete",
+    }
+
+
+def test_metadata_is_no_variable_where_it_is_not_loaded() -> None:
+    assert "AWS_X" not in mapped(Settings(metadata=False), {}, AWS_X="x").variables
+
+
+def test_of_two_tags_meeting_in_a_prefixed_name_the_plain_spelling_wins() -> None:
+    settings = Settings(env_prefixes=(EnvPrefix("e.", "A_"),))
+    found = mapped(settings, {"e.db.host": "right", "e.DB-HOST": "wrong", "e.db_host": "wrong"})
+    assert found.variables["A_DB_HOST"] == "right"
+    assert warned(found, "'e.DB-HOST'")
+    assert warned(found, "'e.db_host'")
+
+
+def test_of_two_tags_meeting_in_a_name_that_neither_spells_none_is_set() -> None:
+    settings = Settings(env_prefixes=(EnvPrefix("e.", "A_"),))
+    found = mapped(settings, {"e.x-y": "1", "e.x_y": "2"})
+    assert "A_X_Y" not in found.variables
+    assert warned(found, "'e.x-y'")
+
+
+def test_of_two_prefixes_meeting_in_a_name_the_later_wins_and_the_loser_is_named() -> None:
+    settings = Settings(env_prefixes=(EnvPrefix("a.", "X_"), EnvPrefix("b.", "X_")))
+    found = mapped(settings, {"a.k": "1", "b.k": "2", "a.alone": "3"})
+    assert (found.variables["X_K"], found.variables["X_ALONE"]) == ("2", "3")
+    assert [note.text for note in found.notes] == [
+        "variable X_K: tag 'a.k' is overridden by tag 'b.k'"
+    ]
+
+
+def test_a_prefix_never_sets_what_steers_the_system_or_is_a_shell_script() -> None:
+    for name in NEVER_FROM_TAGS | PROXY_NAMES | {"EC2_METADATA_STATUS", "AWS_SECRET_ACCESS_KEY"}:
+        prefix = EnvPrefix("e.", name[0])
+        tag = "e." + name[1:]
+        found = mapped(Settings(env_prefixes=(prefix,)), {tag: "evil"})
+        assert "evil" not in found.variables.values() or name != prefix.variable(tag)
+
+
+def test_the_env_file_has_also_what_rancheros_cannot_carry() -> None:
+    tags = {"a": "café", "b": "~", "c": "one\ntwo", "d": "plain"}
+    mappings = tuple(TagMapping(tag, tag.upper()) for tag in tags)
+    template = Template.parse("E={A}/{D}")
+    settings = Settings(mappings=mappings, templates=(template,), env_file="/opt/ec2.env")
+    found = mapped(settings, tags)
+    assert found.variables == {"C": "one\ntwo", "D": "plain", "EC2_METADATA_STATUS": "complete"}
+    assert found.env_file is not None
+    assert found.env_file.variables == {
+        "A": "café",
+        "B": "~",
+        "D": "plain",
+        "E": "café/plain",
+        "EC2_METADATA_STATUS": "complete",
+    }
+    assert warned(found, "'c'", "in the file of --env-file", "line end")
+    assert mapped(Settings(mappings=mappings), tags).env_file is None
+
+
+def test_what_must_not_come_from_a_tag_is_not_in_the_env_file_either() -> None:
+    prefixes = tuple(EnvPrefix("e.", name[0]) for name in sorted(NEVER_FROM_TAGS | PROXY_NAMES))
+    mapping = TagMapping("p", "http_proxy")
+    tags = {f"e.{name[1:]}": "evil" for name in NEVER_FROM_TAGS | PROXY_NAMES} | {"p": "$(evil)"}
+    found = mapped(Settings(env_prefixes=prefixes, mappings=(mapping,), env_file="/e"), tags)
+    assert found.env_file is not None
+    forbidden = NEVER_FROM_TAGS | PROXY_NAMES
+    assert {n: v for n, v in found.env_file.variables.items() if n in forbidden} == {}
+
+
+@pytest.mark.parametrize("value", ["$(touch pwned)", "`x`", "a b", "a;b", 'a"', "\n"])
+def test_a_proxy_that_a_login_shell_could_read_otherwise_is_left_out(value: str) -> None:
+    found = mapped(with_mappings("p:http_proxy"), {"p": value})
+    assert "http_proxy" not in found.variables
+    assert warned(found, "http_proxy")
+
+
+def test_a_plain_proxy_is_set() -> None:
+    found = mapped(with_mappings("p:http_proxy"), {"p": "http://user:pw@10.0.0.1:3128"})
+    assert found.variables["http_proxy"] == "http://user:pw@10.0.0.1:3128"
+
+
+def test_a_template_is_composed_of_metadata_mapped_variables_and_tags() -> None:
+    settings = Settings(
+        mappings=(TagMapping("h", "DB_HOST"),),
+        templates=(Template.parse("URL=db://{DB_HOST}:{tag:port}@{AWS_LOCAL_IPV4}/{{}}"),),
+    )
+    found = mapped(settings, {"h": "db", "port": "5432"}, AWS_LOCAL_IPV4="10.0.0.1")
+    assert found.variables["URL"] == "db://db:5432@10.0.0.1/{}"
+
+
+def test_a_template_with_a_part_missing_is_not_set_and_the_part_named() -> None:
+    settings = Settings(templates=(Template.parse("URL={AWS_X}{tag:t}"),))
+    found = mapped(settings, {})
+    assert "URL" not in found.variables
+    assert warned(found, "URL", "AWS_X", "'t'")
+
+
+@pytest.mark.parametrize("value", ["é", "€", "~", "null", "Null", "NULL", "a\0b", "\x7f"])
+def test_a_variable_that_ros_cannot_carry_is_left_out_by_name(value: str) -> None:
+    found = mapped(with_mappings("t:V", "ok:OK"), {"t": value, "ok": "fine"})
+    assert "V" not in found.variables
+    assert found.variables["OK"] == "fine"
+    assert warned(found, "'t'", "V")
+
+
+@pytest.mark.parametrize(
+    ("target", "text", "value"),
+    [
+        ("hostname", "web-1.example.com", "web-1.example.com"),
+        ("rancher.sysctl.net.ipv4.ip_forward", "1", "1"),
+        ("rancher.ssh.port", "2222", 2222),
+        ("rancher.network.dns.nameservers", "10.0.0.2, 10.0.0.3", ("10.0.0.2", "10.0.0.3")),
+        ("rancher.network.http_proxy", "http://p:1", "http://p:1"),
+        ("rancher.docker.log_driver", "syslog", "syslog"),
+        ("rancher.docker.log_opts.max-size", "10m", "10m"),
+        ("rancher.docker.insecure_registry", "a:5000 b:5000", ("a:5000", "b:5000")),
+    ],
+)
+def test_a_config_path_of_the_table_is_set(target: str, text: str, value: object) -> None:
+    found = mapped(with_mappings(f"t:{target}"), {"t": text})
+    assert found.config == {target: value}
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("hostname", "web_1"),
+        ("hostname", "a" * 64),
+        ("hostname", "a." * 130),
+        ("hostname", "$(x)"),
+        ("hostname", "null"),
+        ("rancher.ssh.port", "0"),
+        ("rancher.ssh.port", "65536"),
+        ("rancher.ssh.port", "٢٢"),
+        ("rancher.ssh.port", "x"),
+        ("rancher.network.dns.nameservers", " , "),
+        ("rancher.network.dns.nameservers", "10.0.0.2 $(x)"),
+        ("rancher.docker.registry_mirror", "x$(touch f)"),
+        ("rancher.docker.registry_mirror", "a b"),
+        ("rancher.docker.registry_mirror", "a\n"),
+        ("rancher.docker.bip", ""),
+    ],
+)
+def test_a_config_value_that_is_not_allowed_is_left_out_by_name(target: str, text: str) -> None:
+    found = mapped(with_mappings(f"t:{target}"), {"t": text})
+    assert found.config == {}
+    assert warned(found, "'t'", target)
+
+
+@given(st.dictionaries(st.text(max_size=8), st.text(max_size=8)))
+def test_whatever_the_tags_no_other_variable_is_set_and_each_note_names_its_tag(
+    tags: dict[str, str],
+) -> None:
+    settings = Settings(
+        label_prefixes=("",),
+        env_prefixes=(EnvPrefix("", "X_"),),
+        mappings=(TagMapping("a", "A"),),
+    )
+    found = mapped(settings, tags)
+    allowed = {"A", "EC2_METADATA_STATUS"}
+    assert all(name in allowed or name.startswith("X_") for name in found.variables)
+    assert set(found.labels) <= set(tags)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rancheros_ec2_metadata.ec2.firmware import Machine
+from rancheros_ec2_metadata.hosts.rancheros.drop_in import explain_uncarriable
+from rancheros_ec2_metadata.hosts.state import State
+from rancheros_ec2_metadata.plan.last_known_good import (
+    Answer,
+    after_requests,
+    before_requests,
+    is_same_machine,
+)
+from rancheros_ec2_metadata.settings import Settings, TagMapping, Template
+
+ME = Machine("yes", "i-me", "uuid-me")
+OTHER = Machine("yes", "i-other", "uuid-other")
+XEN_ME = Machine("yes", None, "uuid-me")
+NOBODY = Machine("unclear")
+SETTINGS = Settings(
+    mappings=(TagMapping("example.host", "HOST"),),
+    templates=(Template.parse("ADVERTISE={AWS_LOCAL_IPV4}:2375"),),
+)
+STATE = State(
+    instance_id="i-me",
+    product_uuid="uuid-me",
+    pending_time="yesterday",
+    tags={"docker.role": "web", "example.host": "db", "aws:autoscaling:groupName": "asg"},
+    metadata={"AWS_LOCAL_IPV4": "10.0.0.1", "AWS_PUBLIC_IPV4": "1.2.3.4"},
+    labels={"docker.role": "web"},
+    variables={"HOST": "db", "EC2_METADATA_STATUS": "complete"},
+    status="complete",
+)
+WHOLE = Answer(
+    instance_id="i-me",
+    pending_time="yesterday",
+    metadata={"AWS_LOCAL_IPV4": "10.0.0.2"},
+    metadata_complete=True,
+    tags={"docker.role": "db"},
+    tags_complete=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("machine", "same"),
+    [(ME, True), (OTHER, False), (XEN_ME, True), (NOBODY, None), (Machine("yes", "i-me"), True)],
+)
+def test_which_machine_a_state_is_of(machine: Machine, same: bool | None) -> None:
+    assert is_same_machine(STATE, machine) is same
+
+
+def test_before_requests_this_instances_values_are_computed_again_and_keep_their_outcome() -> None:
+    wanted, state = before_requests(SETTINGS, STATE, ME, explain_uncarriable)
+    assert wanted.labels == {"docker.role": "web"}
+    assert wanted.variables["ADVERTISE"] == "10.0.0.1:2375"
+    assert wanted.variables["EC2_METADATA_STATUS"] == "complete"
+    assert state == STATE
+
+
+def test_before_requests_another_machines_values_go() -> None:
+    wanted, state = before_requests(SETTINGS, STATE, OTHER, explain_uncarriable)
+    assert wanted.labels == {}
+    assert wanted.variables == {"EC2_METADATA_STATUS": "none"}
+    assert state == State(product_uuid="uuid-other", status="none")
+
+
+def test_before_requests_what_nothing_tells_the_machine_of_stays_as_it_is() -> None:
+    wanted, state = before_requests(SETTINGS, STATE, NOBODY, explain_uncarriable)
+    assert (wanted.labels, wanted.variables) == (STATE.labels, STATE.variables)
+    assert state == STATE
+
+
+def test_a_whole_answer_replaces_all_that_was_kept() -> None:
+    wanted, state = after_requests(SETTINGS, STATE, ME, WHOLE, explain_uncarriable)
+    assert wanted.labels == {"docker.role": "db"}
+    assert "HOST" not in wanted.variables
+    assert wanted.variables["EC2_METADATA_STATUS"] == "complete"
+    assert "AWS_PUBLIC_IPV4" not in wanted.variables
+    assert "AWS_AUTOSCALING_GROUP" not in wanted.variables
+    assert state.tags == {"docker.role": "db"}
+
+
+@pytest.mark.parametrize("machine", [ME, XEN_ME, NOBODY])
+def test_tags_that_could_not_be_had_are_kept_with_templates_of_todays_metadata(
+    machine: Machine,
+) -> None:
+    answer = Answer("i-me", "today", {"AWS_LOCAL_IPV4": "10.0.0.9"}, metadata_complete=True)
+    wanted, _ = after_requests(SETTINGS, STATE, machine, answer, explain_uncarriable)
+    assert wanted.labels == {"docker.role": "web"}
+    assert wanted.variables["HOST"] == "db"
+    assert wanted.variables["ADVERTISE"] == "10.0.0.9:2375"
+    assert wanted.variables["AWS_AUTOSCALING_GROUP"] == "asg"
+    assert wanted.variables["EC2_METADATA_STATUS"] == "kept"
+
+
+def test_tags_of_another_instance_are_never_kept() -> None:
+    answer = Answer("i-new", "today", {"AWS_X": "x"}, metadata_complete=True)
+    wanted, state = after_requests(SETTINGS, STATE, ME, answer, explain_uncarriable)
+    assert wanted.labels == {}
+    assert wanted.variables["EC2_METADATA_STATUS"] == "partial"
+    assert state.instance_id == "i-new"
+
+
+@pytest.mark.parametrize(
+    ("pending_time", "kept"), [("yesterday", True), ("today", False), (None, False)]
+)
+def test_metadata_is_kept_of_the_same_start_only(pending_time: str | None, kept: bool) -> None:
+    answer = Answer("i-me", pending_time, {}, tags={}, tags_complete=True)
+    wanted, _ = after_requests(SETTINGS, STATE, ME, answer, explain_uncarriable)
+    assert ("AWS_PUBLIC_IPV4" in wanted.variables) is kept
+    assert wanted.variables["EC2_METADATA_STATUS"] == ("kept" if kept else "none")
+
+
+def test_metadata_of_a_start_that_was_never_learnt_is_not_kept() -> None:
+    state = replace(STATE, pending_time=None)
+    wanted, _ = after_requests(
+        SETTINGS, state, ME, Answer("i-me", None, {}, tags={}), explain_uncarriable
+    )
+    assert "AWS_PUBLIC_IPV4" not in wanted.variables
+
+
+def test_one_unread_tag_keeps_its_old_value_and_the_others_are_todays() -> None:
+    answer = Answer(
+        "i-me", "yesterday", {}, metadata_complete=True, tags={}, unread_tags=("example.host",)
+    )
+    wanted, _ = after_requests(SETTINGS, STATE, ME, answer, explain_uncarriable)
+    assert wanted.labels == {}
+    assert wanted.variables["HOST"] == "db"
+
+
+def test_a_run_that_never_learns_its_machine_keeps_nothing() -> None:
+    wanted, state = after_requests(SETTINGS, STATE, NOBODY, Answer(), explain_uncarriable)
+    assert (wanted.labels, wanted.variables) == ({}, {"EC2_METADATA_STATUS": "none"})
+    assert state == State(status="none")
+
+
+def test_a_silent_ec2_keeps_this_instances_tags_by_its_firmware() -> None:
+    wanted, state = after_requests(SETTINGS, STATE, XEN_ME, Answer(), explain_uncarriable)
+    assert wanted.labels == {"docker.role": "web"}
+    assert "ADVERTISE" not in wanted.variables
+    assert state.instance_id == "i-me"
+
+
+@pytest.mark.parametrize("machine", [ME, NOBODY])
+@pytest.mark.parametrize("text", ["café", "a\x7f", "\0", "\ud800"])
+def test_before_requests_a_damaged_state_gives_nothing_that_no_file_can_hold(
+    machine: Machine, text: str
+) -> None:
+    variables = {"HOST": text, text: "db", "A": "b"}
+    wanted, _ = before_requests(
+        SETTINGS,
+        replace(STATE, variables=variables, status=text),
+        machine,
+        explain_uncarriable,
+    )
+    assert text not in {*wanted.variables, *wanted.variables.values()}
+    assert wanted.variables.get("A") == ("b" if machine is NOBODY else None)

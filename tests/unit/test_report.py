@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from failures import in_process
+from failures.in_process import GivenEc2, found
+from machine import MachineDisk
+from rancheros_ec2_metadata.errors import ExitStatus, Note, warning
+from rancheros_ec2_metadata.hosts.files import FileChange, Files
+from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.report import Report, diff_file, make_report, report_json, report_lines
+from rancheros_ec2_metadata.settings import Settings, TagMapping
+
+MAPPINGS = tuple(map(TagMapping.parse, ("db:DB_HOST", "h:hostname", "gone:GONE")))
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> MachineDisk:
+    return MachineDisk(tmp_path)
+
+
+def plan(disk: MachineDisk, tags: dict[str, str], *, write: bool = False) -> Report:
+    settings = Settings(root=disk.root, mappings=MAPPINGS, metadata=False)
+    files = Files(lambda path: paths.locate(disk.root, path), dry=not write)
+    ros = in_process.stand_in(disk.root, "v1.5.8")
+    booted = in_process.run(
+        disk.root, GivenEc2(found(tags, metadata={})), settings=settings, files=files, ros=ros
+    )
+    assert booted.plan is not None
+    return make_report(booted.plan, {})
+
+
+def text(report: Report) -> str:
+    return "\n".join(report_lines(report))
+
+
+def test_a_first_plan_adds_and_the_next_ones_change_remove_and_end_with_totals(
+    disk: MachineDisk,
+) -> None:
+    disk.user_data("rancher: {docker: {extra_args: [--debug, --label=docker.role=db]}}")
+    tags = {"docker.role": "web", "docker.zone": "a", "db": "x", "h": "web-1", "com.docker.y": "z"}
+    first = plan(disk, tags, write=True)
+    told = text(first)
+    for line in (
+        "  + 'docker.role' = 'web'  (tag 'docker.role')",
+        "  + 'DB_HOST' = 'x'  (tag 'db')",
+        "  + 'EC2_METADATA_STATUS' = 'complete'  (the outcome of the run)",
+        "    '--debug'",
+        "  + '--label=docker.role=web'  (tag 'docker.role')",
+        "  - '--label=docker.role=db'",
+        "+++ /var/lib/rancher/conf/cloud-config.d/zz-ec2-metadata.yml",
+        "--- /dev/null",
+    ):
+        assert line in told.splitlines(), told
+    assert "in effect from the next boot on" in told
+    assert "variable 'GONE' from tag 'gone': no tag 'gone' on this instance" in told
+    assert told.endswith(
+        "Plan: 2 labels to add, 0 to change, 0 to remove; 2 variables to add, 0 to change,"
+        " 0 to remove; 1 config path to add, 0 to change, 0 to remove."
+    )
+    same = plan(disk, tags)
+    assert not same.changes
+    assert text(same).endswith("No changes.")
+    assert {item.action for item in (*same.labels, *same.variables, *same.config)} == {"unchanged"}
+    last = plan(disk, {"docker.role": "db"})
+    assert [(x.name, x.action) for x in last.labels] == [
+        ("docker.role", "change"),
+        ("docker.zone", "remove"),
+    ]
+    assert "  ~ 'docker.role' 'web' -> 'db'  (tag 'docker.role')" in text(last).splitlines()
+    assert "  - 'docker.zone' was 'a'" in text(last).splitlines()
+
+
+def test_of_cloud_config_yml_no_value_is_shown(disk: MachineDisk) -> None:
+    secret = "--log-opt=token=secret"
+    disk.cloud_config(
+        f"rancher:\n  docker: {{extra_args: [{secret}, --label=docker.role=x]}}\n"
+        "  environment: {AWS_INSTANCE_ID: secret}\n"
+    )
+    report = plan(disk, {"docker.role": "web"})
+    told = text(report)
+    assert "secret" not in told + report_json(report, ExitStatus.OK, [])
+    assert "+rancher.docker.extra_args: '--label=docker.role=web'" in told
+    assert "-rancher.docker.extra_args: '--label…'" in told
+    assert "    '--log-opt…'" in told.splitlines()
+
+
+def test_the_json_document_has_every_value_whole(disk: MachineDisk) -> None:
+    long = "x" * 256
+    report = plan(disk, {"docker.role": long, "docker.a=b": "c"})
+    notes: list[Note] = [warning("w")]
+    tree = json.loads(report_json(report, ExitStatus.WOULD_CHANGE, notes))
+    assert (tree["schema"], tree["exit_status"], tree["would_change"]) == (2, 10, True)
+    (label,) = tree["labels"]
+    assert (label["after"], label["before"], label["action"]) == (long, None, "add")
+    assert label["source"] == {"kind": "tag", "name": "docker.role", "text": "tag 'docker.role'"}
+    assert {one["name"] for one in tree["left_out"]} == {
+        "docker.a=b",
+        "DB_HOST",
+        "GONE",
+        "hostname",
+    }
+    assert tree["notes"] == [{"level": "warning", "text": "w"}]
+
+
+@given(st.none() | st.text(alphabet="ab\n"), st.none() | st.text(alphabet="ab\n"))
+def test_a_diff_is_a_unified_one(before: str | None, after: str | None) -> None:
+    change = FileChange(
+        "/etc/x",
+        None if before is None else before.encode(),
+        None if after is None else after.encode(),
+    )
+    lines = list(diff_file(change))
+    old, new = ("/etc/x" if x is not None else "/dev/null" for x in (before, after))
+    was, now = ((x or "").splitlines() for x in (before, after))
+    assert lines == list(difflib.unified_diff(was, now, old, new, n=0, lineterm=""))
+
+
+def test_a_file_that_is_new_is_shown_as_diff_shows_it() -> None:
+    lines = list(diff_file(FileChange("/etc/x", None, b"a\nb\n")))
+    assert lines[2:] == ["@@ -0,0 +1,2 @@", "+a", "+b"]
+    assert list(diff_file(FileChange("/etc/x", b"a\n", None)))[2] == "@@ -1 +0,0 @@"
+    assert list(diff_file(FileChange(paths.STATE, None, b"secret"))) == [f"write {paths.STATE}"]
