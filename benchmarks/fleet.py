@@ -116,8 +116,6 @@ def cases() -> Iterator[tuple[str, list[float], Bucket]]:
         yield f"{count:,} at once, half the bucket taken", [0.0] * count, half
         empty = Bucket(empty_until=30.0)
         yield f"{count:,} at once, nothing for 30 s", [0.0] * count, empty
-    for count in (1000, 10_000):
-        yield f"{count:,} by cron at the full hour", [0.0] * count, Bucket()
 
 
 def row(name: str, starts: list[float], bucket: Bucket) -> str:

@@ -27,7 +27,6 @@ from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.state import LastRun, State, cut_notes, render_state
 from rancheros_ec2_metadata.plan import last_known_good
 from rancheros_ec2_metadata.plan.desired import NOTHING, Desired
-from rancheros_ec2_metadata.plan.last_known_good import Answer
 from rancheros_ec2_metadata.runtime import Limits, Runtime, Target, make_runtime
 
 if TYPE_CHECKING:
@@ -103,9 +102,8 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
         earlier = result.plan.notes if result.plan is not None else ()
 
         def converge_on(said: Facts, *, so_far: bool = False) -> None:
-            answer = _answer(said, settings)
             wanted, kept = last_known_good.after_requests(
-                settings, state, machine, answer, host.carries
+                settings, state, machine, said, host.carries
             )
             if said.on_ec2 is False:
                 wanted, kept = NOTHING, State()
@@ -171,18 +169,6 @@ def _sets_the_same(one: Desired, other: Desired) -> bool:
     """Tell whether two desired states differ in the outcome of the run at most."""
     one, other = one.with_outcome("none"), other.with_outcome("none")
     return (one.labels, one.variables, one.config) == (other.labels, other.variables, other.config)
-
-
-def _answer(facts: Facts, settings: Settings) -> Answer:
-    return Answer(
-        instance_id=facts.identity.instance_id if facts.identity else None,
-        pending_time=facts.pending_time,
-        metadata=facts.variables,
-        metadata_complete=facts.variables_complete,
-        tags=facts.tags,
-        unread_tags=tuple(facts.unread_tags),
-        tags_complete=facts.tags_complete and not facts.missing(settings.require_tags),
-    )
 
 
 def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, ...]) -> None:

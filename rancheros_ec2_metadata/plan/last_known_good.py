@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.ec2.instance import group_variable
@@ -12,6 +11,9 @@ from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.desired import NOTHING, Carries, Desired, make_desired
 from rancheros_ec2_metadata.plan.env_file import EnvFile
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
+
+if TYPE_CHECKING:
+    from rancheros_ec2_metadata.ec2.facts import Facts
 
 Outcome = Literal["complete", "partial", "kept", "none"]
 
@@ -53,60 +55,40 @@ def before_requests(
             return replace(known, labels=dict(state.labels), variables=variables), state
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What EC2 said.
-
-    Args:
-        instance_id: from the identity document; None where it was not had.
-        pending_time: when the instance was last started, from the same document.
-        metadata: AWS_ variables.
-        metadata_complete: nothing of them is missing for a failure.
-        tags: those that are used; None where no source gave them.
-        unread_tags: keys that exist, but whose values could not be had.
-        tags_complete: nothing of them is missing for a failure.
-    """
-
-    instance_id: str | None = None
-    pending_time: str | None = None
-    metadata: Mapping[str, str] | None = None
-    metadata_complete: bool = False
-    tags: Mapping[str, str] | None = None
-    unread_tags: Iterable[str] = ()
-    tags_complete: bool = False
-
-
 def after_requests(
-    settings: Settings, state: State, machine: Machine, answer: Answer, carries: Carries
+    settings: Settings, state: State, machine: Machine, facts: Facts, carries: Carries
 ) -> tuple[Desired, State]:
     """Return what the machine shall have now, with what is known where EC2 did not say."""
-    now = machine._replace(instance_id=answer.instance_id or machine.instance_id)
+    said = facts.identity.instance_id if facts.identity else None
+    now = machine._replace(instance_id=said or machine.instance_id)
     same = is_same_machine(state, now) is True
-    same_start = same and answer.pending_time is not None
-    same_start = same_start and answer.pending_time == state.pending_time
-    metadata = dict(answer.metadata or {})
-    tags = dict(answer.tags or {})
+    same_start = same and facts.pending_time is not None
+    same_start = same_start and facts.pending_time == state.pending_time
+    metadata = dict(facts.variables)
+    tags = dict(facts.tags or {})
+    tags_complete = facts.tags_complete and not facts.missing(settings.require_tags)
     kept_any = False
-    if not answer.metadata_complete and same_start:
+    if not facts.variables_complete and same_start:
         old = {name: text for name, text in state.metadata.items() if name not in metadata}
         metadata.update(old)
         kept_any = bool(old)
-    if not answer.tags_complete and same:
-        unread = set(answer.unread_tags)
+    if not tags_complete and same:
         old = {
             tag: text
             for tag, text in state.tags.items()
-            if settings.wants(tag) and (answer.tags is None or tag in unread) and tag not in tags
+            if settings.wants(tag)
+            and (facts.tags is None or tag in facts.unread_tags)
+            and tag not in tags
         }
         tags.update(old)
         kept_any = kept_any or bool(old)
     if settings.reads_metadata:
         metadata = group_variable(tags) | metadata
-    status = _outcome(answer, kept_any=kept_any)
+    status = _outcome(facts, tags_complete=tags_complete, kept_any=kept_any)
     kept = State(
         instance_id=now.instance_id or (state.instance_id if same else None),
         product_uuid=machine.product_uuid,
-        pending_time=answer.pending_time,
+        pending_time=facts.pending_time,
         tags={tag: text for tag, text in tags.items() if settings.wants(tag)},
         metadata=metadata,
         status=status,
@@ -117,14 +99,14 @@ def after_requests(
         tags,
         status,
         carries,
-        tags_known=answer.tags is not None and not tuple(answer.unread_tags),
+        tags_known=facts.tags is not None and not facts.unread_tags,
     )
     return wanted, kept
 
 
-def _outcome(answer: Answer, *, kept_any: bool) -> Outcome:
-    if answer.metadata_complete and answer.tags_complete:
+def _outcome(facts: Facts, *, tags_complete: bool, kept_any: bool) -> Outcome:
+    if facts.variables_complete and tags_complete:
         return "complete"
     if kept_any:
         return "kept"
-    return "partial" if answer.metadata or answer.tags else "none"
+    return "partial" if facts.variables or facts.tags else "none"

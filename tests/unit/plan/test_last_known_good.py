@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
+from rancheros_ec2_metadata.ec2.instance import Identity
 from rancheros_ec2_metadata.hosts.rancheros.drop_in import explain_uncarriable
 from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.last_known_good import (
-    Answer,
     after_requests,
     before_requests,
     is_same_machine,
@@ -33,7 +34,29 @@ STATE = State(
     variables={"HOST": "db", "EC2_METADATA_STATUS": "complete"},
     status="complete",
 )
-WHOLE = Answer(
+
+
+def facts(
+    instance_id: str | None = None,
+    pending_time: str | None = None,
+    metadata: dict[str, str] | None = None,
+    *,
+    metadata_complete: bool = False,
+    tags: dict[str, str] | None = None,
+    tags_complete: bool = False,
+    unread_tags: tuple[str, ...] = (),
+) -> Facts:
+    return Facts(
+        identity=Identity(instance_id, pending_time=pending_time) if instance_id else None,
+        variables=metadata or {},
+        variables_complete=metadata_complete,
+        tags=tags,
+        tags_complete=tags_complete,
+        unread_tags=dict.fromkeys(unread_tags, "late"),
+    )
+
+
+WHOLE = facts(
     instance_id="i-me",
     pending_time="yesterday",
     metadata={"AWS_LOCAL_IPV4": "10.0.0.2"},
@@ -86,8 +109,8 @@ def test_a_whole_answer_replaces_all_that_was_kept() -> None:
 def test_tags_that_could_not_be_had_are_kept_with_templates_of_todays_metadata(
     machine: Machine,
 ) -> None:
-    answer = Answer("i-me", "today", {"AWS_LOCAL_IPV4": "10.0.0.9"}, metadata_complete=True)
-    wanted, _ = after_requests(SETTINGS, STATE, machine, answer, explain_uncarriable)
+    said = facts("i-me", "today", {"AWS_LOCAL_IPV4": "10.0.0.9"}, metadata_complete=True)
+    wanted, _ = after_requests(SETTINGS, STATE, machine, said, explain_uncarriable)
     assert wanted.labels == {"docker.role": "web"}
     assert wanted.variables["HOST"] == "db"
     assert wanted.variables["ADVERTISE"] == "10.0.0.9:2375"
@@ -96,8 +119,8 @@ def test_tags_that_could_not_be_had_are_kept_with_templates_of_todays_metadata(
 
 
 def test_tags_of_another_instance_are_never_kept() -> None:
-    answer = Answer("i-new", "today", {"AWS_X": "x"}, metadata_complete=True)
-    wanted, state = after_requests(SETTINGS, STATE, ME, answer, explain_uncarriable)
+    said = facts("i-new", "today", {"AWS_X": "x"}, metadata_complete=True)
+    wanted, state = after_requests(SETTINGS, STATE, ME, said, explain_uncarriable)
     assert wanted.labels == {}
     assert wanted.variables["EC2_METADATA_STATUS"] == "partial"
     assert state.instance_id == "i-new"
@@ -107,8 +130,8 @@ def test_tags_of_another_instance_are_never_kept() -> None:
     ("pending_time", "kept"), [("yesterday", True), ("today", False), (None, False)]
 )
 def test_metadata_is_kept_of_the_same_start_only(pending_time: str | None, kept: bool) -> None:
-    answer = Answer("i-me", pending_time, {}, tags={}, tags_complete=True)
-    wanted, _ = after_requests(SETTINGS, STATE, ME, answer, explain_uncarriable)
+    said = facts("i-me", pending_time, {}, tags={}, tags_complete=True)
+    wanted, _ = after_requests(SETTINGS, STATE, ME, said, explain_uncarriable)
     assert ("AWS_PUBLIC_IPV4" in wanted.variables) is kept
     assert wanted.variables["EC2_METADATA_STATUS"] == ("kept" if kept else "none")
 
@@ -116,28 +139,28 @@ def test_metadata_is_kept_of_the_same_start_only(pending_time: str | None, kept:
 def test_metadata_of_a_start_that_was_never_learnt_is_not_kept() -> None:
     state = replace(STATE, pending_time=None)
     wanted, _ = after_requests(
-        SETTINGS, state, ME, Answer("i-me", None, {}, tags={}), explain_uncarriable
+        SETTINGS, state, ME, facts("i-me", None, {}, tags={}), explain_uncarriable
     )
     assert "AWS_PUBLIC_IPV4" not in wanted.variables
 
 
 def test_one_unread_tag_keeps_its_old_value_and_the_others_are_todays() -> None:
-    answer = Answer(
+    said = facts(
         "i-me", "yesterday", {}, metadata_complete=True, tags={}, unread_tags=("example.host",)
     )
-    wanted, _ = after_requests(SETTINGS, STATE, ME, answer, explain_uncarriable)
+    wanted, _ = after_requests(SETTINGS, STATE, ME, said, explain_uncarriable)
     assert wanted.labels == {}
     assert wanted.variables["HOST"] == "db"
 
 
 def test_a_run_that_never_learns_its_machine_keeps_nothing() -> None:
-    wanted, state = after_requests(SETTINGS, STATE, NOBODY, Answer(), explain_uncarriable)
+    wanted, state = after_requests(SETTINGS, STATE, NOBODY, facts(), explain_uncarriable)
     assert (wanted.labels, wanted.variables) == ({}, {"EC2_METADATA_STATUS": "none"})
     assert state == State(status="none")
 
 
 def test_a_silent_ec2_keeps_this_instances_tags_by_its_firmware() -> None:
-    wanted, state = after_requests(SETTINGS, STATE, XEN_ME, Answer(), explain_uncarriable)
+    wanted, state = after_requests(SETTINGS, STATE, XEN_ME, facts(), explain_uncarriable)
     assert wanted.labels == {"docker.role": "web"}
     assert "ADVERTISE" not in wanted.variables
     assert state.instance_id == "i-me"
