@@ -104,7 +104,7 @@ def below_labels(text: str) -> str:
 def packed(content: str, encoding: str, codec: str = "utf-8") -> str:
     """Return a text as write_files has it packed."""
     raw = content.encode(codec)
-    return base64.b64encode(gzip.compress(raw) if "g" in encoding else raw).decode()
+    return base64.b64encode(gzip.compress(raw, mtime=0) if "g" in encoding else raw).decode()
 
 
 LISTED = re.sub(r"        (io\.rancher\S+): \"?(\w+)\"?", r"        - \1=\2", GOOD)

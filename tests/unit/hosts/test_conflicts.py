@@ -29,7 +29,7 @@ def blocks(entries: Entries, files: dict[str, bytes], **docker: Any) -> bool:
 def entry(content: bytes, encoding: str = "", path: str = paths.DAEMON_JSON) -> dict[str, str]:
     for step in encoding.split("+"):
         if step in ("gz", "gzip"):
-            content = gzip.compress(content)
+            content = gzip.compress(content, mtime=0)
         elif step in ("b64", "base64"):
             content = base64.b64encode(content)
     return {"path": path, "content": content.decode("ascii"), "encoding": encoding}
@@ -63,7 +63,7 @@ def test_a_daemon_json_without_labels_is_no_obstacle(content: bytes) -> None:
 
 
 CORRUPT = base64.b64encode(gzip.compress(WITH_LABELS, mtime=0)[:10] + b"\xff" * 20).decode()
-BOMB = base64.b64encode(gzip.compress(b" " * 100_000_000)).decode()
+BOMB = base64.b64encode(gzip.compress(b" " * 100_000_000, mtime=0)).decode()
 ENCODINGS = ("", "b64", "base64", "gz+b64", "gzip+base64", "gz+base64")
 THERE = {paths.DAEMON_JSON: WITH_LABELS}
 
