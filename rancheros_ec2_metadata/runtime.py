@@ -16,8 +16,8 @@ from rancheros_ec2_metadata.ec2.read import Reader
 from rancheros_ec2_metadata.errors import Level, Note, shown
 from rancheros_ec2_metadata.hosts.files import Files
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.host import RancherOs
 from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
+from rancheros_ec2_metadata.hosts.rancheros.rancheros_host import RancherOs
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import find_release
 from rancheros_ec2_metadata.hosts.rancheros.ros import NoAnswerError, Ros
