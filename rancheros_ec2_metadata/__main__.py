@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from rancheros_ec2_metadata.commands.call import Terminal
 
 
+_COPY = "dev/shm/rancher-conf"  # of rancheros.paths, which other hosts do not import
+
+
 def console() -> None:
     """Run the program, and end the process with its exit status."""
     _open_what_is_closed()
@@ -63,10 +66,13 @@ def _last_line(text: str, status: int) -> None:
     from rancheros_ec2_metadata.log import Log, at_boot  # noqa: PLC0415 - as above
 
     Log(at_boot(sys.stderr), kmsg=_kernel_log()).last(f"error: {text}; exit {status}")
+    root = Path(_root())
+    if not (root / _COPY).exists():
+        return
     with contextlib.suppress(ImportError):  # the image may be damaged
         from rancheros_ec2_metadata.hosts.rancheros import rehearsal  # noqa: PLC0415 - as above
 
-        rehearsal.remove_copy(Path(_root()))
+        rehearsal.remove_copy(root)
 
 
 def _kernel_log() -> str | None:

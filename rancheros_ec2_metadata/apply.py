@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata import __version__
-from rancheros_ec2_metadata.deadline import Clock
+from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import (
     ExitStatus,
     FilesError,
@@ -22,8 +22,13 @@ from rancheros_ec2_metadata.errors import (
     worst,
 )
 from rancheros_ec2_metadata.hosts.base import Ours
-from rancheros_ec2_metadata.hosts.files import ChangedError, FileChange, Files
-from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.files import (
+    ChangedError,
+    FileChange,
+    Files,
+    digest_file,
+    read_plain,
+)
 from rancheros_ec2_metadata.hosts.state import LastRun, State, cut_notes, render_state
 from rancheros_ec2_metadata.plan import last_known_good
 from rancheros_ec2_metadata.plan.desired import NOTHING, Desired
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
 # The system writes cloud-config.yml once or twice at a boot; more often is a fault.
 _ATTEMPTS = 5
 _MOST_LEFT_OUT = 3
+_LOOK_SECONDS = 2.0  # at whether a running Docker has its new labels
 _SOURCES = {"imds": "IMDS", "api": "the EC2 API", None: "nowhere"}
 
 
@@ -87,12 +93,10 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
     log.line(
         f"rancheros-ec2-metadata {__version__}, {runtime.now:%Y-%m-%dT%H:%M:%SZ},"
         f" {machine.instance_id or 'instance not known yet'},"
-        f" {host.release.text or 'release not known'}"
+        f" {host.description or 'release not known'}"
     )
     result, began = Result(), runtime.deadline.clock.now()
-    with files.lock(paths.CONF, runtime.deadline, paths.MOUNT_FIX):
-        for folder in (paths.CONF, paths.CLOUD_CONFIG_D):
-            files.sweep(folder)
+    with lock(target, runtime.deadline):
         state, notes = host.read_state()
         log.notes(notes)
         if state.holds_values():
@@ -106,7 +110,8 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
                 settings, state, machine, said, host.carries
             )
             if said.on_ec2 is False:
-                wanted, kept = NOTHING, State()
+                status = "none" if host.always_says_outcome else None
+                wanted, kept = NOTHING.with_outcome(status) if status else NOTHING, State()
             # An outcome that is not the last one is no reason to write.
             if not so_far or result.plan is None or not _sets_the_same(wanted, result.plan.desired):
                 converge(target, result, wanted, kept)
@@ -119,6 +124,8 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
             log.note(info(f"instance {shown(facts.identity.instance_id)}"))
         result.sources = facts.sources
         converge_on(facts)
+        if result.ended and not files.dry:
+            log.notes(host.activate(files, _LOOK_SECONDS))
         final = {note.text for note in (result.plan.notes if result.plan is not None else ())}
         past = {note.text for note in earlier} - final
         result.status = worst(note.status for note in log.noted if note.text not in past)
@@ -129,6 +136,20 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
             for line in summary:
                 log.line(line)
     return result
+
+
+@contextlib.contextmanager
+def lock(target: Target, limit: Limit) -> Iterator[None]:
+    """Hold the lock of a host, and remove what a run that was killed has left.
+
+    Raises:
+        FilesError: there is nothing to write to. DeadlineError: another run held it.
+    """
+    places, files = target.host.places, target.files
+    with files.lock(places.lock, limit, places.lock_fix, is_ours=places.lock_is_ours):
+        for folder in places.swept:
+            files.sweep(folder)
+        yield
 
 
 def converge(target: Target, result: Result, desired: Desired, kept: State) -> None:
@@ -150,7 +171,8 @@ def converge(target: Target, result: Result, desired: Desired, kept: State) -> N
         try:
             for change in plan.changes:
                 files.write(change)
-                result.changed[change.path] = "removed" if change.after is None else "wrote"
+                if not change.is_record:
+                    result.changed[change.path] = "removed" if change.after is None else "wrote"
         except ChangedError as changed:
             log.note(info(f"{changed}; planned again"))
             continue
@@ -177,13 +199,14 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
     if plan is None:
         return
     notes = [f"{one.level}: {one.text}" for one in log.noted if one.level is not Level.INFO]
-    digests = {path: digest_file(files, path) for path in (paths.DROP_IN, *plan.state.env_files)}
+    host = runtime.target.host
+    digests = {path: digest_file(files.locate(path)) for path in plan.our_files}
     stamp = f"{runtime.now:%Y-%m-%dT%H:%M:%SZ}"
     run = LastRun(
         time=stamp,
         boot_id=runtime.boot_id,
         version=__version__,
-        release=runtime.target.host.release.text or None,
+        release=host.description or None,
         exit_status=int(result.status),
         summary=summary,
         notes=cut_notes(notes),
@@ -196,23 +219,17 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
     state = replace(
         plan.state, labels=labels, status=result.outcome, last_run=run, labels_changed=moment
     )
-    raw = _read(files, paths.STATE)
+    raw = _read(files, host.places.state)
     try:
-        files.write(FileChange(paths.STATE, raw, render_state(state)))
+        files.write(FileChange(host.places.state, raw, render_state(state), is_record=True))
     except FilesError as why:
         log.note(error(ExitStatus.FILES, f"this run will not be in `status`: {why}"))
         result.status = worst((result.status, ExitStatus.FILES))
 
 
-def digest_file(files: Files, path: str) -> str | None:
-    """Return the sha256 of a file; None where there is none that reads."""
-    raw = _read(files, path)
-    return None if raw is None else hashlib.sha256(raw).hexdigest()
-
-
 def _read(files: Files, path: str) -> bytes | None:
     try:
-        return files.locate(path).read_bytes()
+        return read_plain(files.locate(path))
     except OSError:
         return None
 
@@ -221,11 +238,7 @@ def last_line(result: Result) -> str:
     """Return what is set, what was written, and the exit status."""
     labels = _count(len(result.in_effect.labels), "label")
     variables = _count(len(result.in_effect.variables), "variable")
-    files = [
-        f"{verb} {path.rpartition('/')[2]}"
-        for path, verb in result.changed.items()
-        if path != paths.STATE
-    ]
+    files = [f"{verb} {path.rpartition('/')[2]}" for path, verb in result.changed.items()]
     return (
         f"{result.outcome or 'nothing'}: {labels}, {variables};"
         f" {', '.join(files) or 'wrote no file'}; exit {int(result.status)}"

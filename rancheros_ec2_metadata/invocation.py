@@ -14,6 +14,7 @@ from rancheros_ec2_metadata.settings import Settings
 
 PROGRAM = "rancheros-ec2-metadata"
 _WIDTH = 80
+_SHORTEST, _LONGEST = 5, 86_400  # seconds between runs of --follow
 
 
 class Command(NamedTuple):
@@ -45,6 +46,13 @@ class Invocation(NamedTuple):
 def _format(*forms: str) -> tuple[str, Mapping[str, Any]]:
     text = f"one of {', '.join(forms)} (default {forms[0]})"
     return "--format", {"choices": forms, "default": forms[0], "metavar": "FORM", "help": text}
+
+
+def _follow(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not _SHORTEST <= int(text) <= _LONGEST:
+        text = f"{shown(text)} is not a number of seconds from {_SHORTEST} to {_LONGEST}"
+        raise UsageError(f"--follow: {text}")
+    return int(text)
 
 
 _INSTANCE = (
@@ -181,6 +189,41 @@ COMMANDS = {
             ("--legacy", {"action": "store_true", "help": "also what the 2016 tool left"}),
             ("--dry-run", {"action": "store_true", "help": "only say what would be removed"}),
         ),
+    ),
+    "install": Command(
+        "on a host with systemd: run before Docker at each boot",
+        "Copies the program to /usr/local/lib, writes and enables a unit that runs it with these"
+        " flags before Docker starts, and starts it without waiting. Done again, it changes what"
+        " differs.",
+        {
+            "install": "docker.* tags to labels, the metadata to /run/metadata/ec2",
+            "install --follow 30 -l example.db.host:DB_HOST": (
+                "a variable too; a changed tag is a label within 30 seconds, without a restart"
+            ),
+            "install --dry-run": "show the units",
+        },
+        {0: "done", **_FAILED, **_FILES},
+        (
+            (
+                "--follow",
+                {"metavar": "SECONDS", "type": _follow, "help": "also run so often from then on"},
+            ),
+            ("--dry-run", {"action": "store_true", "help": "only show the units"}),
+        ),
+    ),
+    "uninstall": Command(
+        "on a host with systemd: remove the units and all that was written",
+        "Stops, disables and removes the units of install, removes what the program wrote, and"
+        " restores daemon.json.",
+        {"uninstall --dry-run": "what would be removed", "uninstall": "remove it"},
+        {
+            0: "done",
+            **_FAILED,
+            **_FILES,
+            7: "the deadline passed",
+            10: "with --dry-run: something would change",
+        },
+        (("--dry-run", {"action": "store_true", "help": "only say what would be removed"}),),
     ),
     "demo": Command(
         "play a boot on this machine, on a fake EC2; needs no AWS, no root",

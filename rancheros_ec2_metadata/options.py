@@ -49,7 +49,7 @@ class Option(NamedTuple):
     read: Callable[[str], Any]
     metavar: str
     help: str
-    commands: tuple[str, ...] = ("apply", "plan")
+    commands: tuple[str, ...] = ("apply", "plan", "install")
     separator: str = ""
 
 
@@ -92,7 +92,7 @@ def _tag_key(text: str) -> str:
 
 
 _EVERY = ("apply", "plan", "show", "status", "clean")
-_READING = ("apply", "plan", "show")
+_READING = ("apply", "plan", "show", "install")
 
 OPTIONS = (
     Option(
@@ -110,7 +110,7 @@ OPTIONS = (
         str,
         "PREFIX",
         "tags whose key starts with PREFIX become Docker labels (default docker.; '' is all tags)",
-        ("apply", "plan", "clean"),
+        ("apply", "plan", "clean", "install"),
         separator=";",
     ),
     Option(
@@ -120,7 +120,7 @@ OPTIONS = (
         _mapping,
         "TAG:TARGET",
         "the tag's value becomes the variable TARGET, or the config path TARGET if it has a dot",
-        ("apply", "plan", "clean"),
+        ("apply", "plan", "clean", "install"),
         separator=";",
     ),
     Option(
@@ -182,7 +182,7 @@ OPTIONS = (
         _deadline,
         "SECONDS",
         "end after so long, whatever it is doing (default 120)",
-        ("apply", "plan", "show", "clean"),
+        ("apply", "plan", "show", "clean", "install", "uninstall"),
     ),
     Option(
         "tags",
@@ -201,6 +201,15 @@ OPTIONS = (
         "VERSION",
         "v2 never speaks IMDSv1; auto does where no token can be had",
         _READING,
+    ),
+    Option(
+        "host",
+        ("--host",),
+        "AWS_METADATA_HOST",
+        _one_of("auto", "rancheros", "systemd"),
+        "KIND",
+        "the kind of machine: rancheros, systemd, or auto, which looks (default)",
+        _EVERY,
     ),
     Option(
         "root",
@@ -273,6 +282,24 @@ def settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     if given.command in _READING:
         values |= {"imds": _imds(environ, version), "api": _api(environ)}
     return Settings(**values)
+
+
+def as_flags(given: argparse.Namespace, environ: Mapping[str, str]) -> list[str]:
+    """Return the flags that make the same settings of a run where no variable is set."""
+    flags = []
+    for option in OPTIONS:
+        if given.command not in option.commands:
+            continue
+        value = getattr(given, option.setting)
+        if value is None:
+            text = environ.get(option.variable, "").strip()
+            value = (_items(text, option.separator) if option.separator else text) or None
+        name = option.flags[-1]
+        if not option.metavar:
+            flags += [name] if value is not None and _switch(value) else []
+        elif value is not None:
+            flags += [f"{name}={one}" for one in ([value] if isinstance(value, str) else value)]
+    return flags
 
 
 def _items(text: str, separator: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from rancheros_ec2_metadata.errors import UsageError, shown
 
+HostKind = Literal["auto", "rancheros", "systemd"]
 TagSource = Literal["auto", "imds", "api", "none"]
 
 STATUS_VARIABLE = "EC2_METADATA_STATUS"
@@ -210,6 +211,7 @@ class Settings:
         require_tags: keys of tags to wait for.
         deadline: seconds after which the run ends, whatever it is doing.
         tags: where tags are asked for.
+        host: the kind of machine; auto looks.
         root: folder that stands for the machine's root.
         ros: the ros command, None without.
         debug: log more, and tracebacks.
@@ -226,6 +228,7 @@ class Settings:
     require_tags: tuple[str, ...] = ()
     deadline: float = 120.0
     tags: TagSource = "auto"
+    host: HostKind = "auto"
     root: Path = Path("/")
     ros: Path | None = None
     debug: bool = False

@@ -17,6 +17,7 @@ from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.drop_in import parse_drop_in
+from rancheros_ec2_metadata.hosts.rancheros.rancheros_host import make_rancheros
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
 from rancheros_ec2_metadata.log import Log
@@ -75,7 +76,8 @@ def play(show: Callable[[Iterable[str]], None], *, colour: bool) -> int:
             target = runtime.target
             ros = Ros("ros", lambda commands, _: [_answer(root, one[-1]) for one in commands])
             rehearsal = Rehearsal(root, ros, limits.deadline)
-            target = replace(target, host=replace(target.host, rehearsal=rehearsal))
+            host = make_rancheros(settings, limits.deadline, remove_legacy=False, off_machine=False)
+            target = replace(target, host=replace(host, rehearsal=rehearsal))
             result = apply(settings, replace(runtime, target=target))
             log.last(last_line(result))
         written = paths.locate(root, paths.DROP_IN).read_text("ascii")

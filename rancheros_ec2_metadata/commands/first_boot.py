@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from rancheros_ec2_metadata import given_file
 from rancheros_ec2_metadata.commands.target import check_instance
 from rancheros_ec2_metadata.errors import FilesError, UsageError, info, shown
+from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros import paths, user_data
 from rancheros_ec2_metadata.hosts.rancheros.release import parse_release
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
 from rancheros_ec2_metadata.scratch import scratch
 
 if TYPE_CHECKING:

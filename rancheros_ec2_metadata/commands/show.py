@@ -15,9 +15,6 @@ from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.instance import GROUP, METADATA, METADATA_LABELS, VARIABLES
 from rancheros_ec2_metadata.ec2.tags import TAGS_PATH
 from rancheros_ec2_metadata.errors import Ec2Error, UsageError, printable, shown
-from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import of_another_machine
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file
 from rancheros_ec2_metadata.settings import GROUP_TAG
 
 Format = Literal["table", "json", "yaml", "env"]
@@ -41,12 +38,9 @@ def run(call: Call) -> int:
         # A program gets the value as it is; what would steer a terminal does not reach one.
         terminal.print([printable(value) if terminal.out.isatty() else value])
         return call.log.status()
-    saved = read_file(call.settings.root, Snapshot(), paths.SAVED_METADATA)
-    raw = saved.files.get(paths.SAVED_METADATA)
-    other = of_another_machine(raw, facts.variables) if raw else None
-    if other is not None:
-        call.log.note(other)
-    terminal.print(lines(tree(facts, [other.text] if other else []), given.format))
+    warnings = list(runtime.target.host.check_metadata(facts.variables))
+    call.log.notes(warnings)
+    terminal.print(lines(tree(facts, [one.text for one in warnings]), given.format))
     return call.log.status()
 
 

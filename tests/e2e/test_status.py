@@ -15,10 +15,10 @@ import pytest
 from e2e import program
 from e2e.program import Ran
 from machine import MachineDisk
-from rancheros_ec2_metadata.commands.status import DOCKER_PID
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.docker_start import DOCKER_PID
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 CLOUD_CONFIG = """\

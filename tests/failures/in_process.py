@@ -28,6 +28,7 @@ from rancheros_ec2_metadata.hosts.rancheros.rancheros_host import RancherOs
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import find_release
 from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
+from rancheros_ec2_metadata.hosts.selection import make_host
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.runtime import Runtime, Target
 from rancheros_ec2_metadata.settings import Settings
@@ -183,6 +184,9 @@ def clean(root: Path, files: Files | None = None, *, legacy: bool = False) -> st
     stream = io.StringIO()
     terminal = Terminal({}, io.StringIO(), io.StringIO())
     given = argparse.Namespace(legacy=legacy, dry_run=False)
-    call = Call(given, Settings(root=root), terminal, Log(stream))
-    run_clean(call, files or Files(partial(paths.locate, root)))
+    settings, log = Settings(root=root), Log(stream)
+    limit = Limit.after(settings.deadline, Clock())
+    host = make_host(settings, limit, remove_legacy=legacy)
+    files = files or Files(host.locate)
+    run_clean(Call(given, settings, terminal, log), Target(host, files, log), limit)
     return stream.getvalue()

@@ -20,8 +20,8 @@ from hostile_imds import SANE
 from machine import MachineDisk
 from rancheros_ec2_metadata.errors import FilesError
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
 
 LABEL = "--label=docker.role=web"
 USERS = ["--mine", "--label=docker.role=of-the-user"]

@@ -126,4 +126,6 @@ def test_a_file_that_is_new_is_shown_as_diff_shows_it() -> None:
     lines = list(diff_file(FileChange("/etc/x", None, b"a\nb\n")))
     assert lines[2:] == ["@@ -0,0 +1,2 @@", "+a", "+b"]
     assert list(diff_file(FileChange("/etc/x", b"a\n", None)))[2] == "@@ -1 +0,0 @@"
-    assert list(diff_file(FileChange(paths.STATE, None, b"secret"))) == [f"write {paths.STATE}"]
+    assert list(diff_file(FileChange(paths.STATE, None, b"secret", is_record=True))) == [
+        f"write {paths.STATE}"
+    ]

@@ -111,7 +111,7 @@ def propose(
     users = {key: before.arguments(key) for key in found.release.argument_keys}
     later = tuple(conflicts.find_later_changes(before, found.disk.files.get(paths.SCRIPT)))
     if not desired.labels:
-        unchanged = tuple(ArgumentList(key, one, one, {}, None) for key, one in users.items())
+        unchanged = tuple(_unchanged(key, one) for key, one in users.items())
         return replace(propose_without_lists(found, desired), lists=unchanged, notes=later)
     if not found.release.known:
         raise RefusedError(
@@ -195,21 +195,31 @@ def _compose(
         ours = list(items.values()) if key == target else []
         after = (*without.items, *ours)
         if after == before:
-            lists.append(ArgumentList(key, before, before, {}, None))
+            lists.append(_unchanged(key, before))
             continue
         if without.removed:
             gone = docker_args.find_labels(before, quoting).keys() & items.keys()
             names = ", ".join(map(shown, sorted(gone)))
             notes.append(info(f"labels of rancher.docker.{key} overridden by tags: {names}"))
         if text is not None and _is_set_there(text, key, before):
-            written_to = "cloud-config.yml"
+            written_to, told = "cloud-config.yml", _options(before)
             text, edits[key] = _edit(found, text, key, items, ours)
         else:
-            written_to, in_drop_in[key] = f"cloud-config.d/{paths.DROP_IN_NAME}", list(after)
+            written_to, told = f"cloud-config.d/{paths.DROP_IN_NAME}", {}
+            in_drop_in[key] = list(after)
         by_item = {item: label for label, item in items.items()} if key == target else {}
-        lists.append(ArgumentList(key, before, after, by_item, written_to))
+        lists.append(ArgumentList(key, before, after, by_item, written_to, told))
     tree = _make_tree(desired, in_drop_in)
     return Proposal(desired, tree, text, items, tuple(lists), edits, tuple(notes))
+
+
+def _unchanged(key: str, items: tuple[str, ...]) -> ArgumentList:
+    # It may be cloud-config.yml's too.
+    return ArgumentList(key, items, items, {}, None, _options(items))
+
+
+def _options(items: tuple[str, ...]) -> dict[str, str]:
+    return {item: docker_args.name_option(item) for item in items}
 
 
 def _is_set_there(text: str, key: str, read: tuple[str, ...]) -> bool:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from rancheros_ec2_metadata.errors import Note, info, warning
+from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros.release import Release
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
 
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS  # with gzip's header

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancheros_ec2_metadata.errors import Level, Note
+from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros.release import Release
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros.user_data import Kind, classify, explain
 
 CONFIG = b"#cloud-config\nhostname: x\n"

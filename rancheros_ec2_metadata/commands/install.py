@@ -1,0 +1,115 @@
+"""``install``: the program as a unit that runs before Docker at each boot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from rancheros_ec2_metadata import options
+from rancheros_ec2_metadata.apply import lock
+from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError, info
+from rancheros_ec2_metadata.hosts.files import FileChange, Files
+from rancheros_ec2_metadata.hosts.systemd import units
+from rancheros_ec2_metadata.hosts.systemd.systemd_host import make_systemd
+from rancheros_ec2_metadata.runtime import Target
+
+Systemctl: TypeAlias = Callable[..., None]
+"""Runs systemctl with some words; raises FilesError where that fails."""
+
+_SECONDS = 60.0
+
+
+def run(call: Call) -> int:
+    """Write the units, enable them, and start the run without waiting for it."""
+    limit = Limit.after(_SECONDS, Clock())
+    host = make_systemd(call.settings, limit, off_machine=False)
+    target = Target(host, Files(host.locate, dry=call.given.dry_run), call.log)
+    return install(call, target, limit, systemctl, find_program())
+
+
+def find_program() -> tuple[bytes | None, tuple[str, ...]]:
+    """Return the one file that this program is, if it is one, and the words that start it."""
+    python, started = sys.executable, Path(sys.argv[0])
+    if zipfile.is_zipfile(started):
+        return started.read_bytes(), (python, "-I", units.PYZ)
+    return None, (python, "-I", "-m", "rancheros_ec2_metadata")
+
+
+def systemctl(*words: str) -> None:
+    """Run systemctl.
+
+    Raises:
+        FilesError: it says no.
+    """
+    done = subprocess.run(["systemctl", *words], capture_output=True, check=False)  # noqa: S603, S607 - root's own PATH
+    if done.returncode:
+        why = done.stderr.decode("utf-8", "replace").strip()
+        raise FilesError(f"systemctl {' '.join(words)}: {why}")
+
+
+def install(
+    call: Call,
+    target: Target,
+    limit: Limit,
+    systemctl: Systemctl,
+    program: tuple[bytes | None, Sequence[str]],
+) -> int:
+    """Do so; return the exit status.
+
+    Args:
+        call: the command's.
+        target: this machine.
+        limit: for the lock.
+        systemctl: tells systemd.
+        program: the one file to copy, if it is one, and the words that start it.
+
+    Raises:
+        UsageError: a flag cannot be in a unit.
+        FilesError: a file cannot be written, or systemd says no.
+    """
+    pyz, words = program
+    flags = options.as_flags(call.given, call.terminal.environ)
+    texts = units.render_units([*words, "apply", *flags], call.given.follow)
+    if call.given.dry_run:
+        for path, text in texts.items():
+            call.terminal.print([f"# {path}", *text.splitlines(), ""])
+        return ExitStatus.OK
+    if pyz is None:
+        call.log.note(info("this is not the one file of 'make pyz': keep this Python as it is"))
+    files = target.files
+    with lock(target, limit):
+        if pyz is not None:
+            _put(files, units.PYZ, pyz, 0o644)
+        _put(files, units.LAUNCHER, units.render_launcher(words).encode(), 0o755)
+        if call.given.follow is None and _read(files, f"{units.FOLDER}/{units.TIMER}") is not None:
+            systemctl("disable", "--now", units.TIMER)
+        for path in (f"{units.FOLDER}/{name}" for name in units.UNITS):
+            _put(files, path, texts[path].encode() if path in texts else None, 0o644)
+    systemctl("daemon-reload")
+    started = [units.SERVICE] if call.given.follow is None else [units.SERVICE, units.TIMER]
+    systemctl("enable", *started)
+    # A start that waits would hang a boot that waits for this command.
+    systemctl("--no-block", "restart", *started)
+    call.log.last(f"installed {', '.join(started)}; 'journalctl -u {units.SERVICE}' has its log")
+    return ExitStatus.OK
+
+
+def _put(files: Files, path: str, content: bytes | None, mode: int) -> None:
+    before = _read(files, path)
+    if before != content:
+        files.write(FileChange(path, before, content, mode=mode))
+
+
+def _read(files: Files, path: str) -> bytes | None:
+    try:
+        return files.locate(path).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as why:
+        raise FilesError(f"{path} cannot be read: {why.strerror}; remove it") from why

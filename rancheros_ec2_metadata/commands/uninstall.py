@@ -1,0 +1,50 @@
+"""``uninstall``: the units and the program removed, and what it wrote."""
+
+from __future__ import annotations
+
+import contextlib
+
+from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata.commands.clean import clean
+from rancheros_ec2_metadata.commands.install import Systemctl, systemctl
+from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.errors import ExitStatus
+from rancheros_ec2_metadata.hosts.files import Files
+from rancheros_ec2_metadata.hosts.systemd import units
+from rancheros_ec2_metadata.hosts.systemd.systemd_host import STATE_FOLDER, make_systemd
+from rancheros_ec2_metadata.runtime import Target
+
+
+def run(call: Call) -> int:
+    """Stop and remove the units, then remove and restore all else."""
+    limit = Limit.after(call.settings.deadline, Clock())
+    host = make_systemd(call.settings, limit, off_machine=False)
+    target = Target(host, Files(host.locate, dry=call.given.dry_run), call.log)
+    return uninstall(call, target, limit, systemctl)
+
+
+def uninstall(call: Call, target: Target, limit: Limit, systemctl: Systemctl) -> int:
+    """Do so; return the exit status. What it wrote goes last: it can be tried again.
+
+    Raises:
+        FilesError: a file cannot be written, or systemd says no.
+    """
+    locate = target.files.locate
+    there = [name for name in units.UNITS if locate(f"{units.FOLDER}/{name}").exists()]
+    paths = [f"{units.FOLDER}/{name}" for name in there] + [
+        path for path in (units.LAUNCHER, units.PYZ) if locate(path).exists()
+    ]
+    if call.given.dry_run:
+        call.terminal.print(f"remove {path}" for path in paths)
+        return clean(call, target, limit)
+    if there:
+        systemctl("disable", "--now", *there)
+    status = clean(call, target, limit)
+    if status == ExitStatus.OK:
+        for path in paths:
+            locate(path).unlink(missing_ok=True)
+        for folder in (units.LIBRARY, STATE_FOLDER):
+            with contextlib.suppress(OSError):
+                locate(folder).rmdir()
+        systemctl("daemon-reload")
+    return status
