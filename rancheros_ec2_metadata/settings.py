@@ -15,9 +15,9 @@ TagSource = Literal["auto", "imds", "api", "none"]
 STATUS_VARIABLE = "EC2_METADATA_STATUS"
 GROUP_TAG = "aws:autoscaling:groupName"
 
-# RancherOS writes the first into /etc/profile.d, where $(…) stays live, or into its own service files
-# and command line (docs/rancheros.md, "Services, order, waiting"); the others have a program that a
-# unit starts load code: who sets them runs the machine.
+# RancherOS writes the first into /etc/profile.d, where $(…) stays live, or into its own service
+# files and command line (docs/rancheros.md, "Services, order, waiting"); the others have a program
+# that a unit starts load code: who sets them runs the machine.
 NEVER_FROM_TAGS = frozenset(
     {
         *("PATH", "path", "VERSION", "SUFFIX", "REGISTRY_DOMAIN"),
