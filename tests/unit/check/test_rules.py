@@ -146,7 +146,7 @@ LOADING = [
         with_service,
         """
 net: *host  #< not-read: it is not YAML
-volumes: [/a:/b]  #< not-read: needs quotes
+volumes: [/a:/b, /c:/d]  #< not-read: needs quotes
 dns: {a:}  #< not-read: needs quotes
 dns: [a?b]  #< not-read: needs quotes
 volumes: ["/a:/b"]
@@ -385,7 +385,7 @@ restart: on-failure:3  #< restart
 restart: "no"
 privileged: true  #< privileged: take it out
 privileged: yes  #< privileged
-privileged: false
+privileged: False
 """,
     ),
     case(CRON),
@@ -491,6 +491,7 @@ MOUNTS = [
     case(changed(ROS, "/usr/bin/ros:/bin/ros:ro")),
     case(changed(ROS, "/usr/bin/ros:/ros:ro"), "mounts"),
     case(changed(f"        - {ROS}\n", "") + "      volumes_from: [command-volumes]\n"),
+    case(with_volume("/a:/a") + "      volumes_from: [command-volumes]\n", "mounts"),
 ]
 
 SETTINGS = [
@@ -508,6 +509,7 @@ apply --deadline soon  #< command: 'soon'
 plan -m  #< command: the command plan
 demo  #< command: sets no label
 -t  #< command: expected one argument
+-t -1  #< swarm-constraint: Swarm mode can
 it's  #< wrong-type: close its quotes
 
 -m
@@ -518,6 +520,8 @@ clean --legacy
 """,
     ),
     case(with_command("\n      - -m\n      - -l\n      - example"), "command @ - example"),
+    # A flag overrides a variable.
+    case(with_command(" --deadline 9\n      environment: [AWS_METADATA_DEADLINE=soon]")),
     # What is wrong with one hides nothing of the others.
     *parts(
         lambda text: with_command(text.removeprefix("      command:")),
@@ -702,7 +706,7 @@ OTHERS = [
         )
     ),
     *cases(
-        lambda text: f"{GOOD}runcmd:\n- [touch, /a]\n- {text}\n",
+        lambda text: f"{GOOD}runcmd:\n- [touch, /a]\n- {text}\n- [touch, /b]\n",
         """
 [ros, config, set, rancher.docker.tls, "true"]  #< runcmd: under rancher.docker
 "ros config merge <<E\\nrancher:\\n  docker:\\n"  #< runcmd: mentions rancher: docker:
@@ -718,6 +722,12 @@ cat /etc/docker/daemon.json
         )
     ),
     case(with_file("A", "/etc/rc.local", "b64")),
+    case(
+        with_file(
+            packed("#!/bin/sh\nros c s rancher.docker.tls true", "b64"), "/etc/rc.local", "b64"
+        ),
+        "runcmd @ - path: /etc/rc.local",
+    ),
     *parts(
         lambda text: f"#!/bin/sh\n{text}\n",
         """
