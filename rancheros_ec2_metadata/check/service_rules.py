@@ -14,16 +14,6 @@ from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
 from rancheros_ec2_metadata.errors import shown
 from rancheros_ec2_metadata.hosts.rancheros import paths
 
-_SHARE = "/usr/share/ros"
-# What comes of it where one is missing.
-_MOUNTS = {
-    paths.CONF: "it can write nothing, and sets nothing",
-    paths.DOCKER_FOLDER: "a daemon.json with labels is not seen, and Docker would not start",
-    _SHARE: "the release and Docker's own arguments are not known: status 5",
-    ROS: "without ros it sets no label: status 5",
-}
-_READ_ONLY = frozenset({_SHARE, ROS, paths.DOCKER_FOLDER})
-
 
 def _find_in_services(file: File) -> Iterator[Finding]:
     for service in file.ours:
@@ -47,18 +37,26 @@ def _find_values(service: Service) -> Iterator[Finding]:
 
 def _find_mounts(service: Service) -> Iterator[Finding]:
     """Yield what is wrong with how a service sees the machine's paths."""
-    settings = service.settings
-    folders = [paths.CONF, paths.DOCKER_FOLDER, dirname(settings.env_file or paths.CLOUD_CONFIG)]
-    needed = {path: f"/host{path}" for path in folders} | {_SHARE: _SHARE}
-    if settings.ros:
-        needed[ROS] = str(settings.ros)
-    for path, target in needed.items():
-        yield from _find_mount(service, path, target)
+    settings, conf, docker = service.settings, paths.CONF, paths.DOCKER_FOLDER
+    share, folder = "/usr/share/ros", dirname(settings.env_file or paths.CLOUD_CONFIG)
+    # Where the program looks for each, how it is mounted, and what comes of it if it is missing.
+    needed = {
+        folder: (f"/host{folder}", "", "the file of --env-file does not outlast the container"),
+        conf: (f"/host{conf}", "", "it can write nothing, and sets nothing"),
+        docker: (f"/host{docker}", ":ro", "a daemon.json with labels would stop Docker unseen"),
+        share: (share, ":ro", "the release and Docker's own arguments are not known: status 5"),
+        ROS: (str(settings.ros or ""), ":ro", "without ros it sets no label: status 5"),
+    }
+    for path, (target, mode, why) in needed.items():
+        if target:
+            yield from _find_mount(service, path, target, mode, why)
 
 
-def _find_mount(service: Service, path: str, target: str) -> Iterator[Finding]:
+def _find_mount(
+    service: Service, path: str, target: str, mode: str, missing: str
+) -> Iterator[Finding]:
     where, has = shown(path)[1:-1], f"{shown(service.name)} has"
-    write = f"{where}:{shown(target)[1:-1]}{':ro' if path in _READ_ONLY else ''}"
+    write = f"{where}:{shown(target)[1:-1]}{mode}"
     targets = (target, "/bin/ros") if path == target == ROS else (target,)
     seen = [one for one in service.volumes if any(one.shows(path, place) for place in targets)]
     old = [one.line for one in service.volumes if one.source == one.place == path != target]
@@ -69,10 +67,9 @@ def _find_mount(service: Service, path: str, target: str) -> Iterator[Finding]:
         yield finding("mounts", old[0], what, fix, why)
     elif not seen and not (path == target and service.node.at("volumes_from").items):
         what = f"{has} no {where} of the machine at {shown(target)[1:-1]}"
-        why = _MOUNTS.get(path, "the file of --env-file does not outlast the container")
-        yield finding("mounts", service.node.at("volumes").line, what, f"add {write}", why)
-    for one in seen if path not in _READ_ONLY else ():
-        if "ro" in one.mode.split(","):
+        yield finding("mounts", service.node.at("volumes").line, what, f"add {write}", missing)
+    for one in seen:
+        if not mode and "ro" in one.mode.split(","):
             what, why = f"{has} {where} mounted read-only", "nothing can be written there"
             yield finding("mounts", one.line, what, "take its :ro out", why)
 
