@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -118,7 +118,7 @@ def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = Fa
     imds = Imds(session, settings.imds, limits.reading)
     return Runtime(
         target=Target(host, Files(partial(paths.locate, settings.root), dry=dry), log),
-        now=datetime.now(UTC),
+        now=datetime.now(timezone.utc),
         machine=machine,
         ec2=Reader(settings, machine, imds, log),
         deadline=limits.deadline,

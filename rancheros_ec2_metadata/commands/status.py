@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +209,7 @@ def _docker(state: State, boot_id: str | None, docker_started: float | None) -> 
     if docker_started is None:
         what = f"not known: there is no {DOCKER_PID} here; mount /var/run (/var/run:/var/run:ro)"
         return DockerStatus(None, None, what)
-    at = datetime.fromtimestamp(docker_started, UTC)
+    at = datetime.fromtimestamp(docker_started, timezone.utc)
     started = f"{at:%Y-%m-%dT%H:%M:%SZ}"
     if not state.labels_changed:
         return DockerStatus(started, None, f"started {started}; no run has changed its labels")

@@ -7,19 +7,19 @@ import re
 import shlex
 import subprocess
 import sys
-import tomllib
 import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+import tomli
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import rancheros_ec2_metadata
 
 ROOT = Path(__file__).parents[2]
-PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PYPROJECT = tomli.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME_LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
 
@@ -63,6 +63,13 @@ def test_the_locks_satisfy_what_pyproject_asks_for(lock: Path, wanted: list[str]
         if locked.get(canonicalize_name(requirement.name), "") not in requirement.specifier
     ]
     assert unmet == [], "make lock"
+
+
+@pytest.mark.parametrize("lock", [RUNTIME_LOCK, DEV_LOCK], ids=lambda lock: lock.name)
+def test_a_lock_file_is_resolved_for_the_oldest_python(lock: Path) -> None:
+    oldest = PYPROJECT["project"]["requires-python"].removeprefix(">=")
+    assert PYPROJECT["tool"]["mypy"]["python_version"] == oldest
+    assert f"by pip-compile with Python {oldest}\n" in lock.read_text(), "make lock with it"
 
 
 def test_what_is_tested_is_what_is_shipped() -> None:
