@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata import __version__, called_as
 from rancheros_ec2_metadata.apply import Result, converge
 from rancheros_ec2_metadata.commands.call import Call
 from rancheros_ec2_metadata.deadline import Clock, Limit
@@ -28,7 +28,7 @@ def clean(call: Call, files: Files) -> int:
         FilesError: there is nothing to write to. DeadlineError: another run is in the way.
     """
     settings, log = call.settings, call.log
-    log.line(f"rancheros-ec2-metadata {__version__}, clean")
+    log.line(f"{called_as()} {__version__}, clean")
     limit = Limit.after(settings.deadline, Clock())
     host = make_host(settings, limit, remove_legacy=call.given.legacy)
     result = Result()

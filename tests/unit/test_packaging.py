@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import rancheros_ec2_metadata
+from rancheros_ec2_metadata.__main__ import console
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomli.loads((ROOT / "pyproject.toml").read_text())
@@ -84,10 +85,10 @@ def test_the_newest_release_of_the_changelog_is_this_version() -> None:
     assert releases[0] == rancheros_ec2_metadata.__version__
 
 
-def test_the_console_script_runs_the_program() -> None:
-    (script,) = distribution("rancheros-ec2-metadata").entry_points.select(group="console_scripts")
-    assert script.name == "rancheros-ec2-metadata"
-    assert callable(script.load())
+def test_the_console_scripts_are_the_program_under_both_its_names() -> None:
+    scripts = distribution("rancheros-ec2-metadata").entry_points.select(group="console_scripts")
+    assert {script.name for script in scripts} == set(rancheros_ec2_metadata.PROGRAMS)
+    assert {script.load() for script in scripts} == {console}
 
 
 def calls(*target: str) -> list[list[str]]:
