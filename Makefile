@@ -1,4 +1,4 @@
-# Needs Python 3.11 or newer, nothing else: each target makes the virtual environment it runs in.
+# Needs Python 3.10 or newer, nothing else: each target makes the virtual environment it runs in.
 # PYTHON names the interpreter to make them with: `make test PYTHON=python3.13`.
 
 PYTHON ?= python3
@@ -74,11 +74,11 @@ release-image:
 	$(DOCKER) buildx $(BUILD) --platform linux/amd64,linux/arm64 --provenance=false --sbom=false \
 		--output type=image,name=$(IMAGE):$(VERSION),push=true,oci-mediatypes=false,compression=gzip,force-compression=true .
 
-# Resolved for the Python of DEV: make that the oldest supported one, `make clean lock PYTHON=python3.11`.
+# Resolved for the Python of DEV: make that the oldest supported one, `make clean lock PYTHON=python3.10`.
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(DEV)/bin/pip-compile --quiet --upgrade \
 	--generate-hashes --allow-unsafe --strip-extras --no-emit-options
-REQUIREMENTS := $(DEV)/bin/python -c 'import sys, tomllib; \
-	p = tomllib.load(sys.stdin.buffer); groups = p["dependency-groups"]; \
+REQUIREMENTS := $(DEV)/bin/python -c 'import sys, tomli; \
+	p = tomli.load(sys.stdin.buffer); groups = p["dependency-groups"]; \
 	print(*p["project"]["dependencies"], *(line for g in sys.argv[1:] for line in groups[g]), sep="\n")'
 
 lock: $(DEV)/made
@@ -103,8 +103,8 @@ $(DEV)/made: requirements-dev.lock pyproject.toml
 
 # Make the virtual environment $(1), or say what is missing.
 define venv
-$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	echo '$(PYTHON) must be Python 3.11 or newer: install it, or name one with PYTHON=…' >&2; exit 1; }; \
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	echo '$(PYTHON) must be Python 3.10 or newer: install it, or name one with PYTHON=…' >&2; exit 1; }; \
 $(PYTHON) -m venv $(1) || { \
 	echo '$(PYTHON) cannot make a virtual environment: on Debian and Ubuntu, apt-get install python3-venv' >&2; exit 1; }
 endef

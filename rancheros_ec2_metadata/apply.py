@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata import __version__, called_as
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import (
     ExitStatus,
@@ -92,7 +92,7 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
     target, machine = runtime.target, runtime.machine
     log, host, files = target.log, target.host, target.files
     log.line(
-        f"rancheros-ec2-metadata {__version__}, {runtime.now:%Y-%m-%dT%H:%M:%SZ},"
+        f"{called_as()} {__version__}, {runtime.now:%Y-%m-%dT%H:%M:%SZ},"
         f" {machine.instance_id or 'instance not known yet'},"
         f" {host.description or 'release not known'}"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,8 +41,10 @@ SEVERITY = (
 )
 
 
-class Level(StrEnum):
+class Level(str, Enum):
     """How much a note matters to the one who reads the boot log."""
+
+    __str__ = str.__str__
 
     DEBUG = "debug"
     INFO = "info"

@@ -7,12 +7,11 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from rancheros_ec2_metadata import __version__, options
+from rancheros_ec2_metadata import __version__, called_as, options
 from rancheros_ec2_metadata.errors import UsageError, shown
 from rancheros_ec2_metadata.options import meant
 from rancheros_ec2_metadata.settings import Settings
 
-PROGRAM = "rancheros-ec2-metadata"
 _WIDTH = 80
 _OF_THE_PROGRAM = ("-h", "--help", "-V", "--version")
 _SHORTEST, _LONGEST = 5, 86_400  # seconds between runs of --follow
@@ -291,22 +290,23 @@ def _parser(first: str) -> argparse.ArgumentParser:
     def form(prog: str) -> argparse.HelpFormatter:
         return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=_WIDTH)
 
+    program = called_as()
     top = _Parser(
-        prog=PROGRAM,
-        usage=f"{PROGRAM} [COMMAND] [FLAG ...]",
+        prog=program,
+        usage=f"{program} [COMMAND] [FLAG ...]",
         description="EC2 tags and metadata as Docker labels and variables, before Docker starts.",
         epilog="Without a command it is apply. Each command has a --help of its own.",
         formatter_class=form,
         allow_abbrev=False,
     )
-    top.add_argument("-V", "--version", action="version", version=f"{PROGRAM} {__version__}")
+    top.add_argument("-V", "--version", action="version", version=f"{program} {__version__}")
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     # The others would take longer to make than to read anything.
     named = {first: COMMANDS[first]} if first in COMMANDS else COMMANDS
     for name, command in named.items():
         parser = commands.add_parser(
             name,
-            usage=f"{PROGRAM} {'[apply]' if name == 'apply' else name} [FLAG ...]",
+            usage=f"{program} {'[apply]' if name == 'apply' else name} [FLAG ...]",
             help=command.summary,
             description=textwrap.fill(command.about, _WIDTH),
             epilog="\n".join([*_examples(command), "", *_statuses(command)]),
@@ -322,7 +322,7 @@ def _parser(first: str) -> argparse.ArgumentParser:
 def _examples(command: Command) -> Iterator[str]:
     yield "examples:"
     for arguments, what in command.examples.items():
-        yield f"  {PROGRAM} {arguments}"
+        yield f"  {called_as()} {arguments}"
         yield f"      {what}"
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def not_as_left(disk: MachineDisk) -> dict[str, str]:
 
 def docker_started(disk: MachineDisk, seconds_from_now: float) -> None:
     pid = disk.write(DOCKER_PID, "4711")
-    at = datetime.now(UTC).timestamp() + seconds_from_now
+    at = datetime.now(timezone.utc).timestamp() + seconds_from_now
     os.utime(pid, (at, at))
 
 

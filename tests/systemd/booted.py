@@ -8,6 +8,7 @@ import os
 import select
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,7 +150,7 @@ class Booted:
         """Run a program in it and return what it printed.
 
         Raises:
-            subprocess.CalledProcessError: with what it wrote to standard error as a note.
+            subprocess.CalledProcessError: what it wrote to standard error is written to ours.
             subprocess.TimeoutExpired: as for attempt.
         """
         return _checked(self.attempt(*argv, text=text, seconds=seconds))
@@ -197,9 +198,7 @@ class Booted:
 
 
 def _checked(done: subprocess.CompletedProcess[str]) -> str:
-    try:
-        done.check_returncode()
-    except subprocess.CalledProcessError as error:
-        error.add_note(done.stderr)
-        raise
+    if done.returncode:
+        sys.stderr.write(done.stderr)
+    done.check_returncode()
     return done.stdout

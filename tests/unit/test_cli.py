@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from machine import MachineDisk
-from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata import PROGRAMS, __version__
 from rancheros_ec2_metadata.cli import main
 from rancheros_ec2_metadata.commands import show
 from rancheros_ec2_metadata.commands.call import Terminal
@@ -93,6 +93,38 @@ def test_the_help_of_a_command_has_its_flags_and_examples_and_exit_statuses_in_w
         )
     examples = text.partition("examples:\n")[2]
     assert max(map(len, text.removesuffix(examples).splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("/usr/local/bin/ec2-docker-labels", "ec2-docker-labels"),
+        ("./ec2-docker-labels-1.0.0.pyz", "ec2-docker-labels"),
+        ("rancheros-ec2-metadata", "rancheros-ec2-metadata"),
+        ("/app", "rancheros-ec2-metadata"),
+    ],
+)
+def test_it_names_itself_as_it_was_called(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ec2: Callable[..., Said],
+    file: str,
+    name: str,
+) -> None:
+    monkeypatch.setattr("sys.argv", [file])
+    (other,) = set(PROGRAMS) - {name}
+    text = helped(capsys, "--version") + helped(capsys, "--help") + helped(capsys, "show", "--help")
+    text += ec2().err + ec2("clean").err + ec2("--nonsense").err
+    for said in (
+        f"{name} {__version__}\n",
+        f"usage: {name} [",
+        f"usage: {name} show [",
+        f"  {name} show\n",
+    ):
+        assert said in text
+    assert text.count(f"ec2-metadata: {name} {__version__}, ") == 2
+    assert f"see {name} --help" in text
+    assert other not in text
 
 
 def test_without_a_word_or_with_a_flag_first_the_command_is_apply(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 from rancheros_ec2_metadata.deadline import Limit
@@ -262,7 +262,7 @@ class SystemdHost:
             return DockerStatus(None, None, f"there is no {UNIT}")
         if not unit.may_have_read:
             return DockerStatus(None, None, "it does not run: it reads daemon.json when it starts")
-        at = datetime.fromtimestamp(unit.started / 1_000_000, UTC)
+        at = datetime.fromtimestamp(unit.started / 1_000_000, timezone.utc)
         started = f"{at:%Y-%m-%dT%H:%M:%SZ}" if unit.started else None
         has: bool | None = None
         try:
