@@ -200,18 +200,18 @@ class RancherOs:
         else:
             after = ros.ask(planned)
             restored = self._find_restored(ros, found, before, after)
-            for one in proposal.lists:
-                is_back = restored is not None and one.key == "args" and not one.after
-                if after.arguments(one.key) != one.after and not is_back:
-                    stronger = name_stronger(found.users, ("rancher", "docker", one.key))
-                    text = f"rancher.docker.{one.key} is overridden by {stronger}"
-                    raise RefusedError(f"{text}; remove it there")
             ours = [("docker", key) for key in self.release.argument_keys]
             ours += [("environment", name) for name in wanted.variables]
             config = [_below_rancher(config_paths.keys(path)) for path in wanted.config]
             key = rehearsal.find_difference(before, after, [*ours, *config], restored)
             if key is not None:
                 raise RefusedError(explain_difference(found.users, key))
+            for one in proposal.lists:
+                is_back = restored is not None and one.key == "args" and not one.after
+                if after.arguments(one.key) != one.after and not is_back:
+                    stronger = name_stronger(found.users, ("rancher", "docker", one.key))
+                    text = f"rancher.docker.{one.key} is overridden by {stronger}"
+                    raise RefusedError(f"{text}; remove it there")
             names = set(_find_overridden(wanted, after))
         overridden = {name: name_stronger(found.users, _path_of(name)) for name in sorted(names)}
         return _Rehearsed(proposal, overridden, digest)

@@ -128,7 +128,7 @@ REFUSED = [
     (
         boot("rancher:\n  docker:\n") | {"oem": GRAPH, "cloud-config.d/init.yml": INIT},
         "boot.yml has the empty key rancher.docker, which hides rancher.docker.",
-        NEW,
+        RELEASES,
     ),
     (
         {"cloud-config.yml": "rancher:\n  docker:\n", "oem": OEM},
