@@ -12,6 +12,11 @@ from rancheros_ec2_metadata.hosts.rancheros.user_data import NO_FIRST_LINE
 
 # Bytes; EC2, "Run commands when you launch an EC2 instance with user data input".
 _MOST_USER_DATA = 16384
+# Of user-data that was meant to be another kind, by a word of why it is ignored.
+_FIXES = {
+    "#!": "make #! the first two characters",
+    "#compose": "make the first line #compose, with nothing behind it",
+}
 # Maps that RancherOS, or the image, puts something into.
 _EMPTY_MAPS = tuple(
     ("rancher", key)
@@ -28,7 +33,9 @@ _EMPTY_MAPS_OF_OLD = (("rancher",), ("rancher", "environment"), ("rancher", "net
 )
 def _no_cloud_config(file: File) -> Iterator[Found]:
     if file.ignored and file.form is not Form.SERVICE_FILE:
-        yield Found(1, file.ignored)
+        yield Found(
+            1, file.ignored, next((_FIXES[one] for one in _FIXES if one in file.ignored), "")
+        )
 
 
 @rule(

@@ -140,7 +140,14 @@ LOADING = [
     *(case(text, "no-cloud-config @ ") for text in ("", "\n")),
     case("just words\n", "no-cloud-config", "not-read"),
     case(base64.b64encode(GOOD.encode()).decode(), "no-cloud-config", said="it is base64"),
-    case("\ufeff#!/bin/sh\n", "no-cloud-config", said="byte order mark"),
+    *(
+        case(f"{start}#!/bin/sh\n", "no-cloud-config", said="make #! the first two characters")
+        for start in ("\ufeff", "\n", " ")
+    ),
+    *(
+        case(f"{first}\n{SERVICE_FILE}", "no-cloud-config", said="make the first line #compose")
+        for first in ("#compose\r", "#compose ", "#Compose")
+    ),
     case(changed("      net: host\n", "      net: [host\n"), "not-read @ labels:"),
     case(changed("net: host", "net: host\n\tuser: a"), "not-read"),
     *cases(
