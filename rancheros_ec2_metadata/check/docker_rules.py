@@ -17,7 +17,6 @@ from rancheros_ec2_metadata.plan import labels
 
 # The console runs these after this program and before Docker, as it does a runcmd.
 _SCRIPTS = ("/etc/rc.local", "/opt/rancher/bin/start.sh")
-_SETS_ARGUMENTS = re.compile(rb"rancher\.docker|\bextra_args\b|rancher:\s*\{?\s*docker:")
 _SETS_LABELS = re.compile(rb"DOCKER_OPTS|rancher/conf/docker|daemon\.json")
 
 
@@ -168,7 +167,7 @@ def _runcmd(file: File) -> Iterator[Found]:
 
 
 def _sets_docker(script: bytes, line: int, name: str, *, by_line: bool = False) -> Iterator[Found]:
-    patterns = (_SETS_ARGUMENTS, *([_SETS_LABELS] if b"label" in script else []))
+    patterns = (conflicts.SETS_ARGUMENTS, *([_SETS_LABELS] if b"label" in script else []))
     found: dict[int, str] = {}
     for one in (match for pattern in patterns for match in pattern.finditer(script)):
         inside = script.count(b"\n", 0, one.start()) if by_line else 0
