@@ -116,6 +116,8 @@ def _find_unknown_key(file: File, one: schema.Difference) -> Found:
         fix = _find_docker_key(file, key) or fix
     elif one.type_ == "file" and "content" not in one.node.fields:
         why = "RancherOS drops it without a word, and writes the file without content"
+    elif one.type_ == "file" and "path" not in one.node.fields:
+        why = "RancherOS drops it without a word, and writes no file"
     return Found(one.line, f"{shown(key)} is no key {where}", fix, why)
 
 
@@ -123,7 +125,8 @@ def _find_docker_key(file: File, key: str) -> str:
     """Return what the release has in place of a key, if it is known."""
     if key == "args":
         return "write extra_args"
-    if key.replace("-", "_").replace("dir", "root") not in ("data_root", "graph"):
+    bare = key.lower().replace("-", "").replace("_", "").replace("dir", "root")
+    if bare not in ("dataroot", "graph", "graphroot"):
         return ""
     known = [one for one in ("graph", "data_root") if one in file.types["docker"]]
     return f"write {'; on BurmillaOS from v2.0.0 write '.join(known)}"

@@ -175,7 +175,8 @@ def _setting(file: File) -> Iterator[Found]:
 def _amazon_metadata(file: File) -> Iterator[Found]:
     # A key is a name of the catalogue's, or the URL of a service file.
     for name, node in file.at("rancher", "services_include").fields.items():
-        if "amazon-metadata" in name and FLAGS.get(node.text.lower()):
+        is_legacy = "amazon-metadata" in name or "/deadroot/rancheros-ec2-metadata" in name
+        if is_legacy and FLAGS.get(node.text.lower()):
             yield Found(node.line, f"{shown(name)} is turned on", "set amazon-metadata: false")
     for service in file.legacy:
         yield Found(service.line("image"), f"{service.shown} is the program of 2016")

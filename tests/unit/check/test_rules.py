@@ -311,6 +311,10 @@ rancher: {network: {interface: {}}}  #< unknown-key: interfaces
 rancher: {system_docker: {data_root: /a}}  #< unknown-key: rancher.system_docker
 write_files: [{path: /a, contents: b}]  #< unknown-key: without content
 write_files: [{path: /a, contents: b}]  #< unknown-key: write content
+write_files: [{path: /a, data: b}]  #< unknown-key: without content
+write_files: [{path: /a, Content: b}]  #< unknown-key: write content
+write_files: [{filename: /a, content: b}]  #< unknown-key: and writes no file
+write_files: [{paht: /a, content: b}]  #< unknown-key: write path
 """,
     ),
     *cases(
@@ -333,6 +337,11 @@ data_root: /mnt  #< unknown-key: write graph
 data_root: /mnt  #< unknown-key: write graph  #= v0.6.1
 graph: /mnt  #< unknown-key: write data_root  #= v2.0.5
 data-root: /mnt  #< unknown-key: write graph
+dataRoot: /mnt  #< unknown-key: write graph
+data-dir: /mnt  #< unknown-key: write graph
+Graph: /mnt  #< unknown-key: write graph
+graph_dir: /mnt  #< unknown-key: write data_root  #= v2.0.5
+dataroot: /mnt  #< unknown-key: write data_root  #= v2.0.5
 data-root: /mnt  #< unknown-key: write data_root  #= v2.0.5
 data-root: /mnt  #< unknown-key: on BurmillaOS  #= newest
 userns_enabled: true  #< unknown-key: in v1.5.8
@@ -418,6 +427,10 @@ image: registry.example.com:5000/mine/os-amazon-metadata  #< amazon-metadata
 image: mine/rancheros-amazon-metadata:2  #< amazon-metadata
 image: deadroot/rancheros-ec2-metadata:latest  #< amazon-metadata
 image: docker.io/deadroot/rancheros-ec2-metadata@sha256:0  #< amazon-metadata
+image: localhost:5000/deadroot/rancheros-ec2-metadata:1@sha256:0  #< amazon-metadata
+image: deadroot/rancheros-ec2-metadata-fork:1  #< amazon-metadata
+image: Rancher/OS-Amazon-Metadata:V1  #< amazon-metadata
+image: burmilla/os_amazon_metadata  #< amazon-metadata
 """,
     ),
     *parts(
@@ -439,6 +452,7 @@ volumes: ["/usr/bin/ros:/bin/ros:ro"]
 
   services_include:
     https://x/amazon-metadata.yml: yes  #< amazon-metadata: set amazon-metadata: false
+    https://x/deadroot/rancheros-ec2-metadata/master/a.yml: true  #< amazon-metadata
     amazon-metadata: true  #< amazon-metadata
     other: true
 
