@@ -300,10 +300,12 @@ def _argument_items(one: ArgumentList, plan: Plan) -> Iterator[tuple[Action, str
         if item in one.ours:
             yield "add", item, plan.desired.sources.labels.get(one.ours[item])
         else:
-            yield "unchanged", docker_args.name_option(item) if secret else item, None
+            text = docker_args.name_option(item) if secret else one.addressed.get(item, item)
+            yield "unchanged", text, None
     for item in one.before:
         if item not in one.after:
-            yield "remove", docker_args.name_option(item) if secret else item, None
+            text = docker_args.name_option(item) if secret else one.addressed.get(item, item)
+            yield "remove", text, None
 
 
 def _item(one: Item, where: Mapping[str, str]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class ArgumentList:
         after: the items as planned.
         ours: those of ``after`` that are ours, with the label that each sets.
         written_to: the file that sets it, by name; None where it stays as it is.
+        addressed: the user's own text of items in which the system fills in an address.
     """
 
     key: str
@@ -43,6 +44,7 @@ class ArgumentList:
     after: tuple[str, ...]
     ours: Mapping[str, str]
     written_to: str | None
+    addressed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

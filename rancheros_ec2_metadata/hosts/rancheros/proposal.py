@@ -55,7 +55,10 @@ class Proposal:
 
     def put_into(self, users: Snapshot) -> Snapshot:
         """Return the user's files with ours among them."""
-        content = drop_in.render_drop_in(self.tree) if self.tree else None
+        addressed = [
+            one.addressed[item] for one in self.lists for item in one.after if item in one.addressed
+        ]
+        content = drop_in.render_drop_in(self.tree, addressed) if self.tree else None
         planned = users.with_file(paths.DROP_IN, content)
         if self.cloud_config is None:
             return planned
@@ -201,13 +204,16 @@ def _compose(
             gone = docker_args.find_labels(before, quoting).keys() & items.keys()
             names = ", ".join(map(shown, sorted(gone)))
             notes.append(info(f"labels of rancher.docker.{key} overridden by tags: {names}"))
+        addressed = dict[str, str]()
         if text is not None and _is_set_there(text, key, before):
             written_to = "cloud-config.yml"
             text, edits[key] = _edit(found, text, key, items, ours)
         else:
-            written_to, in_drop_in[key] = f"cloud-config.d/{paths.DROP_IN_NAME}", list(after)
+            written_to = f"cloud-config.d/{paths.DROP_IN_NAME}"
+            addressed = _find_addressed(found, key, before)
+            in_drop_in[key] = [addressed.get(item, item) for item in after]
         by_item = {item: label for label, item in items.items()} if key == target else {}
-        lists.append(ArgumentList(key, before, after, by_item, written_to))
+        lists.append(ArgumentList(key, before, after, by_item, written_to, addressed))
     tree = _make_tree(desired, in_drop_in)
     return Proposal(desired, tree, text, items, tuple(lists), edits, tuple(notes))
 
@@ -219,6 +225,28 @@ def _is_set_there(text: str, key: str, read: tuple[str, ...]) -> bool:
     except CannotEditError:
         return False
     return found is not None and cloud_config.matches(found.texts, read)
+
+
+def _find_addressed(found: Found, key: str, read: tuple[str, ...]) -> dict[str, str]:
+    """Return the text of each item in which ``ros`` has filled in an address, by what it read.
+
+    Where it reads two alike, or a backslash may escape an address, they stay as they were read.
+    """
+    for path in reversed(found.users.drop_ins()):
+        text = decode(found.users.files[path]) or ""
+        try:
+            there = cloud_config.find_list(text, key) if "_ipv" in text else None
+        except CannotEditError:
+            continue
+        if there is not None and cloud_config.matches(there.texts, read):
+            pairs = {*zip(read, there.texts, strict=True)}
+            once = [one for one, _ in pairs]
+            return {
+                one: written
+                for one, written in pairs
+                if one != written and "\\" not in written and once.count(one) == 1
+            }
+    return {}
 
 
 def _edit(
