@@ -10,7 +10,11 @@ from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, 
 from rancheros_ec2_metadata.hosts.base import Ours, Plan
 from rancheros_ec2_metadata.hosts.files import FileChange
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, drop_in, paths, rehearsal
-from rancheros_ec2_metadata.hosts.rancheros.culprits import explain_difference, name_stronger
+from rancheros_ec2_metadata.hosts.rancheros.culprits import (
+    UNNAMED,
+    explain_difference,
+    name_stronger,
+)
 from rancheros_ec2_metadata.hosts.rancheros.found import (
     Found,
     config_values,
@@ -204,14 +208,15 @@ class RancherOs:
             ours += [("environment", name) for name in wanted.variables]
             config = [_below_rancher(config_paths.keys(path)) for path in wanted.config]
             key = rehearsal.find_difference(before, after, [*ours, *config], restored)
-            if key is not None:
-                raise RefusedError(explain_difference(found.users, key))
             for one in proposal.lists:
                 is_back = restored is not None and one.key == "args" and not one.after
                 if after.arguments(one.key) != one.after and not is_back:
                     stronger = name_stronger(found.users, ("rancher", "docker", one.key))
-                    text = f"rancher.docker.{one.key} is overridden by {stronger}"
-                    raise RefusedError(f"{text}; remove it there")
+                    if key is None or stronger != UNNAMED:
+                        text = f"rancher.docker.{one.key} is overridden by {stronger}"
+                        raise RefusedError(f"{text}; remove it there")
+            if key is not None:
+                raise RefusedError(explain_difference(found.users, key))
             names = set(_find_overridden(wanted, after))
         overridden = {name: name_stronger(found.users, _path_of(name)) for name in sorted(names)}
         return _Rehearsed(proposal, overridden, digest)

@@ -348,6 +348,7 @@ def test_off_ec2_everything_is_removed_and_the_state_knows_the_run(make: Any) ->
     ros = Ros("ros", lambda commands, _: [Printed(1, b"") for _ in commands])
     booted = in_process.run(lab.root, GivenEc2(elsewhere()), ros=ros)
     assert booted.status == ExitStatus.NOT_ON_EC2
+    assert "removed zz-ec2-metadata.yml, wrote cloud-config.yml; exit 3" in booted.log
     assert lab.read("cloud-config.yml").decode() == CLOUD_CONFIG
     assert not lab.disk.path(paths.DROP_IN).exists()
 
