@@ -38,7 +38,7 @@ class ArgumentList:
         after: the items as planned.
         ours: those of ``after`` that are ours, with the label that each sets.
         written_to: the file that sets it, by name; None where it stays as it is.
-        shown: what is shown of items whose values are not for showing.
+        shown: what is shown of items that are not shown as they are.
     """
 
     key: str
