@@ -209,7 +209,7 @@ OPTIONS = (
         _one_of("auto", "rancheros", "systemd"),
         "KIND",
         "the kind of machine: rancheros, systemd, or auto, which looks (default)",
-        _EVERY,
+        (*_EVERY, "demo"),
     ),
     Option(
         "root",

@@ -15,10 +15,17 @@ TagSource = Literal["auto", "imds", "api", "none"]
 STATUS_VARIABLE = "EC2_METADATA_STATUS"
 GROUP_TAG = "aws:autoscaling:groupName"
 
-# RancherOS writes these into /etc/profile.d, where $(…) stays live, or into its own service files
-# and command line (docs/rancheros.md, "Services, order, waiting"): who sets them runs the machine.
+# RancherOS writes the first into /etc/profile.d, where $(…) stays live, or into its own service
+# files and command line (docs/rancheros.md, "Services, order, waiting"); the others have a program
+# that a unit starts load code: who sets them runs the machine.
 NEVER_FROM_TAGS = frozenset(
-    {"PATH", "path", "VERSION", "SUFFIX", "REGISTRY_DOMAIN", "EXTRA_CMDLINE", "KERNEL_VERSION"}
+    {
+        *("PATH", "path", "VERSION", "SUFFIX", "REGISTRY_DOMAIN"),
+        *("EXTRA_CMDLINE", "KERNEL_VERSION"),
+        *("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "BASH_ENV", "SHELLOPTS"),
+        *("PYTHONPATH", "PYTHONHOME", "PERL5LIB", "PERL5OPT", "RUBYOPT"),
+        *("NODE_OPTIONS", "JAVA_TOOL_OPTIONS"),
+    }
 )
 PROXY_NAMES = frozenset(
     {"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}

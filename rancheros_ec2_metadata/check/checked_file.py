@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-from rancheros_ec2_metadata.check.schema import Difference, Types, differences, types_of
+from rancheros_ec2_metadata.check.finding import Finding
+from rancheros_ec2_metadata.check.schema import Schema, schema_of
 from rancheros_ec2_metadata.check.service import Service
-from rancheros_ec2_metadata.check.yaml_reader import Document, Node, read
+from rancheros_ec2_metadata.check.yaml_reader import Node, read
 from rancheros_ec2_metadata.hosts.rancheros import user_data
-from rancheros_ec2_metadata.hosts.rancheros.release import Release
+from rancheros_ec2_metadata.hosts.rancheros.release import UNKNOWN, Release
 from rancheros_ec2_metadata.hosts.rancheros.user_data import NO_FIRST_LINE
 
 MOST_BYTES = 128 * 1024
@@ -37,7 +37,8 @@ class File:
         ignored: why RancherOS takes no notice of it as user-data; empty if it does.
         release: that it is meant for.
         form: which kind of file it is.
-        document: what ``ros`` reads in it, where all addresses of the machine are known.
+        root: what ``ros`` reads in it, a map.
+        found: what is wrong with it as YAML.
     """
 
     raw: bytes = field(repr=False)
@@ -45,46 +46,37 @@ class File:
     ignored: str
     release: Release
     form: Form
-    document: Document = field(repr=False)
+    root: Node = field(repr=False)
+    found: list[Finding]
 
     @classmethod
     def of(cls, raw: bytes, release: Release) -> File:
         """Return the file with these bytes."""
         seen = user_data.classify(raw, release)
         form = Form.__members__.get(seen.kind.name, Form.UNKNOWN)
-        document = read(seen.plain) if seen.plain and form is not Form.SCRIPT else Document()
+        root, found = Node("map"), list[Finding]()
+        if form is not Form.SCRIPT and seen.why in ("", NO_FIRST_LINE) and seen.plain.strip():
+            root, found = read(seen.plain)
         if seen.why == NO_FIRST_LINE:
-            form = _form_by_keys(document.root, types_of(release))
-        return cls(seen.plain, len(raw), seen.why, release, form, document)
+            form = _form_by_keys(root)
+        return cls(seen.plain, len(raw), seen.why, release, form, root, found)
 
     @property
-    def is_cloud_config(self) -> bool:
-        """Whether it is a cloud-config."""
-        return self.form is Form.CLOUD_CONFIG
-
-    @property
-    def types(self) -> Types:
+    def schema(self) -> Schema:
         """The keys that its release has, and their types."""
-        return types_of(self.release)
+        return schema_of(self.release, of_service_file=self.form is Form.SERVICE_FILE)
 
     def at(self, *path: str) -> Node:
         """Return what a cloud-config has at a path; a null if nothing is there."""
-        return self.document.root.at(*path) if self.is_cloud_config else Node("null")
-
-    @cached_property
-    def here(self) -> dict[str, Node]:
-        """The variables that it sets in rancher.environment."""
-        found = self.at("rancher", "environment").fields.items()
-        return {name: node for name, node in found if node.is_scalar}
+        return self.root.at(*path) if self.form is Form.CLOUD_CONFIG else Node("null")
 
     @cached_property
     def services(self) -> tuple[Service, ...]:
         """The services in it."""
-        above = self.document.root if self.form is not Form.UNKNOWN else Node("null")
-        if self.is_cloud_config:
-            above = self.at("rancher", "services")
-        found = above.fields.items()
-        return tuple(Service(name, node, self.here) for name, node in found if node.kind == "map")
+        above = self.at("rancher", "services") if self.form is Form.CLOUD_CONFIG else self.root
+        found = above.fields.items() if self.form is not Form.UNKNOWN else ()
+        here = self.at("rancher", "environment").fields
+        return tuple(Service(name, node, here) for name, node in found if node.kind == "map")
 
     @cached_property
     def legacy(self) -> list[Service]:
@@ -99,20 +91,10 @@ class File:
         """The services of this program."""
         return [one for one in self.services if one.is_ours and one not in self.legacy]
 
-    def differences(self) -> Iterator[Difference]:
-        """Yield what is not as RancherOS has it."""
-        if self.is_cloud_config:
-            yield from differences(self.types, self.document.root, "cloud-config")
-            return
-        made_texts = self.form is Form.SERVICE_FILE
-        for service in self.services:
-            path = (service.name,)
-            yield from differences(self.types, service.node, "service", path, made_texts=made_texts)
 
-
-def _form_by_keys(root: Node, types: Types) -> Form:
+def _form_by_keys(root: Node) -> Form:
     """Return which kind a file without a first line was meant to be."""
-    if root.fields.keys() & types["cloud-config"].keys():
+    if root.fields.keys() & schema_of(UNKNOWN).types["cloud-config"].keys():
         return Form.CLOUD_CONFIG
     all_maps = bool(root.fields) and all(node.kind == "map" for node in root.fields.values())
     return Form.SERVICE_FILE if all_maps else Form.UNKNOWN

@@ -1,40 +1,26 @@
-"""What a rule is, and what it finds."""
+"""The table of all rules, which is in rules.yml, and what a finding of one of them is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from rancheros_ec2_metadata.check.checked_file import File
-
-
-class Found(NamedTuple):
-    """What is found in a line of the file, from 1, without any value that may be a secret.
-
-    ``fix`` and ``why`` are empty where they are the rule's own.
-    """
-
-    line: int
-    what: str
-    fix: str = ""
-    why: str = ""
-
-
-Finder: TypeAlias = "Callable[[File], Iterator[Found]]"
+import yaml
 
 
 class Rule(NamedTuple):
-    """A rule: its name, which scripts know, what comes of what it finds, and what to do then."""
+    """What comes of that which a rule finds, what to do then, and what a service has to have."""
 
-    name: str
     why: str
     fix: str
-    find: Finder
+    has: Mapping[str, str] = {}
+    started: str = ""
 
 
 class Finding(NamedTuple):
-    """One finding, as it is shown."""
+    """One finding, as it is shown: its line, from 1, and no value that may be a secret."""
 
     line: int
     rule: str
@@ -42,6 +28,14 @@ class Finding(NamedTuple):
     fix: str
 
 
-def rule(name: str, why: str, fix: str) -> Callable[[Finder], Rule]:
-    """Return what makes a rule of a function that finds something in a file."""
-    return lambda find: Rule(name, why, fix, find)
+@cache
+def all_rules() -> dict[str, Rule]:
+    """Return the rules by their names."""
+    raw: Any = yaml.safe_load(files(__package__).joinpath("rules.yml").read_bytes())
+    return {name: Rule(**row) for name, row in raw.items()}
+
+
+def finding(rule: str, line: int, what: str, fix: str = "", why: str = "") -> Finding:
+    """Return a finding; ``fix`` and ``why`` are the rule's own where they are empty."""
+    row = all_rules()[rule]
+    return Finding(line, rule, f"{what}: {why or row.why}", fix or row.fix)

@@ -20,14 +20,7 @@ RUNS = "RancherOS runs it at each console start, after this program and before D
 
 
 class CheckedFile(NamedTuple):
-    """What was found in one file.
-
-    Args:
-        file: its name, as it was given.
-        form: which kind of file it is.
-        services: those of this program in it.
-        findings: by line.
-    """
+    """What was found in one file, as the JSON has it."""
 
     file: str
     form: Form
@@ -37,9 +30,9 @@ class CheckedFile(NamedTuple):
     def summary(self) -> str:
         """Return what kind of file it is, and how much was found in it."""
         count = len(self.findings)
-        found = "nothing found" if not count else f"{count} finding{'s' if count > 1 else ''}"
-        services = ", ".join(self.services) or "none of this program"
-        what = RUNS if self.form is Form.SCRIPT else f"services: {services}"
+        found = "nothing found" if not count else f"{count} finding{'s' * (count > 1)}"
+        services = f"services: {', '.join(self.services) or 'none of this program'}"
+        what = RUNS if self.form is Form.SCRIPT else services
         return f"{self.file}: {self.form}, {what}; {found}"
 
 
@@ -53,13 +46,9 @@ def lines(files: Sequence[CheckedFile], release: str, form: Format) -> Iterator[
         yield json.dumps({"schema": SCHEMA, "release": release, "files": trees}, indent=2)
         return
     for one in files:
-        for finding in one.findings:
-            yield printable(f"{one.file}:{finding.line}: [{finding.rule}]")
-            for text in (finding.reason, f"fix: {finding.fix}"):
+        for line, rule, reason, fix in one.findings:
+            yield printable(f"{one.file}:{line}: [{rule}]")
+            for text in (reason, f"fix: {fix}"):
                 yield from textwrap.wrap(
-                    printable(text),
-                    _WIDTH,
-                    initial_indent="  ",
-                    subsequent_indent="    ",
-                    break_on_hyphens=False,
+                    f"  {printable(text)}", _WIDTH, subsequent_indent="    ", break_on_hyphens=False
                 )

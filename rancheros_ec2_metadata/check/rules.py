@@ -1,29 +1,54 @@
-"""The table of all rules, and what they find in a file."""
+"""What the rules find in a file: whether RancherOS takes it, and then what is in it."""
 
 from __future__ import annotations
 
-from rancheros_ec2_metadata.check import docker_rules, loading_rules, service_rules
-from rancheros_ec2_metadata.check.checked_file import File
-from rancheros_ec2_metadata.check.finding import Finding, Rule
+from collections.abc import Iterator
 
-RULES: tuple[Rule, ...] = (*loading_rules.RULES, *service_rules.RULES, *docker_rules.RULES)
+from rancheros_ec2_metadata.check import docker_rules, service_rules
+from rancheros_ec2_metadata.check.checked_file import File, Form
+from rancheros_ec2_metadata.check.finding import Finding, finding
+
+# Bytes; EC2, "Run commands when you launch an EC2 instance with user data input".
+_MOST_USER_DATA = 16384
+# Maps that RancherOS, or the image, puts something into.
+_EMPTY_MAPS = ("docker", "services", "services_include", "sysctl", "system_docker")
+# From v0.9 on a later file of the system's has a map in its place (init.yml, network.yml).
+_EMPTY_MAPS_OF_OLD = ("environment", "network")
 
 
 def check(file: File) -> list[Finding]:
     """Return what the rules find in a file, by line."""
     # libyaml finds what is missing at the end behind the last line.
     last = max(1, len(file.raw.splitlines()))
-    # Of what is not loaded there is no more to say.
-    is_lost = file.document.problem or file.document.lost
-    rules = loading_rules.LOADING if is_lost else RULES
+    rules = (_find_not_loaded, _find_not_typed, _find_empty_maps)
     found = [
-        Finding(
-            min(one.line, last),
-            rule.name,
-            f"{one.what}: {one.why or rule.why}",
-            one.fix or rule.fix,
-        )
-        for rule in rules
-        for one in rule.find(file)
+        one._replace(line=min(one.line, last))
+        for find in (*rules, *service_rules.RULES, *docker_rules.RULES)
+        for one in find(file)
     ]
-    return sorted(dict.fromkeys(found), key=lambda finding: finding.line)
+    return sorted(dict.fromkeys(found), key=lambda one: one.line)
+
+
+def _find_not_loaded(file: File) -> Iterator[Finding]:
+    if file.ignored and file.form is not Form.SERVICE_FILE:
+        yield finding("no-cloud-config", 1, file.ignored)
+    yield from file.found
+    if file.form is not Form.SERVICE_FILE and file.size > _MOST_USER_DATA:
+        yield finding("too-large", 1, f"the file has {file.size} bytes")
+
+
+def _find_not_typed(file: File) -> Iterator[Finding]:
+    if file.form is Form.CLOUD_CONFIG:
+        yield from file.schema.differences(file.root, "cloud-config")
+    else:
+        for one in file.services:
+            yield from file.schema.differences(one.node, "service", (one.name,))
+
+
+def _find_empty_maps(file: File) -> Iterator[Finding]:
+    is_old = file.release.is_before((0, 9, 0))
+    maps = [("rancher", key) for key in _EMPTY_MAPS + _EMPTY_MAPS_OF_OLD * is_old]
+    for path in [("rancher",)] * is_old + maps:
+        node = file.at(*path[:-1]).fields.get(path[-1])
+        if node and node.kind == "null":
+            yield finding("empty-map", node.line, f"there is nothing behind {'.'.join(path)}")

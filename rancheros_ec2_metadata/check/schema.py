@@ -5,156 +5,142 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import yaml
 
+from rancheros_ec2_metadata.check.finding import Finding, finding
 from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
 from rancheros_ec2_metadata.errors import shown
-from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, Release, Version
+from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, Release
 
-_MEANS = {"text": "a text", "flag": "true or false", "integer": "a whole number", "list": "a list"}
-# Libcompose's own: a text that is split or a list of texts, the same unsplit, a map or a list.
-_OF_LIBCOMPOSE = ("words", "text or texts", "variables", "labels")
-
-# The releases that have a key of Docker's: from the first on, and no longer from the second on.
-_DOCKER_RELEASES: dict[str, tuple[Version, Version]] = {
-    "args": ((0, 0, 0), (0, 7, 0)),
-    "data_root": ((2, 0, 0), NEWEST),
-    "graph": ((0, 0, 0), (2, 0, 0)),
-    "selinux_enabled": ((0, 0, 0), (2, 0, 0)),
-    "userns_enabled": ((1, 9, 0), NEWEST),
-}
-_NEWEST_OF_BOTH = ((1, 5, 8), (2, 0, 5))  # RancherOS and BurmillaOS
-# What other programs call it.
-_INSTEAD = {
-    "contents": "write content",
-    "depends_on": "write the label io.rancher.os.after",
-    "env": "write environment",
-    "logging": "write log_driver and log_opt",
-    "mode": "write permissions",
-    "network_mode": "write net",
-    "networks": "write net",
-}
 _INTEGER = re.compile(r"[-+]?(0[xX][0-9a-fA-F_]+|0o?[0-7_]+|[1-9][0-9_]*|0)")
+_SCALARS: dict[str, Callable[[Node], object]] = {
+    "any": lambda _: True,
+    "text": lambda _: True,
+    "flag": lambda node: node.text.lower() in FLAGS,
+    "integer": lambda node: _INTEGER.fullmatch(node.text),
+    # Of libcompose's own types, which take no number, no flag and no null among texts.
+    "string": lambda node: node.kind == "text",
+    "variable": lambda node: node.kind == "text" or _INTEGER.fullmatch(node.text),
+    "word": lambda node: node.kind in ("text", "address"),
+    "words": lambda node: node.kind in ("text", "address") and _is_split(node.text),
+}
+_NEVER_NULL = ("string", "variable")
+_MEANS = {"flag": "true or false", "integer": "a whole number", "list": "a list", "map": "a map"}
 _KINDS = {"flag": "true or false", "null": "nothing"}
 
 
-Types: TypeAlias = dict[str, dict[str, str]]
+class Schema(NamedTuple):
+    """What is in types.yml, as a release has it.
 
-
-class Difference(NamedTuple):
-    """What of a file is not as its type has it.
-
-    ``what`` is of a value of a wrong type. It is empty for a key that the type does not have, of
-    which there are ``node``, its map, and ``type_``, its type.
+    Args:
+        release: its name.
+        types: by the name of a map, the type of each key.
+        instead: by the same name, what to write in place of a key that it does not have.
     """
 
-    line: int
-    path: tuple[str, ...]
-    what: str = ""
-    node: Node = Node("null")
-    type_: str = ""
+    release: str
+    types: dict[str, dict[str, str]]
+    instead: dict[str, dict[str, str]]
+
+    def differences(self, node: Node, type_: str, path: tuple[str, ...] = ()) -> Iterator[Finding]:
+        """Yield what of a value, at its path in the file, is not as a type has it."""
+        if node.kind == "null" and type_ not in _NEVER_NULL:
+            return
+        choices = type_.split(" or ")
+        chosen = next((one for one in choices if self._takes(one, node)), None)
+        if chosen is None:
+            yield self._wrong(node, choices, path)
+            return
+        keys, inner = self.types.get(chosen), chosen.rpartition(" ")[0] or "any"
+        for item in node.items:
+            yield from self.differences(item, inner, (*path[:-1], f"{path[-1]}[]"))
+        for key, value in node.fields.items():
+            if keys and key not in keys:
+                yield self._unknown(node, chosen, (*path, key))
+            else:
+                yield from self.differences(value, keys[key] if keys else inner, (*path, key))
+
+    def _kind(self, type_: str) -> str:
+        return "map" if type_ in self.types else type_.rpartition(" ")[2]
+
+    def _takes(self, type_: str, node: Node) -> bool:
+        if not node.is_scalar and type_ != "any":
+            return self._kind(type_) == node.kind
+        return type_ in _SCALARS and bool(_SCALARS[type_](node))
+
+    def _wrong(self, node: Node, choices: list[str], path: tuple[str, ...]) -> Finding:
+        wanted = " or ".join(_MEANS.get(self._kind(one), "a text") for one in choices)
+        what, fix = f"{_KINDS.get(node.kind, f'a {node.kind}')}, not {wanted}", ""
+        if node.kind == "address":
+            # Where the machine has no such address there is nothing.
+            what = f"{node.text} without quotes, not {wanted}"
+        elif node.kind == "text" and "words" in choices:
+            what, fix = "not closed: it has an open quote", "close its quotes"
+        return finding("wrong-type", node.line, f"{_dotted(path)} is {what}", fix)
+
+    def _unknown(self, above: Node, type_: str, path: tuple[str, ...]) -> Finding:
+        *outer, key = path
+        where = f"below {_dotted(outer)}" if outer else "of RancherOS's cloud-config"
+        fix, why = similar(key, self.types[type_]), ""
+        if key in self.instead.get(type_, ()):
+            fix = f"write {self.instead[type_][key]}"
+        if type_ == "service":
+            where = "of a service in compose version 1"
+        elif not outer and key in self.types["rancher"]:
+            fix = "put it below rancher"
+        elif type_ == "docker":
+            where += f" in {self.release}"
+        elif type_ == "file" and "content" not in above.fields:
+            why = "RancherOS drops it without a word, and writes the file without content"
+        line = above.fields[key].line
+        return finding("unknown-key", line, f"{shown(key)} is no key {where}", fix, why)
 
 
 @cache
-def types_of(release: Release) -> Types:
-    """Return the maps of types.yml, as a release has them, by name: the type of each key."""
-    raw = files(__package__).joinpath("types.yml").read_bytes()
-    found = {
+def schema_of(release: Release, *, of_service_file: bool = False) -> Schema:
+    """Return what a release has; in a service file, where RancherOS makes texts of more."""
+    raw: Any = yaml.safe_load(files(__package__).joinpath("types.yml").read_bytes())
+    types = {
         name: {
             key: type_.replace("its own", key)
             for type_, keys in types.items()
             for key in keys.split()
         }
-        for name, types in yaml.safe_load(raw).items()
+        for name, types in raw["types"].items()
     }
+    if of_service_file:
+        types["service"] |= dict.fromkeys(
+            ("environment", "labels", "links"), "text list or text map"
+        )
     if release.is_before((0, 8, 0)):  # where a text among the commands loses the file
-        found["cloud-config"]["runcmd"] = "text list list"
-    is_newest = release.version is None or release.version == NEWEST
-    versions = _NEWEST_OF_BOTH if is_newest else (release.version or NEWEST,)
-    for key, (first, last) in _DOCKER_RELEASES.items():
-        if not any(first <= version < last for version in versions):
-            del found["docker"][key]
-    return found
-
-
-def dotted(path: Iterable[str]) -> str:
-    """Return a path as an operator knows it; its keys may be anybody's."""
-    return ".".join(shown(key)[1:-1] for key in path)
+        types["cloud-config"]["runcmd"] = "text list list"
+    version = release.version or NEWEST
+    versions = raw["newest"] if version == NEWEST else [list(version)]
+    for key, (first, last) in raw["docker releases"].items():
+        if not any(first <= one < last for one in versions):
+            del types["docker"][key]
+    return Schema(release.text, types, raw["instead"])
 
 
 def similar(name: str, known: Iterable[str]) -> str:
     """Return the fix that names the one of ``known`` that is most like ``name``, or nothing."""
     close = difflib.get_close_matches(name[:50], sorted(known), 1, 0.75)
-    return _INSTEAD.get(name) or (f"write {close[0]}" if close else "")
+    return f"write {close[0]}" if close else ""
 
 
-def differences(
-    types: Types, node: Node, type_: str, path: tuple[str, ...] = (), *, made_texts: bool = False
-) -> Iterator[Difference]:
-    """Yield what is not as a type has it.
-
-    Args:
-        types: of the release.
-        node: at that path.
-        type_: of it.
-        path: of it.
-        made_texts: of labels and variables of services RancherOS makes texts, as in a service file.
-    """
-    keys = types.get(type_)
-    inner, _, last = type_.rpartition(" ")
-    wanted = "map" if keys else last if inner and type_ not in _OF_LIBCOMPOSE else ""
-    if type_ in _OF_LIBCOMPOSE:
-        for one, what in _of_libcompose(node, type_, made_texts=made_texts):
-            yield Difference(one.line, path, f"{dotted(path)} {what}")
-    elif node.kind not in (wanted, "null") and (wanted or not _is_taken(node, type_)):
-        what = f"{dotted(path)} is {_is(node)}, not {_MEANS.get(type_, f'a {wanted}')}"
-        yield Difference(node.line, path, what)
-    elif wanted:
-        for item in node.items:
-            yield from differences(types, item, inner, path)
-        for key, value in node.fields.items():
-            of_value = keys.get(key, "") if keys else inner
-            if of_value:
-                inside = (*path, key)
-                yield from differences(types, value, of_value, inside, made_texts=made_texts)
-            else:
-                yield Difference(value.line, (*path, key), "", node, type_)
+def _dotted(path: Iterable[str]) -> str:
+    """Return a path as an operator knows it; its keys may be anybody's."""
+    return ".".join(shown(key)[1:-1] for key in path)
 
 
-def _is(node: Node) -> str:
-    return _KINDS.get(node.kind, f"a {node.kind}")
-
-
-def _is_taken(node: Node, type_: str) -> bool:
-    if type_ in ("any", "list"):
-        return type_ in ("any", node.kind)
-    if type_ == "flag":
-        return node.text.lower() in FLAGS
-    return node.is_scalar and (type_ == "text" or bool(_INTEGER.fullmatch(node.text)))
-
-
-def _of_libcompose(node: Node, type_: str, *, made_texts: bool) -> Iterator[tuple[Node, str]]:
-    """Yield what libcompose's own types do not take: a number, a flag or a null among texts."""
-    may_be_text = type_ in ("words", "text or texts")
-    if node.kind in ("text", "address") and may_be_text:
-        try:
-            shlex.split(node.text if type_ == "words" else "")
-        except ValueError as wrong:
-            yield node, f"cannot be split into words ({str(wrong).lower()})"
-    elif node.kind != "null" and (node.is_scalar or (node.kind == "map" and may_be_text)):
-        yield node, f"is {_is(node)}, not a {'text or a list' if may_be_text else 'list or a map'}"
-    for value in (*node.items, *node.fields.values()):
-        is_number = node.kind == "map" and type_ == "variables" and _INTEGER.fullmatch(value.text)
-        lenient = made_texts and not may_be_text
-        if not (value.kind == "text" or (value.is_scalar and (lenient or is_number))):
-            # Where the machine has no such address there is nothing.
-            is_address = value.kind == "address"
-            yield (
-                value,
-                f"has {value.text + ' without quotes' if is_address else _is(value)}, not a text",
-            )
+def _is_split(text: str) -> bool:
+    try:
+        shlex.split(text)
+    except ValueError:
+        return False
+    return True

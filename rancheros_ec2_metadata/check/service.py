@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from posixpath import commonpath, join, normpath, relpath
 from typing import NamedTuple
 
 from rancheros_ec2_metadata import invocation, options
-from rancheros_ec2_metadata.check.finding import Found
+from rancheros_ec2_metadata.check.finding import Finding, finding
 from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
 from rancheros_ec2_metadata.commands import AT_BOOT
 from rancheros_ec2_metadata.errors import UsageError, shown
 from rancheros_ec2_metadata.settings import Settings
 
-LABEL = "io.rancher.os."
 # What a run uses that is not told otherwise; not looked for on the machine this is checked on.
 ROS = "/usr/bin/ros"
 VARIABLES = frozenset(option.variable for option in options.OPTIONS)
 _FLAGS = frozenset(flag for one in options.OPTIONS if one.metavar for flag in one.flags)
 # A flag and what belongs to it in one item of a list: "-l TAG:TARGET".
-_TWO_WORDS = re.compile(r"(-[A-Za-z]|--[a-z-]+)[ \t]+\S")
+_TWO_WORDS = re.compile(r"(-[A-Za-z]|--[a-z-]+)[ \t]+(\S.*)", re.DOTALL)
 _OURS = "ec2-metadata"
 _LEGACY = re.compile(
     r"(.*/)?(deadroot/rancheros-ec2-metadata|[^/:@]*amazon-metadata[^/:@]*)([:@].*)?"
@@ -59,11 +60,6 @@ class Service:
     here: dict[str, Node]
 
     @property
-    def shown(self) -> str:
-        """Its name, as it may be printed."""
-        return shown(self.name)
-
-    @property
     def is_legacy(self) -> bool:
         """Whether it is the program of 2016, by its image or, in the catalogue, by its name."""
         is_its_image = _LEGACY.fullmatch(self.node.at("image").text)
@@ -81,19 +77,6 @@ class Service:
         image = self.node.at("image").text.partition("@")[0].rpartition("/")[2].partition(":")[0]
         return not self.is_legacy and (_OURS in image or _OURS in self.name)
 
-    @property
-    def by_cron(self) -> bool:
-        """Whether RancherOS's system-cron starts it."""
-        return "cron.schedule" in self.labels
-
-    def line(self, key: str) -> int:
-        """Return the line of a key, or its own."""
-        return self.node.at(key).line
-
-    def label(self, name: str) -> str:
-        """Return the label ``io.rancher.os.NAME``, empty where there is none."""
-        return self.labels.get(LABEL + name, Node("null")).text
-
     @cached_property
     def volumes(self) -> list[Volume]:
         """The folders of the machine that it sees."""
@@ -104,29 +87,22 @@ class Service:
             if len(one) > 2 and one[1].startswith("/")
         ]
 
-    @cached_property
-    def labels(self) -> dict[str, Node]:
-        """The labels."""
-        return dict(self._pairs("labels"))
+    def pairs(self, key: str) -> dict[str, Node]:
+        """Return the labels or the variables that it has, of a map or of a list of ``key=value``.
 
-    @cached_property
-    def environment(self) -> list[tuple[str, Node]]:
-        """The variables that it names; RancherOS looks up those without a value."""
-        return self._pairs("environment")
-
-    def _pairs(self, key: str) -> list[tuple[str, Node]]:
-        """Return what a map has, or a list of ``key=value``."""
-        found = list(self.node.at(key).fields.items())
+        RancherOS looks up the variables without a value.
+        """
+        found = dict(self.node.at(key).fields)
         for item in self.node.at(key).items:
             name, _, value = item.text.strip().partition("=")
-            found.append((name, Node("text", item.line, value)))
+            found[name] = Node("text", item.line, value)
         return found
 
     @cached_property
     def environ(self) -> dict[str, Node]:
         """The variables that the file gives it."""
         found: dict[str, Node] = {}
-        for name, value in self.environment:
+        for name, value in self.pairs("environment").items():
             if value.text:
                 found[name] = value
                 continue
@@ -137,40 +113,57 @@ class Service:
         return found
 
     @property
-    def settings(self) -> Settings | None:
-        """The settings of its run; None where it is none, or one that ends at once."""
+    def settings(self) -> Settings:
+        """The settings of its run, as far as its command and its variables make sense."""
         return self._run[0]
 
     @property
-    def wrong(self) -> list[Found]:
+    def wrong(self) -> list[Finding]:
         """What is wrong with its command or its variables."""
         return self._run[1]
 
     @cached_property
-    def _run(self) -> tuple[Settings | None, list[Found]]:
-        node, wrong = self.node.at("command"), []
-        for item in node.items:
-            two = _TWO_WORDS.match(item.text)
-            if two and two[1] in _FLAGS:
-                what = f"{self.shown} has {two[1]} and more in one item of its command"
-                why = "nothing in a list is split, so the space is part of the value"
-                wrong.append(Found(item.line, what, "make an item of each word", why))
-        environ = {name: value.text for name, value in self.environ.items()}
+    def _run(self) -> tuple[Settings, list[Finding]]:
+        words, wrong = self._words()
+        texts, environ = [word.text for word in words], {"AWS_METADATA_ROS": ROS}
+        variables = {name: node.text for name, node in self.environ.items()}
+        with contextlib.suppress(UsageError):
+            return _parse(texts, environ | variables), wrong
+        # Flag by flag, and variable by variable: what is wrong with one hides nothing of another.
+        starts = [at for at, text in enumerate(texts) if not at or text.startswith("-")]
+        parts = [(texts[i:j], environ, words[j - 1]) for i, j in pairwise([*starts, len(words)])]
+        parts += [([], {name: node.text}, node) for name, node in self.environ.items()]
+        texts, settings = [], _parse([], environ)
+        for part, variable, node in parts:
+            try:
+                settings = _parse(texts + part, environ | variable)
+                texts, environ = texts + part, environ | variable
+            except UsageError as error:
+                wrong.append(finding("command", node.line, f"{shown(self.name)}, {error}"))
+        return settings, wrong
+
+    def _words(self) -> tuple[list[Node], list[Finding]]:
+        """Return the words of its command, and what is wrong with how they are written."""
+        node = self.node.at("command")
         try:
-            words = [one.text for one in node.items] or shlex.split(node.text)
-            return _parse(words, {"AWS_METADATA_ROS": ROS, **environ}), wrong
-        except UsageError as error:
-            lines = [one.line for one in node.items if one.text and shown(one.text) in str(error)]
-            lines += [one.line for name, one in self.environ.items() if name in str(error)]
-            if not wrong:
-                wrong.append(Found((lines or [node.line])[0], f"{self.shown}, {error}"))
+            words = [replace(node, text=text) for text in shlex.split(node.text)]
         except ValueError:
-            pass  # `wrong-type` has it
-        return None, wrong
+            return [], []  # `wrong-type` has it
+        wrong = []
+        for item in node.items:
+            two = _TWO_WORDS.fullmatch(item.text)
+            if not two or two[1] not in _FLAGS:
+                words.append(item)
+                continue
+            what = f"{shown(self.name)} has {two[1]} and more in one item of its command"
+            why = "nothing in a list is split, so the space is part of the value"
+            wrong.append(finding("command", item.line, what, "make an item of each word", why))
+            words += [replace(item, text=text) for text in two.groups()]
+        return words, wrong
 
 
-def _parse(words: Sequence[str], environ: dict[str, str]) -> Settings | None:
-    """Return the settings of a run; None for `clean`.
+def _parse(words: Sequence[str], environ: dict[str, str]) -> Settings:
+    """Return the settings of a run.
 
     Raises:
         UsageError: the program does not take the words or a variable, or sets nothing so.
@@ -180,4 +173,4 @@ def _parse(words: Sequence[str], environ: dict[str, str]) -> Settings | None:
     command, _, settings = invocation.parse(words, environ)
     if command not in AT_BOOT:
         raise UsageError(f"the command {command} sets no label and no variable")
-    return settings if command == "apply" else None
+    return settings

@@ -15,6 +15,7 @@ from rancheros_ec2_metadata.errors import FilesError, UsageError, info, shown
 from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros import paths, user_data
 from rancheros_ec2_metadata.hosts.rancheros.release import parse_release
+from rancheros_ec2_metadata.hosts.selection import choose_host
 from rancheros_ec2_metadata.scratch import scratch
 
 if TYPE_CHECKING:
@@ -78,7 +79,11 @@ def check_disk(given: argparse.Namespace, settings: Settings) -> None:
         raise UsageError("--release is for --user-data: a disk says itself which release it is")
     if given.user_data is not None and settings.root != Path("/"):
         raise UsageError("--user-data and --root (AWS_METADATA_ROOT) are two disks: give one")
-    has_disk = given.user_data is not None or paths.locate(settings.root, paths.CONF).is_dir()
+    if given.user_data is not None and settings.host == "systemd":
+        raise UsageError("--user-data is for RancherOS, which reads its configuration from it")
+    is_copy = settings.root != Path("/") and choose_host(settings) == "systemd"
+    has_conf = paths.locate(settings.root, paths.CONF).is_dir()
+    has_disk = given.user_data is not None or has_conf or is_copy
     if given.instance is not None and not has_disk:
         raise UsageError(
             "--instance: which disk is the plan for? Give --user-data FILE, or --root DIR with a "

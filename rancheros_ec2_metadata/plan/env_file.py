@@ -27,13 +27,15 @@ _FIRST_LINE = (
 # What runs or steers the machine: a line in one of these is more than a variable of a container.
 _CONF = "/var/lib/rancher/conf"
 _NOT_FOR_IT = (
-    *("/etc/environment", "/etc/profile", "/etc/docker/daemon.json"),
+    *("/etc/environment", "/etc/profile", "/etc/ld.so.preload", "/run/metadata/ec2"),
     *(f"{_CONF}/{name}" for name in ("cloud-config.yml", "cloud-config-script")),
     *(f"{_CONF}/{name}" for name in ("docker", "metadata")),
 )
 _NO_FOLDER_FOR_IT = (
     *(f"{_CONF}/cloud-config.d/", f"{_CONF}/.ec2-metadata", "/usr/share/ros/"),
     *("/etc/profile.d/", "/proc/", "/sys/", "/dev/"),
+    *("/etc/docker/", "/etc/systemd/", "/run/systemd/", "/usr/", "/lib/", "/bin/", "/sbin/"),
+    *("/etc/default/", "/etc/sysconfig/", "/etc/cron.d/", "/var/lib/ec2-docker-labels/"),
 )
 
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import File
+from rancheros_ec2_metadata.check.finding import all_rules
 from rancheros_ec2_metadata.check.output import CheckedFile, lines
-from rancheros_ec2_metadata.check.rules import RULES
-from rancheros_ec2_metadata.check.schema import types_of
-from rancheros_ec2_metadata.hosts.rancheros.release import Release, parse_release
+from rancheros_ec2_metadata.check.schema import schema_of
+from rancheros_ec2_metadata.hosts.rancheros.release import UNKNOWN, Release, parse_release
 from unit.check.checking import GOOD, SERVICE_FILE
 
 RELEASES = [parse_release(name) for name in ("v0.4.5", "v0.6.1", "v1.0.4", "v1.5.8")]
-NAMES = {rule.name for rule in RULES}
+TYPES = schema_of(UNKNOWN).types
 
 
 def check(raw: bytes, release: Release | None) -> None:
@@ -27,7 +27,7 @@ def check(raw: bytes, release: Release | None) -> None:
     found = rules.check(file)
     for finding in found:
         assert 1 <= finding.line <= max(1, len(raw.splitlines()))
-        assert finding.rule in NAMES
+        assert finding.rule in all_rules()
         assert finding.reason
         assert finding.fix
     checked = [CheckedFile("a", file.form, (), tuple(found))]
@@ -68,9 +68,7 @@ leaf = st.one_of(
     st.text(max_size=5),
 )
 key = st.one_of(
-    st.sampled_from(
-        [*sorted({key for one in types_of(Release(None, "")).values() for key in one}), *WORDS]
-    ),
+    st.sampled_from([*sorted({key for one in TYPES.values() for key in one}), *WORDS]),
     st.text(max_size=5),
 )
 tree = st.recursive(
@@ -78,9 +76,7 @@ tree = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(key, inner, max_size=4)),
     max_leaves=12,
 )
-service = st.dictionaries(
-    st.sampled_from(sorted(types_of(Release(None, ""))["service"])), tree, max_size=6
-)
+service = st.dictionaries(st.sampled_from(sorted(TYPES["service"])), tree, max_size=6)
 config = st.fixed_dictionaries(
     {},
     optional={

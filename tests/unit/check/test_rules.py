@@ -30,7 +30,6 @@ from unit.check.checking import (
 ROS = "/usr/bin/ros:/usr/bin/ros:ro"
 IMAGE = "example/rancheros-ec2-metadata:1.0.0"
 DAEMON_JSON = "/etc/docker/daemon.json"
-DOCKER_OPTS = "/var/lib/rancher/conf/docker"
 LABELLED = '{"labels": ["a=b"]}'
 
 
@@ -146,8 +145,8 @@ LOADING = [
     *cases(
         with_service,
         """
-net: *host  #< not-read: an alias without its anchor
-volumes: [/a:/b]  #< not-read: needs quotes
+net: *host  #< not-read: it is not YAML
+volumes: [/a:/b, /c:/d]  #< not-read: needs quotes
 dns: {a:}  #< not-read: needs quotes
 dns: [a?b]  #< not-read: needs quotes
 volumes: ["/a:/b"]
@@ -162,7 +161,7 @@ runc\tmd: [a,\tb]  #< unknown-key
 ~  #< not-read: there is nothing in it
 a: &a [*a]  #< not-read
 rancher: {environment: {AWS_METADATA_DEBUG: "true"}}
-é: 1  #< characters: U+00E9
+é: 1  #< characters: U+00E9  #< unknown-key
 hostname: "€"  #< characters: U+20AC
 hostname: "\\x7f"  #< characters: U+007F
 {hostname: é, runcmd: [a]}  #< characters
@@ -201,14 +200,14 @@ log_opts: {a: [b]}  #< wrong-type
     *cases(
         with_service,
         """
-environment: {DEBUG: true}  #< wrong-type: has true or false, not a text
+environment: {DEBUG: true}  #< wrong-type: web.environment.DEBUG is true or false, not a text
 environment: {A: 1.5}  #< wrong-type
-environment: {DB_HOST: }  #< wrong-type: has nothing, not a text
+environment: {DB_HOST: }  #< wrong-type: is nothing, not a text
 environment: [DB_HOST: x]  #< wrong-type
 environment: DB_HOST  #< wrong-type
 environment: {A: b, IP: $private_ipv4}  #< wrong-type: $private_ipv4 without quotes
 command: it's  #< wrong-type: close its quotes
-command: [run, 5]  #< wrong-type
+command: [run, 5]  #< wrong-type: web.command[] is a number, not a text
 command: [run, $public_ipv4$private_ipv4]  #< wrong-type: in quotes, if it is a text
 dns: 5  #< wrong-type
 mem_limit: 512m  #< wrong-type
@@ -252,7 +251,14 @@ labels: {a: false}
     case(GOOD + "#" * (16384 - len(GOOD)) + "\n", "too-large @ #cloud-config"),
     case(SERVICE_FILE + "#" * 20000),
     # With everything else that is wrong in the file.
-    case(f"{changed('net: host', 'net: bridge')}hostname: [a]\n", "net", "wrong-type"),
+    *(
+        case(f"{changed('net: host', 'net: bridge')}{text}\n", "net", rule)
+        for text, rule in (
+            ("hostname: [a]", "wrong-type"),
+            ("runcmd: [[a:b]]", "not-read"),
+            ("hostname: é", "characters"),
+        )
+    ),
 ]
 
 KEYS = [
@@ -379,12 +385,12 @@ restart: on-failure:3  #< restart
 restart: "no"
 privileged: true  #< privileged: take it out
 privileged: yes  #< privileged
-privileged: false
+privileged: False
 """,
     ),
     case(CRON),
     case(changed('"0 5 * * * *"', '"@hourly"', CRON)),
-    case(changed('"0 5 * * * *"', '"5 * * * *"', CRON), "cron", said="of 5 fields"),
+    case(changed('"0 5 * * * *"', '"5 * * * *"', CRON), "cron", said="by a schedule of six fields"),
     case(changed('createonly: "true"', 'createonly: "false"', CRON), "cron"),
     case(changed("        io.rancher.os.before: system-cron\n", "", CRON), "cron @ labels:"),
     case(changed("scope: system", "scope: user", CRON), "scope"),
@@ -478,12 +484,14 @@ MOUNTS = [
     ),
     case(with_command(" [--env-file, /var/lib/rancher/conf/ec2.env]")),
     case(with_command(" [--env-file, /opt/app/a]"), "mounts", said="add /opt/app:/host/opt/app"),
+    case(with_command(" [--nonsense, --env-file, /opt/app/a]"), "command", "mounts"),
     case(with_command(" [--ros, /ros]"), "mounts"),
     case(changed(ROS, "/usr/bin/ros:/ros:ro", with_command(" [--ros, /ros]"))),
     case(changed(f"        - {ROS}\n", "", with_command(" [--ros, none]"))),
     case(changed(ROS, "/usr/bin/ros:/bin/ros:ro")),
     case(changed(ROS, "/usr/bin/ros:/ros:ro"), "mounts"),
     case(changed(f"        - {ROS}\n", "") + "      volumes_from: [command-volumes]\n"),
+    case(with_volume("/a:/a") + "      volumes_from: [command-volumes]\n", "mounts"),
 ]
 
 SETTINGS = [
@@ -501,6 +509,7 @@ apply --deadline soon  #< command: 'soon'
 plan -m  #< command: the command plan
 demo  #< command: sets no label
 -t  #< command: expected one argument
+-t -1  #< swarm-constraint: Swarm mode can
 it's  #< wrong-type: close its quotes
 
 -m
@@ -511,6 +520,28 @@ clean --legacy
 """,
     ),
     case(with_command("\n      - -m\n      - -l\n      - example"), "command @ - example"),
+    # A flag overrides a variable.
+    case(with_command(" --deadline 9\n      environment: [AWS_METADATA_DEADLINE=soon]")),
+    # What is wrong with one hides nothing of the others.
+    *parts(
+        lambda text: with_command(text.removeprefix("      command:")),
+        """
+      command:
+      - plan  #< command: the command plan
+      - -t
+      - 1docker.  #< swarm-constraint
+      - --deadline
+      - soon  #< command
+      - -m
+      - word  #< command
+      - --set A={A}  #< command
+      - --set B={  #< command  #< command
+      environment:
+      - AWS_METADATA_LOAD=perhaps  #< command
+      - AWS_METADATA_TAGS=none
+      restart: always  #< restart
+""",
+    ),
     *cases(
         lambda text: with_command(f"\n      - -m\n      - {text}"),
         """
@@ -610,7 +641,7 @@ extra_args:
 
 extra_args: [--label=a.b=1, --label=a.b=1]
 
-extra_args: [--label, "x{a,b}=1", --label=a]
+extra_args: [--label, "x{a,b}=1"]  #< docker-arguments: braces
 """,
     ),
 ]
@@ -674,16 +705,8 @@ OTHERS = [
             "extra_args: [--config-file, /my.json]",
         )
     ),
-    *(
-        case(with_file(content, DOCKER_OPTS), *found)
-        for content, found in (
-            ('DOCKER_OPTS="--label docker.role=x --label other=y"', ["docker-opts"]),
-            ('DOCKER_OPTS="--label role=x"', []),
-            ("# --label=docker.role=x", []),
-        )
-    ),
     *cases(
-        lambda text: f"{GOOD}runcmd:\n- [touch, /a]\n- {text}\n",
+        lambda text: f"{GOOD}runcmd:\n- [touch, /a]\n- {text}\n- [touch, /b]\n",
         """
 [ros, config, set, rancher.docker.tls, "true"]  #< runcmd: under rancher.docker
 "ros config merge <<E\\nrancher:\\n  docker:\\n"  #< runcmd: mentions rancher: docker:
@@ -699,6 +722,12 @@ cat /etc/docker/daemon.json
         )
     ),
     case(with_file("A", "/etc/rc.local", "b64")),
+    case(
+        with_file(
+            packed("#!/bin/sh\nros c s rancher.docker.tls true", "b64"), "/etc/rc.local", "b64"
+        ),
+        "runcmd @ - path: /etc/rc.local",
+    ),
     *parts(
         lambda text: f"#!/bin/sh\n{text}\n",
         """
