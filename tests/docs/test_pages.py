@@ -21,7 +21,7 @@ README = Page("README.md")
 # Flags of others that are named in a sentence.
 OTHERS_FLAGS = {
     *("--constraint", "--data-root", "--label", "--volumes-from"),
-    *("--config-file", "--json", "--no-block"),
+    *("--config-file", "--json", "--no-block", "--validate"),
 }
 
 each_page = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
