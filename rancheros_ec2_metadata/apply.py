@@ -16,6 +16,7 @@ from rancheros_ec2_metadata.errors import (
     FilesError,
     Level,
     Note,
+    counted,
     error,
     info,
     shown,
@@ -236,17 +237,13 @@ def _read(files: Files, path: str) -> bytes | None:
 
 def last_line(result: Result) -> str:
     """Return what is set, what was written, and the exit status."""
-    labels = _count(len(result.in_effect.labels), "label")
-    variables = _count(len(result.in_effect.variables), "variable")
+    labels = counted(len(result.in_effect.labels), "label")
+    variables = counted(len(result.in_effect.variables), "variable")
     files = [f"{verb} {path.rpartition('/')[2]}" for path, verb in result.changed.items()]
     return (
-        f"{result.outcome or 'nothing'}: {labels}, {variables};"
+        f"status: {result.outcome or 'nothing set'}; {labels}, {variables};"
         f" {', '.join(files) or 'wrote no file'}; exit {int(result.status)}"
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _summarise(facts: Facts, plan: Plan | None, seconds: float) -> Iterator[str]:
@@ -257,8 +254,8 @@ def _summarise(facts: Facts, plan: Plan | None, seconds: float) -> Iterator[str]
         f" tags: {_from(_SOURCES[facts.tags_source], facts.tags or {}, tags)}"
     )
     yield from _left_out(plan.notes if plan is not None else ())
-    requests = _count(facts.imds_requests, "IMDS request")
-    yield f"{requests}, {_count(facts.api_calls, 'API call')}; {seconds:.1f} s"
+    requests = counted(facts.imds_requests, "IMDS request")
+    yield f"{requests}, {counted(facts.api_calls, 'API call')}; {seconds:.1f} s"
 
 
 def _from(source: str, said: Collection[str], used: Collection[str]) -> str:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from rancheros_ec2_metadata.plan.provenance import LeftOut
 
 
+LONGEST_VALUE = 4096  # characters of a value that is shown to an operator who asks
+
+
 class ExitStatus(IntEnum):
     """Exit statuses; the table of docs/reference.md says what each means to an operator."""
 
@@ -128,6 +131,11 @@ class DeadlineError(Ec2MetadataError):
     """The run's deadline passed."""
 
     status = ExitStatus.DEADLINE
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with the word for what is counted, in the plural but for one."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def shown(text: str, limit: int = 80) -> str:

@@ -14,6 +14,7 @@ from rancheros_ec2_metadata.settings import Settings
 
 PROGRAM = "rancheros-ec2-metadata"
 _WIDTH = 80
+_OF_THE_PROGRAM = ("-h", "--help", "-V", "--version")
 _SHORTEST, _LONGEST = 5, 86_400  # seconds between runs of --follow
 
 
@@ -74,9 +75,9 @@ _RUN = {
 COMMANDS = {
     "apply": Command(
         "the run at boot: read EC2, write the configuration, exit",
-        "Reads this EC2 instance's metadata and tags, and writes them into RancherOS's"
-        " configuration, so that user Docker starts with docker.* tags as its labels. Done too"
-        " where no command is named.",
+        "Reads this EC2 instance's metadata and tags, and writes them into the configuration of"
+        " RancherOS, or of Docker on a host with systemd, so that Docker starts with docker.* tags"
+        " as its labels. Done too where no command is named.",
         {
             "-m": "docker.* tags to labels, the metadata to variables",
             "-t docker. -t team. -l example.db.host:DB_HOST": (
@@ -258,7 +259,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Invocation:
         SystemExit: --help or --version was printed.
     """
     words = list(arguments)
-    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
+    if not words or (words[0].startswith("-") and words[0] not in _OF_THE_PROGRAM):
         words.insert(0, "apply")
     if not words[0].startswith("-") and words[0] not in COMMANDS:
         raise UsageError(f"unknown command {shown(words[0])}{meant(words[0], COMMANDS)}")
@@ -293,12 +294,12 @@ def _parser(first: str) -> argparse.ArgumentParser:
     top = _Parser(
         prog=PROGRAM,
         usage=f"{PROGRAM} [COMMAND] [FLAG ...]",
-        description="EC2 tags and metadata into RancherOS, before Docker starts.",
+        description="EC2 tags and metadata as Docker labels and variables, before Docker starts.",
         epilog="Without a command it is apply. Each command has a --help of its own.",
         formatter_class=form,
         allow_abbrev=False,
     )
-    top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    top.add_argument("-V", "--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     # The others would take longer to make than to read anything.
     named = {first: COMMANDS[first]} if first in COMMANDS else COMMANDS

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from rancheros_ec2_metadata.columns import joined, wrapped
 from rancheros_ec2_metadata.errors import (
+    LONGEST_VALUE,
     ExitStatus,
     Level,
     Note,
@@ -248,7 +249,9 @@ def _section(
     if not items:
         yield "  none"
     for one in items:
-        name, old, new = (shown(text or "", 300) for text in (one.name, one.before, one.after))
+        name, old, new = (
+            shown(text or "", LONGEST_VALUE) for text in (one.name, one.before, one.after)
+        )
         values = {"remove": f"was {old}", "change": f"{old} -> {new}"}.get(one.action, f"= {new}")
         rest = [describe_source(one.source, where)] if one.source else []
         rest += [one.takes_effect] if each_says_when else []
@@ -266,7 +269,7 @@ def _arguments(one: ArgumentList, report: Report) -> Iterator[str]:
     yield f"DOCKER'S ARGUMENTS, rancher.docker.{one.key}{where}"
     for action, text, source in items:
         end = f"({describe_source(source, report.where)})" if source else ""
-        yield from joined(f"  {_SIGNS[action]} {shown(text, 300)}", end, _INDENT)
+        yield from joined(f"  {_SIGNS[action]} {shown(text, LONGEST_VALUE)}", end, _INDENT)
 
 
 def _argument_items(one: ArgumentList, plan: Plan) -> Iterator[tuple[Action, str, Source | None]]:

@@ -48,13 +48,15 @@ def test_a_second_run_leaves_the_same_bytes_in_the_same_inodes_and_says_so(
 ) -> None:
     disk.cloud_config("rancher:\n  docker:\n    extra_args: [--mine]  # by hand\n")
     wrote = "wrote zz-ec2-metadata.yml, wrote cloud-config.yml"
-    last = rf"complete: 1 label, \d\d variables; {wrote}; exit 0"
+    last = rf"status: complete; 1 label, \d\d variables; {wrote}; exit 0"
     assert re.fullmatch(last, program.run(disk, imds=imds).log[-1])
     after_one = disk.snapshot()
     assert LABEL.encode() in after_one["host/var/lib/rancher/conf/cloud-config.yml"][1]
     again = program.run(disk, imds=imds)
     assert (again.status, disk.snapshot()) == (0, after_one)
-    assert re.fullmatch(r"complete: 1 label, \d\d variables; wrote no file; exit 0", again.log[-1])
+    assert re.fullmatch(
+        r"status: complete; 1 label, \d\d variables; wrote no file; exit 0", again.log[-1]
+    )
 
 
 def test_a_second_run_with_tags_of_the_api_writes_nothing_before_it_has_answered_either(
@@ -143,7 +145,7 @@ def test_without_tags_a_run_applies_the_metadata_names_the_reason_and_ends_with_
     assert disk.variables()["AWS_INSTANCE_TYPE"] == imds.instance.instance_type
     assert disk.variables()["EC2_METADATA_STATUS"] == "partial"
     assert disk.extra_args() == []
-    assert ran.log[-1].startswith("partial: 0 labels")
+    assert ran.log[-1].startswith("status: partial; 0 labels")
     assert ran.log[-1].endswith("exit 4")
 
 
@@ -196,7 +198,7 @@ def test_without_an_answer_of_ros_no_label_is_set_and_the_variables_are(
     assert ran.line("error: no label is set", named)
     assert disk.extra_args() == []
     assert disk.variables()["EC2_METADATA_STATUS"] == "partial"
-    assert re.fullmatch(r"partial: 0 labels, \d\d variables; wrote .*; exit 5", ran.log[-1])
+    assert re.fullmatch(r"status: partial; 0 labels, \d\d variables; wrote .*; exit 5", ran.log[-1])
 
 
 def test_conf_mounted_at_the_old_place_costs_the_labels_and_names_the_line_to_write(

@@ -126,6 +126,10 @@ class Namespace:
                 raise RuntimeError("namespaces could not be set up: see standard error")
             yield cls(first, Path(folder))
 
+    def seen(self, path: Path) -> Path:
+        """Return a path inside, as this process can open it."""
+        return Path(f"/proc/{_child_of(self.first)}/root") / path.relative_to("/")
+
     def start(
         self,
         argv: Sequence[str | Path],
