@@ -48,7 +48,7 @@ lint: $(DEV)/made
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/hadolint Dockerfile
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run examples/*/*/*.sh; else echo 'no shellcheck here: scripts not looked at'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run examples/*/*.sh examples/*/*/*.sh; else echo 'no shellcheck here: scripts not looked at'; fi
 
 bench: $(DEV)/made
 	PYTHONPATH=tests $(DEV)/bin/python -m benchmarks.boot $(BENCH_ARGS)
