@@ -25,13 +25,16 @@ class Disk:
 
     text: str | None
     edit: Edit | None = None
+    existed: bool = True
 
     def run(
         self, labels: Mapping[str, str], *, clear: bool = False, is_killed: bool = False
     ) -> Merged:
         """Write as a run does: the record first where it has to tell ours from the user's."""
         found = self.text and daemon_json.parse_daemon_json(self.text.encode())
-        merged = daemon_json.merge(found or None, labels, self.edit, clear=clear)
+        merged = daemon_json.merge(
+            found or None, labels, self.edit, clear=clear, existed=self.existed
+        )
         if merged.edit is not None or not is_killed:
             self.edit = merged.edit
         if merged.edit is None or not is_killed:
@@ -57,9 +60,10 @@ def test_ours_are_set_and_removed_and_every_other_byte_stays(
     file: UsersFile | None, steps: list[tuple[dict[str, str], bool, bool]]
 ) -> None:
     users = file.items if file is not None else ()
-    disk = Disk(file.text if file is not None else None)
+    disk = Disk(file.text if file is not None else None, existed=file is not None)
     for labels, clear, is_killed in steps:
-        text, items = (merged := disk.run(labels, clear=clear, is_killed=is_killed)).text, []
+        merged = disk.run(labels, clear=clear, is_killed=is_killed)
+        text, items = merged.text, list[str]()
         if text is not None:
             members = load_strictly(text)
             items = dict(members).get("labels") or []
@@ -75,10 +79,7 @@ def test_ours_are_set_and_removed_and_every_other_byte_stays(
         assert merged.items == tuple(items)
     disk.run({})
     assert disk.edit is None
-    if file is not None:
-        assert disk.text == file.text
-    else:
-        assert disk.text is None or daemon_json.is_empty(disk.text)
+    assert disk.text == (file.text if file is not None else None)
 
 
 @st.composite
@@ -210,7 +211,9 @@ def test_the_text_is_as_its_user_would_write_it(
     assert merged.text == expected
 
 
-def test_an_item_that_its_user_has_changed_does_not_stand_beside_the_one_that_was_displaced() -> None:
+def test_an_item_that_its_user_has_changed_does_not_stand_beside_the_one_that_was_displaced() -> (
+    None
+):
     disk = Disk('{"labels": ["x=old"]}')
     disk.run({"x": "tag", "z": "tag"})
     disk.text = '{"labels": ["x=new", "z=tag"]}'
@@ -219,7 +222,10 @@ def test_an_item_that_its_user_has_changed_does_not_stand_beside_the_one_that_wa
 
 
 def test_only_labels_are_shown_of_a_change() -> None:
-    before, after = b'{"a": "secret", "labels": ["x=1", "y=2"]}', b'{"labels": ["x=1", "z=\\u001b"]}'
+    before, after = (
+        b'{"a": "secret", "labels": ["x=1", "y=2"]}',
+        b'{"labels": ["x=1", "z=\\u001b"]}',
+    )
     assert list(daemon_json.diff_labels(before, after)) == [
         "-labels: 'y=2'",
         "+labels: 'z=\\x1b'",
