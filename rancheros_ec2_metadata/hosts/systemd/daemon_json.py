@@ -18,11 +18,25 @@ from rancheros_ec2_metadata.plan.labels import is_reserved
 
 KEY = "labels"
 _BLANK = re.compile(r"[ \t\r\n]*")
-_NEW = '{\n  "labels": []\n}\n'
 
 
 class CannotMergeError(Exception):
     """The file is left alone; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of the object: where it begins, behind a comma, and its key and value stand."""
+
+    name: str
+    start: int
+    key: int
+    value: int
+    end: int
+
+    def source(self, text: str) -> str:
+        """Return the text of its value."""
+        return text[self.value : self.end]
 
 
 @dataclass(frozen=True)
@@ -32,14 +46,22 @@ class DaemonJson:
     Args:
         text: of it.
         items: of ``labels``.
-        source: the text of the value of ``labels``; empty where it has no such key.
-        only_labels: it has no other key.
+        members: where its keys and their values stand.
     """
 
     text: str
     items: tuple[str, ...]
-    source: str
-    only_labels: bool
+    members: tuple[Member, ...]
+
+    @property
+    def index(self) -> int | None:
+        """Return which of its members is ``labels``."""
+        return next((i for i, one in enumerate(self.members) if one.name == KEY), None)
+
+    @property
+    def source(self) -> str:
+        """Return the text of the value of ``labels``; empty where it has no such key."""
+        return "" if self.index is None else self.members[self.index].source(self.text)
 
 
 @dataclass(frozen=True)
@@ -66,6 +88,7 @@ def parse_daemon_json(raw: bytes) -> DaemonJson:
     try:
         text = raw.decode("utf-8")
         tree = json.loads(text, object_pairs_hook=_Object, parse_constant=_refuse_constant)
+        members = tuple(_find_members(text)) if isinstance(tree, _Object) else ()
     except UnicodeDecodeError:
         raise CannotMergeError("it is not UTF-8; save it as UTF-8 without a mark") from None
     except RecursionError:
@@ -78,12 +101,16 @@ def parse_daemon_json(raw: bytes) -> DaemonJson:
     keys = [name for name, _ in tree if name.casefold() == KEY]
     if keys not in ([], [KEY]):
         raise CannotMergeError(f"it has {', '.join(map(shown, keys))}; keep one key 'labels'")
-    source = "".join(text[one.value : one.end] for one in _members(text) if one.name == KEY)
-    return DaemonJson(text, _read_items(dict(tree).get(KEY)), source, len(tree) == len(keys))
+    return DaemonJson(text, _read_items(dict(tree).get(KEY)), members)
 
 
 def merge(
-    found: DaemonJson | None, labels: Mapping[str, str], edit: Edit | None, *, clear: bool
+    found: DaemonJson | None,
+    labels: Mapping[str, str],
+    edit: Edit | None,
+    *,
+    clear: bool,
+    existed: bool = True,
 ) -> Merged:
     """Return daemon.json with our ``labels`` in place of those that an earlier run set.
 
@@ -92,22 +119,25 @@ def merge(
         labels: ours, by key.
         edit: what an earlier run changed; None where it changed nothing.
         clear: leave ``[]`` where the key would go: a running Docker keeps its labels without it.
+        existed: there was a file before ours: it stays, if empty.
     """
     former, users = _take_out(found, edit)
-    if not labels:
-        source = former if former.startswith("[") or not clear else "[]"
-        left = Edit(former, (source,), ()) if source != former else None
-        return Merged(_put(found, source), users, left)
     ours = tuple(f"{key}={value}" for key, value in sorted(labels.items()))
     kept = tuple(item for item in users if _key(item) not in labels)
-    text = found.text if found is not None else _NEW
-    source = _render((*kept, *ours), text)
+    if ours:
+        source = _render((*kept, *ours), found or _NEW)
+    else:
+        source = former if former.startswith("[") or not clear else "[]"
+    stays = found and (existed or any(one.name != KEY for one in found.members))
+    text = _put(found or _NEW, source) if source or stays else None
+    if not ours and source == former:
+        return Merged(text, users, None)
     # A run may be killed before it writes: what is there now is ours too.
     was_ours = found is not None and edit is not None and found.source in edit.written
     known = [found.source] if found is not None and was_ours else []
     still = [item for item in edit.ours if item in found.items] if found and edit else []
     return Merged(
-        _put(found, source),
+        text,
         (*kept, *ours),
         Edit(
             former=former,
@@ -116,11 +146,6 @@ def merge(
             displaced=tuple(item for item in users if item not in kept),
         ),
     )
-
-
-def is_empty(text: str) -> bool:
-    """Tell whether a daemon.json has no key."""
-    return next(_members(text), None) is None
 
 
 def diff_labels(before: bytes | None, after: bytes | None) -> Iterator[str]:
@@ -145,25 +170,23 @@ def _take_out(found: DaemonJson | None, edit: Edit | None) -> tuple[str, tuple[s
         return "", ()
     if edit is None:
         return found.source, found.items
-    if found.source in edit.written:
+    # A run may have been killed before it wrote, or after it had restored.
+    if found.source in (edit.former, *edit.written):
         return edit.former, _read_items(json.loads(edit.former or "null"))
     if not set(edit.ours).intersection(found.items):
         return found.source, found.items
     # Somebody has changed the list since: it is the base, and ours are removed by value.
     users = [item for item in found.items if item not in edit.ours]
-    users += [item for item in edit.displaced if item not in users]
+    keys = set(map(_key, users))
+    users += [item for item in edit.displaced if _key(item) not in keys]
     if not users and not edit.former.startswith("["):
         return edit.former, ()
-    return _render(users, found.text), tuple(users)
+    return _render(users, found), tuple(users)
 
 
-def _put(found: DaemonJson | None, source: str) -> str | None:
+def _put(found: DaemonJson, source: str) -> str:
     """Return the text with ``source`` as the value of ``labels``, without the key where empty."""
-    text = found.text if found is not None else _NEW
-    members = list(_members(text))
-    index = next((i for i, one in enumerate(members) if one.name == KEY), None)
-    if found is None:
-        return text.replace("[]", source) if source else None
+    text, members, index = found.text, found.members, found.index
     start = text.index("{") + 1
     if index is not None and source:
         one = members[index]
@@ -179,25 +202,14 @@ def _put(found: DaemonJson | None, source: str) -> str | None:
     return f'{text[:start]}{lead}"labels": {source}{"," if members else ""}{text[start:]}'
 
 
-@dataclass(frozen=True)
-class _Member:
-    """One member of the object: where it begins, behind a comma, and its key and value stand."""
-
-    name: str
-    start: int
-    key: int
-    value: int
-    end: int
-
-
-def _members(text: str) -> Iterator[_Member]:
+def _find_members(text: str) -> Iterator[Member]:
     decode = json.JSONDecoder().raw_decode
     start = text.index("{") + 1
     while text[key := _skip(text, start)] != "}":
         name, end = decode(text, key)
         value = _skip(text, _skip(text, end) + 1)
         _, end = decode(text, value)
-        yield _Member(name, start, key, value, end)
+        yield Member(name, start, key, value, end)
         comma = _skip(text, end)
         start = comma + 1 if text[comma] == "," else comma
 
@@ -207,10 +219,9 @@ def _skip(text: str, start: int) -> int:
     return blank.end() if blank else start
 
 
-def _render(items: Sequence[str], text: str) -> str:
+def _render(items: Sequence[str], file: DaemonJson) -> str:
     """Return a list in ASCII, one label a line where the file has a line for each key."""
-    first = next(_members(text), None)
-    lead = text[first.start : first.key] if first is not None else ""
+    lead = file.text[one.start : one.key] if (one := next(iter(file.members), None)) else ""
     newline, indent = "\r\n" if "\r\n" in lead else "\n", lead.rpartition("\n")[2]
     if "\n" not in lead or not items:
         return json.dumps(list(items))
@@ -244,3 +255,6 @@ def _read_items(node: object) -> tuple[str, ...]:
 
 def _key(item: str) -> str:
     return item.partition("=")[0]
+
+
+_NEW = parse_daemon_json(b'{\n  "labels": []\n}\n')

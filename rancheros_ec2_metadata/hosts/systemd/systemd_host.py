@@ -357,10 +357,8 @@ class SystemdHost:
         record, unit = found.record, found.unit
         runs = unit is not None and unit.may_have_read and found.docker_has != ()
         clear = record.edit is not None and runs
-        merged = daemon_json.merge(file, labels, record.edit, clear=clear)
-        if file is not None and merged.edit is None and not record.existed and _is_empty(merged):
-            return replace(merged, text=None)
-        return merged
+        existed = record.existed or record.edit is None
+        return daemon_json.merge(file, labels, record.edit, clear=clear, existed=existed)
 
     def _check_unit(self, found: _Found) -> None:
         """Look at how this machine's Docker is started.
@@ -468,10 +466,6 @@ def _encodable(labels: Mapping[str, str]) -> tuple[dict[str, str], list[Note]]:
         else:
             kept[key] = value
     return kept, notes
-
-
-def _is_empty(merged: Merged) -> bool:
-    return merged.text is not None and daemon_json.is_empty(merged.text)
 
 
 def _has(docker_has: tuple[str, ...] | None, items: Iterable[str]) -> bool:
