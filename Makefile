@@ -14,9 +14,10 @@ IMAGE ?= rancheros-ec2-metadata
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' rancheros_ec2_metadata/__init__.py)
 BASE_IMAGE ?= python:3.13-alpine
 DIST ?= dist
+PYZ := $(DIST)/ec2-docker-labels-$(VERSION).pyz
 BUILD := build $(BUILD_FLAGS) --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION)
 
-.PHONY: help demo test check-systemd lint bench fuzz lock clean image release-image preload
+.PHONY: help demo test check-systemd lint bench fuzz lock clean image release-image preload pyz
 
 help:
 	@echo 'make demo   play a boot on this machine: no AWS, no RancherOS'
@@ -28,6 +29,7 @@ help:
 	@echo 'make clean  remove what the other targets made'
 	@echo 'make image          the image, for this machine: $(IMAGE):$(VERSION)'
 	@echo 'make preload        the image as a file for /var/lib/rancher/preload/system-docker'
+	@echo 'make pyz            the program as one file for any Python: $(PYZ)'
 	@echo 'make release-image  build for amd64 and arm64, and push to IMAGE=registry/name'
 
 demo: $(RUN)/made
@@ -73,6 +75,22 @@ preload: image
 release-image:
 	$(DOCKER) buildx $(BUILD) --platform linux/amd64,linux/arm64 --provenance=false --sbom=false \
 		--output type=image,name=$(IMAGE):$(VERSION),push=true,oci-mediatypes=false,compression=gzip,force-compression=true .
+
+# One file for every machine with Python: docs/one-file.md. The shared libraries of wheels are for one Python
+# and one architecture; beside each lies the same in Python. What tells of the build's machine is left out.
+STAGE := $(DIST)/pyz
+pyz: $(DEV)/made
+	rm -rf $(STAGE)
+	$(DEV)/bin/python $(PIP_INSTALL) --no-compile --only-binary :all: --target $(STAGE)/site --requirement requirements.lock
+	cp -R rancheros_ec2_metadata LICENSE $(STAGE)/site
+	cp pyz/needs_python.py $(STAGE)
+	$(DEV)/bin/python docker/prune_botocore.py $(STAGE)/site
+	find $(STAGE) -name '*.so' -delete
+	rm -rf $(STAGE)/site/bin $(STAGE)/site/*/tests $(STAGE)/site/*.dist-info/RECORD $(STAGE)/site/*.dist-info/WHEEL
+	chmod -R u=rwX,go=rX $(STAGE)
+	$(DEV)/bin/shiv --site-packages $(STAGE)/site --preamble $(STAGE)/needs_python.py --reproducible \
+		--entry-point rancheros_ec2_metadata.__main__:console --output-file $(PYZ)
+	rm -rf $(STAGE)
 
 # Resolved for the Python of DEV: make that the oldest supported one, `make clean lock PYTHON=python3.10`.
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(DEV)/bin/pip-compile --quiet --upgrade \

@@ -195,8 +195,8 @@ def log_in(profile: str | None, region: str | None) -> EC2Client:
         raise UsageError(text) from None
     if not hasattr(client, "describe_instances"):
         raise UsageError(
-            "--instance is not for the image, whose EC2 client reads tags only: install the "
-            "program with pip, and call it there"
+            "--instance is not for the image or the .pyz file, whose EC2 client reads tags only:"
+            " install the program with pip, and call it there"
         )
     return client
 

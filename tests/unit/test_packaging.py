@@ -31,7 +31,7 @@ def pins(lock: Path) -> dict[str, str]:
 
 
 def python_files() -> list[Path]:
-    folders = ("rancheros_ec2_metadata", "tests", "benchmarks", "docker")
+    folders = ("rancheros_ec2_metadata", "tests", "benchmarks", "docker", "pyz")
     files = (file for folder in folders for file in sorted((ROOT / folder).rglob("*.py")))
     # What the benchmark has installed is not ours.
     return [file for file in files if ".work" not in file.parts]
