@@ -28,7 +28,6 @@ SCHEMA = 2
 
 Action = Literal["add", "change", "remove", "unchanged"]
 
-OF_LABELS = "when Docker starts"
 OF_VARIABLES = "for services that start after the run"
 _SIGNS = {"add": "+", "change": "~", "remove": "-", "unchanged": " "}
 _INDENT = 4
@@ -105,7 +104,7 @@ def make_report(plan: Plan, where: Mapping[str, str]) -> Report:
                 new.get(name),
                 of.get(name) if name in new else None,
                 plan.overridden.get(name),
-                _effect(name, in_labels=new is after.labels),
+                plan.labels_take_effect if new is after.labels else _effect(name),
             )
             for name in sorted({*old, *new})
         )
@@ -144,7 +143,9 @@ def report_lines(report: Report) -> Iterator[str]:
     """Yield the lines to print; what is hostile in them cannot reach the terminal."""
     for _, _, diff in report.files:
         yield from diff
-    yield from _section(f"LABELS, in effect {OF_LABELS}", report.labels, report.where)
+    yield from _section(
+        f"LABELS, in effect {report.plan.labels_take_effect}", report.labels, report.where
+    )
     yield from _section(f"VARIABLES, {OF_VARIABLES}", report.variables, report.where)
     if report.config:
         yield from _section("CONFIG PATHS", report.config, report.where, each_says_when=True)
@@ -309,9 +310,7 @@ def _action_of(change: FileChange) -> Action:
     return "remove" if change.after is None else "change"
 
 
-def _effect(name: str, *, in_labels: bool) -> str:
-    if in_labels:
-        return OF_LABELS
+def _effect(name: str) -> str:
     if "." not in name and name != "hostname":
         return OF_VARIABLES
     try:

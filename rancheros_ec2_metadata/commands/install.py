@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import compileall
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -23,6 +26,7 @@ Systemctl: TypeAlias = Callable[..., None]
 """Runs systemctl with some words; raises FilesError where that fails."""
 
 _SECONDS = 60.0
+_MAIN = "from rancheros_ec2_metadata.__main__ import console\n\nconsole()\n"
 
 
 def run(call: Call) -> int:
@@ -33,12 +37,11 @@ def run(call: Call) -> int:
     return install(call, target, limit, systemctl, find_program())
 
 
-def find_program() -> tuple[bytes | None, tuple[str, ...]]:
-    """Return the one file that this program is, if it is one, and the words that start it."""
-    python, started = sys.executable, Path(sys.argv[0])
-    if zipfile.is_zipfile(started):
-        return started.read_bytes(), (python, "-I", units.PYZ)
-    return None, (python, "-I", "-m", "rancheros_ec2_metadata")
+def find_program() -> tuple[Path | None, tuple[str, ...]]:
+    """Return the folder that the one file has unpacked, if it is one, and the words of a start."""
+    if zipfile.is_zipfile(sys.argv[0]):
+        return Path(__file__).parents[2], (sys.executable, "-I", units.LIBRARY)
+    return None, (sys.executable, "-I", "-m", "rancheros_ec2_metadata")
 
 
 def systemctl(*words: str) -> None:
@@ -58,7 +61,7 @@ def install(
     target: Target,
     limit: Limit,
     systemctl: Systemctl,
-    program: tuple[bytes | None, Sequence[str]],
+    program: tuple[Path | None, Sequence[str]],
 ) -> int:
     """Do so; return the exit status.
 
@@ -67,25 +70,29 @@ def install(
         target: this machine.
         limit: for the lock.
         systemctl: tells systemd.
-        program: the one file to copy, if it is one, and the words that start it.
+        program: the folder to copy, if there is one, and the words that start it.
 
     Raises:
         UsageError: a flag cannot be in a unit.
         FilesError: a file cannot be written, or systemd says no.
     """
-    pyz, words = program
-    flags = options.as_flags(call.given, call.terminal.environ)
-    texts = units.render_units([*words, "apply", *flags], call.given.follow)
+    folder, words = program
+    texts = units.render_units(
+        [*words, "apply", "--host=systemd", *options.as_flags(call.given)],
+        options.variables_of_a_run(call.terminal.environ),
+        call.settings.deadline,
+        call.given.follow,
+    )
     if call.given.dry_run:
         for path, text in texts.items():
             call.terminal.print([f"# {path}", *text.splitlines(), ""])
         return ExitStatus.OK
-    if pyz is None:
+    if folder is None:
         call.log.note(info("this is not the one file of 'make pyz': keep this Python as it is"))
     files = target.files
     with lock(target, limit):
-        if pyz is not None:
-            _put(files, units.PYZ, pyz, 0o644)
+        if folder is not None:
+            _copy(folder, files.locate(units.LIBRARY))
         _put(files, units.LAUNCHER, units.render_launcher(words).encode(), 0o755)
         if call.given.follow is None and _read(files, f"{units.FOLDER}/{units.TIMER}") is not None:
             systemctl("disable", "--now", units.TIMER)
@@ -98,6 +105,29 @@ def install(
     systemctl("--no-block", "restart", *started)
     call.log.last(f"installed {', '.join(started)}; 'journalctl -u {units.SERVICE}' has its log")
     return ExitStatus.OK
+
+
+def _copy(folder: Path, library: Path) -> None:
+    """Copy the program, whole or not at all: a boot unpacks and compiles nothing.
+
+    Raises:
+        FilesError: it cannot be copied.
+    """
+    new, old = library.with_name(f".{library.name}.new"), library.with_name(f".{library.name}.old")
+    try:
+        for left in (new, old):
+            if left.exists():
+                shutil.rmtree(left)
+        shutil.copytree(folder, new, ignore=shutil.ignore_patterns("__pycache__"))
+        (new / "__main__.py").write_text(_MAIN)
+        compileall.compile_dir(new, quiet=2, stripdir=new, prependdir=library)
+        os.sync()
+        if library.exists():
+            library.rename(old)
+        new.rename(library)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as why:
+        raise FilesError(f"{library} cannot be written: {why}; see its file system") from why
 
 
 def _put(files: Files, path: str, content: bytes | None, mode: int) -> None:

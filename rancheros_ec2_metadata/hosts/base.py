@@ -61,6 +61,7 @@ class Plan:
         after: what it shall have.
         lists: Docker's arguments; empty where nothing told what they are.
         our_files: paths of the files that are wholly ours, there or not.
+        labels_take_effect: when, in words.
         overridden: names of variables and config paths that a stronger file sets.
         notes: what was decided.
     """
@@ -72,6 +73,7 @@ class Plan:
     after: Ours
     lists: tuple[ArgumentList, ...] = ()
     our_files: tuple[str, ...] = ()
+    labels_take_effect: str = "when Docker starts"
     overridden: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 

@@ -68,6 +68,7 @@ class _Found:
         state: what the last run left.
         record: what of daemon.json is ours.
         unit: Docker's; None where it is not known.
+        unknown: why systemd did not tell of it.
         docker_has: the labels of the running daemon; None where it does not say.
         notes: what is to be said of it.
     """
@@ -77,6 +78,7 @@ class _Found:
     state: State
     record: LabelRecord
     unit: DockerUnit | None
+    unknown: NoAnswerError | None
     docker_has: tuple[str, ...] | None
     notes: tuple[Note, ...]
 
@@ -196,6 +198,7 @@ class SystemdHost:
             before=before,
             after=after,
             our_files=(unit_env_file.PATH, *state.env_files),
+            labels_take_effect="when Docker starts or is reloaded",
             notes=(*notes, *_note_labels(after.labels, before.labels), *desired.notes),
         )
 
@@ -257,7 +260,7 @@ class SystemdHost:
         found = self._find(None)
         unit = found.unit
         if unit is None:
-            return DockerStatus(None, None, "not known: systemd cannot be asked here")
+            return DockerStatus(None, None, f"not known: {found.unknown or 'it is not asked here'}")
         if not unit.is_there:
             return DockerStatus(None, None, f"there is no {UNIT}")
         if not unit.may_have_read:
@@ -300,13 +303,13 @@ class SystemdHost:
         if desired is not None and desired.env_file is not None:
             paths.append(desired.env_file.path)
         files, unreadable = self._read(paths)
-        unit, has = None, None
+        unit, unknown, has = None, None, None
         if self.docker is not None:
             try:
                 unit = self.docker.read_unit()
                 has = self.docker.read_labels(unit)
             except NoAnswerError as why:
-                notes.append(warning(f"{why}"))
+                unknown = why
         try:
             record = parse_record(files[RECORD])
         except (KeyError, ValueError):
@@ -315,12 +318,12 @@ class SystemdHost:
             record = LabelRecord(Edit("", (), ours) if ours else None)
             if RECORD in files:
                 notes.append(warning(f"{RECORD} cannot be used; it is written anew"))
-        return _Found(files, unreadable, state, record, unit, has, tuple(notes))
+        return _Found(files, unreadable, state, record, unit, unknown, has, tuple(notes))
 
     def _plan_labels(self, found: _Found, desired: Desired) -> _Planned:
         """Return daemon.json with our labels, or without them and why."""
-        notes: list[Note] = []
         labels, left_out = _encodable(desired.labels)
+        notes, kept = list(left_out), dict[str, str]()
         try:
             file = found.parse()
             if labels:
@@ -329,33 +332,28 @@ class SystemdHost:
             if labels and merged.text is not None:
                 self._rehearse(found, file, merged)
             if not labels and merged.edit is not None:
-                notes.append(
-                    info("daemon.json has an empty list until Docker has let its labels go")
-                )
-            return _planned(found, merged, labels, desired, (*left_out, *notes))
+                text = "daemon.json has an empty list until Docker has let its labels go"
+                notes.append(info(text))
+            return _planned(found, merged, labels, desired, notes)
         except _WaitingError as why:
             gone = tuple(LeftOut("label", key, str(why)) for key in labels)
             notes.append(info(f"labels wait: {why}", *gone))
         except (CannotMergeError, _RefusedError, NoAnswerError) as why:
-            text = f"{DAEMON_JSON}: {why}" if isinstance(why, CannotMergeError) else str(why)
-            if not labels and found.record.edit is None:
-                pass  # it is the user's alone
-            else:
-                gone = tuple(LeftOut("label", key, text) for key in labels)
-                what = "no label is set" if labels else "labels of an earlier run stay"
-                notes.append(error(ExitStatus.FILES, f"{what}: {text}", *gone))
-                if desired.variables.get(STATUS_VARIABLE) in ("complete", "kept"):
-                    desired = desired.with_outcome("partial")
+            kept, failed = _refuse(found, labels, why)
+            notes += failed
+            if failed and desired.variables.get(STATUS_VARIABLE) in ("complete", "kept"):
+                desired = desired.with_outcome("partial")
         try:
-            merged = self._merge(found, found.parse(), {})
+            merged = self._merge(found, found.parse(), kept)
         except CannotMergeError:
             there = found.files.get(DAEMON_JSON)
             return _Planned(there, found.record, _our_labels(found), desired, tuple(notes))
-        return _planned(found, merged, {}, desired, notes)
+        return _planned(found, merged, kept, desired, notes)
 
     def _merge(self, found: _Found, file: DaemonJson | None, labels: Mapping[str, str]) -> Merged:
         record, unit = found.record, found.unit
-        runs = unit is not None and unit.may_have_read and found.docker_has != ()
+        runs = unit.may_have_read if unit is not None else found.unknown is not None
+        runs = runs and found.docker_has != ()
         clear = record.edit is not None and runs
         existed = record.existed or record.edit is None
         return daemon_json.merge(file, labels, record.edit, clear=clear, existed=existed)
@@ -369,12 +367,12 @@ class SystemdHost:
             NoAnswerError: an environment file of its unit cannot be read.
         """
         unit = found.unit
+        if found.unknown is not None:
+            raise found.unknown
         if unit is None:
             if self.off_machine:
                 return
-            raise _RefusedError(
-                "systemd was not asked how Docker is started; run it on the machine"
-            )
+            raise _RefusedError("systemd cannot be asked about another root; run it on the machine")
         if unit.snap:
             raise _RefusedError(
                 "Docker is a snap, which has a configuration of its own; install your"
@@ -452,6 +450,24 @@ def _planned(
     existed = DAEMON_JSON in found.files and (first or found.record.existed)
     record = LabelRecord(merged.edit, existed, pending)
     return _Planned(content, record, labels, desired, tuple(notes))
+
+
+def _refuse(
+    found: _Found, labels: Mapping[str, str], why: Exception
+) -> tuple[dict[str, str], list[Note]]:
+    """Return the labels of ours that stay, and what is said of the others."""
+    kept, what, text = dict[str, str](), "no label is set", str(why)
+    if isinstance(why, NoAnswerError):
+        # Those that stay need no answer, and Swarm ends the tasks of a label that goes.
+        ours = _our_labels(found).items()
+        kept = {key: value for key, value in ours if labels.get(key) == value}
+        what = "no label is added or changed"
+    elif isinstance(why, CannotMergeError):
+        text = f"{DAEMON_JSON}: {why}"
+    if not labels and found.record.edit is None:
+        return kept, []  # it is the user's alone
+    gone = tuple(LeftOut("label", key, text) for key in labels if key not in kept)
+    return kept, [error(ExitStatus.FILES, f"{what}: {text}", *gone)]
 
 
 def _encodable(labels: Mapping[str, str]) -> tuple[dict[str, str], list[Note]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 from rancheros_ec2_metadata.errors import UsageError, shown
 
@@ -11,7 +12,7 @@ FOLDER = "/etc/systemd/system"
 LIBRARY = f"/usr/local/lib/{NAME}"
 SERVICE, FOLLOW, TIMER = f"{NAME}.service", f"{NAME}-follow.service", f"{NAME}-follow.timer"
 UNITS = (SERVICE, FOLLOW, TIMER)
-PYZ = f"{LIBRARY}/{NAME}.pyz"
+LIBRARY_MAIN = f"{LIBRARY}/__main__.py"
 LAUNCHER = f"/usr/local/bin/{NAME}"
 
 _FIRST_LINE = (
@@ -23,8 +24,8 @@ _FOLLOW_SECONDS = 30  # the deadline of a run of the timer
 # /var/lib and the file of --env-file. Older systemd asks CAP_SYS_ADMIN of who reloads a unit.
 _SERVICE = """\
 Type=oneshot
-ExecStart={command}
-TimeoutStartSec={timeout}
+ExecStart=@RUN@
+TimeoutStartSec=@TIMEOUT@
 SuccessExitStatus=3 4 6
 RuntimeDirectory=metadata
 RuntimeDirectoryPreserve=yes
@@ -40,7 +41,7 @@ NoNewPrivileges=yes
 PrivateTmp=yes
 ProtectClock=yes
 ProtectControlGroups=yes
-ProtectHome=yes
+ProtectHome=read-only
 ProtectHostname=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
@@ -54,17 +55,28 @@ SystemCallFilter=@system-service
 """
 
 
-def render_units(command: Sequence[str], follow: int | None) -> dict[str, str]:
+def render_units(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    deadline: float,
+    follow: int | None,
+) -> dict[str, str]:
     """Return the text of each unit by its path.
 
     Args:
         command: the words of a run.
+        environment: variables of a run, by name.
+        deadline: of a run at boot, in seconds.
         follow: seconds between runs on the running instance; None without.
 
     Raises:
         UsageError: a word cannot be in a unit.
     """
     run = " ".join(map(quote_word, command))
+    job = _SERVICE + "".join(
+        f"Environment={quote_word(f'{name}={value}', is_command=False)}\n"
+        for name, value in sorted(environment.items())
+    )
     units = {
         SERVICE: f"""\
 {_FIRST_LINE}
@@ -76,7 +88,7 @@ Before=docker.service
 StartLimitIntervalSec=0
 
 [Service]
-{_SERVICE.format(command=run, timeout=130)}
+{job.replace("@RUN@", run).replace("@TIMEOUT@", str(math.ceil(deadline) + 10))}
 [Install]
 WantedBy=docker.service multi-user.target
 """
@@ -92,7 +104,7 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-{_SERVICE.format(command=run, timeout=_FOLLOW_SECONDS + 10)}"""
+{job.replace("@RUN@", run).replace("@TIMEOUT@", str(_FOLLOW_SECONDS + 10))}"""
         units[TIMER] = f"""\
 {_FIRST_LINE}
 [Unit]
@@ -116,8 +128,10 @@ def render_launcher(command: Sequence[str]) -> str:
     return f'#!/bin/sh\n{_FIRST_LINE}\nexec {words} "$@"\n'
 
 
-def quote_word(word: str) -> str:
-    """Return one word of ExecStart= (systemd.service(5), "Command lines"; systemd.syntax(7)).
+def quote_word(word: str, *, is_command: bool = True) -> str:
+    """Return one word of ExecStart= or Environment= (systemd.service(5), systemd.syntax(7)).
+
+    Only a command has variables, whose ``$`` is doubled.
 
     Raises:
         UsageError: it is not text, or holds a NUL.
@@ -128,7 +142,9 @@ def quote_word(word: str) -> str:
         word = "\0"
     if "\0" in word:
         raise UsageError(f"{shown(word)} cannot be in a unit: it is not text")
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    if is_command:
+        escaped = escaped.replace("$", "$$")
     return '"' + "".join(x if x.isprintable() else _escape(x) for x in escaped) + '"'
 
 
