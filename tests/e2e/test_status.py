@@ -152,7 +152,7 @@ def test_a_docker_that_was_started_before_its_labels_changed_is_named(
     assert as_json(disk)["docker"]["has_labels"] is None
     docker_started(disk, -60)
     assert as_json(disk)["docker"]["has_labels"] is False
-    assert "Docker has the former labels" in status(disk).out.splitlines()[0]
+    assert "Docker still has the former labels" in status(disk).out.splitlines()[0]
     # Docker's pid is there, so Docker was started in this boot.
     disk.write(BOOT_ID, "another\n")
     assert as_json(disk)["docker"]["has_labels"] is True
