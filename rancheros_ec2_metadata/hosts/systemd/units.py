@@ -87,7 +87,7 @@ Before=docker.service
 StartLimitIntervalSec=0
 
 [Service]
-{job.replace("@RUN@", run).replace("@TIMEOUT@", str(math.ceil(deadline) + 10))}
+{_fill(job, run, math.ceil(deadline), "DeviceAllow=/dev/kmsg w")}
 [Install]
 WantedBy=docker.service multi-user.target
 """
@@ -103,7 +103,7 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-{job.replace("@RUN@", run).replace("@TIMEOUT@", str(_FOLLOW_SECONDS + 10))}"""
+{_fill(job, run, _FOLLOW_SECONDS)}"""
         units[TIMER] = f"""\
 {_FIRST_LINE}
 [Unit]
