@@ -43,8 +43,10 @@ cat /dev/shm/rancher-conf/cloud-config.yml >>/dev/shm/read
 
 
 @pytest.fixture(scope="module")
-def dockerd(image_archive: Path, image_dockerd: Dockerd) -> Dockerd:
-    assert image_archive.exists()
+def dockerd(
+    image_archive: Path, image_dockerd: Dockerd, tmp_path_factory: pytest.TempPathFactory
+) -> Dockerd:
+    image.load(image_dockerd, image_archive, tmp_path_factory.mktemp("base"))
     return image_dockerd
 
 
