@@ -90,6 +90,8 @@ class _Found:
         """
         if why := self.unreadable.get(DAEMON_JSON):
             raise CannotMergeError(f"{why}; make it a plain file")
+        if why := self.unreadable.get(RECORD):
+            raise CannotMergeError(f"what of it is ours is not known, {RECORD}: {why}; remove that")
         raw = self.files.get(DAEMON_JSON)
         return None if raw is None else daemon_json.parse_daemon_json(raw)
 
@@ -323,40 +325,60 @@ class SystemdHost:
     def _plan_labels(self, found: _Found, desired: Desired) -> _Planned:
         """Return daemon.json with our labels, or without them and why."""
         labels, left_out = _encodable(desired.labels)
-        notes, kept = list(left_out), dict[str, str]()
+        notes: list[Note] = []
+        file: DaemonJson | None = None
         try:
             file = found.parse()
-            if labels:
+            if labels or found.record.edit is not None:
                 self._check_unit(found)
-            merged = self._merge(found, file, labels)
-            if labels and merged.text is not None:
+            clear = found.record.edit is not None and self._may_run(found)
+            merged = _merge(found, file, labels, clear=clear and found.docker_has != ())
+            if labels:
                 self._rehearse(found, file, merged)
-            if not labels and merged.edit is not None:
+            elif merged.edit is not None:
                 text = "daemon.json has an empty list until Docker has let its labels go"
                 notes.append(info(text))
-            return _planned(found, merged, labels, desired, notes)
+            return self._planned(found, merged, labels, desired, (*left_out, *notes))
         except _WaitingError as why:
-            gone = tuple(LeftOut("label", key, str(why)) for key in labels)
-            notes.append(info(f"labels wait: {why}", *gone))
-        except (CannotMergeError, _RefusedError, NoAnswerError) as why:
-            kept, failed = _refuse(found, labels, why)
-            notes += failed
-            if failed and desired.variables.get(STATUS_VARIABLE) in ("complete", "kept"):
-                desired = desired.with_outcome("partial")
-        try:
-            merged = self._merge(found, found.parse(), kept)
-        except CannotMergeError:
-            there = found.files.get(DAEMON_JSON)
-            return _Planned(there, found.record, _our_labels(found), desired, tuple(notes))
-        return _planned(found, merged, kept, desired, notes)
+            if labels:
+                gone = tuple(LeftOut("label", key, str(why)) for key in labels)
+                notes.append(info(f"labels wait: {why}", *gone))
+        except _RefusedError as why:
+            if labels:
+                gone = tuple(LeftOut("label", key, str(why)) for key in labels)
+                notes.append(error(ExitStatus.FILES, f"no label is set: {why}", *gone))
+                desired = _in_part(desired)
+        except (CannotMergeError, NoAnswerError) as why:
+            text = f"{DAEMON_JSON}: {why}" if isinstance(why, CannotMergeError) else str(why)
+            return _leave(found, labels, text, desired)
+        # No list, not even an empty one: Docker would not start with it beside a flag. A running
+        # Docker keeps what it has.
+        restored = self._planned(found, _merge(found, file, {}), {}, desired, notes)
+        return replace(restored, record=replace(restored.record, pending=False))
 
-    def _merge(self, found: _Found, file: DaemonJson | None, labels: Mapping[str, str]) -> Merged:
-        record, unit = found.record, found.unit
-        runs = unit.may_have_read if unit is not None else found.unknown is not None
-        runs = runs and found.docker_has != ()
-        clear = record.edit is not None and runs
-        existed = record.existed or record.edit is None
-        return daemon_json.merge(file, labels, record.edit, clear=clear, existed=existed)
+    def _may_run(self, found: _Found) -> bool:
+        """Tell whether there may be a daemon that has read daemon.json."""
+        if self.docker is None:
+            return False
+        return found.unit is None or found.unit.may_have_read
+
+    def _planned(
+        self,
+        found: _Found,
+        merged: Merged,
+        labels: Mapping[str, str],
+        desired: Desired,
+        notes: Iterable[Note],
+    ) -> _Planned:
+        content = None if merged.text is None else merged.text.encode()
+        changes = content != found.files.get(DAEMON_JSON)
+        pending = (changes or found.record.pending) and not _has(found.docker_has, merged.items)
+        if merged.edit is None and not self._may_run(found):
+            pending = False  # it reads the file when it starts
+        first = found.record.edit is None
+        existed = DAEMON_JSON in found.files and (first or found.record.existed)
+        record = LabelRecord(merged.edit, existed, pending)
+        return _Planned(content, record, labels, desired, tuple(notes))
 
     def _check_unit(self, found: _Found) -> None:
         """Look at how this machine's Docker is started.
@@ -364,7 +386,7 @@ class SystemdHost:
         Raises:
             _RefusedError: it would not take, or not start with, labels in daemon.json.
             _WaitingError: there is none yet.
-            NoAnswerError: an environment file of its unit cannot be read.
+            NoAnswerError: systemd did not say, or an environment file cannot be read.
         """
         unit = found.unit
         if found.unknown is not None:
@@ -402,14 +424,14 @@ class SystemdHost:
             _RefusedError: it would not. NoAnswerError: it did not say.
         """
         assert merged.text is not None  # noqa: S101 - with labels there is a file
+        without = _merge(found, file, {}).text or "{}"
         is_same = file is not None and file.text == merged.text
         if self.docker is None or found.unit is None or is_same:
             return
         why = self.docker.find_refusal(found.unit, merged.text.encode())
         if why is None:
             return
-        without = file.text.encode() if file is not None else b"{}"
-        if self.docker.find_refusal(found.unit, without) is not None:
+        if self.docker.find_refusal(found.unit, without.encode()) is not None:
             # Its words may quote what the user has in it.
             raise _RefusedError(
                 f"dockerd does not take {DAEMON_JSON} as it is; run 'dockerd --validate' to see why"
@@ -433,41 +455,29 @@ def make_systemd(settings: Settings, limit: Limit, *, off_machine: bool) -> Syst
     return SystemdHost(settings.root, docker_unit.LocalDocker(), limit, off_machine)
 
 
-def _planned(
-    found: _Found,
-    merged: Merged,
-    labels: Mapping[str, str],
-    desired: Desired,
-    notes: Iterable[Note],
-) -> _Planned:
-    content = None if merged.text is None else merged.text.encode()
-    changes = content != found.files.get(DAEMON_JSON)
-    runs = found.unit is not None and found.unit.may_have_read
-    pending = changes or (found.record.pending and not _has(found.docker_has, merged.items))
-    if merged.edit is None and not runs:
-        pending = False  # it reads the file when it starts
-    first = found.record.edit is None
-    existed = DAEMON_JSON in found.files and (first or found.record.existed)
-    record = LabelRecord(merged.edit, existed, pending)
-    return _Planned(content, record, labels, desired, tuple(notes))
+def _merge(
+    found: _Found, file: DaemonJson | None, labels: Mapping[str, str], *, clear: bool = False
+) -> Merged:
+    edit = found.record.edit
+    existed = found.record.existed or edit is None
+    return daemon_json.merge(file, labels, edit, clear=clear, existed=existed)
 
 
-def _refuse(
-    found: _Found, labels: Mapping[str, str], why: Exception
-) -> tuple[dict[str, str], list[Note]]:
-    """Return the labels of ours that stay, and what is said of the others."""
-    kept, what, text = dict[str, str](), "no label is set", str(why)
-    if isinstance(why, NoAnswerError):
-        # Those that stay need no answer, and Swarm ends the tasks of a label that goes.
-        ours = _our_labels(found).items()
-        kept = {key: value for key, value in ours if labels.get(key) == value}
-        what = "no label is added or changed"
-    elif isinstance(why, CannotMergeError):
-        text = f"{DAEMON_JSON}: {why}"
-    if not labels and found.record.edit is None:
-        return kept, []  # it is the user's alone
-    gone = tuple(LeftOut("label", key, text) for key in labels if key not in kept)
-    return kept, [error(ExitStatus.FILES, f"{what}: {text}", *gone)]
+def _leave(found: _Found, labels: Mapping[str, str], why: str, desired: Desired) -> _Planned:
+    """Leave daemon.json as it is: what is not known is no reason to change what was good."""
+    there, notes = _our_labels(found), []
+    if labels or found.record.edit is not None:
+        what = "no label is set" if labels and not there else "labels stay as they are"
+        gone = (key for key, value in labels.items() if there.get(key) != value)
+        left_out = (LeftOut("label", key, why) for key in gone)
+        notes.append(error(ExitStatus.FILES, f"{what}: {why}", *left_out))
+        desired = _in_part(desired)
+    return _Planned(found.files.get(DAEMON_JSON), found.record, there, desired, tuple(notes))
+
+
+def _in_part(desired: Desired) -> Desired:
+    outcome = desired.variables.get(STATUS_VARIABLE)
+    return desired.with_outcome("partial") if outcome in ("complete", "kept") else desired
 
 
 def _encodable(labels: Mapping[str, str]) -> tuple[dict[str, str], list[Note]]:
@@ -523,7 +533,12 @@ def _order(
     What is to go is in the state and the record until it has gone: after a kill in between,
     nothing of ours may be taken for the user's, and nothing of the user's be lost.
     """
-    steps: list[tuple[str, bytes | None]] = []
+    record = planned.record
+    is_needed = record.edit is not None or record.pending
+    kept = (RECORD, render_record(record) if is_needed else None)
+    file = (DAEMON_JSON, planned.content)
+    # Where there is no record, the state is one: it may name no label as ours before it.
+    steps: list[tuple[str, bytes | None]] = [kept] if record.edit is not None else []
     if state.holds_values():
         between = replace(
             state,
@@ -532,13 +547,7 @@ def _order(
         )
         if between != found.state:
             steps.append((STATE, render_state(between)))
-    record = planned.record
-    is_needed = record.edit is not None or record.pending
-    labels = [
-        (RECORD, render_record(record) if is_needed else None),
-        (DAEMON_JSON, planned.content),
-    ]
-    steps += labels if record.edit is not None else reversed(labels)
+    steps += [file] if record.edit is not None else [file, kept]
     steps += [(path, raw) for path, raw in env_files.items() if raw is None]
     steps += [(path, raw) for path, raw in env_files.items() if raw is not None]
 
@@ -555,7 +564,7 @@ def _order(
             tell=tell if path == DAEMON_JSON else None,
         )
         for path, raw in steps
-        if found.files.get(path) != raw
+        if found.files.get(path) != raw and (path != RECORD or path not in found.unreadable)
     )
 
 
