@@ -109,7 +109,7 @@ def test_the_unit_is_as_systemd_tells_it(
     [
         (
             "echo 'Failed to connect to bus: Connection refused\x1b' >&2; exit 1",
-            "docker.service: Failed to connect to bus: Connection refused\\x1b; run 'busctl --json=",
+            "docker.service: Failed to connect to bus: Connection refused\\x1b; run 'busctl ",
         ),
         ("exit 1", "no answer"),
         ("echo garbage", "no answer"),
