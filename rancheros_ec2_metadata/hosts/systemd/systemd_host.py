@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -194,7 +195,7 @@ class SystemdHost:
         )
         notes = (*found.notes, *planned.notes, *_note_config(desired), *env_notes, *more)
         return Plan(
-            changes=_order(found, planned, state, {**env_files, unit_env_file.PATH: content}),
+            changes=_order(found, planned, state, content, env_files),
             state=state,
             desired=replace(planned.desired, config={}),
             before=before,
@@ -338,7 +339,8 @@ class SystemdHost:
             elif merged.edit is not None:
                 text = "daemon.json has an empty list until Docker has let its labels go"
                 notes.append(info(text))
-            return self._planned(found, merged, labels, desired, (*left_out, *notes))
+            planned = self._planned(found, merged, labels, desired, (*left_out, *notes))
+            self._check_disk(found, planned)
         except _WaitingError as why:
             if labels:
                 gone = tuple(LeftOut("label", key, str(why)) for key in labels)
@@ -351,10 +353,23 @@ class SystemdHost:
         except (CannotMergeError, NoAnswerError) as why:
             text = f"{DAEMON_JSON}: {why}" if isinstance(why, CannotMergeError) else str(why)
             return _leave(found, labels, text, desired)
+        else:
+            return planned
         # No list, not even an empty one: Docker would not start with it beside a flag. A running
         # Docker keeps what it has.
         restored = self._planned(found, _merge(found, file, {}), {}, desired, notes)
         return replace(restored, record=replace(restored.record, pending=False))
+
+    def _check_disk(self, found: _Found, planned: _Planned) -> None:
+        """Look at whether daemon.json can be changed, so that all else is done where it cannot.
+
+        Raises:
+            CannotMergeError: the disk is read-only.
+        """
+        folder = self.locate(FOLDER)
+        is_writable = os.access(folder if folder.exists() else folder.parent, os.W_OK)
+        if planned.content != found.files.get(DAEMON_JSON) and not is_writable:
+            raise CannotMergeError("it is on a read-only disk; make it writable")
 
     def _may_run(self, found: _Found) -> bool:
         """Tell whether there may be a daemon that has read daemon.json."""
@@ -526,11 +541,16 @@ def _plan_unit_env_file(
 
 
 def _order(
-    found: _Found, planned: _Planned, state: State, env_files: Mapping[str, bytes | None]
+    found: _Found,
+    planned: _Planned,
+    state: State,
+    variables: bytes | None,
+    env_files: Mapping[str, bytes | None],
 ) -> tuple[FileChange, ...]:
     """Return the changes in the order of writing.
 
-    What is to go is in the state and the record until it has gone: after a kill in between,
+    First the variables: they are in memory, so that a full disk does not keep units from their
+    file. What is to go is in the state and the record until it has gone: after a kill in between,
     nothing of ours may be taken for the user's, and nothing of the user's be lost.
     """
     record = planned.record
@@ -538,7 +558,8 @@ def _order(
     kept = (RECORD, render_record(record) if is_needed else None)
     file = (DAEMON_JSON, planned.content)
     # Where there is no record, the state is one: it may name no label as ours before it.
-    steps: list[tuple[str, bytes | None]] = [kept] if record.edit is not None else []
+    steps: list[tuple[str, bytes | None]] = [(unit_env_file.PATH, variables)]
+    steps += [kept] if record.edit is not None else []
     if state.holds_values():
         between = replace(
             state,
