@@ -42,8 +42,10 @@ test: $(DEV)/made
 	$(DEV)/bin/coverage combine --quiet
 	$(DEV)/bin/coverage report
 
-check-systemd: $(DEV)/made
-	$(DEV)/bin/pytest tests/systemd -m systemd_host $(PYTEST_ARGS)
+# The whole story; CHECKS=tests/systemd for all boots.
+CHECKS ?= tests/systemd/test_story.py
+check-systemd: pyz
+	$(DEV)/bin/pytest -m systemd_host $(CHECKS) $(PYTEST_ARGS)
 
 lint: $(DEV)/made
 	$(DEV)/bin/ruff format --check .

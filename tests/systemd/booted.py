@@ -103,6 +103,7 @@ class Booted:
         argv += ["--register=no", "--keep-unit", "--link-journal=no", "--console=pipe"]
         argv += ["--network-namespace-path=/proc/self/ns/net", "--capability=all"]
         argv += [f"--bind={disk}/docker:/var/lib/docker", "--notify-ready=yes"]
+        argv += ["--system-call-filter=@keyring bpf"]  # for containers in it
         environment = {**_ENVIRONMENT, "NOTIFY_SOCKET": f"{disk}/notify"}
         with (self._folder / "console").open("w") as console:
             self._nspawn = self.namespace.start(
@@ -158,6 +159,10 @@ class Booted:
     def journal(self, *arguments: str) -> str:
         """Return its journal, for example of ``--unit=docker.service``, ``--boot=-1``."""
         return self.run("journalctl", "--no-pager", "--output=short-precise", *arguments)
+
+    def property(self, unit: str, name: str) -> str:
+        """Return a property of a unit, as systemctl shows it."""
+        return self.run("systemctl", "show", f"--property={name}", "--value", unit).strip()
 
     def labels(self) -> dict[str, str]:
         """Return the labels that its Docker reports."""
