@@ -23,7 +23,7 @@ from machine import MachineDisk
 from plain_machine import PlainMachine
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.state import State, parse_state
-from rancheros_ec2_metadata.hosts.systemd.systemd_host import DAEMON_JSON, STATE
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, STATE
 
 pytestmark = pytest.mark.real_parts
 

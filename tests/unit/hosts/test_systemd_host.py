@@ -19,12 +19,8 @@ from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.hosts.files import FileChange
 from rancheros_ec2_metadata.hosts.state import State, parse_state
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import DockerUnit
-from rancheros_ec2_metadata.hosts.systemd.systemd_host import (
-    DAEMON_JSON,
-    RECORD,
-    STATE,
-    SystemdHost,
-)
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, RECORD, STATE
+from rancheros_ec2_metadata.hosts.systemd.systemd_host import SystemdHost
 from rancheros_ec2_metadata.settings import Settings, TagMapping
 
 USERS = '{\n  "debug": true,\n  "labels": ["mine=1", "docker.role=of-the-user"]\n}\n'
