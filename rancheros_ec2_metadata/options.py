@@ -285,7 +285,11 @@ def settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
 
 
 def as_flags(given: argparse.Namespace, environ: Mapping[str, str]) -> list[str]:
-    """Return the flags that make the same settings of a run where no variable is set."""
+    """Return the flags that make the same settings of a run where no variable is set.
+
+    Raises:
+        UsageError: a variable says what no flag says.
+    """
     flags = []
     for option in OPTIONS:
         if given.command not in option.commands:
@@ -296,7 +300,11 @@ def as_flags(given: argparse.Namespace, environ: Mapping[str, str]) -> list[str]
             value = (_items(text, option.separator) if option.separator else text) or None
         name = option.flags[-1]
         if not option.metavar:
-            flags += [name] if value is not None and _switch(value) else []
+            is_on = _switch(value or "false")
+            if value and not is_on and getattr(Settings(), option.setting):
+                text = f"{option.variable}={value}: no flag says so; set it in the unit, by"
+                raise UsageError(f"{text} 'systemctl edit ec2-docker-labels'")
+            flags += [name] if is_on else []
         elif value is not None:
             flags += [f"{name}={one}" for one in ([value] if isinstance(value, str) else value)]
     return flags

@@ -75,7 +75,7 @@ def install(
     """
     pyz, words = program
     flags = options.as_flags(call.given, call.terminal.environ)
-    texts = units.render_units([*words, "apply", *flags], call.given.follow)
+    texts = units.render_units([*words, "apply", *flags], call.given.follow, call.settings.deadline)
     if call.given.dry_run:
         for path, text in texts.items():
             call.terminal.print([f"# {path}", *text.splitlines(), ""])

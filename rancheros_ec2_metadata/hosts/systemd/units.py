@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rancheros_ec2_metadata.errors import UsageError, shown
@@ -18,6 +19,7 @@ _FIRST_LINE = (
     "# Written by 'ec2-docker-labels install', which writes it anew; 'uninstall' removes it."
 )
 _FOLLOW_SECONDS = 30  # the deadline of a run of the timer
+_SPARE_SECONDS = 10  # after which systemd ends one that did not end itself
 
 # The job asks the network and systemd, reads the firmware, and writes into /etc/docker, /run,
 # /var/lib and the file of --env-file. Older systemd asks CAP_SYS_ADMIN of who reloads a unit.
@@ -37,6 +39,7 @@ DevicePolicy=closed
 LockPersonality=yes
 MemoryDenyWriteExecute=yes
 NoNewPrivileges=yes
+PrivateMounts=yes
 PrivateTmp=yes
 ProtectClock=yes
 ProtectControlGroups=yes
@@ -44,6 +47,7 @@ ProtectHome=yes
 ProtectHostname=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
+ProtectProc=invisible
 ProtectSystem=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 RestrictNamespaces=yes
@@ -54,17 +58,20 @@ SystemCallFilter=@system-service
 """
 
 
-def render_units(command: Sequence[str], follow: int | None) -> dict[str, str]:
+def render_units(
+    command: Sequence[str], follow: int | None, deadline: float = 120
+) -> dict[str, str]:
     """Return the text of each unit by its path.
 
     Args:
         command: the words of a run.
         follow: seconds between runs on the running instance; None without.
+        deadline: seconds of a run before Docker, which ends itself then.
 
     Raises:
         UsageError: a word cannot be in a unit.
     """
-    run = " ".join(map(quote_word, command))
+    run, timeout = " ".join(map(quote_word, command)), math.ceil(deadline) + _SPARE_SECONDS
     units = {
         SERVICE: f"""\
 {_FIRST_LINE}
@@ -76,7 +83,7 @@ Before=docker.service
 StartLimitIntervalSec=0
 
 [Service]
-{_SERVICE.format(command=run, timeout=130)}
+{_SERVICE.format(command=run, timeout=timeout)}
 [Install]
 WantedBy=docker.service multi-user.target
 """
@@ -92,7 +99,7 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-{_SERVICE.format(command=run, timeout=_FOLLOW_SECONDS + 10)}"""
+{_SERVICE.format(command=run, timeout=_FOLLOW_SECONDS + _SPARE_SECONDS)}"""
         units[TIMER] = f"""\
 {_FIRST_LINE}
 [Unit]
