@@ -14,6 +14,7 @@ PROGRAMS = {
     DOCKER: "docker.io",
     Path("/usr/sbin/dockerd"): "docker.io",
     REGISTRY: "docker-registry",
+    Path("/usr/bin/systemd-analyze"): "systemd",
     Path("/bin/busybox"): "busybox-static",
     Path("/usr/bin/nsenter"): "util-linux",
     Path("/usr/bin/unshare"): "util-linux",
