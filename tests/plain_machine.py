@@ -19,12 +19,8 @@ from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.systemd import unit_env_file
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import DockerUnit, NoAnswerError
-from rancheros_ec2_metadata.hosts.systemd.systemd_host import (
-    DAEMON_JSON,
-    RECORD,
-    STATE,
-    SystemdHost,
-)
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, RECORD, STATE
+from rancheros_ec2_metadata.hosts.systemd.systemd_host import SystemdHost
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.runtime import Runtime, Target
 from rancheros_ec2_metadata.settings import Settings
@@ -107,12 +103,21 @@ class PlainMachine:
         root: the folder.
         daemon_json: the user's; None where there is none.
         starts: Docker runs.
+        is_made: the folder is one already, and stays as it is.
     """
 
-    def __init__(self, root: Path, daemon_json: str | None = None, *, starts: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        daemon_json: str | None = None,
+        *,
+        starts: bool = False,
+        is_made: bool = False,
+    ) -> None:
         self.root = root
         for folder in ("etc/docker", "run/systemd/system", "run/metadata"):
-            (root / folder).mkdir(parents=True)
+            if not is_made:
+                (root / folder).mkdir(parents=True)
         if daemon_json is not None:
             self.path(DAEMON_JSON).write_text(daemon_json, newline="")
         self.docker = FakeDocker(self.path(DAEMON_JSON))
@@ -158,7 +163,8 @@ class PlainMachine:
         """
         facts = tags if isinstance(tags, Facts) else found(tags)
         stream, settings = io.StringIO(), settings or Settings(root=self.root)
-        log, limit = Log(stream), Limit.after(600, Clock())
+        # Time stands still: what a run says of itself is the same each time.
+        log, limit = Log(stream), Limit.after(600, Clock(lambda: 0.0))
         log.notes(facts.notes)
         host = SystemdHost(self.root, self.docker if asks else None, self._look())
         target = Target(host, files(host.locate), log)

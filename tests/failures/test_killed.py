@@ -8,7 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +17,13 @@ from typing import Any
 import pytest
 
 from e2e import program
-from failures import in_process, scenarios, timed
+from failures import in_process, plain_scenarios, scenarios, timed
 from failures.scenarios import CLOUD_CONFIG, LAST_CALL, SCENARIOS, WRITTEN, Recorded, contents_of
 from machine import MachineDisk
+from plain_machine import PlainMachine
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.state import State, parse_state
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, STATE
 
 pytestmark = pytest.mark.real_parts
 
@@ -70,8 +72,10 @@ class Killer:
 
     @classmethod
     @contextmanager
-    def started(cls, root: Path) -> Iterator[Killer]:
-        watched = [f"--trace-path={path}" for path in scenarios.watched(root)]
+    def started(
+        cls, root: Path, paths: Iterable[str], module: str = scenarios.__name__
+    ) -> Iterator[Killer]:
+        watched = [f"--trace-path={path}" for path in paths]
         kills = [f"--inject={call}:signal=KILL:when={LAST_CALL}" for call in CALLS]
         # Each kind is counted for itself, in each child. Coverage would be slow, and is killed.
         environment = program.unmeasured(os.environ)
@@ -80,7 +84,7 @@ class Killer:
                 *("strace", "--follow-forks", "--quiet=all", "--output=/dev/null"),
                 *watched,
                 *kills,
-                *(sys.executable, "-m", "failures.scenarios", str(root)),
+                *(sys.executable, "-m", module, str(root)),
             ],
             env=environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
             stdin=subprocess.PIPE,
@@ -172,7 +176,7 @@ def test_a_run_killed_at_any_call_leaves_each_file_old_or_new_and_the_next_run_c
     scenario.run(root)
     completed = contents_of(root)
     seen: set[object] = set()
-    with Killer.started(root) as killer:
+    with Killer.started(root, scenarios.watched(root)) as killer:
         for call in CALLS:
             for number in range(1, LAST_CALL):
                 replaced(root, template)
@@ -221,3 +225,57 @@ def check_folders(disk: MachineDisk, *, edits: bool) -> None:
 
 def temporaries(disk: MachineDisk) -> list[Path]:
     return sorted(disk.path(paths.CONF).rglob(".ec2-metadata.tmp.*"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [pytest.param("ext4", name, id=name) for name in plain_scenarios.SCENARIOS],
+    indirect=["folder"],
+)
+def test_on_a_host_with_systemd_too_and_docker_starts_with_what_is_left(
+    folder: Path, name: str
+) -> None:
+    scenario = plain_scenarios.SCENARIOS[name]
+    template, root, copy = folder / "template", folder / "disk", folder / "copy"
+    before = scenario.prepare(template).contents()
+    written: dict[str, set[str | None]] = {path: {text} for path, text in before.items()}
+
+    def restore() -> PlainMachine:
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(template, root)
+        return PlainMachine(root, is_made=True)
+
+    machine = restore()
+    scenario.run(root, after=lambda change: written[change.path].add(machine.read(change.path)))
+    scenario.run(root)
+    completed = machine.contents()
+    assert completed != before
+    seen: set[object] = set()
+    with Killer.started(root, plain_scenarios.watched(root), plain_scenarios.__name__) as killer:
+        for call in CALLS:
+            for number in range(1, LAST_CALL):
+                machine = restore()
+                if not killer.kill(name, call, number):
+                    break
+                files = {one: one.read_bytes() for one in root.rglob("*") if one.is_file()}
+                if (there := tuple(sorted(files.items()))) in seen:
+                    continue
+                seen.add(there)
+                at = f"{call} {number}"
+                left = machine.contents()
+                assert [path for path in left if left[path] not in written[path]] == [], at
+                assert scenario.stays <= {*(machine.labels or ())}, at
+                shutil.copytree(root, copy)
+                PlainMachine(copy, is_made=True).clean()
+                assert PlainMachine(copy, is_made=True).contents() == {
+                    **dict.fromkeys(left),
+                    DAEMON_JSON: scenario.users,
+                }, at
+                shutil.rmtree(copy)
+                scenario.run(root)
+                scenario.run(root)
+                again = machine.contents()
+                assert {**again, STATE: None} == {**completed, STATE: None}, at
+                assert list(root.rglob(".ec2-metadata.tmp.*")) == [], at
+            assert number < LAST_CALL - 1
+    assert len(seen) > 6

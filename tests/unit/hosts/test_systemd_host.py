@@ -19,12 +19,8 @@ from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.hosts.files import FileChange
 from rancheros_ec2_metadata.hosts.state import State, parse_state
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import DockerUnit
-from rancheros_ec2_metadata.hosts.systemd.systemd_host import (
-    DAEMON_JSON,
-    RECORD,
-    STATE,
-    SystemdHost,
-)
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, RECORD, STATE
+from rancheros_ec2_metadata.hosts.systemd.systemd_host import SystemdHost
 from rancheros_ec2_metadata.settings import Settings, TagMapping
 
 USERS = '{\n  "debug": true,\n  "labels": ["mine=1", "docker.role=of-the-user"]\n}\n'
@@ -42,7 +38,7 @@ def test_a_new_label_is_written_and_a_running_docker_has_it_at_once(machine: Pla
     ran = machine.run(WEB)
     assert ran.status == 0
     assert ran.log.splitlines()[-1] == (
-        "ec2-metadata: status: complete; 1 label, 4 variables; wrote daemon.json, wrote ec2; exit 0"
+        "ec2-metadata: status: complete; 1 label, 4 variables; wrote ec2, wrote daemon.json; exit 0"
     )
     assert "Docker has the labels of daemon.json, without a restart" in ran.log
     assert ran.calls == {"unit": 2, "validate": 1, "reload": 1}
