@@ -40,27 +40,24 @@ WORDS = (
 def test_every_word_of_a_command_and_every_value_of_a_variable_is_exact(
     tree: Path, tmp_path: Path
 ) -> None:
-    values = {f"V{number}": word for number, word in enumerate(WORDS)}
-    holds = {name: value for name, value in values.items() if value.isprintable()}
+    # systemd sets no variable with another control character than these two.
+    allowed = {number: word for number, word in enumerate(WORDS) if word not in ("\x01", "\x7f")}
+    holds = {f"V{number}": word for number, word in allowed.items()}
     lines = "".join(
         f"Environment={quote_word(f'{name}={value}', is_command=False)}\n"
         for name, value in holds.items()
     )
+    command = " ".join(map(quote_word, ("/usr/bin/printf", "%s\\0", *WORDS)))
     with installed.made(tree) as machine:
-        machine.boot()
-        add_drop_in(
-            machine,
-            "words.service",
-            "[Service]\nType=oneshot\nStandardOutput=file:/run/words\n"
-            f"ExecStart=/usr/bin/printf {quote_word('%s')}{quote_word(r'\0')}"
-            f" {' '.join(map(quote_word, WORDS))}\n",
+        units = machine.root / "etc/systemd/system"
+        (units / "words.service").write_text(
+            f"[Service]\nType=oneshot\nStandardOutput=file:/run/words\nExecStart={command}\n"
         )
-        add_drop_in(
-            machine,
-            "values.service",
+        (units / "values.service").write_text(
             "[Service]\nType=oneshot\nStandardOutput=file:/run/values\n"
-            f"{lines}ExecStart=/usr/bin/env --null\n",
+            f"{lines}ExecStart=/usr/bin/env --null\n"
         )
+        machine.boot()
         machine.run("systemctl", "start", "words.service", "values.service")
         words = machine.run("cat", "/run/words").split("\0")
         assert tuple(words[:-1]) == WORDS
