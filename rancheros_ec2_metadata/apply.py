@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata import __version__, called_as
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import (
     ExitStatus,
     FilesError,
     Level,
     Note,
+    counted,
     error,
     info,
     shown,
@@ -91,7 +92,7 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
     target, machine = runtime.target, runtime.machine
     log, host, files = target.log, target.host, target.files
     log.line(
-        f"rancheros-ec2-metadata {__version__}, {runtime.now:%Y-%m-%dT%H:%M:%SZ},"
+        f"{called_as()} {__version__}, {runtime.now:%Y-%m-%dT%H:%M:%SZ},"
         f" {machine.instance_id or 'instance not known yet'},"
         f" {host.description or 'release not known'}"
     )
@@ -236,17 +237,13 @@ def _read(files: Files, path: str) -> bytes | None:
 
 def last_line(result: Result) -> str:
     """Return what is set, what was written, and the exit status."""
-    labels = _count(len(result.in_effect.labels), "label")
-    variables = _count(len(result.in_effect.variables), "variable")
+    labels = counted(len(result.in_effect.labels), "label")
+    variables = counted(len(result.in_effect.variables), "variable")
     files = [f"{verb} {path.rpartition('/')[2]}" for path, verb in result.changed.items()]
     return (
-        f"{result.outcome or 'nothing'}: {labels}, {variables};"
+        f"status: {result.outcome or 'nothing set'}; {labels}, {variables};"
         f" {', '.join(files) or 'wrote no file'}; exit {int(result.status)}"
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _summarise(facts: Facts, plan: Plan | None, seconds: float) -> Iterator[str]:
@@ -257,8 +254,8 @@ def _summarise(facts: Facts, plan: Plan | None, seconds: float) -> Iterator[str]
         f" tags: {_from(_SOURCES[facts.tags_source], facts.tags or {}, tags)}"
     )
     yield from _left_out(plan.notes if plan is not None else ())
-    requests = _count(facts.imds_requests, "IMDS request")
-    yield f"{requests}, {_count(facts.api_calls, 'API call')}; {seconds:.1f} s"
+    requests = counted(facts.imds_requests, "IMDS request")
+    yield f"{requests}, {counted(facts.api_calls, 'API call')}; {seconds:.1f} s"
 
 
 def _from(source: str, said: Collection[str], used: Collection[str]) -> str:

@@ -6,11 +6,10 @@ import importlib
 import traceback
 from collections.abc import Callable, Sequence
 
-from rancheros_ec2_metadata import __version__, invocation, options
+from rancheros_ec2_metadata import __version__, called_as, invocation, options
 from rancheros_ec2_metadata.commands import AT_BOOT
 from rancheros_ec2_metadata.commands.call import Call, Terminal
 from rancheros_ec2_metadata.errors import Ec2MetadataError, ExitStatus, UsageError, error
-from rancheros_ec2_metadata.invocation import PROGRAM
 from rancheros_ec2_metadata.log import Log
 
 
@@ -25,7 +24,7 @@ def main(arguments: Sequence[str], terminal: Terminal) -> int:
         return _run(arguments, terminal, log)
     except UsageError as wrong:
         log.note(wrong.note())
-        log.last(f"nothing was touched; see {PROGRAM} --help; exit {int(ExitStatus.USAGE)}")
+        log.last(f"nothing was touched; see {called_as()} --help; exit {int(ExitStatus.USAGE)}")
         return ExitStatus.USAGE
     except Ec2MetadataError as known:
         log.note(known.note())
@@ -34,8 +33,8 @@ def main(arguments: Sequence[str], terminal: Terminal) -> int:
     except BrokenPipeError:
         raise
     except Exception as bug:  # noqa: BLE001 - the promise above
-        text = f"this is a bug of {PROGRAM} {__version__}: {type(bug).__name__}; please report it"
-        log.note(error(ExitStatus.BUG, text))
+        what = f"{called_as()} {__version__}: {type(bug).__name__}"
+        log.note(error(ExitStatus.BUG, f"this is a bug of {what}; please report it"))
         if log.debug:
             # Without the message: what it quotes may be anybody's.
             for line in "".join(traceback.format_tb(bug.__traceback__)).splitlines():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.plan.provenance import LeftOut
+
+
+LONGEST_VALUE = 4096  # characters of a value that is shown to an operator who asks
 
 
 class ExitStatus(IntEnum):
@@ -38,8 +41,10 @@ SEVERITY = (
 )
 
 
-class Level(StrEnum):
+class Level(str, Enum):
     """How much a note matters to the one who reads the boot log."""
+
+    __str__ = str.__str__
 
     DEBUG = "debug"
     INFO = "info"
@@ -128,6 +133,11 @@ class DeadlineError(Ec2MetadataError):
     """The run's deadline passed."""
 
     status = ExitStatus.DEADLINE
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with the word for what is counted, in the plural but for one."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def shown(text: str, limit: int = 80) -> str:

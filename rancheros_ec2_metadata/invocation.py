@@ -7,13 +7,13 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from rancheros_ec2_metadata import __version__, options
+from rancheros_ec2_metadata import __version__, called_as, options
 from rancheros_ec2_metadata.errors import UsageError, shown
 from rancheros_ec2_metadata.options import meant
 from rancheros_ec2_metadata.settings import Settings
 
-PROGRAM = "rancheros-ec2-metadata"
 _WIDTH = 80
+_OF_THE_PROGRAM = ("-h", "--help", "-V", "--version")
 _SHORTEST, _LONGEST = 5, 86_400  # seconds between runs of --follow
 
 
@@ -74,9 +74,9 @@ _RUN = {
 COMMANDS = {
     "apply": Command(
         "the run at boot: read EC2, write the configuration, exit",
-        "Reads this EC2 instance's metadata and tags, and writes them into RancherOS's"
-        " configuration, so that user Docker starts with docker.* tags as its labels. Done too"
-        " where no command is named.",
+        "Reads this EC2 instance's metadata and tags, and writes them into the configuration of"
+        " RancherOS, or of Docker on a host with systemd, so that Docker starts with docker.* tags"
+        " as its labels. Done too where no command is named.",
         {
             "-m": "docker.* tags to labels, the metadata to variables",
             "-t docker. -t team. -l example.db.host:DB_HOST": (
@@ -258,7 +258,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Invocation:
         SystemExit: --help or --version was printed.
     """
     words = list(arguments)
-    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
+    if not words or (words[0].startswith("-") and words[0] not in _OF_THE_PROGRAM):
         words.insert(0, "apply")
     if not words[0].startswith("-") and words[0] not in COMMANDS:
         raise UsageError(f"unknown command {shown(words[0])}{meant(words[0], COMMANDS)}")
@@ -290,22 +290,23 @@ def _parser(first: str) -> argparse.ArgumentParser:
     def form(prog: str) -> argparse.HelpFormatter:
         return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=_WIDTH)
 
+    program = called_as()
     top = _Parser(
-        prog=PROGRAM,
-        usage=f"{PROGRAM} [COMMAND] [FLAG ...]",
-        description="EC2 tags and metadata into RancherOS, before Docker starts.",
+        prog=program,
+        usage=f"{program} [COMMAND] [FLAG ...]",
+        description="EC2 tags and metadata as Docker labels and variables, before Docker starts.",
         epilog="Without a command it is apply. Each command has a --help of its own.",
         formatter_class=form,
         allow_abbrev=False,
     )
-    top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    top.add_argument("-V", "--version", action="version", version=f"{program} {__version__}")
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     # The others would take longer to make than to read anything.
     named = {first: COMMANDS[first]} if first in COMMANDS else COMMANDS
     for name, command in named.items():
         parser = commands.add_parser(
             name,
-            usage=f"{PROGRAM} {'[apply]' if name == 'apply' else name} [FLAG ...]",
+            usage=f"{program} {'[apply]' if name == 'apply' else name} [FLAG ...]",
             help=command.summary,
             description=textwrap.fill(command.about, _WIDTH),
             epilog="\n".join([*_examples(command), "", *_statuses(command)]),
@@ -321,7 +322,7 @@ def _parser(first: str) -> argparse.ArgumentParser:
 def _examples(command: Command) -> Iterator[str]:
     yield "examples:"
     for arguments, what in command.examples.items():
-        yield f"  {PROGRAM} {arguments}"
+        yield f"  {called_as()} {arguments}"
         yield f"      {what}"
 
 

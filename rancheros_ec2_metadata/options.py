@@ -23,6 +23,12 @@ from rancheros_ec2_metadata.settings import (
 )
 
 PREFIX = "AWS_METADATA_"
+AWS_VARIABLES = (
+    *("AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"),
+    *("AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_V1_DISABLED", "AWS_ENDPOINT_URL_EC2"),
+    *("AWS_CA_BUNDLE", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"),
+)
+"""AWS's own, with AWS's meaning; docs/reference.md has them."""
 _ROS = ("/usr/bin/ros", "/bin/ros")
 _SWITCH = {"true": True, "yes": True, "on": True, "1": True}
 _SWITCH |= {"false": False, "no": False, "off": False, "0": False}
@@ -284,30 +290,23 @@ def settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     return Settings(**values)
 
 
-def as_flags(given: argparse.Namespace, environ: Mapping[str, str]) -> list[str]:
-    """Return the flags that make the same settings of a run where no variable is set.
-
-    Raises:
-        UsageError: a variable says what no flag says.
-    """
+def as_flags(given: argparse.Namespace) -> list[str]:
+    """Return the flags that were given, each in its long form."""
     flags = []
     for option in OPTIONS:
-        if given.command not in option.commands:
-            continue
-        value = getattr(given, option.setting)
-        if value is None:
-            text = environ.get(option.variable, "").strip()
-            value = (_items(text, option.separator) if option.separator else text) or None
+        value = getattr(given, option.setting, None)
         name = option.flags[-1]
-        if not option.metavar:
-            is_on = _switch(value or "false")
-            if value and not is_on and getattr(Settings(), option.setting):
-                text = f"{option.variable}={value}: no flag says so; set it in the unit, by"
-                raise UsageError(f"{text} 'systemctl edit ec2-docker-labels'")
-            flags += [name] if is_on else []
+        if value is not None and not option.metavar:
+            flags.append(name)
         elif value is not None:
             flags += [f"{name}={one}" for one in ([value] if isinstance(value, str) else value)]
     return flags
+
+
+def variables_of_a_run(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a run would read, ours and those of AWS's."""
+    names = [option.variable for option in OPTIONS if "install" in option.commands]
+    return {name: environ[name] for name in (*names, *AWS_VARIABLES) if environ.get(name)}
 
 
 def _items(text: str, separator: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from rancheros_ec2_metadata.columns import joined, wrapped
 from rancheros_ec2_metadata.errors import (
+    LONGEST_VALUE,
     ExitStatus,
     Level,
     Note,
@@ -27,7 +28,6 @@ SCHEMA = 2
 
 Action = Literal["add", "change", "remove", "unchanged"]
 
-OF_LABELS = "when Docker starts"
 OF_VARIABLES = "for services that start after the run"
 _SIGNS = {"add": "+", "change": "~", "remove": "-", "unchanged": " "}
 _INDENT = 4
@@ -104,7 +104,7 @@ def make_report(plan: Plan, where: Mapping[str, str]) -> Report:
                 new.get(name),
                 of.get(name) if name in new else None,
                 plan.overridden.get(name),
-                _effect(name, in_labels=new is after.labels),
+                plan.labels_take_effect if new is after.labels else _effect(name),
             )
             for name in sorted({*old, *new})
         )
@@ -143,7 +143,9 @@ def report_lines(report: Report) -> Iterator[str]:
     """Yield the lines to print; what is hostile in them cannot reach the terminal."""
     for _, _, diff in report.files:
         yield from diff
-    yield from _section(f"LABELS, in effect {OF_LABELS}", report.labels, report.where)
+    yield from _section(
+        f"LABELS, in effect {report.plan.labels_take_effect}", report.labels, report.where
+    )
     yield from _section(f"VARIABLES, {OF_VARIABLES}", report.variables, report.where)
     if report.config:
         yield from _section("CONFIG PATHS", report.config, report.where, each_says_when=True)
@@ -248,7 +250,9 @@ def _section(
     if not items:
         yield "  none"
     for one in items:
-        name, old, new = (shown(text or "", 300) for text in (one.name, one.before, one.after))
+        name, old, new = (
+            shown(text or "", LONGEST_VALUE) for text in (one.name, one.before, one.after)
+        )
         values = {"remove": f"was {old}", "change": f"{old} -> {new}"}.get(one.action, f"= {new}")
         rest = [describe_source(one.source, where)] if one.source else []
         rest += [one.takes_effect] if each_says_when else []
@@ -266,7 +270,7 @@ def _arguments(one: ArgumentList, report: Report) -> Iterator[str]:
     yield f"DOCKER'S ARGUMENTS, rancher.docker.{one.key}{where}"
     for action, text, source in items:
         end = f"({describe_source(source, report.where)})" if source else ""
-        yield from joined(f"  {_SIGNS[action]} {shown(text, 300)}", end, _INDENT)
+        yield from joined(f"  {_SIGNS[action]} {shown(text, LONGEST_VALUE)}", end, _INDENT)
 
 
 def _argument_items(one: ArgumentList, plan: Plan) -> Iterator[tuple[Action, str, Source | None]]:
@@ -306,9 +310,7 @@ def _action_of(change: FileChange) -> Action:
     return "remove" if change.after is None else "change"
 
 
-def _effect(name: str, *, in_labels: bool) -> str:
-    if in_labels:
-        return OF_LABELS
+def _effect(name: str) -> str:
     if "." not in name and name != "hostname":
         return OF_VARIABLES
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -119,7 +119,7 @@ def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = Fa
     imds = Imds(session, settings.imds, reading)
     return Runtime(
         target=Target(host, Files(host.locate, dry=dry), log),
-        now=datetime.now(UTC),
+        now=datetime.now(timezone.utc),
         machine=machine,
         ec2=Reader(settings, machine, imds, log),
         deadline=limits.deadline,

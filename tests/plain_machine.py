@@ -19,12 +19,8 @@ from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.systemd import unit_env_file
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import DockerUnit, NoAnswerError
-from rancheros_ec2_metadata.hosts.systemd.systemd_host import (
-    DAEMON_JSON,
-    RECORD,
-    STATE,
-    SystemdHost,
-)
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, RECORD, STATE
+from rancheros_ec2_metadata.hosts.systemd.systemd_host import SystemdHost
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.runtime import Runtime, Target
 from rancheros_ec2_metadata.settings import Settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum
 from functools import cached_property
 
 from rancheros_ec2_metadata.check.finding import Finding
@@ -17,8 +17,10 @@ from rancheros_ec2_metadata.hosts.rancheros.user_data import NO_FIRST_LINE
 MOST_BYTES = 128 * 1024
 
 
-class Form(StrEnum):
+class Form(str, Enum):
     """A kind of file."""
+
+    __str__ = str.__str__
 
     CLOUD_CONFIG = "cloud-config"
     COMPOSE = "compose"

@@ -17,7 +17,6 @@ from rancheros_ec2_metadata.plan import labels
 
 # The console runs these after this program and before Docker, as it does a runcmd.
 _SCRIPTS = ("/etc/rc.local", "/opt/rancher/bin/start.sh")
-_SETS_ARGUMENTS = re.compile(rb"rancher\.docker|\bextra_args\b|rancher:\s*\{?\s*docker:")
 _SETS_LABELS = re.compile(rb"DOCKER_OPTS|rancher/conf/docker|daemon\.json")
 
 
@@ -123,7 +122,7 @@ def _find_in_scripts(file: File) -> Iterator[Finding]:
 
 def _find_in_script(script: bytes, first: int, name: str) -> Iterator[Finding]:
     """Yield, once for each line, what may set Docker's arguments or its labels."""
-    patterns = (_SETS_ARGUMENTS, *([_SETS_LABELS] if b"label" in script else []))
+    patterns = (conflicts.SETS_ARGUMENTS, *([_SETS_LABELS] if b"label" in script else []))
     found: dict[int, bytes] = {}
     for one in (match for pattern in patterns for match in pattern.finditer(script)):
         found.setdefault(first + script.count(b"\n", 0, one.start()), one[0])

@@ -97,6 +97,8 @@ class Schema(NamedTuple):
             where += f" in {self.release}"
         elif type_ == "file" and "content" not in above.fields:
             why = "RancherOS drops it without a word, and writes the file without content"
+        elif type_ == "file" and "path" not in above.fields:
+            why = "RancherOS drops it without a word, and writes no file"
         line = above.fields[key].line
         return finding("unknown-key", line, f"{shown(key)} is no key {where}", fix, why)
 

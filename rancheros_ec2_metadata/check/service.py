@@ -27,7 +27,8 @@ _FLAGS = frozenset(flag for one in options.OPTIONS if one.metavar for flag in on
 _TWO_WORDS = re.compile(r"(-[A-Za-z]|--[a-z-]+)[ \t]+(\S.*)", re.DOTALL)
 _OURS = "ec2-metadata"
 _LEGACY = re.compile(
-    r"(.*/)?(deadroot/rancheros-ec2-metadata|[^/:@]*amazon-metadata[^/:@]*)([:@].*)?"
+    r"(.*/)?(deadroot/[^/:@]*ec2-metadata|[^/:@]*amazon[-_]metadata)[^/:@]*([:@].*)?",
+    re.IGNORECASE,
 )
 
 

@@ -102,7 +102,8 @@ def _find_in_variables(file: File) -> Iterator[Finding]:
 def _find_legacy(file: File) -> Iterator[Finding]:
     # A key is a name of the catalogue's, or the URL of a service file.
     for name, node in file.at("rancher", "services_include").fields.items():
-        if "amazon-metadata" in name and FLAGS.get(node.text.lower()):
+        is_legacy = "amazon-metadata" in name or "/deadroot/rancheros-ec2-metadata" in name
+        if is_legacy and FLAGS.get(node.text.lower()):
             what = f"{shown(name)} is turned on"
             yield finding("amazon-metadata", node.line, what, "set amazon-metadata: false")
     for service in file.legacy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rancheros_ec2_metadata import __version__
+from rancheros_ec2_metadata import __version__, called_as
 from rancheros_ec2_metadata.apply import Result, converge, lock
 from rancheros_ec2_metadata.commands.call import Call
 from rancheros_ec2_metadata.deadline import Clock, Limit
@@ -30,7 +30,7 @@ def clean(call: Call, target: Target, limit: Limit) -> int:
         FilesError: there is nothing to write to. DeadlineError: another run is in the way.
     """
     host, files, log = target.host, target.files, target.log
-    log.line(f"rancheros-ec2-metadata {__version__}, clean")
+    log.line(f"{called_as()} {__version__}, clean")
     result = Result()
     with lock(target, limit):
         converge(target, result, NOTHING, State())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import compileall
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -25,6 +28,8 @@ Systemctl: TypeAlias = Callable[..., None]
 _SECONDS = 60.0
 # ProtectHome= and PrivateTmp= of the units.
 _HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108 - not written to
+_LEFT_OUT = {"__pycache__", "bin"}
+_MAIN = "from rancheros_ec2_metadata.__main__ import console\n\nconsole()\n"
 
 
 def run(call: Call) -> int:
@@ -50,12 +55,11 @@ def check_place(python: Path) -> None:
             )
 
 
-def find_program() -> tuple[bytes | None, tuple[str, ...]]:
-    """Return the one file that this program is, if it is one, and the words that start it."""
-    python, started = sys.executable, Path(sys.argv[0])
-    if zipfile.is_zipfile(started):
-        return started.read_bytes(), (python, "-I", units.PYZ)
-    return None, (python, "-I", "-m", "rancheros_ec2_metadata")
+def find_program() -> tuple[Path | None, tuple[str, ...]]:
+    """Return the folder that the one file has unpacked, if it is one, and the words of a start."""
+    if zipfile.is_zipfile(sys.argv[0]):
+        return Path(__file__).parents[2], (sys.executable, "-I", "-S", units.LIBRARY)
+    return None, (sys.executable, "-I", "-m", "rancheros_ec2_metadata")
 
 
 def systemctl(*words: str) -> None:
@@ -75,7 +79,7 @@ def install(
     target: Target,
     limit: Limit,
     systemctl: Systemctl,
-    program: tuple[bytes | None, Sequence[str]],
+    program: tuple[Path | None, Sequence[str]],
 ) -> int:
     """Do so; return the exit status.
 
@@ -84,25 +88,29 @@ def install(
         target: this machine.
         limit: for the lock.
         systemctl: tells systemd.
-        program: the one file to copy, if it is one, and the words that start it.
+        program: the folder to copy, if there is one, and the words that start it.
 
     Raises:
         UsageError: a flag cannot be in a unit.
         FilesError: a file cannot be written, or systemd says no.
     """
-    pyz, words = program
-    flags = options.as_flags(call.given, call.terminal.environ)
-    texts = units.render_units([*words, "apply", *flags], call.given.follow, call.settings.deadline)
+    folder, words = program
+    texts = units.render_units(
+        [*words, "apply", "--host=systemd", *options.as_flags(call.given)],
+        options.variables_of_a_run(call.terminal.environ),
+        call.settings.deadline,
+        call.given.follow,
+    )
     if call.given.dry_run:
         for path, text in texts.items():
             call.terminal.print([f"# {path}", *text.splitlines(), ""])
         return ExitStatus.OK
-    if pyz is None:
+    if folder is None:
         call.log.note(info("this is not the one file of 'make pyz': keep this Python as it is"))
     files = target.files
     with lock(target, limit):
-        if pyz is not None:
-            _put(files, units.PYZ, pyz, 0o644)
+        if folder is not None:
+            _copy(folder, files.locate(units.LIBRARY))
         _put(files, units.LAUNCHER, units.render_launcher(words).encode(), 0o755)
         if call.given.follow is None and _read(files, f"{units.FOLDER}/{units.TIMER}") is not None:
             systemctl("disable", "--now", units.TIMER)
@@ -115,6 +123,40 @@ def install(
     systemctl("--no-block", "restart", *started)
     call.log.last(f"installed {', '.join(started)}; 'journalctl -u {units.SERVICE}' has its log")
     return ExitStatus.OK
+
+
+def _copy(folder: Path, library: Path) -> None:
+    """Copy the program, whole or not at all: a boot unpacks and compiles nothing.
+
+    Raises:
+        FilesError: it cannot be copied.
+    """
+    new, old = library.with_name(f".{library.name}.new"), library.with_name(f".{library.name}.old")
+    try:
+        if _contents(library) == _contents(folder) | {"__main__.py": _MAIN.encode()}:
+            return
+        for left in (new, old):
+            if left.exists():
+                shutil.rmtree(left)
+        shutil.copytree(folder, new, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+        (new / "__main__.py").write_text(_MAIN)
+        compileall.compile_dir(new, quiet=2, stripdir=new, prependdir=library)
+        os.sync()
+        if library.exists():
+            library.rename(old)
+        new.rename(library)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as why:
+        raise FilesError(f"{library} cannot be written: {why}; see its file system") from why
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    """Return what a program's folder has, by path; what Python has compiled of it aside."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not _LEFT_OUT.intersection(path.relative_to(folder).parts)
+    }
 
 
 def _put(files: Files, path: str, content: bytes | None, mode: int) -> None:

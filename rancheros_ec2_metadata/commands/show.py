@@ -14,7 +14,7 @@ from rancheros_ec2_metadata.commands.target import runtime_without_writing
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.instance import GROUP, METADATA, METADATA_LABELS, VARIABLES
 from rancheros_ec2_metadata.ec2.tags import TAGS_PATH
-from rancheros_ec2_metadata.errors import Ec2Error, UsageError, printable, shown
+from rancheros_ec2_metadata.errors import LONGEST_VALUE, Ec2Error, UsageError, printable, shown
 from rancheros_ec2_metadata.settings import GROUP_TAG
 
 Format = Literal["table", "json", "yaml", "env"]
@@ -157,5 +157,5 @@ def _rows(facts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
         yield "  none"
     width = min(max((len(shown(name)) for name in facts), default=0), _WIDEST)
     for name, fact in facts.items():
-        start = f"  {shown(name):{width}}  {shown(fact['value'], 300)}"
+        start = f"  {shown(name):{width}}  {shown(fact['value'], LONGEST_VALUE)}"
         yield from joined(start, f"({fact['source']})", _INDENT)

@@ -130,7 +130,7 @@ def _verdict(state: State, docker: DockerStatus, changed: int, *, this_boot: boo
     if changed:
         text += f"; {changed} {'file has' if changed == 1 else 'files have'} changed since"
     if docker.has_labels is False:
-        text += "; Docker has the former labels until it restarts"
+        text += "; Docker still has the former labels"
     return text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 
 from rancheros_ec2_metadata.commands.call import Call
 from rancheros_ec2_metadata.commands.clean import clean
@@ -11,7 +12,8 @@ from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.hosts.files import Files
 from rancheros_ec2_metadata.hosts.systemd import units
-from rancheros_ec2_metadata.hosts.systemd.systemd_host import STATE_FOLDER, make_systemd
+from rancheros_ec2_metadata.hosts.systemd.found_machine import STATE_FOLDER
+from rancheros_ec2_metadata.hosts.systemd.systemd_host import make_systemd
 from rancheros_ec2_metadata.runtime import Target
 
 
@@ -31,9 +33,8 @@ def uninstall(call: Call, target: Target, limit: Limit, systemctl: Systemctl) ->
     """
     locate = target.files.locate
     there = [name for name in units.UNITS if locate(f"{units.FOLDER}/{name}").exists()]
-    paths = [f"{units.FOLDER}/{name}" for name in there] + [
-        path for path in (units.LAUNCHER, units.PYZ) if locate(path).exists()
-    ]
+    paths = [f"{units.FOLDER}/{name}" for name in there]
+    paths += [path for path in (units.LAUNCHER, units.LIBRARY) if locate(path).exists()]
     if call.given.dry_run:
         call.terminal.print(f"remove {path}" for path in paths)
         return clean(call, target, limit)
@@ -42,9 +43,11 @@ def uninstall(call: Call, target: Target, limit: Limit, systemctl: Systemctl) ->
     status = clean(call, target, limit)
     if status == ExitStatus.OK:
         for path in paths:
-            locate(path).unlink(missing_ok=True)
-        for folder in (units.LIBRARY, STATE_FOLDER):
-            with contextlib.suppress(OSError):
-                locate(folder).rmdir()
+            if path != units.LIBRARY:
+                locate(path).unlink(missing_ok=True)
         systemctl("daemon-reload")
+        with contextlib.suppress(OSError):
+            locate(STATE_FOLDER).rmdir()
+        # Last: this may be the program that runs.
+        shutil.rmtree(locate(units.LIBRARY), ignore_errors=True)
     return status

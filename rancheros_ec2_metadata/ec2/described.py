@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -195,8 +195,8 @@ def log_in(profile: str | None, region: str | None) -> EC2Client:
         raise UsageError(text) from None
     if not hasattr(client, "describe_instances"):
         raise UsageError(
-            "--instance is not for the image, whose EC2 client reads tags only: install the "
-            "program with pip, and call it there"
+            "--instance is not for the image or the .pyz file, whose EC2 client reads tags only:"
+            " install the program with pip, and call it there"
         )
     return client
 
@@ -269,4 +269,4 @@ def pending_time(launched: Any) -> str | None:
     """Return the start of the boot as the identity document writes it."""
     if not isinstance(launched, datetime):
         return None
-    return launched.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return launched.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -300,7 +300,8 @@ def age(pending_time: str | None, now: float | None) -> float | None:
     if pending_time is None or now is None:
         return None
     try:
-        started = datetime.fromisoformat(pending_time)
+        # Python 3.10 reads no Z.
+        started = datetime.fromisoformat(pending_time.replace("Z", "+00:00"))
     except ValueError:
         return None
     # Without a zone it would be read in this machine's zone, which says nothing about AWS's.

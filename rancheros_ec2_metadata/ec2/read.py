@@ -12,6 +12,7 @@ from rancheros_ec2_metadata.errors import (
     ExitStatus,
     Note,
     NotOnEc2Error,
+    counted,
     error,
     info,
     shown,
@@ -376,9 +377,9 @@ class _Reading:
         """Note how the reading of tags ended."""
         facts, settings = self.facts, self.settings
         if facts.tags_source is not None:
-            said = "the metadata service" if facts.tags_source == "imds" else "the EC2 API"
-            mapped = sum(map(settings.maps, facts.tags or ()))
-            self.note(info(f"{len(facts.keys)} tags from {said}, {mapped} of them mapped"))
+            said = "IMDS" if facts.tags_source == "imds" else "the EC2 API"
+            used = sum(map(settings.wants, facts.tags or ()))
+            self.note(info(f"{counted(len(facts.keys), 'tag')} from {said}, {used} of them used"))
         for key, why in facts.unread_tags.items():
             text = f"the value of the tag {shown(key)} could not be read ({why})"
             self.note(error(ExitStatus.INCOMPLETE, text))

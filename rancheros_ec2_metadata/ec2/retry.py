@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Collection
-from enum import StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from rancheros_ec2_metadata.errors import Ec2Error
@@ -20,8 +20,10 @@ Draw = Callable[[], float]
 _YOUNG_SECONDS = 5 * 60
 
 
-class Reason(StrEnum):
+class Reason(str, Enum):
     """Why a request failed."""
+
+    __str__ = str.__str__
 
     UNREACHABLE = "unreachable"  # no connection, or it broke
     TIMED_OUT = "timed out"  # connected, and no whole answer in time

@@ -14,11 +14,14 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.tree import metadata
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 TOKEN_PATH = "/latest/api/token"  # noqa: S105 - a path, no secret
 _TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
@@ -227,7 +230,7 @@ class _Server(ThreadingHTTPServer):
         TCPServer.server_bind(self)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), OSError):  # a client that hangs up
+        if not isinstance(sys.exc_info()[1], OSError):  # a client that hangs up
             super().handle_error(request, client_address)
 
 

@@ -38,7 +38,7 @@ class ArgumentList:
         after: the items as planned.
         ours: those of ``after`` that are ours, with the label that each sets.
         written_to: the file that sets it, by name; None where it stays as it is.
-        shown: what is shown of items whose values are not for showing.
+        shown: what is shown of items that are not shown as they are.
     """
 
     key: str
@@ -61,6 +61,7 @@ class Plan:
         after: what it shall have.
         lists: Docker's arguments; empty where nothing told what they are.
         our_files: paths of the files that are wholly ours, there or not.
+        labels_take_effect: when, in words.
         overridden: names of variables and config paths that a stronger file sets.
         notes: what was decided.
     """
@@ -72,6 +73,7 @@ class Plan:
     after: Ours
     lists: tuple[ArgumentList, ...] = ()
     our_files: tuple[str, ...] = ()
+    labels_take_effect: str = "when Docker starts"
     overridden: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 

@@ -29,13 +29,11 @@ class Place:
         kind: what a variable there is called in a report.
         text: says so in a note, where it is not the host's own environment.
         refuses: returns why a name and its value cannot be carried there, None if they can.
-        tags_known: a tag that is not among them is not on the instance.
     """
 
     kind: Kind
     text: str
     refuses: Callable[[str, str], str | None]
-    tags_known: bool = True
 
 
 class _Chosen:
@@ -78,16 +76,8 @@ def mapped_variables(
     for name, tag in sorted(_by_prefix(settings.env_prefixes, tags, notes).items()):
         chosen.put(name, tags[tag], Source("tag", tag))
     for mapping in settings.mappings:
-        if mapping.is_config_path:
-            continue
-        source = Source("tag", mapping.tag)
-        if mapping.tag in tags:
-            chosen.put(mapping.target, tags[mapping.tag], source)
-        else:
-            missing_tag = note_no_tag(
-                "variable", mapping.target, mapping.tag, tags_known=place.tags_known
-            )
-            notes.extend(missing_tag)
+        if not mapping.is_config_path and mapping.tag in tags:
+            chosen.put(mapping.target, tags[mapping.tag], Source("tag", mapping.tag))
     known = {**metadata, **chosen.values}
     for template in settings.templates:
         value, missing = _filled(template, known, tags)
@@ -98,15 +88,6 @@ def mapped_variables(
         else:
             chosen.put(template.name, value, Source("set", template.name))
     return chosen.values, chosen.sources
-
-
-def note_no_tag(kind: Kind, target: str, tag: str, *, tags_known: bool) -> list[Note]:
-    """Return the note of a mapping whose tag is not there; none where EC2 did not say all tags."""
-    if not tags_known:
-        return []
-    reason = f"no tag {shown(tag)} on this instance"
-    left_out = LeftOut(kind, target, reason, Source("tag", tag))
-    return [info(f"{target} not set: {reason}", left_out)]
 
 
 def _overridden(name: str, former: Source, source: Source) -> Note:

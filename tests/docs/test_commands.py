@@ -41,6 +41,10 @@ STATUSES = {
     ("docs/troubleshooting.md", "plan -m"): 10,
     ("docs/upgrade.md", "plan -m"): 10,
     ("docs/removing.md", "clean --dry-run"): 10,
+    # No run has ended on that machine.
+    ("README.md", "status"): 5,
+    ("docs/plain-hosts.md", "status"): 5,
+    ("docs/plain-hosts.md", "plan"): 10,
 }
 # What the 2016 tool has left on a machine.
 LEGACY = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -18,7 +19,10 @@ from rancheros_ec2_metadata.settings import GROUP_TAG, STATUS_VARIABLE
 REFERENCE = Page("docs/reference.md")
 README = Page("README.md")
 # Flags of others that are named in a sentence.
-OTHERS_FLAGS = {"--constraint", "--data-root", "--label", "--volumes-from"}
+OTHERS_FLAGS = {
+    *("--constraint", "--data-root", "--label", "--volumes-from"),
+    *("--config-file", "--json", "--no-block", "--validate"),
+}
 
 each_page = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 
@@ -109,6 +113,24 @@ def test_the_reference_has_a_row_for_each_variable_with_where_it_is_from() -> No
             assert described.startswith("not told")
         elif variable.path != "services/partition" and name != GROUP:
             assert variable.described in described
+
+
+def test_each_line_of_the_log_that_is_explained_is_one_that_the_program_writes() -> None:
+    package = ROOT / "rancheros_ec2_metadata"
+    files = [*package.glob("*.py"), *package.glob("commands/*.py"), *package.glob("hosts/*.py")]
+    files += package.glob("hosts/systemd/*.py")
+    written = "\n".join(
+        node.value
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    table = Page("docs/plain-hosts.md").text.partition("\n| the line says |")[2]
+    cells = re.findall(r"^\| (`.+?) \| ", table.partition("\n\n")[0], re.MULTILINE)
+    lines = [line for cell in cells for line in re.findall(r"`([^`]+)`", cell)]
+    assert len(lines) > 20
+    parts = {line: [part.strip(" :") for part in line.split("…")] for line in lines}
+    assert [line for line in lines if not all(part in written for part in parts[line])] == []
 
 
 def test_the_file_that_is_shown_is_the_one_that_is_written(tmp_path: Path) -> None:

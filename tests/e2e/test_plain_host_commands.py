@@ -13,7 +13,7 @@ from e2e import program
 from plain_machine import ENV_FILE, PlainMachine
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.hosts.systemd.systemd_host import DAEMON_JSON, RECORD, STATE
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, RECORD, STATE
 
 USERS = '{\n  "secret": "hunter2",\n  "labels": ["mine=1"]\n}\n'
 
@@ -72,9 +72,9 @@ def test_apply_below_a_root_sets_variables_and_refuses_labels_and_status_and_cle
     ran = run(machine, imds, "-l", "host:HOST")
     assert ran.status == 5
     assert ran.line(
-        "error: no label is set: systemd was not asked how Docker is started; run it on the"
+        "error: no label is set: systemd cannot be asked about another root; run it on the"
     )
-    assert ran.log[-1].startswith("partial: 0 labels, ")
+    assert ran.log[-1].startswith("status: partial; 0 labels, ")
     assert '\nHOST="web-1"\n' in (machine.read(ENV_FILE) or "")
     assert machine.read() == USERS
     status = run(machine, imds, "status")

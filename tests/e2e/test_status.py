@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def not_as_left(disk: MachineDisk) -> dict[str, str]:
 
 def docker_started(disk: MachineDisk, seconds_from_now: float) -> None:
     pid = disk.write(DOCKER_PID, "4711")
-    at = datetime.now(UTC).timestamp() + seconds_from_now
+    at = datetime.now(timezone.utc).timestamp() + seconds_from_now
     os.utime(pid, (at, at))
 
 
@@ -152,7 +152,7 @@ def test_a_docker_that_was_started_before_its_labels_changed_is_named(
     assert as_json(disk)["docker"]["has_labels"] is None
     docker_started(disk, -60)
     assert as_json(disk)["docker"]["has_labels"] is False
-    assert "Docker has the former labels" in status(disk).out.splitlines()[0]
+    assert "Docker still has the former labels" in status(disk).out.splitlines()[0]
     # Docker's pid is there, so Docker was started in this boot.
     disk.write(BOOT_ID, "another\n")
     assert as_json(disk)["docker"]["has_labels"] is True

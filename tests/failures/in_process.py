@@ -7,7 +7,7 @@ import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -36,7 +36,7 @@ from ros_stand_in import root_folder
 
 Commands: TypeAlias = Sequence[Sequence[str]]
 
-NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+NOW = datetime(2026, 1, 5, 8, 0, tzinfo=timezone.utc)
 INSTANCE = "i-0123456789abcdef0"
 METADATA = {"AWS_INSTANCE_ID": INSTANCE, "AWS_LOCAL_IPV4": "10.0.0.12", "AWS_REGION": "eu-west-1"}
 

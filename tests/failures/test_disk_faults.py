@@ -106,7 +106,7 @@ def test_on_a_read_only_disk_nothing_changes_and_the_status_is_5(
     ran = Mounted(disk).run(mount, imds)
     assert ran.status == 5
     assert ran.line(f"error: {paths.STATE} could not be written", "Read-only file system")
-    assert ran.log[-1].startswith("partial: 0 labels, 0 variables; wrote no file")
+    assert ran.log[-1].startswith("status: partial; 0 labels, 0 variables; wrote no file")
     assert contents_of(disk.root) == before
 
 

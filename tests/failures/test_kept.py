@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -23,6 +23,7 @@ from machine import MachineDisk
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.errors import ExitStatus, error
+from rancheros_ec2_metadata.fake_ec2.data import FakeInstance, ImdsOptions
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings, TagMapping, Template
@@ -139,6 +140,27 @@ def test_of_a_baked_image_nothing_is_kept(disk: MachineDisk, case: Case) -> None
     assert run(disk, said, machine).status == status
     assert timed.items(disk) == ([users(disk)[0], *labels] if labels else users(disk))
     assert ours(disk) == variables
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"imds": ImdsOptions(enabled=False)},
+        {"extra": {"dynamic/instance-identity/document": "<html>", "instance-id": "<html>"}},
+    ],
+    ids=["refuses", "html"],
+)
+def test_behind_an_endpoint_that_is_set_the_labels_stay_where_nothing_tells_the_machine(
+    disk: MachineDisk, answers: Mapping[str, Any]
+) -> None:
+    program.elsewhere(disk)
+    mapped = ("-l", "example.db:DB_HOST")
+    with FakeImds(FakeInstance(tags=WEB)) as imds:
+        assert program.run(disk, *mapped, imds=imds).status == 0
+    with FakeImds(FakeInstance(tags=WEB, **answers)) as imds:
+        assert program.run(disk, *mapped, imds=imds).status == 4
+    assert LABEL in timed.items(disk)
+    assert ours(disk) == {"DB_HOST": "db.internal", STATUS_VARIABLE: "kept"}
 
 
 def test_nothing_is_asked_of_ec2_before_the_first_plan_is_on_the_disk(disk: MachineDisk) -> None:

@@ -23,22 +23,23 @@ from machine import MachineDisk
 from plain_machine import PlainMachine
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.state import State, parse_state
-from rancheros_ec2_metadata.hosts.systemd.systemd_host import DAEMON_JSON, STATE
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, STATE
 
 pytestmark = pytest.mark.real_parts
 
 TMPFS = Path("/dev/shm")
 # What a kill at a call that only reads leaves, the next of these finds.
 CALLS = ("mkdir", "write", "fchmod", "fsync", "rename", "unlink", "unlinkat", "rmdir")
-CASES = [*(("ext4", name) for name in SCENARIOS), ("tmpfs", "edited-again")]
+# What a killed process leaves is in memory on any disk: one run on a real one is enough.
+CASES = [*(("tmpfs", name) for name in SCENARIOS), ("ext4", "edited-again")]
 
 
 @pytest.fixture(scope="module")
 def ext4(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An ext4 of its own, whatever this machine's disk is: RancherOS's /var is one."""
-    folder = tmp_path_factory.mktemp("ext4")
-    image, mounted = folder / "image", folder / "mounted"
-    mounted.mkdir()
+    mounted = tmp_path_factory.mktemp("ext4")
+    # Its image is in memory: to wait for this machine's disk would show nothing more.
+    image = TMPFS / f"ext4-{os.getpid()}"
     with image.open("wb") as file:
         file.truncate(16 << 20)
     make, mount = ("mkfs.ext4", "-q", image), ("mount", "-o", "loop", image, mounted)
@@ -48,6 +49,7 @@ def ext4(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             pytest.skip(f"no ext4 can be made here: {done.stderr}")
     yield mounted
     subprocess.run(["umount", mounted], check=True)
+    image.unlink()
 
 
 @pytest.fixture
@@ -191,7 +193,8 @@ def test_a_run_killed_at_any_call_leaves_each_file_old_or_new_and_the_next_run_c
                 scenario.run(root)
                 files = contents_of(root)
                 assert {**files, paths.STATE: None} == {**completed, paths.STATE: None}, at
-                scenario.run(root)
+                if files != completed:
+                    scenario.run(root)
                 assert comparable(contents_of(root)) == comparable(completed), at
                 assert temporaries(disk) == []
                 assert scenario.clean or list((root / "dev/shm").iterdir()) == []

@@ -19,7 +19,7 @@ from plain_machine import ENV_FILE, OURS, FakeDocker, PlainMachine, Ran, Watched
 from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import DockerUnit
-from rancheros_ec2_metadata.hosts.systemd.systemd_host import DAEMON_JSON, RECORD, STATE
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, RECORD, STATE
 
 _RUN = """\
 import json, sys

@@ -28,7 +28,7 @@ from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 
 DEADLINE = 24.0  # reading ends 4 s before it: a busy machine may need them to ask ros
-AT_ONCE = 6
+AT_ONCE = 10
 NOWHERE = "http://127.0.0.1:1"
 LABELS = ("docker.role",)
 

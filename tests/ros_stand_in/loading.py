@@ -120,12 +120,25 @@ def series_of(release: str) -> Series:
 
 
 def load(disk: Disk, release: str) -> Loaded:
-    """Return what ``ros`` of a release loads from ``disk``.
+    """Return what ``ros`` of a release loads from ``disk``; not to be changed.
 
     Raises:
         FatalError: it loads nothing.
     """
-    series = series_of(release)
+    files = frozenset(disk.files.items())
+    return _load_once(files, disk.os_config, disk.oem, disk.cmdline, series_of(release))
+
+
+# A machine is asked many questions, and looked at by the test, before anything changes on it.
+@lru_cache(maxsize=64)
+def _load_once(
+    files: frozenset[tuple[str, bytes | None]],
+    os_config: bytes,
+    oem: bytes,
+    cmdline: str,
+    series: Series,
+) -> Loaded:
+    disk = Disk(dict(files), os_config, oem, cmdline)
     try:
         loaded = _load_old(disk) if series == _OLD else _load(disk, series)
     except CrashError as crash:

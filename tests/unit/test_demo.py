@@ -53,7 +53,9 @@ def test_on_a_host_with_systemd_it_shows_the_file_before_and_after_and_a_tag_tha
 
 
 def test_it_ends_as_a_boot_that_went_well(story: list[str]) -> None:
-    (last,) = (i for i, line in enumerate(story) if line.startswith("ec2-metadata: complete: "))
+    (last,) = (
+        i for i, line in enumerate(story) if line.startswith("ec2-metadata: status: complete; ")
+    )
     assert "3 labels" in story[last]
     told = " ".join(line.strip() for line in story[last : last + 2])
     assert "; exit 0" in told

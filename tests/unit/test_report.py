@@ -77,6 +77,16 @@ def test_a_first_plan_adds_and_the_next_ones_change_remove_and_end_with_totals(
     assert "  - 'docker.zone' was 'a'" in text(last).splitlines()
 
 
+def test_an_address_of_the_users_is_shown_as_the_file_has_it(disk: MachineDisk) -> None:
+    disk.user_data('rancher: {docker: {extra_args: ["--dns=$private_ipv4", --label=docker.a=b]}}')
+    disk.write(f"{paths.CONF}/metadata", "privateipv4: [10, 0, 0, 12]\n")
+    report = plan(disk, {"docker.a": "c"})
+    as_json = report_json(report, ExitStatus.OK, [])
+    assert "    '--dns=$private_ipv4'" in text(report).splitlines()
+    assert '"text": "--dns=$private_ipv4"' in as_json
+    assert "10.0.0.12" not in text(report) + as_json
+
+
 def test_of_cloud_config_yml_no_value_is_shown(disk: MachineDisk) -> None:
     secret = "--log-opt=token=secret"
     disk.cloud_config(

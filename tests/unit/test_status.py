@@ -48,7 +48,7 @@ def status(
             "kept, exit 4",
         ),
         (status(replace(STATE, last_run=replace(RUN, exit_status=99))), 1, "exit 99"),
-        (status(docker=FORMER), 0, "Docker has the former labels until it restarts"),
+        (status(docker=FORMER), 0, "Docker still has the former labels"),
     ],
 )
 def test_the_verdict_and_the_exit_status(found: Status, exit_status: int, verdict: str) -> None:

@@ -20,7 +20,7 @@ print(supervisor.supervise(run, lambda text, status: print(text, status, sep="|"
 """
 NOTHING_HALF = "every file is its old or its new self"
 OVERDUE = f"the deadline passed, and the run was ended; {NOTHING_HALF}|7"
-BUG = "this is a bug of rancheros-ec2-metadata, or its image is damaged: ZeroDivisionError|1"
+BUG = "this is a bug of rancheros-ec2-metadata, or its files are damaged: ZeroDivisionError|1"
 
 
 def supervised(run: str, seconds: float = 60, before: str = "") -> list[str]:

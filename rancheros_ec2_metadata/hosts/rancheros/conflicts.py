@@ -26,6 +26,8 @@ _MOST_UNPACKED = 1024 * 1024
 _MAPS_THAT_ARE_OPTIONS = frozenset(
     {"builder", "cluster-store-opts", "default-ulimits", "features", "log-opts", "runtimes"}
 )
+# What is in a script that sets Docker's arguments.
+SETS_ARGUMENTS = re.compile(rb"rancher\.docker|\bextra_args\b|rancher:\s*\{?\s*docker:")
 _COMMENT = re.compile(r"(?:^|[ \t])#.*$", re.MULTILINE)
 _DOCKER_OPTS = re.compile(r"^[ \t]*(?:export[ \t]+)?DOCKER_OPTS\+?=(.*)$", re.MULTILINE)
 
@@ -108,9 +110,9 @@ def find_later_changes(answers: Answers, script: bytes | None) -> Iterator[Note]
     """Yield a warning for what changes Docker's arguments after the run, before Docker starts."""
     what = "runs after this program and mentions rancher.docker: labels may be lost at every boot"
     fix = "set the arguments in cloud-config instead"
-    if "rancher.docker" in json.dumps(answers.runcmd):
+    if SETS_ARGUMENTS.search(json.dumps(answers.runcmd).replace("\\n", " ").encode()):
         yield warning(f"runcmd {what}; {fix}")
-    if script is not None and b"rancher.docker" in script:
+    if script is not None and SETS_ARGUMENTS.search(script):
         yield warning(f"the user-data script {what}; {fix}")
 
 

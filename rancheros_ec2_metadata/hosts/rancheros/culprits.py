@@ -9,6 +9,8 @@ from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
 from rancheros_ec2_metadata.hosts.rancheros.found import decode
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
 
+UNNAMED = "a stronger file"
+
 
 def name_stronger(users: Snapshot, path: Sequence[str]) -> str:
     """Return what overrides our drop-in at ``path``, as an operator knows it."""
@@ -24,7 +26,7 @@ def name_stronger(users: Snapshot, path: Sequence[str]) -> str:
         if cloud_config.sets(text, path):
             why = _explain_edit(text, path) if name == paths.CLOUD_CONFIG else ""
             return paths.name_layer(name) + why
-    return "a stronger file"
+    return UNNAMED
 
 
 def explain_difference(users: Snapshot, key: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 from rancheros_ec2_metadata.hosts.base import DockerStatus
@@ -24,7 +24,7 @@ def check_start(root: Path, state: State, boot_id: str | None) -> DockerStatus:
     except OSError:
         what = f"not known: there is no {DOCKER_PID} here; mount /var/run (/var/run:/var/run:ro)"
         return DockerStatus(None, None, what)
-    at = datetime.fromtimestamp(docker_started, UTC)
+    at = datetime.fromtimestamp(docker_started, timezone.utc)
     started = f"{at:%Y-%m-%dT%H:%M:%SZ}"
     if not state.labels_changed:
         return DockerStatus(started, None, f"started {started}; no run has changed its labels")

@@ -26,6 +26,8 @@ from rancheros_ec2_metadata.plan.desired import Desired
 from rancheros_ec2_metadata.plan.provenance import LeftOut
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE
 
+_IN_DROP_IN = f"cloud-config.d/{paths.DROP_IN_NAME}"
+
 
 class RefusedError(Exception):
     """No list of ours is written; the message says why and what to do."""
@@ -55,7 +57,9 @@ class Proposal:
 
     def put_into(self, users: Snapshot) -> Snapshot:
         """Return the user's files with ours among them."""
-        content = drop_in.render_drop_in(self.tree) if self.tree else None
+        in_it = (one for one in self.lists if one.written_to == _IN_DROP_IN)
+        addressed = [one.shown[item] for one in in_it for item in one.after if item in one.shown]
+        content = drop_in.render_drop_in(self.tree, addressed) if self.tree else None
         planned = users.with_file(paths.DROP_IN, content)
         if self.cloud_config is None:
             return planned
@@ -205,8 +209,8 @@ def _compose(
             written_to, told = "cloud-config.yml", _options(before)
             text, edits[key] = _edit(found, text, key, items, ours)
         else:
-            written_to, told = f"cloud-config.d/{paths.DROP_IN_NAME}", {}
-            in_drop_in[key] = list(after)
+            written_to, told = _IN_DROP_IN, _find_addressed(found, key, before)
+            in_drop_in[key] = [told.get(item, item) for item in after]
         by_item = {item: label for label, item in items.items()} if key == target else {}
         lists.append(ArgumentList(key, before, after, by_item, written_to, told))
     tree = _make_tree(desired, in_drop_in)
@@ -229,6 +233,28 @@ def _is_set_there(text: str, key: str, read: tuple[str, ...]) -> bool:
     except CannotEditError:
         return False
     return found is not None and cloud_config.matches(found.texts, read)
+
+
+def _find_addressed(found: Found, key: str, read: tuple[str, ...]) -> dict[str, str]:
+    """Return the text of each item in which ``ros`` has filled in an address, by what it read.
+
+    Where it reads two alike, or a backslash may escape an address, they stay as they were read.
+    """
+    for path in reversed(found.users.drop_ins()):
+        text = decode(found.users.files[path]) or ""
+        try:
+            there = cloud_config.find_list(text, key) if "_ipv" in text else None
+        except CannotEditError:
+            continue
+        if there is not None and cloud_config.matches(there.texts, read):
+            pairs = {*zip(read, there.texts, strict=True)}
+            once = [one for one, _ in pairs]
+            return {
+                one: written
+                for one, written in pairs
+                if one != written and "\\" not in written and once.count(one) == 1
+            }
+    return {}
 
 
 def _edit(

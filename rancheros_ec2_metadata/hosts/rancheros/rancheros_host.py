@@ -13,7 +13,11 @@ from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus, Ours, Pl
 from rancheros_ec2_metadata.hosts.env_files import plan_env_files
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, drop_in, paths, rehearsal
-from rancheros_ec2_metadata.hosts.rancheros.culprits import explain_difference, name_stronger
+from rancheros_ec2_metadata.hosts.rancheros.culprits import (
+    UNNAMED,
+    explain_difference,
+    name_stronger,
+)
 from rancheros_ec2_metadata.hosts.rancheros.docker_start import check_start
 from rancheros_ec2_metadata.hosts.rancheros.found import (
     Found,
@@ -267,16 +271,17 @@ class RancherOs:
         else:
             after = ros.ask(planned)
             restored = self._find_restored(ros, found, before, after)
-            for one in proposal.lists:
-                is_back = restored is not None and one.key == "args" and not one.after
-                if after.arguments(one.key) != one.after and not is_back:
-                    stronger = name_stronger(found.users, ("rancher", "docker", one.key))
-                    text = f"rancher.docker.{one.key} is overridden by {stronger}"
-                    raise RefusedError(f"{text}; remove it there")
             ours = [("docker", key) for key in self.release.argument_keys]
             ours += [("environment", name) for name in wanted.variables]
             config = [_below_rancher(config_paths.keys(path)) for path in wanted.config]
             key = rehearsal.find_difference(before, after, [*ours, *config], restored)
+            for one in proposal.lists:
+                is_back = restored is not None and one.key == "args" and not one.after
+                if after.arguments(one.key) != one.after and not is_back:
+                    stronger = name_stronger(found.users, ("rancher", "docker", one.key))
+                    if key is None or stronger != UNNAMED:
+                        text = f"rancher.docker.{one.key} is overridden by {stronger}"
+                        raise RefusedError(f"{text}; remove it there")
             if key is not None:
                 raise RefusedError(explain_difference(found.users, key))
             names = set(_find_overridden(wanted, after))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -261,7 +261,7 @@ def test_an_api_out_of_reach_is_named_with_its_address(
 @pytest.mark.parametrize(
     ("launched", "pending"),
     [
-        (datetime(2026, 1, 5, 8, tzinfo=UTC), "2026-01-05T08:00:00Z"),
+        (datetime(2026, 1, 5, 8, tzinfo=timezone.utc), "2026-01-05T08:00:00Z"),
         (datetime(2026, 1, 5, 10, tzinfo=timezone(timedelta(hours=2))), "2026-01-05T08:00:00Z"),
         (None, None),
     ],

@@ -19,12 +19,8 @@ from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.hosts.files import FileChange
 from rancheros_ec2_metadata.hosts.state import State, parse_state
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import DockerUnit
-from rancheros_ec2_metadata.hosts.systemd.systemd_host import (
-    DAEMON_JSON,
-    RECORD,
-    STATE,
-    SystemdHost,
-)
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, RECORD, STATE
+from rancheros_ec2_metadata.hosts.systemd.systemd_host import SystemdHost
 from rancheros_ec2_metadata.settings import Settings, TagMapping
 
 USERS = '{\n  "debug": true,\n  "labels": ["mine=1", "docker.role=of-the-user"]\n}\n'
@@ -42,7 +38,7 @@ def test_a_new_label_is_written_and_a_running_docker_has_it_at_once(machine: Pla
     ran = machine.run(WEB)
     assert ran.status == 0
     assert ran.log.splitlines()[-1] == (
-        "ec2-metadata: complete: 1 label, 4 variables; wrote ec2, wrote daemon.json; exit 0"
+        "ec2-metadata: status: complete; 1 label, 4 variables; wrote ec2, wrote daemon.json; exit 0"
     )
     assert "Docker has the labels of daemon.json, without a restart" in ran.log
     assert ran.calls == {"unit": 2, "validate": 1, "reload": 1}
@@ -124,7 +120,7 @@ UNITS: dict[str, tuple[DockerUnit | None, bool, str, int]] = {
         "Environment of docker.service has --label",
         5,
     ),
-    "no answer": (None, False, "no label is set: how Docker is started is not known", 5),
+    "no answer": (None, False, "no label is set: systemd does not tell of docker.service", 5),
 }
 
 
@@ -209,7 +205,7 @@ def test_an_environment_file_that_cannot_be_read_is_named_and_nothing_changes(
     assert (ran.status, machine.read()) == (5, before)
     assert "labels stay as they are: " in ran.log
     assert "/etc/default/docker, which docker.service reads, cannot be read: a folder" in ran.log
-    assert ran.log.endswith("partial: 1 label, 4 variables; wrote ec2; exit 5\n")
+    assert ran.log.endswith("status: partial; 1 label, 4 variables; wrote ec2; exit 5\n")
 
 
 def test_rootless_docker_is_refused_by_name(tmp_path: Path) -> None:
@@ -367,7 +363,7 @@ def test_a_record_that_cannot_be_read_costs_the_labels_and_not_the_variables(
     ran = machine.run(WEB)
     assert (ran.status, machine.read()) == (5, USERS)
     assert f"what of it is ours is not known, {RECORD}: a folder stands" in ran.log
-    assert ran.log.endswith("partial: 0 labels, 4 variables; wrote ec2; exit 5\n")
+    assert ran.log.endswith("status: partial; 0 labels, 4 variables; wrote ec2; exit 5\n")
 
 
 @pytest.mark.parametrize("former", ["5", '["a"]', '["a=1", "a=2"]', "{", '["com.docker.x=1"]'])
@@ -493,7 +489,7 @@ def test_below_another_root_labels_are_refused_and_removed_without_docker(
 ) -> None:
     ran = machine.run(WEB, asks=False)
     assert ran.status == 5
-    assert "systemd was not asked how Docker is started; run it on the machine" in ran.log
+    assert "systemd cannot be asked about another root; run it on the machine" in ran.log
     assert machine.read() == USERS
     machine.run(WEB)
     assert machine.run({}, asks=False).status == 0
@@ -503,7 +499,7 @@ def test_below_another_root_labels_are_refused_and_removed_without_docker(
 @pytest.mark.parametrize(
     ("unit", "has", "what", "has_labels"),
     [
-        (None, (), "not known: systemd cannot be asked here", None),
+        (None, (), "not known: systemd does not tell of docker.service", None),
         (DockerUnit(), (), "there is no docker.service", None),
         (STOPPED, (), "it does not run: it reads daemon.json when it starts", None),
         (replace(ACTIVE, active="activating"), (), "it does not say which labels it has", None),

@@ -62,7 +62,7 @@ def test_each_word_is_one_word_for_systemd_as_it_is(words: list[str]) -> None:
 @pytest.mark.parametrize("word", ["a\0b", "\ud800"])
 def test_a_word_that_no_unit_can_hold_is_refused_and_named(word: str) -> None:
     with pytest.raises(UsageError, match="cannot be in a unit: it is not text"):
-        units.render_units(["x", word], None)
+        units.render_units(["x", word], {}, 120, None)
 
 
 def value(text: str, key: str) -> list[str]:
@@ -70,7 +70,7 @@ def value(text: str, key: str) -> list[str]:
 
 
 def test_the_run_before_docker_waits_for_no_later_target_and_ends_by_itself() -> None:
-    (text,) = units.render_units(["/usr/bin/x", "apply"], None, deadline=300.5).values()
+    (text,) = units.render_units(["/usr/bin/x", "apply"], {}, 300.5, None).values()
     assert value(text, "Before") == ["docker.service"]
     assert value(text, "After") == value(text, "Wants") == ["network-online.target"]
     assert value(text, "WantedBy") == ["docker.service multi-user.target"]
@@ -81,7 +81,7 @@ def test_the_run_before_docker_waits_for_no_later_target_and_ends_by_itself() ->
 
 
 def test_the_run_of_the_timer_holds_up_no_reload_of_docker() -> None:
-    texts = units.render_units(["/usr/bin/x", "apply", "--deadline=300"], 45)
+    texts = units.render_units(["/usr/bin/x", "apply", "--deadline=300"], {}, 300, 45)
     _, follow, timer = texts.values()
     assert value(follow, "Before") == value(follow, "WantedBy") == []
     assert value(follow, "ExecStart") == ['"/usr/bin/x" "apply" "--deadline=300" --deadline=30']
@@ -92,7 +92,9 @@ def test_the_run_of_the_timer_holds_up_no_reload_of_docker() -> None:
 
 @pytest.mark.real_parts
 def test_systemd_takes_the_units_and_their_exposure_is_low(tmp_path: Path) -> None:
-    texts = units.render_units(["/bin/true", "apply", "-t", "a %b $c\n'\""], 30)
+    texts = units.render_units(
+        ["/bin/true", "apply", "-t", "a %b $c\n'\""], {"A": '$x %y "z"'}, 120, 30
+    )
     for path, text in texts.items():
         (tmp_path / Path(path).name).write_text(text)
     (tmp_path / "docker.service").write_text("[Service]\nExecStart=/bin/true\n")
