@@ -26,6 +26,8 @@ Systemctl: TypeAlias = Callable[..., None]
 """Runs systemctl with some words; raises FilesError where that fails."""
 
 _SECONDS = 60.0
+# ProtectHome= and PrivateTmp= of the units.
+_HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108 - not written to
 _LEFT_OUT = {"__pycache__", "bin"}
 _MAIN = "from rancheros_ec2_metadata.__main__ import console\n\nconsole()\n"
 
@@ -35,7 +37,22 @@ def run(call: Call) -> int:
     limit = Limit.after(_SECONDS, Clock())
     host = make_systemd(call.settings, limit, off_machine=False)
     target = Target(host, Files(host.locate, dry=call.given.dry_run), call.log)
-    return install(call, target, limit, systemctl, find_program())
+    pyz, words = find_program()
+    check_place(Path(words[0]))
+    return install(call, target, limit, systemctl, (pyz, words))
+
+
+def check_place(python: Path) -> None:
+    """Look at whether the unit will see a Python, or what it links to.
+
+    Raises:
+        FilesError: it will not.
+    """
+    for place in (python, python.resolve()):
+        if str(place).startswith(_HIDDEN):
+            raise FilesError(
+                f"the unit will not see {place}; install with a Python in /usr or /opt"
+            )
 
 
 def find_program() -> tuple[Path | None, tuple[str, ...]]:

@@ -244,6 +244,20 @@ def test_the_one_file_that_was_started_is_what_is_copied(
     )
 
 
+@pytest.mark.parametrize("place", ["/root/x/bin/python", "/home/x/python", "{tmp}/python", None])
+def test_a_python_that_the_unit_will_not_see_is_refused(tmp_path: Path, place: str | None) -> None:
+    if place is None:
+        install.check_place(Path("/usr/bin/python3"))
+        return
+    link = Path(place.format(tmp=tmp_path))
+    if link.parent == tmp_path:
+        link.symlink_to("/root/python")
+    with pytest.raises(
+        FilesError, match=r"the unit will not see /.*; install with a Python in /usr"
+    ):
+        install.check_place(link)
+
+
 def test_what_systemctl_says_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "systemctl"
     program.write_text('#!/bin/sh\necho "no: $*" >&2; [ $1 = good ]\n')
