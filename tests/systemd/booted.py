@@ -96,6 +96,9 @@ class Booted:
             BootError: it ended.
         """
         self._told.clear()
+        # A systemd that has read its units anew says once more that it is ready.
+        while select.select([self._notified], [], [], 0)[0]:
+            self._notified.recv(4096)
         disk = self.namespace.folder
         argv = ["bash", "-c", _IN_CGROUP, "-", self._cgroup, "systemd-nspawn"]
         argv += ["--boot", f"--directory={disk}/root", "--machine=booted", "--settings=no"]

@@ -13,6 +13,8 @@ from real_parts import requirements
 from systemd import debian_tree
 from systemd.booted import Booted
 
+# systemd 252 gives a unit a /proc that has the kernel's: here it is the same at each boot.
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _PYZ = Path(__file__).parents[2] / f"dist/ec2-docker-labels-{__version__}.pyz"
 
 
@@ -31,5 +33,14 @@ def tree() -> Path:
 def machine(tree: Path) -> Iterator[Booted]:
     """A machine that is not booted yet, with the program's file where user-data fetches it."""
     with Booted.made(tree) as made:
+        if debian_tree.SUITE == "bookworm":
+            _give_boot_ids(made.root)
         shutil.copy(_PYZ, made.root / "srv/ec2-docker-labels.pyz")
         yield made
+
+
+def _give_boot_ids(root: Path) -> None:
+    (root / "etc/tmpfiles.d/boot-id.conf").write_text(f"C /run/boot-id - - - - {_BOOT_ID}")
+    drop_in = root / "etc/systemd/system/ec2-.service.d/boot-id.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text(f"[Service]\nBindReadOnlyPaths=/run/boot-id:{_BOOT_ID}\n")
