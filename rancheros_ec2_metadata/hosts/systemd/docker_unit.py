@@ -239,7 +239,7 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
     except subprocess.TimeoutExpired:
         raise NoAnswerError(f"{command[0]} did not answer in {_SECONDS:.0f} s") from None
     except OSError as why:
-        raise NoAnswerError(f"{command[0]} cannot be run ({why.strerror})") from None
+        raise NoAnswerError(f"{command[0]} cannot be run, {why.strerror}") from None
 
 
 def _last_line(output: bytes) -> str:

@@ -456,18 +456,19 @@ def _refuse(
     found: _Found, labels: Mapping[str, str], why: Exception
 ) -> tuple[dict[str, str], list[Note]]:
     """Return the labels of ours that stay, and what is said of the others."""
-    kept, what, text = dict[str, str](), "no label is set", str(why)
+    kept, text = dict[str, str](), str(why)
     if isinstance(why, NoAnswerError):
         # Those that stay need no answer, and Swarm ends the tasks of a label that goes.
         ours = _our_labels(found).items()
         kept = {key: value for key, value in ours if labels.get(key) == value}
-        what = "no label is added or changed"
     elif isinstance(why, CannotMergeError):
         text = f"{DAEMON_JSON}: {why}"
     if not labels and found.record.edit is None:
         return kept, []  # it is the user's alone
     gone = tuple(LeftOut("label", key, text) for key in labels if key not in kept)
-    return kept, [error(ExitStatus.FILES, f"{what}: {text}", *gone)]
+    if isinstance(why, NoAnswerError):
+        return kept, [error(ExitStatus.FILES, f"no label is added or changed: {text}", *gone)]
+    return kept, [error(ExitStatus.FILES, f"no label is set: {text}", *gone)]
 
 
 def _encodable(labels: Mapping[str, str]) -> tuple[dict[str, str], list[Note]]:
