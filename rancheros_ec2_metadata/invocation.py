@@ -227,20 +227,27 @@ COMMANDS = {
     ),
     "demo": Command(
         "play a boot on this machine, on a fake EC2; needs no AWS, no root",
-        "Plays a boot on this machine: a fake EC2 on loopback, a RancherOS disk in a temporary"
-        " folder. Shows the files before and after, and the arguments that Docker would get.",
-        {"demo": "play it"},
+        "Plays a boot on this machine: a fake EC2 on loopback, the disk of a host in a temporary"
+        " folder. Shows the files before and after, and what Docker would get.",
+        {"demo": "RancherOS", "demo --host systemd": "a Linux with systemd"},
         {0: "played", **_FAILED, **_FILES},
     ),
     "fake-imds": Command(
-        "the fake metadata service alone",
-        "Answers as the EC2 metadata service would, for an instance described in a JSON file"
-        " (docs/image.md), until it is stopped. The file may be edited meanwhile.",
+        "a fake IMDS, for trying without AWS",
+        "Answers as the instance metadata service (IMDS) would, for an instance described in a JSON"
+        " file (docs/fake-imds.md), until it is stopped. The file may be edited meanwhile.",
         {"fake-imds --listen 127.0.0.1:1338 --data instance.json": "serve instance.json"},
         {0: "it was stopped", **_FAILED, **_FILES},
         (
             ("--listen", {"metavar": "HOST:PORT", "required": True, "help": "where to answer"}),
-            ("--data", {"metavar": "FILE", "required": True, "help": "the instance, as JSON"}),
+            (
+                "--data",
+                {
+                    "metavar": "FILE",
+                    "required": True,
+                    "help": "the instance, as JSON (docs/fake-imds.md)",
+                },
+            ),
         ),
     ),
 }
