@@ -81,7 +81,8 @@ def test_the_help_of_a_command_has_its_flags_and_examples_and_exit_statuses_in_w
 ) -> None:
     text = helped(capsys, command, "--help")
     for arguments, what in COMMANDS[command].examples.items():
-        assert f"  rancheros-ec2-metadata {arguments}\n      {what}\n" in text
+        joined = text.replace(" \\\n    ", " ")
+        assert f"  rancheros-ec2-metadata {arguments}\n      {what}\n" in joined
     statuses = re.findall(r"^ +(\d+)  [a-zE]", text.partition("exit status:\n")[2], re.MULTILINE)
     assert statuses == [f"{one:d}" for one in ExitStatus if one in COMMANDS[command].statuses]
     for option in OPTIONS:
@@ -89,8 +90,7 @@ def test_the_help_of_a_command_has_its_flags_and_examples_and_exit_statuses_in_w
         assert all((f"  {flag}" in text) or (f", {flag}" in text) for flag in option.flags) is (
             command in option.commands
         )
-    examples = text.partition("examples:\n")[2]
-    assert max(map(len, text.removesuffix(examples).splitlines())) <= 80
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,8 @@ def test_what_is_wrong_is_named_and_nothing_is_touched_or_asked(
     first, last = said.err.splitlines()
     assert first.startswith("ec2-metadata: error: ")
     assert arguments[-1] in first
-    assert last.endswith("nothing was touched; see rancheros-ec2-metadata --help; exit 2")
+    command = "plan " if arguments[0] == "plan" else ""
+    assert last.endswith(f"touched; see rancheros-ec2-metadata {command}--help; exit 2")
     assert (disk.snapshot(), imds.requests) == (before, [])
 
 

@@ -220,7 +220,7 @@ class LocalDocker:
         except subprocess.TimeoutExpired:
             raise NoAnswerError(f"{command[0]} did not answer in {self.seconds:g} s") from None
         except OSError as why:
-            raise NoAnswerError(f"{command[0]} cannot be run ({why.strerror})") from None
+            raise NoAnswerError(f"{command[0]} cannot be run, {why.strerror}") from None
 
 
 class _UnixConnection(http.client.HTTPConnection):
