@@ -26,8 +26,7 @@ Systemctl: TypeAlias = Callable[..., None]
 """Runs systemctl with some words; raises FilesError where that fails."""
 
 _SECONDS = 60.0
-# ProtectHome= and PrivateTmp= of the units.
-_HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108 - not written to
+_HIDDEN = ("/tmp/", "/var/tmp/")  # noqa: S108 - from the units, by PrivateTmp=
 _LEFT_OUT = {"__pycache__", "bin"}
 _MAIN = "from rancheros_ec2_metadata.__main__ import console\n\nconsole()\n"
 
