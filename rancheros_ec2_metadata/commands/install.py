@@ -33,12 +33,30 @@ _MAIN = "from rancheros_ec2_metadata.__main__ import console\n\nconsole()\n"
 
 def run(call: Call) -> int:
     """Write the units, enable them, and start the run without waiting for it."""
+    folder, words = find_program()
+    if call.given.dry_run:
+        return show(call, words)
     limit = Limit.after(_SECONDS, Clock())
     host = make_systemd(call.settings, limit, off_machine=False)
-    target = Target(host, Files(host.locate, dry=call.given.dry_run), call.log)
-    pyz, words = find_program()
     check_place(Path(words[0]))
-    return install(call, target, limit, systemctl, (pyz, words))
+    target = Target(host, Files(host.locate), call.log)
+    return install(call, target, limit, systemctl, (folder, words))
+
+
+def show(call: Call, words: Sequence[str]) -> int:
+    """Print the units; they are the same on any machine."""
+    for path, text in _render(call, words).items():
+        call.terminal.print([f"# {path}", *text.splitlines(), ""])
+    return ExitStatus.OK
+
+
+def _render(call: Call, words: Sequence[str]) -> dict[str, str]:
+    return units.render_units(
+        [*words, "apply", "--host=systemd", *options.as_flags(call.given)],
+        options.variables_of_a_run(call.terminal.environ),
+        call.settings.deadline,
+        call.given.follow,
+    )
 
 
 def check_place(python: Path) -> None:
@@ -94,16 +112,7 @@ def install(
         FilesError: a file cannot be written, or systemd says no.
     """
     folder, words = program
-    texts = units.render_units(
-        [*words, "apply", "--host=systemd", *options.as_flags(call.given)],
-        options.variables_of_a_run(call.terminal.environ),
-        call.settings.deadline,
-        call.given.follow,
-    )
-    if call.given.dry_run:
-        for path, text in texts.items():
-            call.terminal.print([f"# {path}", *text.splitlines(), ""])
-        return ExitStatus.OK
+    texts = _render(call, words)
     if folder is None:
         call.log.note(info("this is not the one file of 'make pyz': keep this Python as it is"))
     files = target.files
