@@ -71,9 +71,10 @@ class Systemd:
         try:
             if called.command == "uninstall":
                 return uninstall.uninstall(call, target, limit, self.systemctl)
-            return install.install(
-                call, target, limit, self.systemctl, program or (self.program, WORDS)
-            )
+            program = program or (self.program, WORDS)
+            if called.given.dry_run:
+                return install.show(call, program[1])
+            return install.install(call, target, limit, self.systemctl, program)
         finally:
             self.out, self.log = out.getvalue(), log.getvalue()
 
