@@ -173,15 +173,15 @@ class Reader:
             if defaults is not None and lacks_option(known | {**one.options}, of_image=True)
         }
         requiring = self._images(filter(None, images))
-        found: dict[str, Launch] = {}
+        # Of overrides, one may name a version that another has by its number.
+        found: dict[tuple[str, str | None], Launch] = {}
         for one in sources:
-            requires_tokens = requiring.get(one.launch.image)
-            options = resolve_options(one.options, defaults, image_requires_tokens=requires_tokens)
-            # Of overrides, one may name a version that another has by its number.
-            former = found.setdefault(f"{one.launch.name} {one.launch.image}", one.launch)
-            types = tuple(dict.fromkeys((*former.instance_types, *one.launch.instance_types)))
-            found[f"{one.launch.name} {one.launch.image}"] = replace(
-                former, options=options, instance_types=types
+            launch, requires = one.launch, requiring.get(one.launch.image)
+            options = resolve_options(one.options, defaults, image_requires_tokens=requires)
+            former = found.get((launch.name, launch.image), launch)
+            types = dict.fromkeys((*former.instance_types, *launch.instance_types))
+            found[launch.name, launch.image] = replace(
+                launch, options=options, instance_types=tuple(types)
             )
         launches = tuple(found.values())
         return replace(group, launches=launches, ipv6_only=self._ipv6_only(group, launches))

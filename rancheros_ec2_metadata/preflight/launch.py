@@ -133,11 +133,9 @@ def resolve_options(
             options[name] = Sourced(str(given[name]), _TEMPLATE)
         elif name in _NO_DEFAULT:
             options[name] = Sourced(last, "EC2's default")
-        elif defaults is None:
-            options[name] = Sourced(None, "AWS did not say")
         elif default not in _NOT_SET:
             options[name] = Sourced(default, "the account's default")
-        elif name in _OF_IMAGE and image_requires_tokens is None:
+        elif defaults is None or (name in _OF_IMAGE and image_requires_tokens is None):
             options[name] = Sourced(None, "AWS did not say")
         elif name in _OF_IMAGE and image_requires_tokens:
             options[name] = Sourced(_OF_IMAGE[name], "the image")

@@ -29,6 +29,7 @@ _ROS = re.compile(rb"\bros (?:config|service|engine|console|os|install)\b|\bsyst
 _PROGRAM = r"(?:ec2[-_]docker[-_]labels|rancheros[-_]ec2[-_]metadata)"
 _INSTALL = re.compile(rf"^(.*\b{_PROGRAM}[\w.+-]*[\"']?\s+)install(?![\w-])(.*)$")
 _OPERATORS = frozenset(";&|<>()")
+_REDIRECTED = re.compile(r"(?<=\s)\d(?=[<>])")  # the 2 of 2> is no word of the command
 _EXPANDED = re.compile(r"[$`]")
 
 
@@ -198,17 +199,16 @@ def _words(text: str, *, whole: bool = False) -> list[str]:
     Raises:
         UsageError: a quote is open.
     """
+    text = _REDIRECTED.sub("", text)
     reader = shlex.shlex(text, posix=True, punctuation_chars=True)
     reader.whitespace_split = True
     words: list[str] = []
     try:
         for word in reader:
-            if not {*word} <= _OPERATORS:
+            if not word or not {*word} <= _OPERATORS:
                 words.append(word)
             elif not whole:
-                # The 2 of "2>" is no word of the command.
-                is_number = word[0] in "<>" and bool(words) and words[-1].isdigit()
-                return words[:-1] if is_number else words
+                break
     except ValueError:
         raise UsageError("a quote in it is open") from None
     return words
