@@ -50,7 +50,7 @@ def mime(*parts: tuple[str, str]) -> bytes:
         ),
         (CLOUD_CONFIG.encode(), "text/cloud-config"),
         (
-            f"#cloud-config\nruncmd:\n- [ec2-docker-labels, install, {', '.join(WORDS)}]\n".encode(),
+            f"#cloud-config\nruncmd: [[ec2-docker-labels, install, {', '.join(WORDS)}]]".encode(),
             "text/cloud-config",
         ),
         (
@@ -82,9 +82,8 @@ def test_the_install_line_is_found_in_whatever_cloud_init_reads(raw: bytes, form
         ("python3.11 -m rancheros_ec2_metadata install -t ''", ("-t", "")),
         ("rancheros-ec2-metadata install # -t no.", ()),
         (
-            "SECRET=x AWS_METADATA_TAG_PREFIXES='a.;b.' python3 /x/ec2-docker-labels-1.0.0.pyz"
-            " install --status-label",
-            ("--status-label", "AWS_METADATA_TAG_PREFIXES=a.;b."),
+            "S=x AWS_METADATA_TAG_PREFIXES='a.;b.' python3 /x/ec2-docker-labels-1.pyz install -m",
+            ("-m", "AWS_METADATA_TAG_PREFIXES=a.;b."),
         ),
         # Done again, it changes what differs.
         ("ec2-docker-labels install -t a.\nec2-docker-labels install -t b.", ("-t", "b.")),
