@@ -164,8 +164,7 @@ class Reader:
         """Return the group with its launches, and what AWS says of what they leave open."""
         defaults: Mapping[str, Any] | None = {}
         if any(lacks_option(one.options) for one in sources):
-            found = self._try("GetInstanceMetadataDefaults")
-            defaults = None if found is None else found[0]
+            defaults = next(iter(self._try("GetInstanceMetadataDefaults") or ()), None)
         known = dict(defaults or {})
         images = {
             one.launch.image

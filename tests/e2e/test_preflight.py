@@ -41,6 +41,7 @@ class MotoGroups:
     """Auto Scaling groups and launch templates of one region of moto."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         session: Any = boto3.Session("testing", "testing", region_name=REGION)
         self.ec2: Any = session.client("ec2", endpoint_url=url)
         self.autoscaling: Any = session.client("autoscaling", endpoint_url=url)
@@ -83,24 +84,24 @@ class MotoGroups:
         )
 
 
-LATEST = {"LaunchTemplate": {"LaunchTemplateName": "web", "Version": "$Latest"}}
+LATEST: dict[str, Any] = {"LaunchTemplate": {"LaunchTemplateName": "web", "Version": "$Latest"}}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
+def moto() -> Iterator[MotoGroups]:
     running = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     running.start()
     host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
+    yield MotoGroups(f"http://{host}:{port}")
     running.stop()
 
 
 @pytest.fixture
-def aws(server: str, workstation: Workstation) -> MotoGroups:
-    requests.post(f"{server}/moto-api/reset", timeout=10)
+def aws(moto: MotoGroups, workstation: Workstation) -> MotoGroups:
+    requests.post(f"{moto.url}/moto-api/reset", timeout=60)
     workstation.set(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing")
-    workstation.set(AWS_ENDPOINT_URL=server, AWS_REGION=REGION)
-    return MotoGroups(server)
+    workstation.set(AWS_ENDPOINT_URL=moto.url, AWS_REGION=REGION)
+    return moto
 
 
 @pytest.fixture
@@ -228,9 +229,34 @@ def test_what_aws_does_not_say_is_status_4_and_the_rest_is_told(
     assert "no Auto Scaling group 'old' in eu-west-1" in workstation.error()
 
 
-@pytest.mark.parametrize("command", [*COMMANDS_OF_PAGE, *EXAMPLES])
+def test_a_template_without_user_data_has_the_flags_of_the_command_line(
+    aws: MotoGroups, workstation: Workstation
+) -> None:
+    tags = tags_of_instances(name="web-1", dns="10.0.0.2,10.0.0.3")
+    aws.make_template("", TagSpecifications=[tags])
+    flags = ("-l", "name:hostname", "-l", "dns:rancher.network.dns.nameservers", "-t", "n")
+    assert workstation.run("preflight", "--launch-template", "web", *flags) == ExitStatus.OK
+    said = " ".join(workstation.out.split())
+    for words in (
+        "user-data: none, taken for a host of rancheros",
+        "flags: none in the user-data",
+        "'hostname' = 'web-1' (tag 'name', of the template)",
+        "'rancher.network.dns.nameservers' = '10.0.0.2, 10.0.0.3'",
+        "'name' = 'web-1'",
+        "LABELS",
+    ):
+        assert words in said
+
+
+def test_without_credentials_there_is_one_line(workstation: Workstation) -> None:
+    workstation.set(AWS_REGION=REGION, AWS_EC2_METADATA_DISABLED="true")
+    assert workstation.run("preflight", "--launch-template", "web") == ExitStatus.INCOMPLETE
+    assert "Unable to locate credentials" in workstation.error()
+
+
+@pytest.mark.parametrize("command", sorted({*COMMANDS_OF_PAGE, *EXAMPLES}))
 def test_a_command_of_the_page_or_of_the_help_does_what_it_says(
-    aws: MotoGroups, server: str, tmp_path: Path, command: str
+    aws: MotoGroups, tmp_path: Path, command: str
 ) -> None:
     for _ in range(2):
         aws.make_template(SCRIPT, TagSpecifications=[tags_of_instances(**TAGS)])
@@ -240,7 +266,7 @@ def test_a_command_of_the_page_or_of_the_help_does_what_it_says(
     done = subprocess.run(
         [sys.executable, "-m", "rancheros_ec2_metadata", *shlex.split(command)[1:]],
         env=program.environment(
-            AWS_ENDPOINT_URL=server, AWS_SHARED_CREDENTIALS_FILE=str(tmp_path / "credentials")
+            AWS_ENDPOINT_URL=aws.url, AWS_SHARED_CREDENTIALS_FILE=str(tmp_path / "credentials")
         ),
         capture_output=True,
         text=True,

@@ -218,7 +218,7 @@ def test_each_version_and_image_of_a_mixed_instances_policy_is_a_launch(aws: Stu
         },
     ]
     policy = {"LaunchTemplateSpecification": base, "Overrides": overrides}
-    given = {"ImageId": "ami-1", "InstanceType": "x", "MetadataOptions": ALL_OPTIONS}
+    given: dict[str, Any] = {"ImageId": "ami-1", "MetadataOptions": ALL_OPTIONS}
     aws.answer(
         [
             described(MixedInstancesPolicy={"LaunchTemplate": policy}),
@@ -258,6 +258,17 @@ def test_a_template_alone_has_no_group_and_no_instances(
     assert (group.name, group.launches[0].image, group.instances) == (None, None, {})
     assert group.is_ipv6_only(group.launches[0])
     assert "aws:autoscaling:groupName" not in group.next_tags(group.launches[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(None, None), ("", None), ("not base64!", b"not base64!")]
+)
+def test_user_data_that_is_not_in_base64_is_as_it_is(
+    aws: StubbedAws, text: str | None, expected: bytes | None
+) -> None:
+    data: dict[str, Any] = {} if text is None else {"UserData": text}
+    aws.answer([template(MetadataOptions=ALL_OPTIONS, **data)])
+    assert aws.reader.read_template("web").launches[0].user_data == expected
 
 
 def test_an_image_that_is_a_parameter_is_not_asked_for_and_said_so(aws: StubbedAws) -> None:
