@@ -188,7 +188,7 @@ COMMANDS = {
         {
             0: "nothing was found",
             **_FAILED,
-            4: "AWS did not say it, or only in part",
+            4: "not said by AWS, or only in part",
             11: "something was found",
         },
         (
