@@ -224,7 +224,7 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
     try:
         files.write(FileChange(host.places.state, raw, render_state(state), is_record=True))
     except FilesError as why:
-        log.note(error(ExitStatus.FILES, f"this run will not be in `status`: {why}"))
+        log.note(error(ExitStatus.FILES, f"this run will not be in 'status': {why}"))
         result.status = worst((result.status, ExitStatus.FILES))
 
 

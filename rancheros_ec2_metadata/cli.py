@@ -24,7 +24,9 @@ def main(arguments: Sequence[str], terminal: Terminal) -> int:
         return _run(arguments, terminal, log)
     except UsageError as wrong:
         log.note(wrong.note())
-        log.last(f"nothing was touched; see {called_as()} --help; exit {int(ExitStatus.USAGE)}")
+        named = arguments[:1] if arguments[:1] and arguments[0] in invocation.COMMANDS else ()
+        help_of = " ".join((called_as(), *named, "--help"))
+        log.last(f"nothing was touched; see {help_of}; exit {int(ExitStatus.USAGE)}")
         return ExitStatus.USAGE
     except Ec2MetadataError as known:
         log.note(known.note())

@@ -231,7 +231,7 @@ COMMANDS = {
         {
             "install": "docker.* tags to labels, the metadata to /run/metadata/ec2",
             "install --follow 30 -l example.db.host:DB_HOST": (
-                "a variable too; a changed tag is a label within 30 seconds, without a restart"
+                "a variable too; a changed tag is a label within 30 seconds"
             ),
             "install --dry-run": "show the units",
         },
@@ -260,20 +260,27 @@ COMMANDS = {
     ),
     "demo": Command(
         "play a boot on this machine, on a fake EC2; needs no AWS, no root",
-        "Plays a boot on this machine: a fake EC2 on loopback, a RancherOS disk in a temporary"
-        " folder. Shows the files before and after, and the arguments that Docker would get.",
-        {"demo": "play it"},
+        "Plays a boot on this machine: a fake EC2 on loopback, the disk of a host in a temporary"
+        " folder. Shows the files before and after, and what Docker would get.",
+        {"demo": "RancherOS", "demo --host systemd": "a Linux with systemd"},
         {0: "played", **_FAILED, **_FILES},
     ),
     "fake-imds": Command(
-        "the fake metadata service alone",
-        "Answers as the EC2 metadata service would, for an instance described in a JSON file"
-        " (docs/image.md), until it is stopped. The file may be edited meanwhile.",
+        "a fake IMDS, for trying without AWS",
+        "Answers as the instance metadata service (IMDS) would, for an instance described in a JSON"
+        " file (docs/fake-imds.md), until it is stopped. The file may be edited meanwhile.",
         {"fake-imds --listen 127.0.0.1:1338 --data instance.json": "serve instance.json"},
         {0: "it was stopped", **_FAILED, **_FILES},
         (
             ("--listen", {"metavar": "HOST:PORT", "required": True, "help": "where to answer"}),
-            ("--data", {"metavar": "FILE", "required": True, "help": "the instance, as JSON"}),
+            (
+                "--data",
+                {
+                    "metavar": "FILE",
+                    "required": True,
+                    "help": "the instance, as JSON (docs/fake-imds.md)",
+                },
+            ),
         ),
     ),
 }
@@ -295,14 +302,28 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Invocation:
         words.insert(0, "apply")
     if not words[0].startswith("-") and words[0] not in COMMANDS:
         raise UsageError(f"unknown command {shown(words[0])}{meant(words[0], COMMANDS)}")
+    _check_flags(words)
     given, unknown = _parser(words[0]).parse_known_args(words)
     for word in unknown:
-        flag = word.partition("=")[0]
-        if not flag.startswith("-"):
+        if not word.startswith("-"):
             raise UsageError(f"{given.command} takes no argument {shown(word)}")
-        text = f"{given.command} has no flag {shown(flag)}"
-        raise UsageError(f"{text}{meant(flag, _flags(given.command))}")
+        raise _unknown_flag(given.command, word)
     return Invocation(given.command, given, options.settings(given, environ))
+
+
+def _check_flags(words: Sequence[str]) -> None:
+    """Name a misspelt flag before argparse says that the one it is meant for is missing."""
+    known = (*_flags(words[0]), *_OF_THE_PROGRAM) if words[0] in COMMANDS else ()
+    for word in words[1:] if known else ():
+        flag = word.partition("=")[0]
+        if flag.startswith("--") and flag.isprintable() and " " not in flag and flag not in known:
+            raise _unknown_flag(words[0], word)
+
+
+def _unknown_flag(command: str, word: str) -> UsageError:
+    flag = word.partition("=")[0]
+    text = f"{command} has no flag {shown(flag)}"
+    return UsageError(f"{text}{meant(flag, _flags(command))}")
 
 
 def _flags(command: str) -> Iterator[str]:
@@ -339,7 +360,7 @@ def _parser(first: str) -> argparse.ArgumentParser:
     for name, command in named.items():
         parser = commands.add_parser(
             name,
-            usage=f"{program} {'[apply]' if name == 'apply' else name} [FLAG ...]",
+            usage=f"{program} {'[apply]' if name == 'apply' else name} [FLAG ...]{_words(command)}",
             help=command.summary,
             description=textwrap.fill(command.about, _WIDTH),
             epilog="\n".join([*_examples(command), "", *_statuses(command)]),
@@ -352,10 +373,19 @@ def _parser(first: str) -> argparse.ArgumentParser:
     return top
 
 
+def _words(command: Command) -> str:
+    """Return what follows the flags in the usage line."""
+    forms = {"?": " [{}]", "+": " {} [{} ...]"}
+    plain = (one for flag, one in command.arguments if not flag.startswith("-"))
+    return "".join(forms[one["nargs"]].replace("{}", one["metavar"]) for one in plain)
+
+
 def _examples(command: Command) -> Iterator[str]:
     yield "examples:"
     for arguments, what in command.examples.items():
-        yield f"  {called_as()} {arguments}"
+        words = f"{called_as()} {arguments}"
+        lines = textwrap.wrap(words, _WIDTH - 6, break_long_words=False, break_on_hyphens=False)
+        yield "  " + " \\\n    ".join(lines)
         yield f"      {what}"
 
 

@@ -50,7 +50,7 @@ class Terminal:
         except BrokenPipeError:
             raise
         except OSError as why:
-            text = f"standard output cannot be written ({why.strerror}): what it has is not whole"
+            text = f"standard output cannot be written: {why.strerror}; what it has is not whole"
             raise FilesError(text) from why
 
 

@@ -67,7 +67,7 @@ class ConfigPath:
 
 # The network service applies hostname, DNS and proxies before we run; sysctl and sshd come with
 # the console, which starts after us; Docker's options with Docker.
-_TABLE = (
+TABLE = (
     ConfigPath("hostname", "text", _HOSTNAME, NEXT_BOOT),
     ConfigPath("rancher.sysctl.*", "text", _SYSCTL, NEXT_BOOT),
     ConfigPath("rancher.network.http_proxy", "text", _PROXY, NEXT_BOOT),
@@ -92,7 +92,7 @@ def find(target: str) -> ConfigPath:
     Raises:
         UsageError: the path is not in the table.
     """
-    for row in _TABLE:
+    for row in TABLE:
         if row.path == target:
             return row
         stem = row.path.removesuffix("*")

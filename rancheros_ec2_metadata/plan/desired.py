@@ -118,7 +118,9 @@ def _config(
             value, why = None, str(refused)
         if value is None or why is not None:
             left_out = LeftOut("config path", target, str(why), source)
-            notes.append(warning(f"{source} is not set as {target}: {why}", left_out))
+            notes.append(
+                warning(f"{source} is not set as {target}: {why}; correct the value", left_out)
+            )
             continue
         if target in values:
             former, why = sources[target], f"overridden by {source}"

@@ -17,6 +17,7 @@ _RESERVED = ("com.docker.", "io.docker.", "org.dockerproject.")
 # What a constraint can name, tried on 20.10 and 28.5; Swarm mode takes white space off the value.
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
 _VALUE = re.compile(r"[A-Za-z0-9:_.*()?+\[\]\\^$|/ \t\n\f\r-]+")
+_IS_OURS = "the label of that name is the program's own"
 _CLASSIC_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]+")
 
 
@@ -41,12 +42,12 @@ def mapped_labels(
     if settings.status_label:
         own.add(STATUS_LABEL)
     for tag in sorted(filter(settings.is_label, tags)):
-        reason = refused(tag)
-        if reason is None and tag in own:
-            reason = "the label of that name is the program's own"
+        reason = refused(tag) or (_IS_OURS if tag in own else None)
         if reason is not None:
             left_out = LeftOut("label", tag, reason, Source("tag", tag))
-            notes.append(warning(f"tag {shown(tag)} is no label: {reason}; left out", left_out))
+            notes.append(
+                warning(f"tag {shown(tag)} cannot be a label: {reason}; left out", left_out)
+            )
             continue
         labels[tag], sources[tag] = tags[tag], Source("tag", tag)
     for key, value in labels.items():

@@ -84,7 +84,9 @@ def mapped_variables(
         if missing:
             source, reason = Source("set", template.name), f"there is no {', no '.join(missing)}"
             left_out = LeftOut("variable", template.name, reason, source)
-            notes.append(warning(f"{source}: {reason}; not set", left_out))
+            notes.append(
+                warning(f"variable {template.name} of --set is not set: {reason}", left_out)
+            )
         else:
             chosen.put(template.name, value, Source("set", template.name))
     return chosen.values, chosen.sources
@@ -142,7 +144,10 @@ def _by_prefix(
 
 def _not_by_prefix(tag: str, name: str, reason: str) -> Note:
     source = Source("tag", tag)
-    return warning(f"{source}: {reason}; left out", LeftOut("variable", name, reason, source))
+    return warning(
+        f"{source} cannot be a variable: {reason}; left out",
+        LeftOut("variable", name, reason, source),
+    )
 
 
 def _filled(

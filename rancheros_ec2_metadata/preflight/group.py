@@ -81,7 +81,7 @@ class Reader:
         found = self._ask("DescribeAutoScalingGroups", AutoScalingGroupNames=[name])
         if not found:
             region = self.ec2.meta.region_name
-            text = f"no Auto Scaling group {shown(name)} in {region}: check the name, --region"
+            text = f"no Auto Scaling group {shown(name)} in {region}; check the name, --region"
             raise Ec2Error(f"{text} and --profile")
         said = found[0]
         tags = tuple(
@@ -120,7 +120,8 @@ class Reader:
         arguments = {one.key: one.template, "Versions": [one.version]}
         found = self._ask("DescribeLaunchTemplateVersions", **arguments)
         if not found:
-            raise Ec2Error(f"{name_template(one.template, one.version)} is not there")
+            named = name_template(one.template, one.version)
+            raise Ec2Error(f"{named} is not there; check its name, --region and --profile")
         version, data = found[0], found[0].get("LaunchTemplateData") or {}
         template, number = version["LaunchTemplateId"], str(version["VersionNumber"])
         profile = data.get("IamInstanceProfile") or {}
@@ -149,7 +150,8 @@ class Reader:
     def _configuration(self, name: str) -> _Source:
         found = self._ask("DescribeLaunchConfigurations", LaunchConfigurationNames=[name])
         if not found:
-            raise Ec2Error(f"launch configuration {shown(name)} is not there")
+            text = f"launch configuration {shown(name)} is not there; was it deleted?"
+            raise Ec2Error(text)
         said = found[0]
         launch = Launch(
             f"launch configuration {shown(name)}",
@@ -237,7 +239,7 @@ class Reader:
         except ClientError as why:
             code = str(why.response.get("Error", {}).get("Code", ""))
             if code in DENIED:
-                text = f"{service}:{action} is refused ({shown(code)}): allow it to who asks"
+                text = f"{service}:{action} is refused, {shown(code)}; allow it in your policy"
                 raise Ec2Error(f"{text}, see docs/preflight.md") from None
             raise Ec2Error(f"{service}:{action}: {one_line(why)}") from None
         except FAILURES as why:
@@ -250,8 +252,8 @@ class Reader:
             # XML that is not this answer would look like one that says there is nothing.
             if said is None:
                 url = shown(client.meta.endpoint_url)
-                text = f"{service}:{action}: {url} does not answer as AWS does: check"
-                raise Ec2Error(f"{text} AWS_ENDPOINT_URL_{service.upper()}, and proxies")
+                text = f"{service}:{action}: {url} does not answer as AWS does"
+                raise Ec2Error(f"{text}; check AWS_ENDPOINT_URL, and proxies in between")
             found += said if isinstance(said, list) else [said]
         return found
 

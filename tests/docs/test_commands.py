@@ -1,4 +1,4 @@
-"""Every command in the pages is run here, or is in docs/commands-not-run.md with the reason."""
+"""Every command in the pages is run here, or is in docs/evidence with the reason."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def found(
 
 def elsewhere() -> Facts:
     """Return what is found on a machine that is no EC2 instance."""
-    none = error(ExitStatus.NOT_ON_EC2, "this is no EC2 instance")
+    none = error(ExitStatus.NOT_ON_EC2, "this is not an EC2 instance")
     return Facts(on_ec2=False, notes=[none])
 
 

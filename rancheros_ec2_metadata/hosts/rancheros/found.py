@@ -52,8 +52,7 @@ def find(root: Path, release: Release) -> tuple[Found, list[Note]]:
         restored = cloud_config.restore(text, state.edits, release.quoting)
         users, stuck = users.with_file(paths.CLOUD_CONFIG, encode(restored.text)), restored.problems
     elif state.edits and paths.CLOUD_CONFIG in disk.unreadable:
-        why = disk.unreadable[paths.CLOUD_CONFIG]
-        stuck = (f"items of an earlier run stay in cloud-config.yml: {why}",)
+        stuck = (disk.unreadable[paths.CLOUD_CONFIG],)
     return Found(disk, users, state, stuck, release), notes
 
 
@@ -65,7 +64,7 @@ def read_state(disk: Snapshot) -> tuple[State, list[Note]]:
     try:
         return parse_state(raw), []
     except DamagedStateError as why:
-        return State(), [warning(f"{paths.STATE} cannot be used ({why}); it is written anew")]
+        return State(), [warning(f"{paths.STATE} cannot be used: {why}; it is written anew")]
 
 
 def find_ours(disk: Snapshot, labels: Mapping[str, str], release: Release) -> Ours:

@@ -119,7 +119,7 @@ def propose(
         return replace(propose_without_lists(found, desired), lists=unchanged, notes=later)
     if not found.release.known:
         raise RefusedError(
-            f"the release is not known, {paths.OS_CONFIG} does not tell; mount /usr/share/ros"
+            f"the release is not known: {paths.OS_CONFIG} does not say; mount /usr/share/ros"
             " into this container (/usr/share/ros:/usr/share/ros:ro)"
         )
     _check_words(found, users)
@@ -171,8 +171,8 @@ def _without_conflicts(
     there = None if shell.EXPANDED in path else conflicts.as_it_will_be(before, read, path)
     if there is not None and conflicts.has_labels(there):
         raise RefusedError(
-            f"{path} has 'labels', and with any --label beside them Docker does not start;"
-            " move those labels to rancher.docker.extra_args"
+            f"{path} has 'labels': Docker does not start with them and a --label; move those"
+            " labels to rancher.docker.extra_args"
         )
     opts = conflicts.as_it_will_be(before, read, paths.DOCKER_OPTS)
     for key in sorted(conflicts.find_docker_opts_labels(opts, wanted) & wanted.keys()):

@@ -15,8 +15,8 @@ from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, drop_in, paths, rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.culprits import (
     UNNAMED,
-    explain_difference,
     name_stronger,
+    refuse_difference,
 )
 from rancheros_ec2_metadata.hosts.rancheros.docker_start import check_start
 from rancheros_ec2_metadata.hosts.rancheros.found import (
@@ -170,7 +170,10 @@ class RancherOs:
         if desired.env_file is not None:
             disk = read_file(self.root, found.disk, desired.env_file.path)
             found = replace(found, disk=disk)
-        notes += [error(ExitStatus.FILES, text) for text in found.stuck]
+        notes += [
+            error(ExitStatus.FILES, f"items of an earlier run stay in cloud-config.yml: {why}")
+            for why in found.stuck
+        ]
         rehearsed = self._rehearse(found, desired)
         proposal, legacy_notes = self._look_for_legacy(rehearsed.proposal)
         env_files, env_notes = plan_env_files(
@@ -283,7 +286,7 @@ class RancherOs:
                         text = f"rancher.docker.{one.key} is overridden by {stronger}"
                         raise RefusedError(f"{text}; remove it there")
             if key is not None:
-                raise RefusedError(explain_difference(found.users, key))
+                raise refuse_difference(found.users, key)
             names = set(_find_overridden(wanted, after))
         overridden = {name: name_stronger(found.users, _path_of(name)) for name in sorted(names)}
         return _Rehearsed(proposal, overridden, digest)
@@ -325,7 +328,8 @@ def _check_readable(found: Found) -> None:
     if why := rehearsal.unreadable(found.disk):
         raise NoAnswerError(f"{why}; make it a plain file that root can read")
     if found.stuck:
-        raise NoAnswerError(found.stuck[0])
+        why = found.stuck[0]
+        raise NoAnswerError(f"items of an earlier run stay in cloud-config.yml: {why}")
 
 
 def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
@@ -342,7 +346,8 @@ def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
 
 def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterator[Note]:
     for name, stronger in overridden.items():
-        path, why = ".".join(_path_of(name)), f"overridden by {stronger}"
+        path = ".".join(_path_of(name))
+        why = f"overridden by {stronger}"
         fix = f"change it there, or with 'sudo ros config set {path} VALUE'"
         if name in desired.config:
             left_out = LeftOut("config path", name, why, by=stronger)

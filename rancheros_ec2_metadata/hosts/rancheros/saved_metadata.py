@@ -37,9 +37,8 @@ def of_another_machine(raw: bytes, variables: Mapping[str, str]) -> Note | None:
     if not others:
         return None
     return warning(
-        f"{paths.SAVED_METADATA} names another host, {', '.join(others)}: RancherOS takes a host"
-        " name, SSH keys and $private_ipv4 from it; it is written anew at a boot at which the"
-        " metadata can be read without a token; else remove it, before an image is made"
+        f"{paths.SAVED_METADATA} names another host, {', '.join(others)}: RancherOS takes its"
+        " host name, SSH keys and $private_ipv4 from it; remove it before an image is made"
     )
 
 
