@@ -169,6 +169,39 @@ COMMANDS = {
             _format("text", "json"),
         ),
     ),
+    "preflight": Command(
+        "what the next instance of an Auto Scaling group gets, before it is there",
+        "Asks AWS, from your workstation or a pipeline, for an Auto Scaling group or a launch"
+        " template, and shows what labels and variables the next instance gets, with the tag of"
+        " each, and what would stop it (docs/preflight.md). The flags are those of the"
+        " user-data's own service or install line; flags that are given here replace them."
+        " Writes nothing.",
+        {
+            "preflight --auto-scaling-group web": "with the flags that are in its user-data",
+            "preflight --auto-scaling-group web --region eu-west-1 -l example.db.host:DB_HOST": (
+                "an image has the service, and these are its flags"
+            ),
+            "preflight --launch-template web:2 --format json": (
+                "version 2 of a launch template, by its name or its id, for a program"
+            ),
+        },
+        {
+            0: "nothing was found",
+            **_FAILED,
+            4: "not said by AWS, or only in part",
+            11: "something was found",
+        },
+        (
+            ("--auto-scaling-group", {"metavar": "NAME", "help": "the group"}),
+            (
+                "--launch-template",
+                {"metavar": "ID", "help": "or a template: ID, NAME, ID:VERSION, NAME:VERSION"},
+            ),
+            ("--profile", {"metavar": "NAME", "help": "the profile of ~/.aws"}),
+            ("--region", {"metavar": "NAME", "help": "the region"}),
+            _format("text", "json"),
+        ),
+    ),
     "clean": Command(
         "remove what this program wrote, restore what it changed",
         "Removes everything this program wrote, and restores what it changed. Run as the"

@@ -55,7 +55,7 @@ class Option(NamedTuple):
     read: Callable[[str], Any]
     metavar: str
     help: str
-    commands: tuple[str, ...] = ("apply", "plan", "install")
+    commands: tuple[str, ...] = ("apply", "plan", "install", "preflight")
     separator: str = ""
 
 
@@ -116,7 +116,7 @@ OPTIONS = (
         str,
         "PREFIX",
         "tags whose key starts with PREFIX become Docker labels (default docker.; '' is all tags)",
-        ("apply", "plan", "clean", "install"),
+        ("apply", "plan", "clean", "install", "preflight"),
         separator=";",
     ),
     Option(
@@ -126,7 +126,7 @@ OPTIONS = (
         _mapping,
         "TAG:TARGET",
         "the tag's value becomes the variable TARGET, or the config path TARGET if it has a dot",
-        ("apply", "plan", "clean", "install"),
+        ("apply", "plan", "clean", "install", "preflight"),
         separator=";",
     ),
     Option(
@@ -197,7 +197,7 @@ OPTIONS = (
         _one_of("auto", "imds", "api", "none"),
         "SOURCE",
         "where tags are read: auto (IMDS, else the API), imds, api or none",
-        _READING,
+        (*_READING, "preflight"),
     ),
     Option(
         "imds_version",
@@ -215,7 +215,7 @@ OPTIONS = (
         _one_of("auto", "rancheros", "systemd"),
         "KIND",
         "the kind of machine: rancheros, systemd, or auto, which looks (default)",
-        (*_EVERY, "demo"),
+        (*_EVERY, "demo", "preflight"),
     ),
     Option(
         "root",
@@ -242,7 +242,7 @@ OPTIONS = (
         _switch,
         "",
         "log every request and, on a bug of ours, a traceback",
-        _EVERY,
+        (*_EVERY, "preflight"),
     ),
 )
 
@@ -288,6 +288,16 @@ def settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     if given.command in _READING:
         values |= {"imds": _imds(environ, version), "api": _api(environ)}
     return Settings(**values)
+
+
+def given_fields(given: argparse.Namespace, environ: Mapping[str, str]) -> set[str]:
+    """Return the fields of the settings that a flag or a variable sets."""
+    return {
+        option.setting
+        for option in OPTIONS
+        if given.command in option.commands
+        and (getattr(given, option.setting) is not None or environ.get(option.variable, "").strip())
+    }
 
 
 def as_flags(given: argparse.Namespace) -> list[str]:

@@ -65,7 +65,7 @@ _THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _TIME = frozenset({"RequestExpired", "SignatureDoesNotMatch"})
 
 
@@ -216,7 +216,7 @@ class TagsApi:
         if status >= 500:
             text = f"the EC2 API fails at {self._where}: {status}, {named}"
             return RequestError(text, Reason.BUSY)
-        if code in _DENIED:
+        if code in DENIED:
             return RequestError(
                 f"the role {role} may not read the tags: {named}; allow ec2:DescribeTags in its "
                 "policy, or switch on the tags in IMDS (InstanceMetadataTags=enabled)",

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    UnknownServiceError,
+)
 from botocore.parsers import ResponseParserError
 
 from rancheros_ec2_metadata.errors import (
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
     from rancheros_ec2_metadata.settings import Settings
 
 # Credentials come from files and programs, which may hold anything.
-_FAILURES = (BotoCoreError, ClientError, EOFError, KeyError, OSError, ValueError)
+FAILURES = (BotoCoreError, ClientError, EOFError, KeyError, OSError, ValueError)
 _LAST_RUN = "the machine's last run"
 _LONGEST = 300  # characters of what AWS says
 # What an instance in another state has is not what it will have when it boots.
@@ -104,7 +109,7 @@ class OperatorReader:
                 f"{shown(meta.endpoint_url)} does not answer as the EC2 API does: check "
                 "AWS_ENDPOINT_URL_EC2, and proxies in between"
             ) from None
-        except _FAILURES as why:
+        except FAILURES as why:
             raise Ec2Error(f"--instance {self.instance_id}: {one_line(why)}") from None
         variables, sources = described(found, meta.region_name, meta.partition)
         facts.identity = Identity(
@@ -180,25 +185,64 @@ def log_in(profile: str | None, region: str | None) -> EC2Client:
     Raises:
         UsageError: there is no such profile, no region, or this boto3 cannot do it.
     """
+    session = open_session("--instance", profile, region)
+    client: EC2Client = make_client("--instance", session, "ec2", "describe_instances")
+    return client
+
+
+def open_session(asked: str, profile: str | None, region: str | None) -> boto3.Session:
+    """Return boto3's session with the operator's own login, for all clients of one command.
+
+    Args:
+        asked: the flag or command that needs it, for the messages.
+        profile: as `log_in` has it.
+        region: likewise.
+
+    Raises:
+        UsageError: there is no such profile.
+    """
     # At its debug level botocore logs what it signs, the session token in it.
     logging.getLogger("botocore").setLevel(logging.INFO)
+    try:
+        return boto3.Session(profile_name=profile, region_name=region)
+    except FAILURES as why:
+        raise _no_login(asked, why) from None
+
+
+def make_client(asked: str, session: boto3.Session, service: str, method: str) -> Any:
+    """Return boto3's client of a service.
+
+    Args:
+        asked: the flag or command that needs it, for the messages.
+        session: of the operator.
+        service: as boto3 names it.
+        method: one that the client must have: the image's data is cut.
+
+    Raises:
+        UsageError: there is no region, or this boto3 cannot do it.
+    """
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         retries={"total_max_attempts": 3, "mode": "standard"},
     )
+    named: Any = service  # the stubs know the services that are installed
     try:
-        session = boto3.Session(profile_name=profile, region_name=region)
-        client: EC2Client = session.client("ec2", config=config)
-    except _FAILURES as why:
-        text = f"--instance: {one_line(why)} (see --profile, --region, and ~/.aws)"
-        raise UsageError(text) from None
-    if not hasattr(client, "describe_instances"):
+        client: Any = session.client(named, config=config)
+    except UnknownServiceError:
+        client = None
+    except FAILURES as why:
+        raise _no_login(asked, why) from None
+    if not hasattr(client, method):
         raise UsageError(
-            "--instance is not for the image or the .pyz file, whose EC2 client reads tags only:"
+            f"{asked} is not for the image or the .pyz file, whose EC2 client reads tags only:"
             " install the program with pip, and call it there"
         )
     return client
+
+
+def _no_login(asked: str, why: Exception) -> UsageError:
+    return UsageError(f"{asked}: {one_line(why)} (see --profile, --region, and ~/.aws)")
 
 
 def one_line(why: Exception) -> str:

@@ -24,6 +24,11 @@ _KEY = re.compile(r"[0-9a-zA-Z\-_+=,.@:]{1,255}")
 MOST_KEYS = 256
 
 
+def is_imds_key(key: str) -> bool:
+    """Tell whether a tag of this key can be on an instance whose tags are in IMDS."""
+    return bool(_KEY.fullmatch(key)) and key not in (".", "..", "_index")
+
+
 class Tags(NamedTuple):
     """What is known of an instance's tags.
 
