@@ -37,5 +37,10 @@ def _drawn(lines: Iterable[str], *, colour: bool) -> Iterator[str]:
     """Yield the lines, long ones on several."""
     for line in lines:
         code = _COLOURS.get(line[:1])
-        for part in textwrap.wrap(line, _WIDTH, subsequent_indent="    ") or [""]:
+        for part in _wrap(line):
             yield f"\x1b[{code}m{part}\x1b[0m" if colour and code else part
+
+
+def _wrap(line: str) -> list[str]:
+    # A file's name is not broken at its hyphens.
+    return textwrap.wrap(line, _WIDTH, subsequent_indent="    ", break_on_hyphens=False) or [""]
