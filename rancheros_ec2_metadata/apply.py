@@ -101,13 +101,15 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
         state, notes = host.read_state()
         log.notes(notes)
         if state.holds_values():
-            wanted, kept = last_known_good.before_requests(settings, state, machine, host.carries)
+            wanted, kept = last_known_good.make_desired_before_requests(
+                settings, state, machine, host.carries
+            )
             converge(target, result, wanted, kept)
         # What was said of the last known good values is over once EC2's are planned.
         earlier = result.plan.notes if result.plan is not None else ()
 
         def converge_on(said: Facts, *, so_far: bool = False) -> None:
-            wanted, kept = last_known_good.after_requests(
+            wanted, kept = last_known_good.make_desired_after_requests(
                 settings, state, machine, said, host.carries
             )
             if said.on_ec2 is False:

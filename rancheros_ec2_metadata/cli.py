@@ -53,7 +53,7 @@ def _run(arguments: Sequence[str], terminal: Terminal, log: Log) -> int:
         return int(done.code or 0)
     log.debug = settings.debug
     if any(command in option.commands for option in options.OPTIONS):
-        log.notes(options.unknown_variables(terminal.environ))
+        log.notes(options.find_unknown_variables(terminal.environ))
     if command in AT_BOOT:
         terminal.run_for(settings.deadline)
     # Only now: --help, and what is wrong, need none of it.

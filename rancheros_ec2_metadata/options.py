@@ -377,7 +377,7 @@ def _is_true(environ: Mapping[str, str], name: str) -> bool:
     return environ.get(name, "").strip().lower() == "true"
 
 
-def unknown_variables(environ: Iterable[str]) -> Iterator[Note]:
+def find_unknown_variables(environ: Iterable[str]) -> Iterator[Note]:
     """Yield a warning for each variable that has our prefix and is none of ours."""
     known = [option.variable.removeprefix(PREFIX) for option in OPTIONS]
     for name in sorted(environ):

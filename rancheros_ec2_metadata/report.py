@@ -139,7 +139,7 @@ def diff_file(change: FileChange) -> Iterator[str]:
     yield from map(printable, diff)
 
 
-def report_lines(report: Report) -> Iterator[str]:
+def render_report(report: Report) -> Iterator[str]:
     """Yield the lines to print; what is hostile in them cannot reach the terminal."""
     for _, _, diff in report.files:
         yield from diff
@@ -164,7 +164,7 @@ def report_lines(report: Report) -> Iterator[str]:
     yield _totals(report)
 
 
-def report_json(report: Report, status: ExitStatus, notes: Iterable[Note]) -> str:
+def render_report_json(report: Report, status: ExitStatus, notes: Iterable[Note]) -> str:
     """Return the report as a JSON document; docs/plan.md has its schema.
 
     Args:

@@ -82,9 +82,9 @@ def _find_in_label(line: int, label: str, known: dict[str, str]) -> Iterator[Fin
 
 def _find_unnamed(line: int, what: str, key: str, value: str) -> Iterator[Finding]:
     """Yield why no constraint can name a label."""
-    if refusal := labels.constraint_refusal(key, value):
+    if refusal := labels.explain_unnameable(key, value):
         yield finding("swarm-constraint", line, f"{what}: {refusal}")
-    elif labels.only_swarm_mode_names(key):
+    elif labels.is_for_swarm_mode_only(key):
         why = "classic Swarm cannot name it, Swarm mode can: its keys are [A-Za-z_][\\w.-]+"
         yield finding("swarm-constraint", line, what, why=why)
 
@@ -134,7 +134,7 @@ def _written(file: File, path: str) -> tuple[int, bytes]:
     """Return the line and the content of the ``write_files`` entry that counts for a file."""
     for entry in reversed(file.at("write_files").items):
         alone = Answers({}, [{key: one.text for key, one in entry.fields.items()}], [], "")
-        content = conflicts.as_it_will_be(alone, lambda _: None, path)
+        content = conflicts.read_as_it_will_be(alone, lambda _: None, path)
         if content is not None:
             return entry.line, content
     return 0, b""

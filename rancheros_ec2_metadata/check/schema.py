@@ -104,7 +104,7 @@ class Schema(NamedTuple):
 
 
 @cache
-def schema_of(release: Release, *, of_service_file: bool = False) -> Schema:
+def find_schema(release: Release, *, of_service_file: bool = False) -> Schema:
     """Return what a release has; in a service file, where RancherOS makes texts of more."""
     raw: Any = yaml.safe_load(files(__package__).joinpath("types.yml").read_bytes())
     types = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from posixpath import dirname
 
 from rancheros_ec2_metadata.check.checked_file import File
-from rancheros_ec2_metadata.check.finding import Finding, all_rules, finding
+from rancheros_ec2_metadata.check.finding import Finding, finding, load_rules
 from rancheros_ec2_metadata.check.schema import similar
 from rancheros_ec2_metadata.check.service import ROS, VARIABLES, Service
 from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
@@ -24,7 +24,7 @@ def _find_in_services(file: File) -> Iterator[Finding]:
 
 def _find_values(service: Service) -> Iterator[Finding]:
     others = "at boot" if "cron.schedule" in service.pairs("labels") else "by cron"
-    for name, rule in all_rules().items():
+    for name, rule in load_rules().items():
         for key, right in rule.has.items() if rule.started != others else ():
             above, there = service.node, service.node.fields
             if "." in key:

@@ -29,7 +29,7 @@ BOOT_YML = f"{paths.CLOUD_CONFIG_D}/boot.yml"
 
 
 @contextlib.contextmanager
-def settings_on_disk(call: Call) -> Iterator[Settings]:
+def make_first_disk(call: Call) -> Iterator[Settings]:
     """Yield the settings of a plan, with the root that stands for the disk it is made for.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from rancheros_ec2_metadata.columns import joined, wrapped
 from rancheros_ec2_metadata.commands.call import Call
-from rancheros_ec2_metadata.commands.target import runtime_without_writing
+from rancheros_ec2_metadata.commands.target import make_runtime_without_writing
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.instance import GROUP, METADATA, METADATA_LABELS, VARIABLES
 from rancheros_ec2_metadata.ec2.tags import TAGS_PATH
@@ -31,7 +31,7 @@ def run(call: Call) -> int:
     """
     given, terminal = call.given, call.terminal
     everything = replace(call.settings, metadata=True, label_prefixes=("", "aws:"))
-    runtime = runtime_without_writing(call, everything)
+    runtime = make_runtime_without_writing(call, everything)
     facts = runtime.ec2.read(kept=False, so_far=lambda _: None)
     if given.name is not None:
         value = find_value(facts, given.name)

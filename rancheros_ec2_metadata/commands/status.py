@@ -28,9 +28,9 @@ def run(call: Call) -> int:
     files = (*_files(host, state.last_run), *host.check_files(state))
     now = make_status(state, files, host.check_docker(state, boot), boot)
     if call.given.format == "json":
-        call.terminal.print([json.dumps(status_tree(now), indent=2)])
+        call.terminal.print([json.dumps(make_status_tree(now), indent=2)])
     else:
-        call.terminal.print(status_lines(now))
+        call.terminal.print(render_status(now))
     return now.exit_status
 
 
@@ -91,12 +91,12 @@ def make_status(
     )
 
 
-def status_tree(now: Status) -> dict[str, Any]:
+def make_status_tree(now: Status) -> dict[str, Any]:
     """Return the same for a program, in JSON's types."""
     return {"schema": SCHEMA, **asdict(now)}
 
 
-def status_lines(now: Status) -> Iterator[str]:
+def render_status(now: Status) -> Iterator[str]:
     """Yield the lines to print; nothing in them can steer a terminal."""
     return map(printable, _lines(now))
 

@@ -36,7 +36,7 @@ def check_instance(given: argparse.Namespace) -> None:
         raise UsageError(f"{text}, such as i-0123456789abcdef0")
 
 
-def runtime_without_writing(call: Call, settings: Settings) -> Runtime:
+def make_runtime_without_writing(call: Call, settings: Settings) -> Runtime:
     """Return where a plan or a show reads: this machine, or ``--instance`` by the API.
 
     Args:

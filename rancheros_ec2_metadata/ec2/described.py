@@ -32,7 +32,7 @@ from rancheros_ec2_metadata.errors import (
 from .api import CONNECT_SECONDS, READ_SECONDS, describe_tags
 from .facts import Facts
 from .instance import ASKED_REGION, GROUP, VARIABLES, Identity
-from .tags import all_known
+from .tags import take_all_known
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -105,7 +105,7 @@ class OperatorReader:
                 "AWS_ENDPOINT_URL_EC2, and proxies in between"
             ) from None
         except _FAILURES as why:
-            raise Ec2Error(f"--instance {self.instance_id}: {one_line(why)}") from None
+            raise Ec2Error(f"--instance {self.instance_id}: {render_failure(why)}") from None
         variables, sources = described(found, meta.region_name, meta.partition)
         facts.identity = Identity(
             self.instance_id,
@@ -127,7 +127,9 @@ class OperatorReader:
                 text = f"of the role it tells only the instance profile: {shown(profile, 200)}"
                 note(info(text))
         if asks_tags:
-            facts.take(all_known(tags, settings.wants), "api", metadata=settings.reads_metadata)
+            facts.take(
+                take_all_known(tags, settings.wants), "api", metadata=settings.reads_metadata
+            )
         for key in facts.missing(settings.require_tags):
             text = f"the required tag {shown(key)} has not come: set it on the instance"
             note(error(ExitStatus.REQUIRED_TAG, text))
@@ -191,7 +193,7 @@ def log_in(profile: str | None, region: str | None) -> EC2Client:
         session = boto3.Session(profile_name=profile, region_name=region)
         client: EC2Client = session.client("ec2", config=config)
     except _FAILURES as why:
-        text = f"--instance: {one_line(why)} (see --profile, --region, and ~/.aws)"
+        text = f"--instance: {render_failure(why)} (see --profile, --region, and ~/.aws)"
         raise UsageError(text) from None
     if not hasattr(client, "describe_instances"):
         raise UsageError(
@@ -201,7 +203,7 @@ def log_in(profile: str | None, region: str | None) -> EC2Client:
     return client
 
 
-def one_line(why: Exception) -> str:
+def render_failure(why: Exception) -> str:
     """Return boto3's own text of an error on one line.
 
     What a program that gives credentials has printed is left out, and so is the text of any

@@ -38,7 +38,7 @@ class Tags(NamedTuple):
     unread: Mapping[str, str]
 
 
-def all_known(tags: Mapping[str, str], used: Callable[[str], bool]) -> Tags:
+def take_all_known(tags: Mapping[str, str], used: Callable[[str], bool]) -> Tags:
     """Return what the API gave, reduced to the tags that are used."""
     values = {key: value for key, value in tags.items() if used(key)}
     return Tags(frozenset(tags), values, {})

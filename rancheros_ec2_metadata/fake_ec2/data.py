@@ -88,7 +88,7 @@ def read_instance(path: Path) -> FakeInstance:
 
     Raises:
         FilesError: the file cannot be read.
-        UsageError: it is no JSON, or as for instance_from.
+        UsageError: it is no JSON, or as for parse_instance.
     """
     try:
         given = json.loads(path.read_bytes())
@@ -96,10 +96,10 @@ def read_instance(path: Path) -> FakeInstance:
         raise FilesError(f"{path} cannot be read: {cause.strerror}") from cause
     except ValueError as cause:
         raise UsageError(f"{path} is not JSON: {cause}") from cause
-    return instance_from(given, str(path))
+    return parse_instance(given, str(path))
 
 
-def instance_from(given: object, source: str) -> FakeInstance:
+def parse_instance(given: object, source: str) -> FakeInstance:
     """Return the instance that ``given``, as the JSON parser gives it, describes.
 
     Args:

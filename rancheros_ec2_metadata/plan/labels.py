@@ -21,7 +21,7 @@ _IS_OURS = "the label of that name is the program's own"
 _CLASSIC_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]+")
 
 
-def mapped_labels(
+def map_labels(
     settings: Settings,
     metadata: Mapping[str, str],
     tags: Mapping[str, str],
@@ -51,14 +51,14 @@ def mapped_labels(
             continue
         labels[tag], sources[tag] = tags[tag], Source("tag", tag)
     for key, value in labels.items():
-        if refusal := constraint_refusal(key, value):
+        if refusal := explain_unnameable(key, value):
             notes.append(info(f"label {shown(key)}: no constraint of Swarm can name it, {refusal}"))
-        elif only_swarm_mode_names(key):
+        elif is_for_swarm_mode_only(key):
             notes.append(info(f"label {shown(key)}: Swarm mode can name it, classic Swarm cannot"))
     return labels, sources
 
 
-def constraint_refusal(key: str, value: str) -> str | None:
+def explain_unnameable(key: str, value: str) -> str | None:
     """Return why no constraint of Swarm can name a label with this value; None if one can."""
     if not _KEY.fullmatch(key):
         return "its key has other characters than A-Za-z0-9_.-"
@@ -70,7 +70,7 @@ def constraint_refusal(key: str, value: str) -> str | None:
     return f"its value has {shown(other)}" if other else None
 
 
-def only_swarm_mode_names(key: str) -> bool:
+def is_for_swarm_mode_only(key: str) -> bool:
     """Tell whether constraints of Swarm mode can name a key, and those of classic Swarm cannot."""
     return bool(_KEY.fullmatch(key)) and not _CLASSIC_KEY.fullmatch(key)
 

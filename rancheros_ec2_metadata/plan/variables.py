@@ -58,7 +58,7 @@ class _Chosen:
         self.sources[name] = source
 
 
-def mapped_variables(
+def map_variables(
     settings: Settings,
     metadata: Mapping[str, str],
     tags: Mapping[str, str],

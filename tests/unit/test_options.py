@@ -121,7 +121,7 @@ def test_a_wrong_one_is_named_with_the_text_that_is_wrong(
 
 def test_a_variable_that_nobody_reads_is_named_with_the_one_that_may_be_meant() -> None:
     environ = ["AWS_METADATA_TAGPREFIXES", "AWS_METADATA_TAGS", "HOME", "AWS_METADATA_0"]
-    zero, near = [note.text for note in options.unknown_variables(environ)]
+    zero, near = [note.text for note in options.find_unknown_variables(environ)]
     assert zero == "unknown variable AWS_METADATA_0: ignored"
     assert near.endswith(
         "AWS_METADATA_TAGPREFIXES: ignored; did you mean 'AWS_METADATA_TAG_PREFIXES'?"

@@ -136,7 +136,7 @@ def propose(
 def _label_items(
     found: Found, wanted: Mapping[str, str], taken: int
 ) -> tuple[dict[str, str], list[Note]]:
-    items, left_out = docker_args.label_items(wanted, found.release.quoting, taken)
+    items, left_out = docker_args.make_label_items(wanted, found.release.quoting, taken)
     return items, [
         warning(f"label {shown(key)} is left out: {why}", LeftOut("label", key, why))
         for key, why in left_out.items()
@@ -168,13 +168,13 @@ def _without_conflicts(
     wanted, notes = dict(labels), []
     everything = [item for items in users.values() for item in items]
     path = conflicts.find_daemon_json(before, everything, found.release.quoting)
-    there = None if shell.EXPANDED in path else conflicts.as_it_will_be(before, read, path)
+    there = None if shell.EXPANDED in path else conflicts.read_as_it_will_be(before, read, path)
     if there is not None and conflicts.has_labels(there):
         raise RefusedError(
             f"{path} has 'labels': Docker does not start with them and a --label; move those"
             " labels to rancher.docker.extra_args"
         )
-    opts = conflicts.as_it_will_be(before, read, paths.DOCKER_OPTS)
+    opts = conflicts.read_as_it_will_be(before, read, paths.DOCKER_OPTS)
     for key in sorted(conflicts.find_docker_opts_labels(opts, wanted) & wanted.keys()):
         del wanted[key]
         why = f"DOCKER_OPTS in {paths.DOCKER_OPTS} sets it too, and Docker would not start"

@@ -21,11 +21,11 @@ from rancheros_ec2_metadata.hosts.rancheros.culprits import (
 from rancheros_ec2_metadata.hosts.rancheros.docker_start import check_start
 from rancheros_ec2_metadata.hosts.rancheros.found import (
     Found,
-    config_values,
     count_missing_items,
     decode,
     find,
     find_ours,
+    list_config_values,
     read_state,
 )
 from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
@@ -41,7 +41,7 @@ from rancheros_ec2_metadata.hosts.rancheros.proposal import (
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import Release, find_release
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Ros, Tree
-from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import of_another_machine
+from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import warn_of_another_machine
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 from rancheros_ec2_metadata.hosts.state import State, render_state
 from rancheros_ec2_metadata.plan import config_paths
@@ -152,7 +152,7 @@ class RancherOs:
         """Yield a warning where what RancherOS has saved of the metadata names another host."""
         saved = read_file(self.root, Snapshot(), paths.SAVED_METADATA)
         raw = saved.files.get(paths.SAVED_METADATA)
-        note = of_another_machine(raw, variables) if raw else None
+        note = warn_of_another_machine(raw, variables) if raw else None
         if note is not None:
             yield note
 
@@ -183,7 +183,7 @@ class RancherOs:
             found.disk.unreadable,
         )
         before = find_ours(found.disk, found.state.labels, self.release)
-        after = Ours(proposal.labels, proposal.variables, config_values(proposal.tree))
+        after = Ours(proposal.labels, proposal.variables, list_config_values(proposal.tree))
         state = replace(
             kept,
             labels=after.labels,

@@ -20,7 +20,7 @@ from rancheros_ec2_metadata.hosts.rancheros.release import load_texts
 _SAME = {"hostname": "AWS_HOSTNAME", "privateipv4": "AWS_LOCAL_IPV4"}
 
 
-def of_another_machine(raw: bytes, variables: Mapping[str, str]) -> Note | None:
+def warn_of_another_machine(raw: bytes, variables: Mapping[str, str]) -> Note | None:
     """Return a warning where the file names another host than this instance.
 
     Args:
