@@ -35,15 +35,17 @@ help:
 demo: $(RUN)/made
 	@$(RUN)/bin/python -m rancheros_ec2_metadata demo
 
-# Two at once, long files first: much of the time is waiting. PYTEST_ARGS=-n0 for one by one.
+# Three at once on two cores: much of the time is waiting. PYTEST_ARGS=-n0 for one by one.
 test: $(DEV)/made
 	$(DEV)/bin/coverage erase
-	$(DEV)/bin/coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(DEV)/bin/coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 	$(DEV)/bin/coverage combine --quiet
 	$(DEV)/bin/coverage report
 
-check-systemd: $(DEV)/made
-	$(DEV)/bin/pytest tests/systemd -m systemd_host $(PYTEST_ARGS)
+# The whole story; CHECKS=tests/systemd for all boots.
+CHECKS ?= tests/systemd/test_story.py
+check-systemd: pyz
+	$(DEV)/bin/pytest -m systemd_host $(CHECKS) $(PYTEST_ARGS)
 
 lint: $(DEV)/made
 	$(DEV)/bin/ruff format --check .

@@ -16,7 +16,8 @@ from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.systemd import unit_env_file
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, DockerUnit
-from rancheros_ec2_metadata.hosts.systemd.systemd_host import DAEMON_JSON, SystemdHost
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON
+from rancheros_ec2_metadata.hosts.systemd.systemd_host import SystemdHost
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.runtime import Limits, make_runtime
 from rancheros_ec2_metadata.scratch import scratch

@@ -26,6 +26,8 @@ Systemctl: TypeAlias = Callable[..., None]
 """Runs systemctl with some words; raises FilesError where that fails."""
 
 _SECONDS = 60.0
+_HIDDEN = ("/tmp/", "/var/tmp/")  # noqa: S108 - from the units, by PrivateTmp=
+_LEFT_OUT = {"__pycache__", "bin"}
 _MAIN = "from rancheros_ec2_metadata.__main__ import console\n\nconsole()\n"
 
 
@@ -34,13 +36,28 @@ def run(call: Call) -> int:
     limit = Limit.after(_SECONDS, Clock())
     host = make_systemd(call.settings, limit, off_machine=False)
     target = Target(host, Files(host.locate, dry=call.given.dry_run), call.log)
-    return install(call, target, limit, systemctl, find_program())
+    pyz, words = find_program()
+    check_place(Path(words[0]))
+    return install(call, target, limit, systemctl, (pyz, words))
+
+
+def check_place(python: Path) -> None:
+    """Look at whether the unit will see a Python, or what it links to.
+
+    Raises:
+        FilesError: it will not.
+    """
+    for place in (python, python.resolve()):
+        if str(place).startswith(_HIDDEN):
+            raise FilesError(
+                f"the unit will not see {place}; install with a Python in /usr or /opt"
+            )
 
 
 def find_program() -> tuple[Path | None, tuple[str, ...]]:
     """Return the folder that the one file has unpacked, if it is one, and the words of a start."""
     if zipfile.is_zipfile(sys.argv[0]):
-        return Path(__file__).parents[2], (sys.executable, "-I", units.LIBRARY)
+        return Path(__file__).parents[2], (sys.executable, "-I", "-S", units.LIBRARY)
     return None, (sys.executable, "-I", "-m", "rancheros_ec2_metadata")
 
 
@@ -115,10 +132,12 @@ def _copy(folder: Path, library: Path) -> None:
     """
     new, old = library.with_name(f".{library.name}.new"), library.with_name(f".{library.name}.old")
     try:
+        if _contents(library) == _contents(folder) | {"__main__.py": _MAIN.encode()}:
+            return
         for left in (new, old):
             if left.exists():
                 shutil.rmtree(left)
-        shutil.copytree(folder, new, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(folder, new, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         (new / "__main__.py").write_text(_MAIN)
         compileall.compile_dir(new, quiet=2, stripdir=new, prependdir=library)
         os.sync()
@@ -128,6 +147,15 @@ def _copy(folder: Path, library: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
     except OSError as why:
         raise FilesError(f"{library} cannot be written: {why}; see its file system") from why
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    """Return what a program's folder has, by path; what Python has compiled of it aside."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not _LEFT_OUT.intersection(path.relative_to(folder).parts)
+    }
 
 
 def _put(files: Files, path: str, content: bytes | None, mode: int) -> None:

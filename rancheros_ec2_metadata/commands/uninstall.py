@@ -12,7 +12,8 @@ from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.hosts.files import Files
 from rancheros_ec2_metadata.hosts.systemd import units
-from rancheros_ec2_metadata.hosts.systemd.systemd_host import STATE_FOLDER, make_systemd
+from rancheros_ec2_metadata.hosts.systemd.found_machine import STATE_FOLDER
+from rancheros_ec2_metadata.hosts.systemd.systemd_host import make_systemd
 from rancheros_ec2_metadata.runtime import Target
 
 

@@ -45,3 +45,10 @@ def make_archive(dockerd: Dockerd, folder: Path) -> Path:
     make(dockerd, "preload", f"DIST={folder}")
     (archive,) = folder.glob("*.tar.gz")
     return archive
+
+
+def load(dockerd: Dockerd, archive: Path, folder: Path) -> None:
+    """Make the image and its base known to a dockerd that has not made them itself."""
+    if not dockerd.docker("images", "--quiet", IMAGE):
+        dockerd.docker("load", "--input", archive)
+        make_base(dockerd, folder)

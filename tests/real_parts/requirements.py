@@ -21,6 +21,7 @@ PROGRAMS: Programs = (
     (Path("/usr/sbin/dockerd"), "docker.io"),
     (REGISTRY, "docker-registry"),
     (Path("/bin/busybox"), "busybox-static"),
+    (Path("/usr/bin/systemd-analyze"), "systemd"),
     *_NAMESPACES,
 )
 # Of a machine that is booted; Docker is inside it.

@@ -96,6 +96,9 @@ class Booted:
             BootError: it ended.
         """
         self._told.clear()
+        # A systemd that has read its units anew says once more that it is ready.
+        while select.select([self._notified], [], [], 0)[0]:
+            self._notified.recv(4096)
         disk = self.namespace.folder
         argv = ["bash", "-c", _IN_CGROUP, "-", self._cgroup, "systemd-nspawn"]
         argv += ["--boot", f"--directory={disk}/root", "--machine=booted", "--settings=no"]
@@ -103,6 +106,7 @@ class Booted:
         argv += ["--register=no", "--keep-unit", "--link-journal=no", "--console=pipe"]
         argv += ["--network-namespace-path=/proc/self/ns/net", "--capability=all"]
         argv += [f"--bind={disk}/docker:/var/lib/docker", "--notify-ready=yes"]
+        argv += ["--system-call-filter=@keyring bpf"]  # for containers in it
         environment = {**_ENVIRONMENT, "NOTIFY_SOCKET": f"{disk}/notify"}
         with (self._folder / "console").open("w") as console:
             self._nspawn = self.namespace.start(
@@ -158,6 +162,10 @@ class Booted:
     def journal(self, *arguments: str) -> str:
         """Return its journal, for example of ``--unit=docker.service``, ``--boot=-1``."""
         return self.run("journalctl", "--no-pager", "--output=short-precise", *arguments)
+
+    def property(self, unit: str, name: str) -> str:
+        """Return a property of a unit, as systemctl shows it."""
+        return self.run("systemctl", "show", f"--property={name}", "--value", unit).strip()
 
     def labels(self) -> dict[str, str]:
         """Return the labels that its Docker reports."""

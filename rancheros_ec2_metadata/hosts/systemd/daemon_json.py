@@ -101,7 +101,7 @@ def parse_daemon_json(raw: bytes) -> DaemonJson:
     keys = [name for name, _ in tree if name.casefold() == KEY]
     if keys not in ([], [KEY]):
         raise CannotMergeError(f"it has {', '.join(map(shown, keys))}; keep one key 'labels'")
-    return DaemonJson(text, _read_items(dict(tree).get(KEY)), members)
+    return DaemonJson(text, read_items(dict(tree).get(KEY)), members)
 
 
 def merge(
@@ -172,7 +172,7 @@ def _take_out(found: DaemonJson | None, edit: Edit | None) -> tuple[str, tuple[s
         return found.source, found.items
     # A run may have been killed before it wrote, or after it had restored.
     if found.source in (edit.former, *edit.written):
-        return edit.former, _read_items(json.loads(edit.former or "null"))
+        return edit.former, read_items(json.loads(edit.former or "null"))
     if not set(edit.ours).intersection(found.items):
         return found.source, found.items
     # Somebody has changed the list since: it is the base, and ours are removed by value.
@@ -237,7 +237,12 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number of JSON")
 
 
-def _read_items(node: object) -> tuple[str, ...]:
+def read_items(node: object) -> tuple[str, ...]:
+    """Return the items of a value of ``labels``.
+
+    Raises:
+        CannotMergeError: Docker would not start with it.
+    """
     if node is None:
         return ()
     if not isinstance(node, list) or isinstance(node, _Object):

@@ -25,7 +25,7 @@ _SOCKET = "/run/docker.sock"
 # For one question; systemd takes some 10 ms, dockerd 70.
 _SECONDS = 10.0
 _BODY_LIMIT = 4 * 1024 * 1024  # bytes
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _NOT_HERE = re.compile(rb"--(?:label|config-file)\b")
 _COMMENT = re.compile(rb"^[ \t]*[#;].*$", re.MULTILINE)
 
@@ -96,11 +96,24 @@ class Docker(Protocol):
         """Return the labels that a running daemon has; None where it does not say."""
 
     def reload(self) -> None:
-        """Have it read daemon.json again."""
+        """Have it read daemon.json again.
+
+        Raises:
+            NoAnswerError: systemd refuses it.
+        """
 
 
+@dataclass(frozen=True)
 class LocalDocker:
-    """Docker on this machine."""
+    """Docker on this machine.
+
+    Args:
+        path: PATH of the programs that are asked.
+        seconds: how long each may take.
+    """
+
+    path: str = _PATH
+    seconds: float = _SECONDS
 
     def read_unit(self) -> DockerUnit:
         """Return its unit.
@@ -108,11 +121,13 @@ class LocalDocker:
         Raises:
             NoAnswerError: systemd did not say.
         """
-        load, active, since = _ask(UNIT, "Unit", "LoadState", "ActiveState", "ActiveEnterTimestamp")
+        load, active, since = self._ask(
+            UNIT, "Unit", "LoadState", "ActiveState", "ActiveEnterTimestamp"
+        )
         if load in ("not-found", "masked"):
-            (snap,) = _ask(_SNAP, "Unit", "LoadState")
+            (snap,) = self._ask(_SNAP, "Unit", "LoadState")
             return DockerUnit(load, active, snap=snap == "loaded")
-        starts, environment, files = _ask(
+        starts, environment, files = self._ask(
             UNIT, "Service", "ExecStart", "Environment", "EnvironmentFiles"
         )
         return DockerUnit(
@@ -130,12 +145,17 @@ class LocalDocker:
         Raises:
             NoAnswerError: it did not say.
         """
-        # What a variable adds is not known.
-        program, *plain = (word for word in unit.dockerd if "$" not in word)
+        program, *words = unit.dockerd
+        plain: list[str] = []
+        for word in words:
+            if "$" not in word:
+                plain.append(word)
+            elif word.startswith("$") and re.fullmatch(r"-[^=]+", "".join(plain[-1:])):
+                plain.pop()  # what the variable adds is not known, and may be this flag's value
         with tempfile.NamedTemporaryFile(prefix="ec2-metadata-", suffix=".json") as copy:
             copy.write(content)
             copy.flush()
-            done = _run([program, "--validate", f"--config-file={copy.name}", *plain])
+            done = self._run([program, "--validate", f"--config-file={copy.name}", *plain])
         # Before 23 it has no such flag, and with it ends before it does anything.
         if done.returncode == 0 or b"unknown flag: --validate" in done.stderr:
             return None
@@ -145,7 +165,7 @@ class LocalDocker:
         """Return the labels that a running daemon has; None where it does not say."""
         if unit.active != "active":
             return None  # a connection would start it, or wait for a start that waits for us
-        connection = _UnixConnection(unit.socket)
+        connection = _UnixConnection(unit.socket, self.seconds)
         try:
             connection.request("GET", "/info")
             answer = json.loads(connection.getresponse().read(_BODY_LIMIT))
@@ -160,15 +180,54 @@ class LocalDocker:
         """Have it read daemon.json again, without waiting for it.
 
         In a unit that Docker waits for, a call that waits would wait for itself.
+
+        Raises:
+            NoAnswerError: systemd refuses it.
         """
-        _run(["systemctl", "--no-block", "reload", UNIT])
+        done = self._run(["systemctl", "--no-block", "reload", UNIT])
+        if done.returncode:
+            raise NoAnswerError(_last_line(done.stderr))
+
+    def _ask(self, unit: str, interface: str, *names: str) -> list[Any]:
+        """Return properties; busctl gives ExecStart as words, where systemctl joins them."""
+        path = "/org/freedesktop/systemd1/unit/" + re.sub(
+            r"[^A-Za-z0-9]", lambda match: f"_{ord(match[0]):02x}", unit
+        )
+        command = ["busctl", "--json=short", "get-property", "org.freedesktop.systemd1", path]
+        done = self._run([*command, f"org.freedesktop.systemd1.{interface}", *names])
+        try:
+            found = [json.loads(line)["data"] for line in done.stdout.splitlines()]
+        except (ValueError, KeyError, TypeError):
+            found = []
+        if done.returncode or len(found) != len(names):
+            why = _last_line(done.stderr) or "no answer"
+            raise NoAnswerError(
+                f"systemd does not tell of {unit}: {why}; run '{' '.join(command)}'"
+            )
+        return found
+
+    def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(  # noqa: S603 - no shell, and nothing of a tag's
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env={"PATH": self.path, "LC_ALL": "C"},
+                cwd="/",
+                timeout=self.seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise NoAnswerError(f"{command[0]} did not answer in {self.seconds:g} s") from None
+        except OSError as why:
+            raise NoAnswerError(f"{command[0]} cannot be run, {why.strerror}") from None
 
 
 class _UnixConnection(http.client.HTTPConnection):
     """HTTP over a socket of this machine."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__("docker", timeout=_SECONDS)
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__("docker", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:
@@ -206,40 +265,6 @@ def _read_files(paths: Sequence[str], root: Path) -> Iterator[tuple[str, bytes]]
             except OSError as why:
                 text = f"{path}, which {UNIT} reads, cannot be read: {why.strerror or why}"
                 raise NoAnswerError(f"{text}; make it a plain file") from None
-
-
-def _ask(unit: str, interface: str, *names: str) -> list[Any]:
-    """Return properties of a unit; busctl gives ExecStart as words, where systemctl joins them."""
-    path = "/org/freedesktop/systemd1/unit/" + re.sub(
-        r"[^A-Za-z0-9]", lambda match: f"_{ord(match[0]):02x}", unit
-    )
-    command = ["busctl", "--json=short", "get-property", "org.freedesktop.systemd1", path]
-    done = _run([*command, f"org.freedesktop.systemd1.{interface}", *names])
-    try:
-        found = [json.loads(line)["data"] for line in done.stdout.splitlines()]
-    except (ValueError, KeyError, TypeError):
-        found = []
-    if done.returncode or len(found) != len(names):
-        why = _last_line(done.stderr) or "no answer"
-        raise NoAnswerError(f"systemd does not tell of {unit}: {why}; run '{' '.join(command)}'")
-    return found
-
-
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return subprocess.run(  # noqa: S603 - no shell, and nothing of a tag's
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=_ENVIRONMENT,
-            cwd="/",
-            timeout=_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise NoAnswerError(f"{command[0]} did not answer in {_SECONDS:.0f} s") from None
-    except OSError as why:
-        raise NoAnswerError(f"{command[0]} cannot be run, {why.strerror}") from None
 
 
 def _last_line(output: bytes) -> str:

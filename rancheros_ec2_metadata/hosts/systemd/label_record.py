@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 
 from rancheros_ec2_metadata.hosts.state import Edit, parse_edit
+from rancheros_ec2_metadata.hosts.systemd import daemon_json
+from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError
 
 SCHEMA = 1
 
@@ -37,9 +39,9 @@ def parse_record(raw: bytes) -> LabelRecord:
         if edit is None and found["edit"] is not None:
             raise ValueError("it has no edit that reads")
         if edit is not None:
-            json.loads(edit.former or "null")
+            daemon_json.read_items(json.loads(edit.former or "null"))
         return LabelRecord(edit, bool(found["existed"]), bool(found["pending"]))
-    except (KeyError, TypeError, RecursionError) as why:
+    except (KeyError, TypeError, RecursionError, CannotMergeError) as why:
         raise ValueError("it is not a record of labels") from why
 
 
