@@ -19,7 +19,7 @@ from rancheros_ec2_metadata.errors import (
     counted,
     error,
     info,
-    shown,
+    quote,
     worst,
 )
 from rancheros_ec2_metadata.hosts.base import Ours
@@ -124,7 +124,7 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
             kept=same and state.holds_values(), so_far=partial(converge_on, so_far=True)
         )
         if facts.identity is not None:
-            log.note(info(f"instance {shown(facts.identity.instance_id)}"))
+            log.note(info(f"instance {quote(facts.identity.instance_id)}"))
         result.sources = facts.sources
         converge_on(facts)
         if result.ended and not files.dry:

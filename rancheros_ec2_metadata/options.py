@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from rancheros_ec2_metadata.ec2.instance import METADATA_LABELS
-from rancheros_ec2_metadata.errors import Note, UsageError, shown, warning
+from rancheros_ec2_metadata.errors import Note, UsageError, quote, warning
 from rancheros_ec2_metadata.plan import config_paths, env_file
 from rancheros_ec2_metadata.settings import (
     ApiSettings,
@@ -61,7 +61,7 @@ class Option(NamedTuple):
 
 def _switch(text: str) -> bool:
     if text.lower() not in _SWITCH:
-        raise UsageError(f"{shown(text)} is neither true nor false")
+        raise UsageError(f"{quote(text)} is neither true nor false")
     return _SWITCH[text.lower()]
 
 
@@ -71,14 +71,14 @@ def _deadline(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 1 <= seconds <= _LONGEST_SECONDS:
-        raise UsageError(f"{shown(text)} is not a number of seconds from 1 to {_LONGEST_SECONDS}")
+        raise UsageError(f"{quote(text)} is not a number of seconds from 1 to {_LONGEST_SECONDS}")
     return seconds
 
 
 def _one_of(*names: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in names:
-            raise UsageError(f"{shown(text)} is not one of {', '.join(names)}")
+            raise UsageError(f"{quote(text)} is not one of {', '.join(names)}")
         return text
 
     return read
@@ -341,7 +341,7 @@ def _imds(environ: Mapping[str, str], version: str) -> ImdsSettings:
     modes: dict[str, Literal["IPv4", "IPv6"]] = {"ipv4": "IPv4", "ipv6": "IPv6"}
     if mode is not None and mode.lower() not in modes:
         raise UsageError(
-            f"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: {shown(mode)} is not IPv4 or IPv6"
+            f"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: {quote(mode)} is not IPv4 or IPv6"
         )
     endpoint = environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or None
     _check_url("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint)
@@ -369,7 +369,7 @@ def _check_url(name: str, url: str | None) -> None:
         # Not shown: addresses are logged, and passwords are not.
         raise UsageError(f"{name}: no user and no password may be in the address")
     if url is not None and not url.startswith(("http://", "https://")):
-        raise UsageError(f"{name}: {shown(url)} is not an http:// or https:// address")
+        raise UsageError(f"{name}: {quote(url)} is not an http:// or https:// address")
 
 
 def _is_true(environ: Mapping[str, str], name: str) -> bool:
@@ -391,4 +391,4 @@ def meant(word: str, known: Iterable[str], prefix: str = "") -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - not at boot
 
     near = get_close_matches(word, list(known), 1)
-    return f"; did you mean {shown(prefix + near[0])}?" if near else ""
+    return f"; did you mean {quote(prefix + near[0])}?" if near else ""

@@ -6,7 +6,7 @@ from rancheros_ec2_metadata import given_file
 from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import MOST_BYTES, File
 from rancheros_ec2_metadata.check.output import CheckedFile, lines
-from rancheros_ec2_metadata.errors import ExitStatus, FilesError, UsageError, shown
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError, UsageError, quote
 from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, Release, parse_release
 
 from .call import Call
@@ -38,5 +38,5 @@ def _release(name: str | None) -> Release:
         return NEWEST_RELEASE
     release = parse_release(name)
     if release is None:
-        raise UsageError(f"--release: {shown(name)} is no release, such as v1.5.8")
+        raise UsageError(f"--release: {quote(name)} is no release, such as v1.5.8")
     return release

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rancheros_ec2_metadata import given_file
 from rancheros_ec2_metadata.commands.target import check_instance
-from rancheros_ec2_metadata.errors import FilesError, UsageError, info, shown
+from rancheros_ec2_metadata.errors import FilesError, UsageError, info, quote
 from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros import paths, user_data
 from rancheros_ec2_metadata.hosts.rancheros.release import parse_release
@@ -45,14 +45,14 @@ def make_first_disk(call: Call) -> Iterator[Settings]:
     version = NEWEST if given.release is None else given.release
     release = parse_release(version)
     if release is None:
-        text = f"--release: {shown(version)} is not a release, such as {NEWEST} or v0.6.1"
+        text = f"--release: {quote(version)} is not a release, such as {NEWEST} or v0.6.1"
         raise UsageError(text)
     name = given.user_data
     try:
         found = user_data.classify(given_file.read(name, SIZE_LIMIT), release)
     except FilesError as error:
         raise FilesError(f"--user-data: {error}") from None
-    called = "standard input" if name == given_file.STANDARD_INPUT else shown(name)
+    called = "standard input" if name == given_file.STANDARD_INPUT else quote(name)
     call.log.note(info(f"planned for a first boot of {release.text} with {called} as user-data"))
     call.log.notes(user_data.explain(found))
     config: dict[str, Any] = {"rancher": {"environment": {"VERSION": version}}}

@@ -9,7 +9,7 @@ from typing import Any
 
 from rancheros_ec2_metadata.commands.call import Call
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.errors import ExitStatus, printable, worst
+from rancheros_ec2_metadata.errors import ExitStatus, escape, worst
 from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus, Host
 from rancheros_ec2_metadata.hosts.files import digest_file
 from rancheros_ec2_metadata.hosts.selection import make_host
@@ -98,7 +98,7 @@ def make_status_tree(now: Status) -> dict[str, Any]:
 
 def render_status(now: Status) -> Iterator[str]:
     """Yield the lines to print; nothing in them can steer a terminal."""
-    return map(printable, _lines(now))
+    return map(escape, _lines(now))
 
 
 def _lines(now: Status) -> Iterator[str]:

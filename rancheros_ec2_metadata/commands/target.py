@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.deadline import Clock
 from rancheros_ec2_metadata.ec2.firmware import Machine
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.runtime import Limits, make_runtime
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def check_instance(given: argparse.Namespace) -> None:
             if getattr(given, flag) is not None:
                 raise UsageError(f"--{flag} is for --instance: a machine asks with its own role")
     elif not _INSTANCE_ID.fullmatch(given.instance):
-        text = f"--instance: {shown(given.instance)} is no instance id"
+        text = f"--instance: {quote(given.instance)} is no instance id"
         raise UsageError(f"{text}, such as i-0123456789abcdef0")
 
 

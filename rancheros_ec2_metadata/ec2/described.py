@@ -23,9 +23,9 @@ from rancheros_ec2_metadata.errors import (
     Note,
     UsageError,
     error,
+    escape,
     info,
-    printable,
-    shown,
+    quote,
     warning,
 )
 
@@ -101,7 +101,7 @@ class OperatorReader:
             tags = describe_tags(self.client, self.instance_id) if asks_tags else {}
         except ResponseParserError:
             raise Ec2Error(
-                f"{shown(meta.endpoint_url)} does not answer as the EC2 API does: check "
+                f"{quote(meta.endpoint_url)} does not answer as the EC2 API does: check "
                 "AWS_ENDPOINT_URL_EC2, and proxies in between"
             ) from None
         except _FAILURES as why:
@@ -116,7 +116,7 @@ class OperatorReader:
         )
         state = found.get("State", {}).get("Name", "")
         if state not in _BOOTS:
-            text = f"the instance is {shown(state)}: it may have other values when it boots"
+            text = f"the instance is {quote(state)}: it may have other values when it boots"
             note(warning(text))
         if settings.reads_metadata:
             profile = found.get("IamInstanceProfile", {}).get("Arn")
@@ -124,14 +124,14 @@ class OperatorReader:
             unread = ", ".join(sorted(facts.unread_variables))
             note(info(f"the EC2 API does not tell {unread}: the machine may have them too"))
             if "AWS_IAM_ROLE" in facts.unread_variables:
-                text = f"of the role it tells only the instance profile: {shown(profile, 200)}"
+                text = f"of the role it tells only the instance profile: {quote(profile, 200)}"
                 note(info(text))
         if asks_tags:
             facts.take(
                 take_all_known(tags, settings.wants), "api", metadata=settings.reads_metadata
             )
         for key in facts.missing(settings.require_tags):
-            text = f"the required tag {shown(key)} has not come: set it on the instance"
+            text = f"the required tag {quote(key)} has not come: set it on the instance"
             note(error(ExitStatus.REQUIRED_TAG, text))
         return facts
 
@@ -214,7 +214,7 @@ def render_failure(why: Exception) -> str:
     if not isinstance(why, BotoCoreError | ClientError):
         return type(why).__name__
     text = " ".join(str(why).split())
-    return printable(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
+    return escape(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
 
 
 def described(

@@ -15,7 +15,7 @@ from rancheros_ec2_metadata.errors import (
     counted,
     error,
     info,
-    shown,
+    quote,
     warning,
 )
 
@@ -226,7 +226,7 @@ class _Reading:
         self.ask([instance.METADATA, *instance.list_first_paths(self.fields)], _part(imds.limit, 4))
         mac, listing = self.answers.get(instance.MAC_PATH), self.answers.pop(instance.METADATA)
         if isinstance(mac, str) and mac and instance.find_mac(self.answers) is None:
-            text = f"{instance.MAC_PATH}: {shown(mac)} is not a MAC address"
+            text = f"{instance.MAC_PATH}: {quote(mac)} is not a MAC address"
             self.answers[instance.MAC_PATH] = RequestError(text)
         later = instance.list_later_paths(
             listing if isinstance(listing, str) and instance.is_whole_listing(listing) else None,
@@ -382,10 +382,10 @@ class _Reading:
             used = sum(map(settings.wants, facts.tags or ()))
             self.note(info(f"{counted(len(facts.keys), 'tag')} from {said}, {used} of them used"))
         for key, why in facts.unread_tags.items():
-            text = f"the value of the tag {shown(key)} could not be read: {why}"
+            text = f"the value of the tag {quote(key)} could not be read: {why}"
             self.note(error(ExitStatus.INCOMPLETE, text))
         for key in facts.missing(settings.require_tags):
-            text = f"the required tag {shown(key)} has not come: set it on the instance"
+            text = f"the required tag {quote(key)} has not come: set it on the instance"
             self.note(error(ExitStatus.REQUIRED_TAG, text))
 
 

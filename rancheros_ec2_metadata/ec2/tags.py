@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 
 from .imds import component
 from .retry import RequestError
@@ -68,7 +68,7 @@ def read_tags(
     if len(keys) > MOST_KEYS:
         raise RequestError(f"{TAGS_PATH}: lists {len(keys)} tags, more than an instance can have")
     if keys and not any(map(_KEY.fullmatch, keys)):
-        raise RequestError(f"{TAGS_PATH}: {shown(keys[0])} and what follows are not keys of tags")
+        raise RequestError(f"{TAGS_PATH}: {quote(keys[0])} and what follows are not keys of tags")
     values = {key: known[key] for key in keys if key in known}
     unread = {}
     paths = {}

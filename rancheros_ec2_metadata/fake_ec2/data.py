@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from rancheros_ec2_metadata.errors import FilesError, UsageError, shown
+from rancheros_ec2_metadata.errors import FilesError, UsageError, quote
 
 Tokens = Literal["required", "optional"]
 
@@ -123,7 +123,7 @@ def _checked(given: object, kind: type[FakeInstance | ImdsOptions], source: str)
     for key, value in given.items():
         if key not in types:
             known = ", ".join(sorted(types))
-            raise UsageError(f"{source}: unknown key {shown(key)}; the keys are {known}")
+            raise UsageError(f"{source}: unknown key {quote(key)}; the keys are {known}")
         expected, fits = _TYPES[types[key]]
         if not fits(value):
             raise UsageError(f"{source}: {key}: must be {expected}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from rancheros_ec2_metadata.ec2.instance import METADATA_LABELS
-from rancheros_ec2_metadata.errors import Note, debug, info, shown, warning
+from rancheros_ec2_metadata.errors import Note, debug, info, quote, warning
 from rancheros_ec2_metadata.plan.provenance import LeftOut, Source
 from rancheros_ec2_metadata.settings import Settings
 
@@ -46,15 +46,15 @@ def map_labels(
         if reason is not None:
             left_out = LeftOut("label", tag, reason, Source("tag", tag))
             notes.append(
-                warning(f"tag {shown(tag)} cannot be a label: {reason}; left out", left_out)
+                warning(f"tag {quote(tag)} cannot be a label: {reason}; left out", left_out)
             )
             continue
         labels[tag], sources[tag] = tags[tag], Source("tag", tag)
     for key, value in labels.items():
         if refusal := explain_unnameable(key, value):
-            notes.append(info(f"label {shown(key)}: no constraint of Swarm can name it, {refusal}"))
+            notes.append(info(f"label {quote(key)}: no constraint of Swarm can name it, {refusal}"))
         elif is_for_swarm_mode_only(key):
-            notes.append(info(f"label {shown(key)}: Swarm mode can name it, classic Swarm cannot"))
+            notes.append(info(f"label {quote(key)}: Swarm mode can name it, classic Swarm cannot"))
     return labels, sources
 
 
@@ -67,7 +67,7 @@ def explain_unnameable(key: str, value: str) -> str | None:
     if value != value.strip():
         return "its value begins or ends with white space"
     other = next((character for character in value if not _VALUE.fullmatch(character)), None)
-    return f"its value has {shown(other)}" if other else None
+    return f"its value has {quote(other)}" if other else None
 
 
 def is_for_swarm_mode_only(key: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rancheros_ec2_metadata.deadline import Limit
-from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus, Ours, Places, Plan
 from rancheros_ec2_metadata.hosts.env_files import plan_env_files
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
@@ -359,14 +359,14 @@ def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterato
 
 def _note_labels(labels: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Note]:
     if labels:
-        yield info(f"labels: {', '.join(map(shown, sorted(labels)))}")
+        yield info(f"labels: {', '.join(map(quote, sorted(labels)))}")
     changed = sorted(key for key in labels if key in before and before[key] != labels[key])
     if changed:
-        names = ", ".join(map(shown, changed))
+        names = ", ".join(map(quote, changed))
         yield info(f"labels changed: {names}; Docker takes them when it starts")
     removed = sorted(before.keys() - labels.keys())
     if removed:
-        names = ", ".join(map(shown, removed))
+        names = ", ".join(map(quote, removed))
         yield info(f"labels removed: {names}; Docker keeps them until it restarts")
 
 
