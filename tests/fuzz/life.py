@@ -497,9 +497,8 @@ class Life:
             assert not complete or self.tags[key] == value, key
         if complete:
             for key in filter(self.settings.is_label, self.tags):
-                left_out = (f"tag {quote(key)} is no", f"label {quote(key)} is left out")
-                said = any(text in self.log for text in left_out)
-                assert key in planned or said or f"tag {quote(key)} cannot" in self.log, key
+                left_out = (f"tag {quote(key)} cannot", f"label {quote(key)} is left out")
+                assert key in planned or any(text in self.log for text in left_out), key
         return planned
 
     def _check_variables(self, booted: Booted, now: Disk) -> None:
