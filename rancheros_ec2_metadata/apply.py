@@ -36,7 +36,7 @@ from rancheros_ec2_metadata.plan.desired import NOTHING, Desired
 from rancheros_ec2_metadata.runtime import Limits, Runtime, Target, make_runtime
 
 if TYPE_CHECKING:
-    from rancheros_ec2_metadata.commands.call import Call
+    from rancheros_ec2_metadata.commands.invocation import Invocation
     from rancheros_ec2_metadata.ec2.facts import Facts
     from rancheros_ec2_metadata.hosts.base import Plan
     from rancheros_ec2_metadata.settings import Settings
@@ -48,12 +48,12 @@ _LOOK_SECONDS = 2.0  # at whether a running Docker has its new labels
 _SOURCES = {"imds": "IMDS", "api": "the EC2 API", None: "nowhere"}
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Run at boot; the supervisor ends it at the deadline whatever it is doing."""
-    age = time.monotonic() - call.terminal.started
-    limits = Limits.of(call.settings.deadline, age, Clock())
-    result = apply(call.settings, make_runtime(call.settings, call.log, limits))
-    call.log.last(last_line(result))
+    age = time.monotonic() - invocation.process.started
+    limits = Limits.of(invocation.settings.deadline, age, Clock())
+    result = apply(invocation.settings, make_runtime(invocation.settings, invocation.log, limits))
+    invocation.log.last(last_line(result))
     return result.status
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from posixpath import commonpath, join, normpath, relpath
 from typing import NamedTuple
 
-from rancheros_ec2_metadata import invocation, options
+from rancheros_ec2_metadata import command_line, options
 from rancheros_ec2_metadata.check.finding import Finding, finding
 from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
 from rancheros_ec2_metadata.commands import AT_BOOT
@@ -171,7 +171,7 @@ def _parse(words: Sequence[str], environ: dict[str, str]) -> Settings:
     """
     if {"--help", "-h", "--version"} & {*words}:
         raise UsageError("--help and --version set no label and no variable")
-    command, _, settings = invocation.parse(words, environ)
+    command, _, settings = command_line.parse(words, environ)
     if command not in AT_BOOT:
         raise UsageError(f"the command {command} sets no label and no variable")
     return settings

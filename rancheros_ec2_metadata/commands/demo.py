@@ -6,16 +6,18 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 
 from rancheros_ec2_metadata.commands import demo_on_rancheros, demo_on_systemd
-from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.settings import HostKind
 
 _WIDTH = 80
 _COLOURS = {"+": "32", "-": "31", "#": "1"}
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Play it."""
-    return play(call.terminal.print, call.settings.host, colour=call.terminal.out.isatty())
+    return play(
+        invocation.process.print, invocation.settings.host, colour=invocation.process.out.isatty()
+    )
 
 
 def play(show: Callable[[Iterable[str]], None], host: HostKind, *, colour: bool) -> int:

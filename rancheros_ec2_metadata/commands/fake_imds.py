@@ -11,19 +11,19 @@ from rancheros_ec2_metadata.errors import Ec2MetadataError, UsageError, quote
 from rancheros_ec2_metadata.fake_ec2.data import read_instance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
-from .call import Call
+from .invocation import Invocation
 
 _LOOK = 0.2  # seconds between looks at the data file, and at the signals
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Serve what the data file describes until SIGINT or SIGTERM; it may be edited meanwhile.
 
     Raises:
         UsageError: the address cannot be listened on, or the file does not describe an instance.
         FilesError: the file cannot be read.
     """
-    listen, data, err = call.given.listen, Path(call.given.data), call.terminal.err
+    listen, data, err = invocation.given.listen, Path(invocation.given.data), invocation.process.err
     host, port = _address(listen)
     stop: list[int] = []
     # Also as PID 1, where a signal without a handler is ignored.

@@ -21,7 +21,7 @@ from rancheros_ec2_metadata.scratch import scratch
 if TYPE_CHECKING:
     import argparse
 
-    from rancheros_ec2_metadata.commands.call import Call
+    from rancheros_ec2_metadata.commands.invocation import Invocation
     from rancheros_ec2_metadata.settings import Settings
 
 NEWEST = "v1.5.8"
@@ -29,14 +29,14 @@ BOOT_YML = f"{paths.CLOUD_CONFIG_D}/boot.yml"
 
 
 @contextlib.contextmanager
-def make_first_disk(call: Call) -> Iterator[Settings]:
+def make_first_disk(invocation: Invocation) -> Iterator[Settings]:
     """Yield the settings of a plan, with the root that stands for the disk it is made for.
 
     Raises:
         UsageError: the flags contradict each other, or name no disk.
         FilesError: the user-data cannot be read, or there is no place for the disk.
     """
-    given, settings = call.given, call.settings
+    given, settings = invocation.given, invocation.settings
     check_instance(given)
     check_disk(given, settings)
     if given.user_data is None:
@@ -53,8 +53,10 @@ def make_first_disk(call: Call) -> Iterator[Settings]:
     except FilesError as error:
         raise FilesError(f"--user-data: {error}") from None
     called = "standard input" if name == given_file.STANDARD_INPUT else quote(name)
-    call.log.note(info(f"planned for a first boot of {release.text} with {called} as user-data"))
-    call.log.notes(user_data.explain(found))
+    invocation.log.note(
+        info(f"planned for a first boot of {release.text} with {called} as user-data")
+    )
+    invocation.log.notes(user_data.explain(found))
     config: dict[str, Any] = {"rancher": {"environment": {"VERSION": version}}}
     saved = {paths.OS_CONFIG: json.dumps(config).encode("ascii")}  # JSON is YAML too
     if found.kind is user_data.Kind.CLOUD_CONFIG:

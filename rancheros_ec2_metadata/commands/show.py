@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from rancheros_ec2_metadata.columns import joined, wrapped
-from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.commands.target import make_runtime_without_writing
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.instance import GROUP, METADATA, METADATA_LABELS, VARIABLES
@@ -22,26 +22,26 @@ _INDENT = 4
 _WIDEST = 28  # of the names' column; longer ones stand out
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Print what the instance and all its tags are and where each came from, or one value alone.
 
     Raises:
         UsageError: no value is called so.
         Ec2Error: the instance does not have it, or EC2 did not say.
     """
-    given, terminal = call.given, call.terminal
-    everything = replace(call.settings, metadata=True, label_prefixes=("", "aws:"))
-    runtime = make_runtime_without_writing(call, everything)
+    given, process = invocation.given, invocation.process
+    everything = replace(invocation.settings, metadata=True, label_prefixes=("", "aws:"))
+    runtime = make_runtime_without_writing(invocation, everything)
     facts = runtime.ec2.read(kept=False, so_far=lambda _: None)
     if given.name is not None:
         value = find_value(facts, given.name)
         # A program gets the value as it is; what would steer a terminal does not reach one.
-        terminal.print([escape(value) if terminal.out.isatty() else value])
-        return call.log.status()
+        process.print([escape(value) if process.out.isatty() else value])
+        return invocation.log.status()
     warnings = list(runtime.target.host.check_metadata(facts.variables))
-    call.log.notes(warnings)
-    terminal.print(lines(tree(facts, [one.text for one in warnings]), given.format))
-    return call.log.status()
+    invocation.log.notes(warnings)
+    process.print(lines(tree(facts, [one.text for one in warnings]), given.format))
+    return invocation.log.status()
 
 
 def tree(facts: Facts, warnings: Sequence[str] = ()) -> dict[str, Any]:

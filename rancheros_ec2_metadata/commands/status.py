@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import ExitStatus, escape, worst
 from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus, Host
@@ -19,18 +19,18 @@ from rancheros_ec2_metadata.runtime import boot_id
 SCHEMA = 2
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Print what the last run did and what is there now; nothing is asked or written."""
-    host = make_host(call.settings, Limit.after(0, Clock()))
+    host = make_host(invocation.settings, Limit.after(0, Clock()))
     state, notes = host.read_state()
-    call.log.notes(notes)
-    boot = boot_id(call.settings.root)
+    invocation.log.notes(notes)
+    boot = boot_id(invocation.settings.root)
     files = (*_files(host, state.last_run), *host.check_files(state))
     now = make_status(state, files, host.check_docker(state, boot), boot)
-    if call.given.format == "json":
-        call.terminal.print([json.dumps(make_status_tree(now), indent=2)])
+    if invocation.given.format == "json":
+        invocation.process.print([json.dumps(make_status_tree(now), indent=2)])
     else:
-        call.terminal.print(render_status(now))
+        invocation.process.print(render_status(now))
     return now.exit_status
 
 

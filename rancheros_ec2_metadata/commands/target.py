@@ -14,7 +14,7 @@ from rancheros_ec2_metadata.runtime import Limits, make_runtime
 if TYPE_CHECKING:
     import argparse
 
-    from rancheros_ec2_metadata.commands.call import Call
+    from rancheros_ec2_metadata.commands.invocation import Invocation
     from rancheros_ec2_metadata.runtime import Runtime
     from rancheros_ec2_metadata.settings import Settings
 
@@ -36,35 +36,35 @@ def check_instance(given: argparse.Namespace) -> None:
         raise UsageError(f"{text}, such as i-0123456789abcdef0")
 
 
-def make_runtime_without_writing(call: Call, settings: Settings) -> Runtime:
+def make_runtime_without_writing(invocation: Invocation, settings: Settings) -> Runtime:
     """Return where a plan or a show reads: this machine, or ``--instance`` by the API.
 
     Args:
-        call: the command's.
+        invocation: the command's.
         settings: the run's, with the root of the disk.
 
     Raises:
         UsageError: the flags contradict each other, or there is no such profile or region.
     """
-    given = call.given
+    given = invocation.given
     check_instance(given)
     limits = Limits.of(settings.deadline, 0, Clock())
-    here = make_runtime(settings, call.log, limits, dry=True)
+    here = make_runtime(settings, invocation.log, limits, dry=True)
     if given.instance is None:
         return here
     # Not at the top: boto3 takes a while, and a plan on the machine may do without.
     from rancheros_ec2_metadata.ec2 import described  # noqa: PLC0415 - as said above
 
     last, notes = here.target.host.read_state()
-    call.log.notes(notes)
+    invocation.log.notes(notes)
     uuid = last.product_uuid if last.instance_id == given.instance else None
     # boto3 itself knows AWS_DEFAULT_REGION only.
-    region = given.region or call.terminal.environ.get("AWS_REGION")
+    region = given.region or invocation.process.environ.get("AWS_REGION")
     reader = described.OperatorReader(
         settings,
         given.instance,
         described.log_in(given.profile, region),
         described.LastRun(last.instance_id, last.pending_time, last.metadata),
-        call.log,
+        invocation.log,
     )
     return replace(here, machine=Machine("yes", given.instance, uuid), ec2=reader)

@@ -13,10 +13,10 @@ import pytest
 
 from e2e import described_api, program
 from machine import MachineDisk
+from rancheros_ec2_metadata.command_line import COMMANDS
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.invocation import COMMANDS
 
 TAGS = {"docker.role": "web", "example.db.host": "db.internal"}
 EXAMPLES = [arguments for command in COMMANDS.values() for arguments in command.examples]

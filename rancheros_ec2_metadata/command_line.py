@@ -1,4 +1,4 @@
-"""The command line: the commands with their help, and how an invocation is read."""
+"""The command line: the commands with their help, and how one is read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Command(NamedTuple):
     arguments: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
-class Invocation(NamedTuple):
+class CommandLine(NamedTuple):
     """A command line, read: the command, its own arguments, and the settings of the run."""
 
     command: str
@@ -253,7 +253,7 @@ COMMANDS = {
 }
 
 
-def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Invocation:
+def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> CommandLine:
     """Read a command line.
 
     Args:
@@ -275,7 +275,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Invocation:
         if not word.startswith("-"):
             raise UsageError(f"{given.command} takes no argument {quote(word)}")
         raise _unknown_flag(given.command, word)
-    return Invocation(given.command, given, options.settings(given, environ))
+    return CommandLine(given.command, given, options.settings(given, environ))
 
 
 def _check_flags(words: Sequence[str]) -> None:
