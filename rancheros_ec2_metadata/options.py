@@ -290,7 +290,7 @@ def settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     return Settings(**values)
 
 
-def as_flags(given: argparse.Namespace) -> list[str]:
+def render_flags(given: argparse.Namespace) -> list[str]:
     """Return the flags that were given, each in its long form."""
     flags = []
     for option in OPTIONS:
@@ -303,7 +303,7 @@ def as_flags(given: argparse.Namespace) -> list[str]:
     return flags
 
 
-def variables_of_a_run(environ: Mapping[str, str]) -> dict[str, str]:
+def list_variables_of_a_run(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that a run would read, ours and those of AWS's."""
     names = [option.variable for option in OPTIONS if "install" in option.commands]
     return {name: environ[name] for name in (*names, *AWS_VARIABLES) if environ.get(name)}

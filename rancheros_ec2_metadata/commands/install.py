@@ -95,8 +95,8 @@ def install(
     """
     folder, words = program
     texts = units.render_units(
-        [*words, "apply", "--host=systemd", *options.as_flags(invocation.given)],
-        options.variables_of_a_run(invocation.process.environ),
+        [*words, "apply", "--host=systemd", *options.render_flags(invocation.given)],
+        options.list_variables_of_a_run(invocation.process.environ),
         invocation.settings.deadline,
         invocation.given.follow,
     )
