@@ -277,6 +277,6 @@ def _left_out(notes: Iterable[Note]) -> Iterator[str]:
         and (note.level is not Level.INFO or note.left_out[0].reason.startswith("no tag"))
     ]
     for text in texts[:_MOST_LEFT_OUT]:
-        yield f"left out: {text}"
+        yield f"left out: {text.removesuffix('; left out')}"
     if len(texts) > _MOST_LEFT_OUT:
         yield f"left out: {len(texts) - _MOST_LEFT_OUT} more, named above"
