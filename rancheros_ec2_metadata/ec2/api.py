@@ -29,7 +29,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 
 from .imds import TooLongError, cause, read_capped
 from .retry import Reason, RequestError
@@ -190,8 +190,8 @@ class TagsApi:
     @property
     def _where(self) -> str:
         if self._client is not None:
-            return shown(self._client.meta.endpoint_url)
-        return shown(self._settings.endpoint or f"region {self._identity.region}")
+            return quote(self._client.meta.endpoint_url)
+        return quote(self._settings.endpoint or f"region {self._identity.region}")
 
     @property
     def _clock(self) -> str:
@@ -206,7 +206,7 @@ class TagsApi:
 
     def _refused(self, code: str) -> RequestError:
         """Return the error for an answer with an error code."""
-        role, named, status = shown(self._credentials.role), shown(code), self._status
+        role, named, status = quote(self._credentials.role), quote(code), self._status
         if code in _THROTTLED or status == 429:
             return RequestError(
                 f"the EC2 API throttles DescribeTags, {named}: too many calls in this account and "

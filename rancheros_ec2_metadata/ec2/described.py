@@ -28,16 +28,16 @@ from rancheros_ec2_metadata.errors import (
     Note,
     UsageError,
     error,
+    escape,
     info,
-    printable,
-    shown,
+    quote,
     warning,
 )
 
 from .api import CONNECT_SECONDS, READ_SECONDS, describe_tags
 from .facts import Facts
 from .instance import ASKED_REGION, GROUP, VARIABLES, Identity
-from .tags import all_known
+from .tags import take_all_known
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -106,11 +106,11 @@ class OperatorReader:
             tags = describe_tags(self.client, self.instance_id) if asks_tags else {}
         except ResponseParserError:
             raise Ec2Error(
-                f"{shown(meta.endpoint_url)} does not answer as the EC2 API does: check "
+                f"{quote(meta.endpoint_url)} does not answer as the EC2 API does: check "
                 "AWS_ENDPOINT_URL_EC2, and proxies in between"
             ) from None
         except FAILURES as why:
-            raise Ec2Error(f"--instance {self.instance_id}: {one_line(why)}") from None
+            raise Ec2Error(f"--instance {self.instance_id}: {render_failure(why)}") from None
         variables, sources = described(found, meta.region_name, meta.partition)
         facts.identity = Identity(
             self.instance_id,
@@ -121,7 +121,7 @@ class OperatorReader:
         )
         state = found.get("State", {}).get("Name", "")
         if state not in _BOOTS:
-            text = f"the instance is {shown(state)}: it may have other values when it boots"
+            text = f"the instance is {quote(state)}: it may have other values when it boots"
             note(warning(text))
         if settings.reads_metadata:
             profile = found.get("IamInstanceProfile", {}).get("Arn")
@@ -129,12 +129,14 @@ class OperatorReader:
             unread = ", ".join(sorted(facts.unread_variables))
             note(info(f"the EC2 API does not tell {unread}: the machine may have them too"))
             if "AWS_IAM_ROLE" in facts.unread_variables:
-                text = f"of the role it tells only the instance profile: {shown(profile, 200)}"
+                text = f"of the role it tells only the instance profile: {quote(profile, 200)}"
                 note(info(text))
         if asks_tags:
-            facts.take(all_known(tags, settings.wants), "api", metadata=settings.reads_metadata)
+            facts.take(
+                take_all_known(tags, settings.wants), "api", metadata=settings.reads_metadata
+            )
         for key in facts.missing(settings.require_tags):
-            text = f"the required tag {shown(key)} has not come: set it on the instance"
+            text = f"the required tag {quote(key)} has not come: set it on the instance"
             note(error(ExitStatus.REQUIRED_TAG, text))
         return facts
 
@@ -242,10 +244,10 @@ def make_client(asked: str, session: boto3.Session, service: str, method: str) -
 
 
 def _no_login(asked: str, why: Exception) -> UsageError:
-    return UsageError(f"{asked}: {one_line(why)} (see --profile, --region, and ~/.aws)")
+    return UsageError(f"{asked}: {render_failure(why)} (see --profile, --region, and ~/.aws)")
 
 
-def one_line(why: Exception) -> str:
+def render_failure(why: Exception) -> str:
     """Return boto3's own text of an error on one line.
 
     What a program that gives credentials has printed is left out, and so is the text of any
@@ -256,7 +258,7 @@ def one_line(why: Exception) -> str:
     if not isinstance(why, BotoCoreError | ClientError):
         return type(why).__name__
     text = " ".join(str(why).split())
-    return printable(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
+    return escape(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
 
 
 def described(

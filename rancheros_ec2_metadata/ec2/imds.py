@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import requests
 import urllib3
 
-from rancheros_ec2_metadata.errors import Ec2Error, Note, info, shown
+from rancheros_ec2_metadata.errors import Ec2Error, Note, info, quote
 
 from .retry import IMDS, PASSING, SILENT, Draw, Reason, RequestError, retry
 
@@ -352,7 +352,7 @@ def component(text: str, shape: re.Pattern[str], what: str) -> str:
         RequestError: it has another shape: it could lead the request elsewhere.
     """
     if not shape.fullmatch(text) or text in (".", ".."):
-        raise RequestError(f"IMDS gave {shown(text)} as {what}: not asked for")
+        raise RequestError(f"IMDS gave {quote(text)} as {what}: not asked for")
     return text
 
 

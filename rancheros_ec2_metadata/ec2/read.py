@@ -15,7 +15,7 @@ from rancheros_ec2_metadata.errors import (
     counted,
     error,
     info,
-    shown,
+    quote,
     warning,
 )
 
@@ -29,13 +29,13 @@ from .retry import (
     Reason,
     RequestError,
     RetryPolicy,
-    grace_periods,
+    choose_grace_periods,
     poll,
     retry,
     retry_api,
 )
 from .role import Credentials, read_credentials
-from .tags import TAGS_PATH, all_known, read_tags
+from .tags import TAGS_PATH, read_tags, take_all_known
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.deadline import Limit
@@ -59,7 +59,7 @@ Connect = Callable[
 """Takes what `api.TagsApi` takes."""
 
 
-def with_boto3(
+def connect_with_boto3(
     identity: Identity,
     credentials: Credentials,
     settings: ApiSettings,
@@ -88,7 +88,7 @@ class Reader(NamedTuple):
     machine: Machine
     imds: Imds
     log: Log
-    connect: Connect = with_boto3
+    connect: Connect = connect_with_boto3
 
     def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
         """Return what EC2 says until the limit of reading; what fails is noted.
@@ -198,7 +198,7 @@ class _Reading:
         if fields is None:
             problem = problem or f"{instance.DOCUMENT_PATH} is missing, or not a JSON object"
         self.fields = fields or {}
-        self.ask(instance.identity_paths(self.fields), first)
+        self.ask(instance.list_identity_paths(self.fields), first)
         identity = instance.identify(self.fields, self.answers)
         if identity is None:
             said = any(isinstance(answer, str) and answer for answer in self.answers.values())
@@ -223,14 +223,14 @@ class _Reading:
         """Learn the AWS_ variables."""
         facts, imds = self.facts, self.imds
         complete, facts.variables_complete = facts.variables_complete, False
-        self.ask([instance.METADATA, *instance.first_paths(self.fields)], _part(imds.limit, 4))
+        self.ask([instance.METADATA, *instance.list_first_paths(self.fields)], _part(imds.limit, 4))
         mac, listing = self.answers.get(instance.MAC_PATH), self.answers.pop(instance.METADATA)
-        if isinstance(mac, str) and mac and instance.mac_of(self.answers) is None:
-            text = f"{instance.MAC_PATH}: {shown(mac)} is not a MAC address"
+        if isinstance(mac, str) and mac and instance.find_mac(self.answers) is None:
+            text = f"{instance.MAC_PATH}: {quote(mac)} is not a MAC address"
             self.answers[instance.MAC_PATH] = RequestError(text)
-        later = instance.later_paths(
+        later = instance.list_later_paths(
             listing if isinstance(listing, str) and instance.is_whole_listing(listing) else None,
-            instance.mac_of(self.answers),
+            instance.find_mac(self.answers),
             facts.identity.partition if facts.identity else None,
         )
         self.ask(later, _part(imds.limit, 3))
@@ -305,7 +305,7 @@ class _Reading:
 
             def look(limit: Limit) -> None:
                 tags = retry_api(lambda: call(limit), self.grace, limit, draw)
-                known = all_known(tags, settings.wants)
+                known = take_all_known(tags, settings.wants)
                 facts.take(known, "api", metadata=settings.reads_metadata)
 
             look(self.imds.limit)
@@ -372,7 +372,7 @@ class _Reading:
 
     @property
     def grace(self) -> GracePeriods:
-        return grace_periods(self.facts.age, kept=self.kept)
+        return choose_grace_periods(self.facts.age, kept=self.kept)
 
     def conclude(self) -> None:
         """Note how the reading of tags ended."""
@@ -382,10 +382,10 @@ class _Reading:
             used = sum(map(settings.wants, facts.tags or ()))
             self.note(info(f"{counted(len(facts.keys), 'tag')} from {said}, {used} of them used"))
         for key, why in facts.unread_tags.items():
-            text = f"the value of the tag {shown(key)} could not be read: {why}"
+            text = f"the value of the tag {quote(key)} could not be read: {why}"
             self.note(error(ExitStatus.INCOMPLETE, text))
         for key in facts.missing(settings.require_tags):
-            text = f"the required tag {shown(key)} has not come: set it on the instance"
+            text = f"the required tag {quote(key)} has not come: set it on the instance"
             self.note(error(ExitStatus.REQUIRED_TAG, text))
 
 

@@ -128,7 +128,7 @@ class GracePeriods(NamedTuple):
     required: float = math.inf
 
 
-def grace_periods(age: float | None, *, kept: bool) -> GracePeriods:
+def choose_grace_periods(age: float | None, *, kept: bool) -> GracePeriods:
     """Return what an instance is given.
 
     A young one is given time: tags, roles and policies reach a new instance late. An older one

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 
 from .imds import component
 from .instance import ROLES_PATH, first_line
@@ -57,7 +57,7 @@ def read_credentials(imds: Imds, role: str | None, limit: Limit) -> Credentials:
     text = imds.get(path, limit)
     if not text:
         raise RequestError(
-            f"IMDS has no credentials of the role {shown(name)}: it is new, or was deleted; check "
+            f"IMDS has no credentials of the role {quote(name)}: it is new, or was deleted; check "
             f"the instance profile, {_INSTEAD}",
             Reason.ABSENT,
         )
@@ -70,15 +70,15 @@ def _decode(role: str, text: str) -> Credentials:
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise RequestError(f"the credentials of the role {shown(role)} are not a JSON object")
+        raise RequestError(f"the credentials of the role {quote(role)} are not a JSON object")
     code = fields.get("Code", "Success")
     if code != "Success":
         raise RequestError(
-            f"the credentials of the role {shown(role)} cannot be used: Code {shown(str(code))}; "
+            f"the credentials of the role {quote(role)} cannot be used: Code {quote(str(code))}; "
             f"let ec2.amazonaws.com assume it in its trust policy, {_INSTEAD}"
         )
     keys = [str(fields.get(key) or "") for key in ("AccessKeyId", "SecretAccessKey", "Token")]
     if not all(key and key.isascii() and key.isprintable() for key in keys):
-        raise RequestError(f"the credentials of the role {shown(role)} are incomplete")
+        raise RequestError(f"the credentials of the role {quote(role)} are incomplete")
     access_key, secret_key, token = keys
     return Credentials(role, access_key, secret_key, token)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.errors import UsageError, quote
 
 Value = str | bool | int | tuple[str, ...]
 Kind = Literal["text", "flag", "port", "list"]
@@ -62,7 +62,7 @@ class ConfigPath:
 
     def _check(self, text: str) -> None:
         if not re.fullmatch(self.allowed, text):
-            raise ValueError(f"{shown(text)} is not of the form {self.allowed}")
+            raise ValueError(f"{quote(text)} is not of the form {self.allowed}")
 
 
 # The network service applies hostname, DNS and proxies before we run; sysctl and sshd come with
@@ -98,7 +98,7 @@ def find(target: str) -> ConfigPath:
         stem = row.path.removesuffix("*")
         if stem != row.path and target.startswith(stem) and _LEAF.fullmatch(target[len(stem) :]):
             return row
-    raise UsageError(f"mapping to {shown(target)}: no tag may set that config path")
+    raise UsageError(f"mapping to {quote(target)}: no tag may set that config path")
 
 
 def keys(target: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from rancheros_ec2_metadata.errors import Note, info, shown, warning
+from rancheros_ec2_metadata.errors import Note, info, quote, warning
 from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, Source
 from rancheros_ec2_metadata.settings import (
     NEVER_FROM_TAGS,
@@ -58,7 +58,7 @@ class _Chosen:
         self.sources[name] = source
 
 
-def mapped_variables(
+def map_variables(
     settings: Settings,
     metadata: Mapping[str, str],
     tags: Mapping[str, str],
@@ -162,5 +162,5 @@ def _filled(
         if part.name in source:
             text += source[part.name]
         else:
-            missing.append(f"tag {shown(part.name)}" if part.kind == "tag" else part.name)
+            missing.append(f"tag {quote(part.name)}" if part.kind == "tag" else part.name)
     return text, missing

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.finding import Rule
 from rancheros_ec2_metadata.ec2.tags import is_imds_key
-from rancheros_ec2_metadata.errors import LONGEST_VALUE, Level, shown
-from rancheros_ec2_metadata.plan.labels import constraint_refusal
+from rancheros_ec2_metadata.errors import LONGEST_VALUE, Level, quote
+from rancheros_ec2_metadata.plan.labels import explain_unnameable
 from rancheros_ec2_metadata.preflight.forecast import Forecast
 from rancheros_ec2_metadata.preflight.launch import Group, GroupTag
 
@@ -93,7 +93,7 @@ def _found(rule: str, where: str, what: str) -> Found:
 
 
 def _tag(key: str) -> str:
-    return f"tag {shown(key)}"
+    return f"tag {quote(key)}"
 
 
 def _find_in_tags(group: Group, forecast: Forecast) -> Iterator[Found]:
@@ -115,10 +115,10 @@ def _find_in_group_tag(tag: GroupTag, of_template: Mapping[str, str]) -> Iterato
     if not tag.propagated:
         instead = ""
         if tag.key in of_template:
-            instead = f", and {shown(of_template[tag.key])} of the template counts"
+            instead = f", and {quote(of_template[tag.key])} of the template counts"
         yield _found("not-propagated", where, f"PropagateAtLaunch is not set{instead}")
     elif of_template.get(tag.key, tag.value) != tag.value:
-        values = f"{shown(tag.value)} on the group, {shown(of_template[tag.key])} in the template"
+        values = f"{quote(tag.value)} on the group, {quote(of_template[tag.key])} in the template"
         yield _found("two-values", where, f"it is {values}")
 
 
@@ -127,20 +127,20 @@ def _find_in_desired(group: Group, forecast: Forecast) -> Iterator[Found]:
     for note in desired.notes:
         for one in note.left_out:
             source = one.source
-            where = str(source) if source else f"{one.kind} {shown(one.name)}"
+            where = str(source) if source else f"{one.kind} {quote(one.name)}"
             lacks = source is None or (source.kind == "tag" and source.name not in tags)
             if note.level is Level.INFO and lacks:
-                yield _found("no-tag", where, f"{one.kind} {shown(one.name)} is not set")
+                yield _found("no-tag", where, f"{one.kind} {quote(one.name)} is not set")
             elif note.level is Level.WARNING:
-                what = f"{one.kind} {shown(one.name)}: {one.reason}"
+                what = f"{one.kind} {quote(one.name)}: {one.reason}"
                 yield _found("left-out", where, what)
     if forecast.flags.host == "systemd":
         for path, source in desired.sources.config.items():
-            what = f"config path {shown(path)}: only RancherOS has config paths"
+            what = f"config path {quote(path)}: only RancherOS has config paths"
             yield _found("left-out", str(source), what)
     for key, value in desired.labels.items():
-        if desired.sources.labels[key].kind == "tag" and (why := constraint_refusal(key, value)):
-            yield _found("unmatched-label", f"label {shown(key)}", why)
+        if desired.sources.labels[key].kind == "tag" and (why := explain_unnameable(key, value)):
+            yield _found("unmatched-label", f"label {quote(key)}", why)
 
 
 def _find_in_options(group: Group, forecast: Forecast) -> Iterator[Found]:
@@ -148,7 +148,7 @@ def _find_in_options(group: Group, forecast: Forecast) -> Iterator[Found]:
     options, where = launch.options, launch.name
 
     def told(name: str) -> str:
-        return f"{name} is {shown(options[name].value or '')}, of {options[name].source}"
+        return f"{name} is {quote(options[name].value or '')}, of {options[name].source}"
 
     if options["HttpEndpoint"].value == "disabled":
         yield _found("imds-disabled", where, told("HttpEndpoint"))
@@ -167,7 +167,7 @@ def _find_in_options(group: Group, forecast: Forecast) -> Iterator[Found]:
     if options["HttpPutResponseHopLimit"].value == "1" and forecast.flags.file is not None:
         for service in forecast.flags.file.ours:
             if service.node.at("net").text != "host":
-                what = f"{told('HttpPutResponseHopLimit')}, and {shown(service.name)} has no net"
+                what = f"{told('HttpPutResponseHopLimit')}, and {quote(service.name)} has no net"
                 yield _found("hop-limit", where, f"{what}: host")
     if group.is_ipv6_only(launch):
         yield from _find_ipv6_only(forecast, where)
@@ -204,7 +204,7 @@ def _find_running(group: Group, forecasts: Sequence[Forecast]) -> Iterator[Found
             differing.setdefault(least, []).append(name)
     for what, names in differing.items():
         more = len(names) - _MOST_NAMED
-        where = ", ".join(map(shown, names[:_MOST_NAMED])) + (f" and {more} more" * (more > 0))
+        where = ", ".join(map(quote, names[:_MOST_NAMED])) + (f" and {more} more" * (more > 0))
         yield _found("running-tags", where, ", ".join(what))
 
 
@@ -214,5 +214,5 @@ def _differences(tags: Mapping[str, str], forecast: Forecast) -> Iterable[str]:
         would_be = then.value if then else None
         wanted = forecast.settings.wants(key) and not key.startswith("aws:")
         if wanted and now != would_be:
-            texts = ["missing" if x is None else shown(x, LONGEST_VALUE) for x in (now, would_be)]
+            texts = ["missing" if x is None else quote(x, LONGEST_VALUE) for x in (now, would_be)]
             yield f"{_tag(key)} is {texts[0]}, a new one's {texts[1]}"

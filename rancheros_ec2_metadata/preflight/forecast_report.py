@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rancheros_ec2_metadata.columns import joined, wrapped
-from rancheros_ec2_metadata.errors import LONGEST_VALUE, ExitStatus, Level, Note, counted, shown
+from rancheros_ec2_metadata.errors import LONGEST_VALUE, ExitStatus, Level, Note, counted, quote
 from rancheros_ec2_metadata.plan.config_paths import Value
 from rancheros_ec2_metadata.plan.provenance import Source
 from rancheros_ec2_metadata.preflight.findings import Found
@@ -22,11 +22,11 @@ _INDENT = 4
 _PROFILE = "what it allows is not asked"
 
 
-def report_lines(
+def render_report(
     group: Group, forecasts: Sequence[Forecast], found: Sequence[Found]
 ) -> Iterator[str]:
     """Yield the lines to print; what is hostile in them cannot reach the terminal."""
-    named = f" of {shown(group.name)}" if group.name is not None else ""
+    named = f" of {quote(group.name)}" if group.name is not None else ""
     for forecast in forecasts:
         yield f"THE NEXT INSTANCE{named}, from {forecast.launch.name}"
         for text in _describe(forecast):
@@ -54,7 +54,7 @@ def report_lines(
     yield f"{counted(len(found), 'finding')}." if found else "No findings."
 
 
-def report_json(
+def render_report_json(
     group: Group,
     forecasts: Sequence[Forecast],
     found: Sequence[Found],
@@ -77,21 +77,21 @@ def report_json(
 
 def _describe(forecast: Forecast) -> Iterator[str]:
     launch, flags = forecast.launch, forecast.flags
-    types = ", ".join(map(shown, launch.instance_types)) or "by attributes"
-    yield f"image: {shown(launch.image or 'none')}; instance types: {types}"
-    profile = "none" if launch.profile is None else f"{shown(launch.profile, 200)} ({_PROFILE})"
+    types = ", ".join(map(quote, launch.instance_types)) or "by attributes"
+    yield f"image: {quote(launch.image or 'none')}; instance types: {types}"
+    profile = "none" if launch.profile is None else f"{quote(launch.profile, 200)} ({_PROFILE})"
     yield f"instance profile: {profile}"
     said = (
-        f"{name} {shown(one.value) if one.value is not None else '?'} ({one.source})"
+        f"{name} {quote(one.value) if one.value is not None else '?'} ({one.source})"
         for name, one in launch.options.items()
     )
     yield f"metadata options: {', '.join(said)}"
-    yield f"user-data: {shown(flags.form, 200)[1:-1]}, taken for a host of {flags.host}"
+    yield f"user-data: {quote(flags.form, 200)[1:-1]}, taken for a host of {flags.host}"
     if not flags.source:
         yield "flags: none in the user-data, so the defaults, and those of this command line"
     else:
         words = shlex.join(flags.words) or "none, so the defaults"
-        yield f"flags: of {shown(flags.source)[1:-1]}, with those of this command line: {words}"
+        yield f"flags: of {quote(flags.source)[1:-1]}, with those of this command line: {words}"
 
 
 def _section(
@@ -100,7 +100,7 @@ def _section(
     if not values:
         yield "  none"
     for name, value in sorted(values.items()):
-        start = f"  {shown(name)} = {shown(_text(value), LONGEST_VALUE)}"
+        start = f"  {quote(name)} = {quote(_text(value), LONGEST_VALUE)}"
         yield from joined(start, f"({_source(forecast, sources[name])})", _INDENT)
 
 

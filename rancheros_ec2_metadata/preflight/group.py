@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from rancheros_ec2_metadata.ec2.api import DENIED
-from rancheros_ec2_metadata.ec2.described import FAILURES, make_client, one_line, open_session
-from rancheros_ec2_metadata.errors import Ec2Error, Note, info, shown
+from rancheros_ec2_metadata.ec2.described import FAILURES, make_client, open_session, render_failure
+from rancheros_ec2_metadata.errors import Ec2Error, Note, info, quote
 from rancheros_ec2_metadata.preflight.launch import (
     Group,
     GroupTag,
@@ -81,7 +81,7 @@ class Reader:
         found = self._ask("DescribeAutoScalingGroups", AutoScalingGroupNames=[name])
         if not found:
             region = self.ec2.meta.region_name
-            text = f"no Auto Scaling group {shown(name)} in {region}; check the name, --region"
+            text = f"no Auto Scaling group {quote(name)} in {region}; check the name, --region"
             raise Ec2Error(f"{text} and --profile")
         said = found[0]
         tags = tuple(
@@ -150,11 +150,11 @@ class Reader:
     def _configuration(self, name: str) -> _Source:
         found = self._ask("DescribeLaunchConfigurations", LaunchConfigurationNames=[name])
         if not found:
-            text = f"launch configuration {shown(name)} is not there; was it deleted?"
+            text = f"launch configuration {quote(name)} is not there; was it deleted?"
             raise Ec2Error(text)
         said = found[0]
         launch = Launch(
-            f"launch configuration {shown(name)}",
+            f"launch configuration {quote(name)}",
             said.get("ImageId"),
             tuple(filter(None, [said.get("InstanceType")])),
             said.get("IamInstanceProfile"),
@@ -194,7 +194,7 @@ class Reader:
             if image.startswith("ami-"):
                 ids.append(image)
             else:
-                text = f"the image is the parameter {shown(image)}: whether it requires tokens"
+                text = f"the image is the parameter {quote(image)}: whether it requires tokens"
                 self.note(info(f"{text} is not known"))
         found = self._try("DescribeImages", ImageIds=ids) if ids else ()
         return {one["ImageId"]: one.get("ImdsSupport") == "v2.0" for one in found or ()}
@@ -239,11 +239,11 @@ class Reader:
         except ClientError as why:
             code = str(why.response.get("Error", {}).get("Code", ""))
             if code in DENIED:
-                text = f"{service}:{action} is refused, {shown(code)}; allow it in your policy"
+                text = f"{service}:{action} is refused, {quote(code)}; allow it in your policy"
                 raise Ec2Error(f"{text}, see docs/preflight.md") from None
-            raise Ec2Error(f"{service}:{action}: {one_line(why)}") from None
+            raise Ec2Error(f"{service}:{action}: {render_failure(why)}") from None
         except FAILURES as why:
-            raise Ec2Error(f"{service}:{action}: {one_line(why)}") from None
+            raise Ec2Error(f"{service}:{action}: {render_failure(why)}") from None
         except ResponseParserError:
             pages = [{}]
         found: list[Any] = []
@@ -251,7 +251,7 @@ class Reader:
             said = page.get(key, {} if key == "AccountLevel" and page else None)
             # XML that is not this answer would look like one that says there is nothing.
             if said is None:
-                url = shown(client.meta.endpoint_url)
+                url = quote(client.meta.endpoint_url)
                 text = f"{service}:{action}: {url} does not answer as AWS does"
                 raise Ec2Error(f"{text}; check AWS_ENDPOINT_URL, and proxies in between")
             found += said if isinstance(said, list) else [said]

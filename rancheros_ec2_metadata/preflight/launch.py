@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.settings import GROUP_TAG
 
 _TEMPLATE = "the template"
@@ -157,4 +157,4 @@ def lacks_option(given: Mapping[str, Any], *, of_image: bool = False) -> bool:
 
 def name_template(template: str, version: str) -> str:
     """Return a launch template for an operator."""
-    return f"launch template {shown(template)} version {shown(version)}"
+    return f"launch template {quote(template)} version {quote(version)}"

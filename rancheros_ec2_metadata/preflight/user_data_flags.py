@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rancheros_ec2_metadata import invocation, options
+from rancheros_ec2_metadata import command_line, options
 from rancheros_ec2_metadata.check import yaml_reader
 from rancheros_ec2_metadata.check.checked_file import File, Form
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.hosts.rancheros import user_data
 from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, Release
 from rancheros_ec2_metadata.settings import HostKind, Settings
@@ -162,11 +162,11 @@ def _parse(
     """
     shown_words = [*words, *variables]
     if expanded := next((one for one in shown_words if _EXPANDED.search(one)), None):
-        raise UsageError(f"only the shell knows what {shown(expanded)} is")
+        raise UsageError(f"only the shell knows what {quote(expanded)} is")
     if {"-h", "--help"} & {*words}:
         raise UsageError("--help installs nothing")
     environ = dict(one.split("=", 1) for one in variables)
-    _, given, settings = invocation.parse(["install", *words], environ)
+    _, given, settings = command_line.parse(["install", *words], environ)
     return shown_words, given, settings
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from docs.pages import Page
 from rancheros_ec2_metadata.ec2 import retry
-from rancheros_ec2_metadata.ec2.retry import GracePeriods, RetryPolicy, grace_periods
+from rancheros_ec2_metadata.ec2.retry import GracePeriods, RetryPolicy, choose_grace_periods
 from rancheros_ec2_metadata.options import AWS_VARIABLES
 from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.settings import NEVER_FROM_TAGS
@@ -43,12 +43,12 @@ def test_the_retry_numbers_are_those_of_the_program() -> None:
 
 @pytest.mark.parametrize(("column", "kept"), [(1, False), (2, True)])
 def test_the_time_that_a_young_instance_is_given_is_the_programs(column: int, kept: bool) -> None:
-    given = grace_periods(1, kept=kept)._asdict()
+    given = choose_grace_periods(1, kept=kept)._asdict()
     said = {names(row[0])[0]: row[column] for row in table("what | seconds")}
     numbers = {name: text.replace("as reading may last", "inf") for name, text in said.items()}
     assert {name: float(text) for name, text in numbers.items()} == given
     assert f"less than {retry.YOUNG_SECONDS / 60:g} minutes" in REFERENCE
-    assert grace_periods(retry.YOUNG_SECONDS, kept=False) == GracePeriods()
+    assert choose_grace_periods(retry.YOUNG_SECONDS, kept=False) == GracePeriods()
 
 
 def test_the_variables_of_awss_own_are_those_that_are_read() -> None:

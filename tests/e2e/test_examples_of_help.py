@@ -13,11 +13,11 @@ import pytest
 
 from e2e import described_api, program
 from machine import MachineDisk
-from rancheros_ec2_metadata import invocation
+from rancheros_ec2_metadata import command_line
+from rancheros_ec2_metadata.command_line import COMMANDS
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.invocation import COMMANDS
 
 TAGS = {"docker.role": "web", "example.db.host": "db.internal"}
 EXAMPLES = [arguments for command in COMMANDS.values() for arguments in command.examples]
@@ -71,7 +71,7 @@ def test_an_example_of_a_host_with_systemd_has_flags_that_are_there(
     tmp_path: Path, arguments: str
 ) -> None:
     words = shlex.split(arguments)
-    assert invocation.parse(words, {}).command == words[0]
+    assert command_line.parse(words, {}).command == words[0]
     if words[0] == "install":
         dry = [*words, *([] if "--dry-run" in words else ["--dry-run"])]
         done = subprocess.run(

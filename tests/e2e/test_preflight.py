@@ -18,8 +18,8 @@ from moto.server import ThreadedMotoServer
 from docs.definitions import cloud_configs
 from docs.pages import ROOT, Page
 from e2e import program
+from rancheros_ec2_metadata.command_line import COMMANDS
 from rancheros_ec2_metadata.errors import ExitStatus
-from rancheros_ec2_metadata.invocation import COMMANDS
 from unit.commands.workstation import Workstation
 
 PAGE = Page("docs/preflight.md")

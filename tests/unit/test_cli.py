@@ -13,13 +13,13 @@ import yaml
 from machine import MachineDisk
 from rancheros_ec2_metadata import PROGRAMS, __version__
 from rancheros_ec2_metadata.cli import main
+from rancheros_ec2_metadata.command_line import COMMANDS
 from rancheros_ec2_metadata.commands import show
-from rancheros_ec2_metadata.commands.call import Terminal
+from rancheros_ec2_metadata.commands.invocation import Process
 from rancheros_ec2_metadata.errors import DeadlineError, ExitStatus, FilesError, UsageError
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.invocation import COMMANDS
 from rancheros_ec2_metadata.options import OPTIONS
 
 LABEL = "--label=docker.role=web"
@@ -32,7 +32,7 @@ class Said:
     def __init__(self, *arguments: str, **environ: str) -> None:
         out, err = io.StringIO(), io.StringIO()
         self.deadlines: list[float] = []
-        self.status = main(arguments, Terminal(environ, out, err, self.deadlines.append))
+        self.status = main(arguments, Process(environ, out, err, self.deadlines.append))
         self.out, self.err = out.getvalue(), err.getvalue()
 
 

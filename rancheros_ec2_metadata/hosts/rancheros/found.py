@@ -85,11 +85,11 @@ def find_ours(disk: Snapshot, labels: Mapping[str, str], release: Release) -> Ou
     there = {}
     for key, value in labels.items():
         try:
-            if docker_args.label_item(key, value, release.quoting) in items:
+            if docker_args.make_label_item(key, value, release.quoting) in items:
                 there[key] = value
         except ValueError:
             continue
-    return Ours(there, environment, config_values(tree))
+    return Ours(there, environment, list_config_values(tree))
 
 
 def count_missing_items(disk: Snapshot, state: State) -> int:
@@ -101,7 +101,7 @@ def count_missing_items(disk: Snapshot, state: State) -> int:
     )
 
 
-def config_values(tree: Mapping[str, Any]) -> dict[str, str]:
+def list_config_values(tree: Mapping[str, Any]) -> dict[str, str]:
     """Return the config values of a drop-in, by path, as text."""
     found: dict[str, str] = {}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rancheros_ec2_metadata.deadline import Limit
-from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus, Ours, Places, Plan
 from rancheros_ec2_metadata.hosts.env_files import plan_env_files
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
@@ -21,11 +21,11 @@ from rancheros_ec2_metadata.hosts.rancheros.culprits import (
 from rancheros_ec2_metadata.hosts.rancheros.docker_start import check_start
 from rancheros_ec2_metadata.hosts.rancheros.found import (
     Found,
-    config_values,
     count_missing_items,
     decode,
     find,
     find_ours,
+    list_config_values,
     read_state,
 )
 from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
@@ -41,7 +41,7 @@ from rancheros_ec2_metadata.hosts.rancheros.proposal import (
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import Release, find_release
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Ros, Tree
-from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import of_another_machine
+from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import warn_of_another_machine
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 from rancheros_ec2_metadata.hosts.state import State, render_state
 from rancheros_ec2_metadata.plan import config_paths
@@ -152,7 +152,7 @@ class RancherOs:
         """Yield a warning where what RancherOS has saved of the metadata names another host."""
         saved = read_file(self.root, Snapshot(), paths.SAVED_METADATA)
         raw = saved.files.get(paths.SAVED_METADATA)
-        note = of_another_machine(raw, variables) if raw else None
+        note = warn_of_another_machine(raw, variables) if raw else None
         if note is not None:
             yield note
 
@@ -183,7 +183,7 @@ class RancherOs:
             found.disk.unreadable,
         )
         before = find_ours(found.disk, found.state.labels, self.release)
-        after = Ours(proposal.labels, proposal.variables, config_values(proposal.tree))
+        after = Ours(proposal.labels, proposal.variables, list_config_values(proposal.tree))
         state = replace(
             kept,
             labels=after.labels,
@@ -359,14 +359,14 @@ def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterato
 
 def _note_labels(labels: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Note]:
     if labels:
-        yield info(f"labels: {', '.join(map(shown, sorted(labels)))}")
+        yield info(f"labels: {', '.join(map(quote, sorted(labels)))}")
     changed = sorted(key for key in labels if key in before and before[key] != labels[key])
     if changed:
-        names = ", ".join(map(shown, changed))
+        names = ", ".join(map(quote, changed))
         yield info(f"labels changed: {names}; Docker takes them when it starts")
     removed = sorted(before.keys() - labels.keys())
     if removed:
-        names = ", ".join(map(shown, removed))
+        names = ", ".join(map(quote, removed))
         yield info(f"labels removed: {names}; Docker keeps them until it restarts")
 
 

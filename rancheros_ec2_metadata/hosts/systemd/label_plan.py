@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit
 from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, DaemonJson, Merged
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError
@@ -225,7 +225,7 @@ def _encodable(labels: Mapping[str, str]) -> tuple[dict[str, str], list[Note]]:
         except UnicodeEncodeError:
             why = "it is not Unicode text"
             left_out = LeftOut("label", key, why)
-            notes.append(warning(f"label {shown(key)} is left out: {why}", left_out))
+            notes.append(warning(f"label {quote(key)} is left out: {why}", left_out))
         else:
             kept[key] = value
     return kept, notes

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from plain_machine import PlainMachine
-from rancheros_ec2_metadata import invocation
+from rancheros_ec2_metadata import command_line
 from rancheros_ec2_metadata.commands import install, uninstall
-from rancheros_ec2_metadata.commands.call import Call, Terminal
+from rancheros_ec2_metadata.commands.invocation import Invocation, Process
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import FilesError
 from rancheros_ec2_metadata.hosts.files import Files
@@ -60,10 +60,10 @@ class Systemd:
     ) -> int:
         """Run install or uninstall."""
         self.told = []
-        called = invocation.parse(arguments, environ or {})
+        called = command_line.parse(arguments, environ or {})
         out, log = io.StringIO(), io.StringIO()
-        call = Call(
-            called.given, called.settings, Terminal(environ or {}, out, io.StringIO()), Log(log)
+        call = Invocation(
+            called.given, called.settings, Process(environ or {}, out, io.StringIO()), Log(log)
         )
         limit = Limit.after(60, Clock())
         host = SystemdHost(self.machine.root, self.machine.docker, limit)

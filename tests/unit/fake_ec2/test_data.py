@@ -12,7 +12,7 @@ from rancheros_ec2_metadata.errors import FilesError, UsageError
 from rancheros_ec2_metadata.fake_ec2.data import (
     FakeInstance,
     ImdsOptions,
-    instance_from,
+    parse_instance,
     read_instance,
 )
 
@@ -30,8 +30,8 @@ EVERY_FIELD = FakeInstance(**OTHERS)
 
 @pytest.mark.parametrize("instance", [FakeInstance(), EVERY_FIELD])
 def test_what_json_says_of_each_field_is_the_instance(instance: FakeInstance) -> None:
-    assert instance_from(json.loads(json.dumps(asdict(instance))), "f") == instance
-    assert instance_from({}, "f") == FakeInstance()
+    assert parse_instance(json.loads(json.dumps(asdict(instance))), "f") == instance
+    assert parse_instance({}, "f") == FakeInstance()
 
 
 def test_the_page_has_every_key_with_its_default() -> None:
@@ -63,7 +63,7 @@ def test_the_page_has_every_key_with_its_default() -> None:
 )
 def test_what_is_wrong_is_named_with_file_and_key(given: object, said: str) -> None:
     with pytest.raises(UsageError) as caught:
-        instance_from(given, "fake.json")
+        parse_instance(given, "fake.json")
     assert str(caught.value).startswith(f"fake.json: {said}")
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from docs.definitions import SERVICE_FILE
-from rancheros_ec2_metadata import invocation, options
-from rancheros_ec2_metadata.check.finding import all_rules
+from rancheros_ec2_metadata import command_line, options
+from rancheros_ec2_metadata.check.finding import load_rules
 from rancheros_ec2_metadata.preflight.findings import RULES, Found, find
 from rancheros_ec2_metadata.preflight.forecast import Forecast, make_forecast
 from rancheros_ec2_metadata.preflight.launch import Group, GroupTag, Launch, resolve_options
@@ -24,7 +24,7 @@ SYSTEMD = ("--host", "systemd")
 
 def forecasts(group: Group, *flags: str) -> list[Forecast]:
     words = ["preflight", "--auto-scaling-group", "web", *flags]
-    _, given, settings = invocation.parse(words, {})
+    _, given, settings = command_line.parse(words, {})
     names = options.given_fields(given, {})
     return [make_forecast(group, launch, settings, names) for launch in group.launches]
 
@@ -185,7 +185,7 @@ def test_a_rule_finds_what_it_is_for_and_nothing_else(
 
 def test_every_rule_has_a_case_and_a_name_of_its_own() -> None:
     assert {rule for rule, *_ in CASES} >= RULES.keys() - {"hop-limit"}
-    assert RULES.keys() & all_rules().keys() == set()
+    assert RULES.keys() & load_rules().keys() == set()
 
 
 @pytest.mark.parametrize(("limit", "rules"), [(1, {"hop-limit", "net"}), (2, {"net"})])

@@ -1,4 +1,4 @@
-"""The command line: the commands with their help, and how an invocation is read."""
+"""The command line: the commands with their help, and how one is read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from rancheros_ec2_metadata import __version__, called_as, options
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.options import meant
 from rancheros_ec2_metadata.settings import Settings
 
@@ -35,7 +35,7 @@ class Command(NamedTuple):
     arguments: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
-class Invocation(NamedTuple):
+class CommandLine(NamedTuple):
     """A command line, read: the command, its own arguments, and the settings of the run."""
 
     command: str
@@ -50,7 +50,7 @@ def _format(*forms: str) -> tuple[str, Mapping[str, Any]]:
 
 def _follow(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not _SHORTEST <= int(text) <= _LONGEST:
-        text = f"{shown(text)} is not a number of seconds from {_SHORTEST} to {_LONGEST}"
+        text = f"{quote(text)} is not a number of seconds from {_SHORTEST} to {_LONGEST}"
         raise UsageError(f"--follow: {text}")
     return int(text)
 
@@ -286,7 +286,7 @@ COMMANDS = {
 }
 
 
-def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Invocation:
+def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> CommandLine:
     """Read a command line.
 
     Args:
@@ -301,14 +301,14 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Invocation:
     if not words or (words[0].startswith("-") and words[0] not in _OF_THE_PROGRAM):
         words.insert(0, "apply")
     if not words[0].startswith("-") and words[0] not in COMMANDS:
-        raise UsageError(f"unknown command {shown(words[0])}{meant(words[0], COMMANDS)}")
+        raise UsageError(f"unknown command {quote(words[0])}{meant(words[0], COMMANDS)}")
     _check_flags(words)
     given, unknown = _parser(words[0]).parse_known_args(words)
     for word in unknown:
         if not word.startswith("-"):
-            raise UsageError(f"{given.command} takes no argument {shown(word)}")
+            raise UsageError(f"{given.command} takes no argument {quote(word)}")
         raise _unknown_flag(given.command, word)
-    return Invocation(given.command, given, options.settings(given, environ))
+    return CommandLine(given.command, given, options.settings(given, environ))
 
 
 def _check_flags(words: Sequence[str]) -> None:
@@ -322,7 +322,7 @@ def _check_flags(words: Sequence[str]) -> None:
 
 def _unknown_flag(command: str, word: str) -> UsageError:
     flag = word.partition("=")[0]
-    text = f"{command} has no flag {shown(flag)}"
+    text = f"{command} has no flag {quote(flag)}"
     return UsageError(f"{text}{meant(flag, _flags(command))}")
 
 
