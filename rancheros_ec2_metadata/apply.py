@@ -241,7 +241,11 @@ def last_line(result: Result) -> str:
     """Return what is set, what was written, and the exit status."""
     labels = counted(len(result.in_effect.labels), "label")
     variables = counted(len(result.in_effect.variables), "variable")
-    files = [f"{verb} {path.rpartition('/')[2]}" for path, verb in result.changed.items()]
+    # A name alone, where it says which file it is.
+    files = [
+        f"{verb} {name if '.' in (name := path.rpartition('/')[2]) else path}"
+        for path, verb in result.changed.items()
+    ]
     return (
         f"status: {result.outcome or 'nothing set'}; {labels}, {variables};"
         f" {', '.join(files) or 'wrote no file'}; exit {int(result.status)}"

@@ -277,7 +277,7 @@ def test_on_a_host_with_systemd_nothing_of_rancheros_and_no_yaml_is_imported(
     with FakeImds(FakeInstance(tags={"host": "web-1"})) as imds:
         endpoint = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
         ran = counted([f"--root={tmp_path}", "-l", "host:HOST"], **endpoint)
-    assert "wrote ec2; exit 0" in ran.err
+    assert "wrote /run/metadata/ec2; exit 0" in ran.err
     parts = {".".join(name.split(".")[:3]) for name in ran.modules}
     assert "rancheros_ec2_metadata.hosts.systemd" in parts
     assert parts & {"rancheros_ec2_metadata.hosts.rancheros", "yaml", "boto3", "botocore"} == set()
