@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import STDOUT
 
 from e2e import program
-from real_parts.namespace import IMDS_IPV4, Namespace
+from real_parts.namespace import IMDS_IPV4, Namespace, Started
 from real_parts.polling import until
 
 
@@ -19,11 +20,12 @@ class InstanceImds:
     """A metadata service that answers; what it shows can be changed.
 
     Args:
-        data: the file that it shows. log: what it says.
+        data: the file that it shows. log: what it says. server: the program.
     """
 
     data: Path
     log: Path
+    server: Started
 
     @classmethod
     @contextlib.contextmanager
@@ -37,24 +39,39 @@ class InstanceImds:
             instance: fields of FakeInstance, as its JSON file has them.
             folder: for its files.
         """
-        imds = cls(folder / "imds.json", folder / "imds.log")
-        imds._write(instance)
-        command = program.command("fake-imds", f"--listen={IMDS_IPV4}:80", f"--data={imds.data}")
-        with imds.log.open("w") as out, namespace.start(command, stdout=out, stderr=STDOUT):
+        data, log = folder / "imds.json", folder / "imds.log"
+        _write(data, instance)
+        command = program.command("fake-imds", f"--listen={IMDS_IPV4}:80", f"--data={data}")
+        with (
+            log.open("w") as out,
+            namespace.start(command, stdout=out, stderr=STDOUT) as server,
+        ):
+            imds = cls(data, log, server)
             assert until(lambda: imds._said(f"is at http://{IMDS_IPV4}:80\n"), expected=1)
             yield imds
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """Take connections and answer nothing, until this is left."""
+        self.server.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            # nsenter has stopped with the program, and passes this on to it.
+            self.server.process.send_signal(signal.SIGCONT)
 
     def show(self, instance: Mapping[str, object]) -> None:
         """Show this instance from now on."""
         before = self._said("was read again\n")
-        self._write(instance)
+        _write(self.data, instance)
         assert until(lambda: self._said("was read again\n") > before, expected=True)
-
-    def _write(self, instance: Mapping[str, object]) -> None:
-        # Replaced as a whole: the service looks at it at any time.
-        new = self.data.with_suffix(".new")
-        new.write_text(json.dumps(instance))
-        new.replace(self.data)
 
     def _said(self, words: str) -> int:
         return self.log.read_text().count(words)
+
+
+def _write(data: Path, instance: Mapping[str, object]) -> None:
+    # Replaced as a whole: the service looks at it at any time.
+    new = data.with_suffix(".new")
+    new.write_text(json.dumps(instance))
+    new.replace(data)

@@ -57,7 +57,6 @@ class Booted:
         self.root = self._folder / "root"
         self._cgroup = f"/sys/fs/cgroup/booted-{namespace.first.pid}"
         self._notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._notified.bind(str(self._folder / "notify"))
         self._told: dict[str, str] = {}
         self._nspawn: Started
 
@@ -96,9 +95,11 @@ class Booted:
             BootError: it ended.
         """
         self._told.clear()
-        # A systemd that has read its units anew says once more that it is ready.
-        while select.select([self._notified], [], [], 0)[0]:
-            self._notified.recv(4096)
+        notify = self._folder / "notify"
+        notify.unlink(missing_ok=True)
+        self._notified.close()
+        self._notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notified.bind(str(notify))
         disk = self.namespace.folder
         argv = ["bash", "-c", _IN_CGROUP, "-", self._cgroup, "systemd-nspawn"]
         argv += ["--boot", f"--directory={disk}/root", "--machine=booted", "--settings=no"]
@@ -121,6 +122,8 @@ class Booted:
             BootError: it ended, or it hangs.
         """
         self._wait_until_told("READY")
+        # systemd tells more, and waits for ever where nobody reads it.
+        self._notified.close()
 
     def reboot(self) -> None:
         """Shut it down in good order and boot it from the same disk.
