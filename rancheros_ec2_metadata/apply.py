@@ -19,7 +19,7 @@ from rancheros_ec2_metadata.errors import (
     counted,
     error,
     info,
-    shown,
+    quote,
     worst,
 )
 from rancheros_ec2_metadata.hosts.base import Ours
@@ -36,7 +36,7 @@ from rancheros_ec2_metadata.plan.desired import NOTHING, Desired
 from rancheros_ec2_metadata.runtime import Limits, Runtime, Target, make_runtime
 
 if TYPE_CHECKING:
-    from rancheros_ec2_metadata.commands.call import Call
+    from rancheros_ec2_metadata.commands.invocation import Invocation
     from rancheros_ec2_metadata.ec2.facts import Facts
     from rancheros_ec2_metadata.hosts.base import Plan
     from rancheros_ec2_metadata.settings import Settings
@@ -48,12 +48,12 @@ _LOOK_SECONDS = 2.0  # at whether a running Docker has its new labels
 _SOURCES = {"imds": "IMDS", "api": "the EC2 API", None: "nowhere"}
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Run at boot; the supervisor ends it at the deadline whatever it is doing."""
-    age = time.monotonic() - call.terminal.started
-    limits = Limits.of(call.settings.deadline, age, Clock())
-    result = apply(call.settings, make_runtime(call.settings, call.log, limits))
-    call.log.last(last_line(result))
+    age = time.monotonic() - invocation.process.started
+    limits = Limits.of(invocation.settings.deadline, age, Clock())
+    result = apply(invocation.settings, make_runtime(invocation.settings, invocation.log, limits))
+    invocation.log.last(last_line(result))
     return result.status
 
 
@@ -101,13 +101,15 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
         state, notes = host.read_state()
         log.notes(notes)
         if state.holds_values():
-            wanted, kept = last_known_good.before_requests(settings, state, machine, host.carries)
+            wanted, kept = last_known_good.make_desired_before_requests(
+                settings, state, machine, host.carries
+            )
             converge(target, result, wanted, kept)
         # What was said of the last known good values is over once EC2's are planned.
         earlier = result.plan.notes if result.plan is not None else ()
 
         def converge_on(said: Facts, *, so_far: bool = False) -> None:
-            wanted, kept = last_known_good.after_requests(
+            wanted, kept = last_known_good.make_desired_after_requests(
                 settings, state, machine, said, host.carries
             )
             if said.on_ec2 is False:
@@ -122,7 +124,7 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
             kept=same and state.holds_values(), so_far=partial(converge_on, so_far=True)
         )
         if facts.identity is not None:
-            log.note(info(f"instance {shown(facts.identity.instance_id)}"))
+            log.note(info(f"instance {quote(facts.identity.instance_id)}"))
         result.sources = facts.sources
         converge_on(facts)
         if result.ended and not files.dry:
@@ -224,7 +226,7 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
     try:
         files.write(FileChange(host.places.state, raw, render_state(state), is_record=True))
     except FilesError as why:
-        log.note(error(ExitStatus.FILES, f"this run will not be in `status`: {why}"))
+        log.note(error(ExitStatus.FILES, f"this run will not be in 'status': {why}"))
         result.status = worst((result.status, ExitStatus.FILES))
 
 
@@ -239,7 +241,11 @@ def last_line(result: Result) -> str:
     """Return what is set, what was written, and the exit status."""
     labels = counted(len(result.in_effect.labels), "label")
     variables = counted(len(result.in_effect.variables), "variable")
-    files = [f"{verb} {path.rpartition('/')[2]}" for path, verb in result.changed.items()]
+    # A name alone, where it says which file it is.
+    files = [
+        f"{verb} {name if '.' in (name := path.rpartition('/')[2]) else path}"
+        for path, verb in result.changed.items()
+    ]
     return (
         f"status: {result.outcome or 'nothing set'}; {labels}, {variables};"
         f" {', '.join(files) or 'wrote no file'}; exit {int(result.status)}"
@@ -275,6 +281,6 @@ def _left_out(notes: Iterable[Note]) -> Iterator[str]:
         and (note.level is not Level.INFO or note.left_out[0].reason.startswith("no tag"))
     ]
     for text in texts[:_MOST_LEFT_OUT]:
-        yield f"left out: {text}"
+        yield f"left out: {text.removesuffix('; left out')}"
     if len(texts) > _MOST_LEFT_OUT:
         yield f"left out: {len(texts) - _MOST_LEFT_OUT} more, named above"

@@ -140,7 +140,7 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def shown(text: str, limit: int = 80) -> str:
+def quote(text: str, limit: int = 80) -> str:
     """Return ``text`` quoted on one line of at most about ``limit`` characters.
 
     Tag keys and values, and all that IMDS and the API send, are hostile: a newline in one must
@@ -148,15 +148,15 @@ def shown(text: str, limit: int = 80) -> str:
     """
     cut = text if len(text) <= limit else text[:limit] + "…"
     quoted = cut.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{printable(quoted)}'"
+    return f"'{escape(quoted)}'"
 
 
-def printable(text: str) -> str:
+def escape(text: str) -> str:
     """Return ``text`` on one line, with what would steer a terminal escaped."""
-    return text if text.isprintable() else "".join(map(_escaped, text))
+    return text if text.isprintable() else "".join(map(_escape, text))
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     if character.isprintable():
         return character
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")

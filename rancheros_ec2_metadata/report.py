@@ -16,8 +16,8 @@ from rancheros_ec2_metadata.errors import (
     Level,
     Note,
     UsageError,
-    printable,
-    shown,
+    escape,
+    quote,
 )
 from rancheros_ec2_metadata.hosts.base import ArgumentList, Plan
 from rancheros_ec2_metadata.hosts.files import FileChange
@@ -136,10 +136,10 @@ def diff_file(change: FileChange) -> Iterator[str]:
         diff = difflib.unified_diff(*lines, before, after, n=0, lineterm="")
     else:
         diff = chain((f"--- {before}", f"+++ {after}"), change.tell())
-    yield from map(printable, diff)
+    yield from map(escape, diff)
 
 
-def report_lines(report: Report) -> Iterator[str]:
+def render_report(report: Report) -> Iterator[str]:
     """Yield the lines to print; what is hostile in them cannot reach the terminal."""
     for _, _, diff in report.files:
         yield from diff
@@ -158,13 +158,13 @@ def report_lines(report: Report) -> Iterator[str]:
             source = (
                 f" from {describe_source(left_out.source, report.where)}" if left_out.source else ""
             )
-            text = f"{left_out.kind} {shown(left_out.name)}{source}: {left_out.reason}"
+            text = f"{left_out.kind} {quote(left_out.name)}{source}: {left_out.reason}"
             yield from wrapped("  ", text)
     yield ""
     yield _totals(report)
 
 
-def report_json(report: Report, status: ExitStatus, notes: Iterable[Note]) -> str:
+def render_report_json(report: Report, status: ExitStatus, notes: Iterable[Note]) -> str:
     """Return the report as a JSON document; docs/plan.md has its schema.
 
     Args:
@@ -251,7 +251,7 @@ def _section(
         yield "  none"
     for one in items:
         name, old, new = (
-            shown(text or "", LONGEST_VALUE) for text in (one.name, one.before, one.after)
+            quote(text or "", LONGEST_VALUE) for text in (one.name, one.before, one.after)
         )
         values = {"remove": f"was {old}", "change": f"{old} -> {new}"}.get(one.action, f"= {new}")
         rest = [describe_source(one.source, where)] if one.source else []
@@ -270,7 +270,7 @@ def _arguments(one: ArgumentList, report: Report) -> Iterator[str]:
     yield f"DOCKER'S ARGUMENTS, rancher.docker.{one.key}{where}"
     for action, text, source in items:
         end = f"({describe_source(source, report.where)})" if source else ""
-        yield from joined(f"  {_SIGNS[action]} {shown(text, LONGEST_VALUE)}", end, _INDENT)
+        yield from joined(f"  {_SIGNS[action]} {quote(text, LONGEST_VALUE)}", end, _INDENT)
 
 
 def _argument_items(one: ArgumentList, plan: Plan) -> Iterator[tuple[Action, str, Source | None]]:

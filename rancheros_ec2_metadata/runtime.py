@@ -11,7 +11,7 @@ from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.firmware import detect
 from rancheros_ec2_metadata.ec2.imds import Imds, make_session
 from rancheros_ec2_metadata.ec2.read import Reader
-from rancheros_ec2_metadata.errors import Level, Note, shown
+from rancheros_ec2_metadata.errors import Level, Note, quote
 from rancheros_ec2_metadata.hosts.files import Files
 from rancheros_ec2_metadata.hosts.selection import make_host
 from rancheros_ec2_metadata.log import Log
@@ -137,5 +137,5 @@ def boot_id(root: Path) -> str | None:
 
 def _request(answer: requests.Response) -> Note:
     """Return a request and its status: tokens are in headers and bodies, not in addresses."""
-    text = f"{answer.request.method} {shown(answer.url, 200)}: {answer.status_code}"
+    text = f"{answer.request.method} {quote(answer.url, 200)}: {answer.status_code}"
     return Note(Level.DEBUG, text)

@@ -49,8 +49,8 @@ def supervise(run: Callable[[float, RunFor], int], last_line: Callable[[str, int
     try:
         child = os.fork()
     except OSError as why:
-        fix = "raise what limits this container's processes (pids_limit, ulimits)"
-        text = f"no process can be made for the run ({why.strerror}): nothing was touched; {fix}"
+        fix = "raise the limit of processes (pids_limit, ulimits)"
+        text = f"no process can be made for the run: {why.strerror}; {fix}"
         return ended(text, _BUG)
     if child == 0:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from failures.in_process import INSTANCE, NOW, GivenEc2, found
 from rancheros_ec2_metadata.apply import apply, last_line
-from rancheros_ec2_metadata.commands.call import Call, Terminal
 from rancheros_ec2_metadata.commands.clean import clean
+from rancheros_ec2_metadata.commands.invocation import Invocation, Process
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
@@ -175,10 +175,10 @@ class PlainMachine:
         return self._ran(int(result.status), stream)
 
     def clean(self, files: Callable[[Callable[[str], Path]], Files] = Files) -> Ran:
-        stream, out = io.StringIO(), Terminal({}, io.StringIO(), io.StringIO())
+        stream, out = io.StringIO(), Process({}, io.StringIO(), io.StringIO())
         host = SystemdHost(self.root, self.docker, self._look())
         log, given = Log(stream), argparse.Namespace(dry_run=False, legacy=False)
-        call = Call(given, Settings(root=self.root), out, log)
+        call = Invocation(given, Settings(root=self.root), out, log)
         self.docker.calls.clear()
         status = clean(call, Target(host, files(host.locate), log), Limit.after(600, Clock()))
         return self._ran(status, stream)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rancheros_ec2_metadata import __version__, called_as
 from rancheros_ec2_metadata.apply import Result, converge, lock
-from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import ExitStatus, FilesError, worst
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
@@ -16,14 +16,18 @@ from rancheros_ec2_metadata.runtime import Target
 _LOOK_SECONDS = 10.0  # at whether a running Docker has let its labels go
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Remove what earlier runs wrote, and restore what they changed."""
-    limit = Limit.after(call.settings.deadline, Clock())
-    host = make_host(call.settings, limit, remove_legacy=call.given.legacy)
-    return clean(call, Target(host, Files(host.locate, dry=call.given.dry_run), call.log), limit)
+    limit = Limit.after(invocation.settings.deadline, Clock())
+    host = make_host(invocation.settings, limit, remove_legacy=invocation.given.legacy)
+    return clean(
+        invocation,
+        Target(host, Files(host.locate, dry=invocation.given.dry_run), invocation.log),
+        limit,
+    )
 
 
-def clean(call: Call, target: Target, limit: Limit) -> int:
+def clean(invocation: Invocation, target: Target, limit: Limit) -> int:
     """Do so with a target; return the exit status.
 
     Raises:
@@ -43,7 +47,7 @@ def clean(call: Call, target: Target, limit: Limit) -> int:
         from rancheros_ec2_metadata.report import diff_file  # noqa: PLC0415 - not at boot
 
         for change in result.plan.changes:
-            call.terminal.print(diff_file(change))
+            invocation.process.print(diff_file(change))
             result.changed[change.path] = "would remove" if change.after is None else "would change"
     status = worst(note.status for note in log.noted)
     if files.dry and result.changed:

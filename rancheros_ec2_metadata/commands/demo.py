@@ -6,16 +6,18 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 
 from rancheros_ec2_metadata.commands import demo_on_rancheros, demo_on_systemd
-from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.settings import HostKind
 
 _WIDTH = 80
 _COLOURS = {"+": "32", "-": "31", "#": "1"}
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Play it."""
-    return play(call.terminal.print, call.settings.host, colour=call.terminal.out.isatty())
+    return play(
+        invocation.process.print, invocation.settings.host, colour=invocation.process.out.isatty()
+    )
 
 
 def play(show: Callable[[Iterable[str]], None], host: HostKind, *, colour: bool) -> int:
@@ -37,5 +39,10 @@ def _drawn(lines: Iterable[str], *, colour: bool) -> Iterator[str]:
     """Yield the lines, long ones on several."""
     for line in lines:
         code = _COLOURS.get(line[:1])
-        for part in textwrap.wrap(line, _WIDTH, subsequent_indent="    ") or [""]:
+        for part in _wrap(line):
             yield f"\x1b[{code}m{part}\x1b[0m" if colour and code else part
+
+
+def _wrap(line: str) -> list[str]:
+    # A file's name is not broken at its hyphens.
+    return textwrap.wrap(line, _WIDTH, subsequent_indent="    ", break_on_hyphens=False) or [""]

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from rancheros_ec2_metadata import options
 from rancheros_ec2_metadata.apply import lock
-from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import ExitStatus, FilesError, info
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
@@ -26,16 +26,50 @@ Systemctl: TypeAlias = Callable[..., None]
 """Runs systemctl with some words; raises FilesError where that fails."""
 
 _SECONDS = 60.0
+_HIDDEN = ("/tmp/", "/var/tmp/")  # noqa: S108 - from the units, by PrivateTmp=
 _LEFT_OUT = {"__pycache__", "bin"}
 _MAIN = "from rancheros_ec2_metadata.__main__ import console\n\nconsole()\n"
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Write the units, enable them, and start the run without waiting for it."""
+    folder, words = find_program()
+    if invocation.given.dry_run:
+        return show(invocation, words)
     limit = Limit.after(_SECONDS, Clock())
-    host = make_systemd(call.settings, limit, off_machine=False)
-    target = Target(host, Files(host.locate, dry=call.given.dry_run), call.log)
-    return install(call, target, limit, systemctl, find_program())
+    host = make_systemd(invocation.settings, limit, off_machine=False)
+    check_place(Path(words[0]))
+    target = Target(host, Files(host.locate), invocation.log)
+    return install(invocation, target, limit, systemctl, (folder, words))
+
+
+def show(invocation: Invocation, words: Sequence[str]) -> int:
+    """Print the units; they are the same on any machine."""
+    for path, text in _render(invocation, words).items():
+        invocation.process.print([f"# {path}", *text.splitlines(), ""])
+    return ExitStatus.OK
+
+
+def _render(invocation: Invocation, words: Sequence[str]) -> dict[str, str]:
+    return units.render_units(
+        [*words, "apply", "--host=systemd", *options.render_flags(invocation.given)],
+        options.list_variables_of_a_run(invocation.process.environ),
+        invocation.settings.deadline,
+        invocation.given.follow,
+    )
+
+
+def check_place(python: Path) -> None:
+    """Look at whether the unit will see a Python, or what it links to.
+
+    Raises:
+        FilesError: it will not.
+    """
+    for place in (python, python.resolve()):
+        if str(place).startswith(_HIDDEN):
+            raise FilesError(
+                f"the unit will not see {place}; install with a Python in /usr or /opt"
+            )
 
 
 def find_program() -> tuple[Path | None, tuple[str, ...]]:
@@ -58,7 +92,7 @@ def systemctl(*words: str) -> None:
 
 
 def install(
-    call: Call,
+    invocation: Invocation,
     target: Target,
     limit: Limit,
     systemctl: Systemctl,
@@ -67,7 +101,7 @@ def install(
     """Do so; return the exit status.
 
     Args:
-        call: the command's.
+        invocation: the command's.
         target: this machine.
         limit: for the lock.
         systemctl: tells systemd.
@@ -78,33 +112,31 @@ def install(
         FilesError: a file cannot be written, or systemd says no.
     """
     folder, words = program
-    texts = units.render_units(
-        [*words, "apply", "--host=systemd", *options.as_flags(call.given)],
-        options.variables_of_a_run(call.terminal.environ),
-        call.settings.deadline,
-        call.given.follow,
-    )
-    if call.given.dry_run:
-        for path, text in texts.items():
-            call.terminal.print([f"# {path}", *text.splitlines(), ""])
-        return ExitStatus.OK
+    texts = _render(invocation, words)
     if folder is None:
-        call.log.note(info("this is not the one file of 'make pyz': keep this Python as it is"))
+        invocation.log.note(
+            info("this is not the one file of 'make pyz': keep this Python as it is")
+        )
     files = target.files
     with lock(target, limit):
         if folder is not None:
             _copy(folder, files.locate(units.LIBRARY))
         _put(files, units.LAUNCHER, units.render_launcher(words).encode(), 0o755)
-        if call.given.follow is None and _read(files, f"{units.FOLDER}/{units.TIMER}") is not None:
+        if (
+            invocation.given.follow is None
+            and _read(files, f"{units.FOLDER}/{units.TIMER}") is not None
+        ):
             systemctl("disable", "--now", units.TIMER)
         for path in (f"{units.FOLDER}/{name}" for name in units.UNITS):
             _put(files, path, texts[path].encode() if path in texts else None, 0o644)
     systemctl("daemon-reload")
-    started = [units.SERVICE] if call.given.follow is None else [units.SERVICE, units.TIMER]
+    started = [units.SERVICE] if invocation.given.follow is None else [units.SERVICE, units.TIMER]
     systemctl("enable", *started)
     # A start that waits would hang a boot that waits for this command.
     systemctl("--no-block", "restart", *started)
-    call.log.last(f"installed {', '.join(started)}; 'journalctl -u {units.SERVICE}' has its log")
+    invocation.log.last(
+        f"installed {', '.join(started)}; 'journalctl -u {units.SERVICE}' has its log"
+    )
     return ExitStatus.OK
 
 

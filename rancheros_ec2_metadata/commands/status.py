@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.errors import ExitStatus, printable, worst
+from rancheros_ec2_metadata.errors import ExitStatus, escape, worst
 from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus, Host
 from rancheros_ec2_metadata.hosts.files import digest_file
 from rancheros_ec2_metadata.hosts.selection import make_host
@@ -19,18 +19,18 @@ from rancheros_ec2_metadata.runtime import boot_id
 SCHEMA = 2
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Print what the last run did and what is there now; nothing is asked or written."""
-    host = make_host(call.settings, Limit.after(0, Clock()))
+    host = make_host(invocation.settings, Limit.after(0, Clock()))
     state, notes = host.read_state()
-    call.log.notes(notes)
-    boot = boot_id(call.settings.root)
+    invocation.log.notes(notes)
+    boot = boot_id(invocation.settings.root)
     files = (*_files(host, state.last_run), *host.check_files(state))
     now = make_status(state, files, host.check_docker(state, boot), boot)
-    if call.given.format == "json":
-        call.terminal.print([json.dumps(status_tree(now), indent=2)])
+    if invocation.given.format == "json":
+        invocation.process.print([json.dumps(make_status_tree(now), indent=2)])
     else:
-        call.terminal.print(status_lines(now))
+        invocation.process.print(render_status(now))
     return now.exit_status
 
 
@@ -91,14 +91,14 @@ def make_status(
     )
 
 
-def status_tree(now: Status) -> dict[str, Any]:
+def make_status_tree(now: Status) -> dict[str, Any]:
     """Return the same for a program, in JSON's types."""
     return {"schema": SCHEMA, **asdict(now)}
 
 
-def status_lines(now: Status) -> Iterator[str]:
+def render_status(now: Status) -> Iterator[str]:
     """Yield the lines to print; nothing in them can steer a terminal."""
-    return map(printable, _lines(now))
+    return map(escape, _lines(now))
 
 
 def _lines(now: Status) -> Iterator[str]:

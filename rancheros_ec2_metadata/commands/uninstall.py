@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import shutil
 
-from rancheros_ec2_metadata.commands.call import Call
 from rancheros_ec2_metadata.commands.clean import clean
 from rancheros_ec2_metadata.commands.install import Systemctl, systemctl
+from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.hosts.files import Files
@@ -17,15 +17,15 @@ from rancheros_ec2_metadata.hosts.systemd.systemd_host import make_systemd
 from rancheros_ec2_metadata.runtime import Target
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Stop and remove the units, then remove and restore all else."""
-    limit = Limit.after(call.settings.deadline, Clock())
-    host = make_systemd(call.settings, limit, off_machine=False)
-    target = Target(host, Files(host.locate, dry=call.given.dry_run), call.log)
-    return uninstall(call, target, limit, systemctl)
+    limit = Limit.after(invocation.settings.deadline, Clock())
+    host = make_systemd(invocation.settings, limit, off_machine=False)
+    target = Target(host, Files(host.locate, dry=invocation.given.dry_run), invocation.log)
+    return uninstall(invocation, target, limit, systemctl)
 
 
-def uninstall(call: Call, target: Target, limit: Limit, systemctl: Systemctl) -> int:
+def uninstall(invocation: Invocation, target: Target, limit: Limit, systemctl: Systemctl) -> int:
     """Do so; return the exit status. What it wrote goes last: it can be tried again.
 
     Raises:
@@ -35,12 +35,12 @@ def uninstall(call: Call, target: Target, limit: Limit, systemctl: Systemctl) ->
     there = [name for name in units.UNITS if locate(f"{units.FOLDER}/{name}").exists()]
     paths = [f"{units.FOLDER}/{name}" for name in there]
     paths += [path for path in (units.LAUNCHER, units.LIBRARY) if locate(path).exists()]
-    if call.given.dry_run:
-        call.terminal.print(f"remove {path}" for path in paths)
-        return clean(call, target, limit)
+    if invocation.given.dry_run:
+        invocation.process.print(f"remove {path}" for path in paths)
+        return clean(invocation, target, limit)
     if there:
         systemctl("disable", "--now", *there)
-    status = clean(call, target, limit)
+    status = clean(invocation, target, limit)
     if status == ExitStatus.OK:
         for path in paths:
             if path != units.LIBRARY:

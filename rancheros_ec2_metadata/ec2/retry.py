@@ -17,7 +17,7 @@ T = TypeVar("T")
 Draw = Callable[[], float]
 """Returns a random number of [0, 1)."""
 
-_YOUNG_SECONDS = 5 * 60
+YOUNG_SECONDS = 5 * 60
 
 
 class Reason(str, Enum):
@@ -128,7 +128,7 @@ class GracePeriods(NamedTuple):
     required: float = math.inf
 
 
-def grace_periods(age: float | None, *, kept: bool) -> GracePeriods:
+def choose_grace_periods(age: float | None, *, kept: bool) -> GracePeriods:
     """Return what an instance is given.
 
     A young one is given time: tags, roles and policies reach a new instance late. An older one
@@ -140,7 +140,7 @@ def grace_periods(age: float | None, *, kept: bool) -> GracePeriods:
     """
     if kept:
         return GracePeriods(required=15)
-    if age is None or age >= _YOUNG_SECONDS:
+    if age is None or age >= YOUNG_SECONDS:
         return GracePeriods()
     return GracePeriods(tags=10, role=20, policy=30)
 

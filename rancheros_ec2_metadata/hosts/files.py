@@ -86,11 +86,13 @@ class Files:
                 where.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise FilesError(f"{folder} is not there ({error.strerror}); {fix}") from error
+            raise FilesError(f"{folder} is not there: {error.strerror}; {fix}") from error
         try:
             while not _try_lock(handle):
                 if limit.passed():
-                    raise DeadlineError(f"another run holds the lock on {folder}")
+                    raise DeadlineError(
+                        f"another run holds the lock on {folder}; try again when it has ended"
+                    )
                 limit.sleep(_LOCK_POLL)
             if self.dry:
                 fcntl.flock(handle, fcntl.LOCK_UN)

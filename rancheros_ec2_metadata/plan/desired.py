@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from rancheros_ec2_metadata.errors import Note, info, shown, warning
+from rancheros_ec2_metadata.errors import Note, info, quote, warning
 from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.plan.env_file import EnvFile, explain_unholdable
-from rancheros_ec2_metadata.plan.labels import STATUS_LABEL, mapped_labels
+from rancheros_ec2_metadata.plan.labels import STATUS_LABEL, map_labels
 from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, Source, Sources
-from rancheros_ec2_metadata.plan.variables import Place, mapped_variables
+from rancheros_ec2_metadata.plan.variables import Place, map_variables
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
 
 
@@ -75,14 +75,14 @@ def make_desired(  # noqa: PLR0913 - what EC2 said, in its parts
         tags_known: a tag that is not among them is not on the instance.
     """
     notes: list[Note] = []
-    labels, of_labels = mapped_labels(settings, metadata, tags, notes)
+    labels, of_labels = map_labels(settings, metadata, tags, notes)
     here = Place("variable", "", lambda _, value: carries(value))
-    variables, of_variables = mapped_variables(settings, metadata, tags, notes, here)
+    variables, of_variables = map_variables(settings, metadata, tags, notes, here)
     exported: dict[str, str] = {}
     if settings.env_file is not None:
         again: list[Note] = []
         there = Place("env-file variable", " in the file of --env-file", explain_unholdable)
-        exported, _ = mapped_variables(settings, metadata, tags, again, there)
+        exported, _ = map_variables(settings, metadata, tags, again, there)
         notes.extend(note for note in again if note not in notes)
     if status is not None:
         outcome = Source("outcome", STATUS_VARIABLE)
@@ -118,7 +118,9 @@ def _config(
             value, why = None, str(refused)
         if value is None or why is not None:
             left_out = LeftOut("config path", target, str(why), source)
-            notes.append(warning(f"{source} is not set as {target}: {why}", left_out))
+            notes.append(
+                warning(f"{source} is not set as {target}: {why}; correct the value", left_out)
+            )
             continue
         if target in values:
             former, why = sources[target], f"overridden by {source}"
@@ -136,7 +138,7 @@ def _note_untagged(settings: Settings, tags: Mapping[str, str], sources: Sources
         if one.tag not in tags:
             kind: Kind = "config path" if one.is_config_path else "variable"
             there = (sources.config if one.is_config_path else sources.variables).get(one.target)
-            reason = unread or f"no tag {shown(one.tag)} on this instance"
+            reason = unread or f"no tag {quote(one.tag)} on this instance"
             left_out = LeftOut(kind, one.target, reason, Source("tag", one.tag))
             is_set = f"is from {there}" if there else "not set"
             yield info(f"{one.target} {is_set}: {reason}", left_out)
@@ -148,5 +150,5 @@ def _note_untagged(settings: Settings, tags: Mapping[str, str], sources: Sources
     ]
     for kind, names, prefix in prefixes:
         if not any(tag.startswith(prefix) for tag in ("", *tags)):
-            reason = unread or f"no tag on this instance begins with {shown(prefix)}"
-            yield info(f"no {kind} {shown(names)}: {reason}", LeftOut(kind, names, reason))
+            reason = unread or f"no tag on this instance begins with {quote(prefix)}"
+            yield info(f"no {kind} {quote(names)}: {reason}", LeftOut(kind, names, reason))

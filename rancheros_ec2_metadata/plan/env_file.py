@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.errors import UsageError, quote
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.settings import Settings
@@ -65,9 +65,9 @@ def parse_path(text: str) -> str:
     """
     plain = os.path.normpath(text).replace("//", "/")
     if not text.startswith("/") or text.endswith("/") or not text.isprintable():
-        raise UsageError(f"{shown(text)} is not the absolute path of a file")
+        raise UsageError(f"{quote(text)} is not the absolute path of a file")
     if plain in _NOT_FOR_IT or plain.startswith(_NO_FOLDER_FOR_IT):
-        raise UsageError(f"{shown(text)} is a file of the system's or of this program's own")
+        raise UsageError(f"{quote(text)} is a file of the system's or of this program's own")
     return plain
 
 

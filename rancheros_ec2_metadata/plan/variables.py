@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from rancheros_ec2_metadata.errors import Note, info, shown, warning
+from rancheros_ec2_metadata.errors import Note, info, quote, warning
 from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, Source
 from rancheros_ec2_metadata.settings import (
     NEVER_FROM_TAGS,
@@ -58,7 +58,7 @@ class _Chosen:
         self.sources[name] = source
 
 
-def mapped_variables(
+def map_variables(
     settings: Settings,
     metadata: Mapping[str, str],
     tags: Mapping[str, str],
@@ -84,7 +84,9 @@ def mapped_variables(
         if missing:
             source, reason = Source("set", template.name), f"there is no {', no '.join(missing)}"
             left_out = LeftOut("variable", template.name, reason, source)
-            notes.append(warning(f"{source}: {reason}; not set", left_out))
+            notes.append(
+                warning(f"variable {template.name} of --set is not set: {reason}", left_out)
+            )
         else:
             chosen.put(template.name, value, Source("set", template.name))
     return chosen.values, chosen.sources
@@ -142,7 +144,10 @@ def _by_prefix(
 
 def _not_by_prefix(tag: str, name: str, reason: str) -> Note:
     source = Source("tag", tag)
-    return warning(f"{source}: {reason}; left out", LeftOut("variable", name, reason, source))
+    return warning(
+        f"{source} cannot be a variable: {reason}; left out",
+        LeftOut("variable", name, reason, source),
+    )
 
 
 def _filled(
@@ -157,5 +162,5 @@ def _filled(
         if part.name in source:
             text += source[part.name]
         else:
-            missing.append(f"tag {shown(part.name)}" if part.kind == "tag" else part.name)
+            missing.append(f"tag {quote(part.name)}" if part.kind == "tag" else part.name)
     return text, missing

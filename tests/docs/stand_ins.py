@@ -1,7 +1,7 @@
 """The commands of a RancherOS machine, as far as the pages use them.
 
-Called as ``python stand_ins.py NAME ARGUMENT…`` by the scripts that shell.py puts on the PATH. The
-machine is a folder; what is started at its boots is in files of its own beside it.
+Called as ``python stand_ins.py NAME ARGUMENT…`` by the scripts that machine_shell.py puts on the
+PATH. The machine is a folder; what is started at its boots is in files of its own beside it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every command in the pages is run here, or is in docs/commands-not-run.md with the reason."""
+"""Every command in the pages is run here, or is in docs/evidence with the reason."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from docs.commands import (
     why_not,
 )
 from docs.definitions import cloud_configs
+from docs.machine_shell import Shell
 from docs.pages import ROOT, Page, pages
-from docs.shell import Shell
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths

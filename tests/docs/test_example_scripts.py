@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from docs.examples import AGENT, AGENT_ENVIRONMENT, CLASSIC, JOIN, JOIN_ENVIRONMENT, SYSTEMD
-from rancheros_ec2_metadata import invocation
+from rancheros_ec2_metadata import command_line
 from rancheros_ec2_metadata.hosts.systemd import unit_env_file
 from rancheros_ec2_metadata.settings import Settings
 
@@ -166,7 +166,7 @@ def test_user_data_installs_the_program_then_docker_and_joins(
     assert [i for i, call in enumerate(calls) if re.search(r"install .*docker(\.io)?$", call)] > [
         installed
     ]
-    settings = invocation.parse(calls[installed].split()[2:], {}).settings
+    settings = command_line.parse(calls[installed].split()[2:], {}).settings
     assert settings == Settings(require_tags=("docker.role",))
     assert calls[-1] == (
         "docker swarm join --token SWMTKN-1-worker --advertise-addr 10.0.0.12"

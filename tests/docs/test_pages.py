@@ -69,6 +69,13 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert {page.name for page in pages()} <= reached
 
 
+def test_each_page_for_operators_begins_with_what_it_is_for() -> None:
+    first = {
+        page.name: page.text.split("\n\n") for page in pages() if page.name.startswith("docs/")
+    }
+    assert [name for name, texts in first.items() if "This page" not in "".join(texts[1:3])] == []
+
+
 @each_page
 def test_a_flag_that_is_named_is_in_the_reference(page: Page) -> None:
     known = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", REFERENCE.text)) | OTHERS_FLAGS
@@ -128,7 +135,7 @@ def test_each_line_of_the_log_that_is_explained_is_one_that_the_program_writes()
     table = Page("docs/plain-hosts.md").text.partition("\n| the line says |")[2]
     cells = re.findall(r"^\| (`.+?) \| ", table.partition("\n\n")[0], re.MULTILINE)
     lines = [line for cell in cells for line in re.findall(r"`([^`]+)`", cell)]
-    assert len(lines) > 20
+    assert lines
     parts = {line: [part.strip(" :") for part in line.split("…")] for line in lines}
     assert [line for line in lines if not all(part in written for part in parts[line])] == []
 

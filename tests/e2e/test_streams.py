@@ -116,7 +116,7 @@ def test_a_full_disk_under_what_is_printed_is_no_bug(
             check=False,
         )
     assert done.returncode == 5
-    assert "standard output cannot be written (No space left on device)" in done.stderr
+    assert "standard output cannot be written: No space left on device" in done.stderr
     assert "bug" not in done.stderr
     assert "Exception" not in done.stderr
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from rancheros_ec2_metadata.apply import apply, last_line
-from rancheros_ec2_metadata.commands.call import Call, Terminal
 from rancheros_ec2_metadata.commands.clean import clean as run_clean
+from rancheros_ec2_metadata.commands.invocation import Invocation, Process
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
@@ -72,7 +72,7 @@ def found(
 
 def elsewhere() -> Facts:
     """Return what is found on a machine that is no EC2 instance."""
-    none = error(ExitStatus.NOT_ON_EC2, "this is no EC2 instance")
+    none = error(ExitStatus.NOT_ON_EC2, "this is not an EC2 instance")
     return Facts(on_ec2=False, notes=[none])
 
 
@@ -182,11 +182,11 @@ def run(
 def clean(root: Path, files: Files | None = None, *, legacy: bool = False) -> str:
     """Remove what runs on the machine below ``root`` wrote; return the log."""
     stream = io.StringIO()
-    terminal = Terminal({}, io.StringIO(), io.StringIO())
+    process = Process({}, io.StringIO(), io.StringIO())
     given = argparse.Namespace(legacy=legacy, dry_run=False)
     settings, log = Settings(root=root), Log(stream)
     limit = Limit.after(settings.deadline, Clock())
     host = make_host(settings, limit, remove_legacy=legacy)
     files = files or Files(host.locate)
-    run_clean(Call(given, settings, terminal, log), Target(host, files, log), limit)
+    run_clean(Invocation(given, settings, process, log), Target(host, files, log), limit)
     return stream.getvalue()

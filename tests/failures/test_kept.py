@@ -77,7 +77,7 @@ def ours(disk: MachineDisk) -> dict[str, str]:
     return {name: text for name, text in environment.items() if name not in system}
 
 
-def of_another_machine(disk: MachineDisk) -> None:
+def warn_of_another_machine(disk: MachineDisk) -> None:
     """Let the disk be of an image that was baked on a configured instance."""
     run(disk, found(WEB, instance_id=OTHERS), OTHER)
     assert LABEL in timed.items(disk)
@@ -136,7 +136,7 @@ BAKED: dict[str, Case] = {
 @pytest.mark.parametrize("case", BAKED.values(), ids=BAKED)
 def test_of_a_baked_image_nothing_is_kept(disk: MachineDisk, case: Case) -> None:
     said, machine, status, labels, variables = case
-    of_another_machine(disk)
+    warn_of_another_machine(disk)
     assert run(disk, said, machine).status == status
     assert timed.items(disk) == ([users(disk)[0], *labels] if labels else users(disk))
     assert ours(disk) == variables
@@ -164,7 +164,7 @@ def test_behind_an_endpoint_that_is_set_the_labels_stay_where_nothing_tells_the_
 
 
 def test_nothing_is_asked_of_ec2_before_the_first_plan_is_on_the_disk(disk: MachineDisk) -> None:
-    of_another_machine(disk)
+    warn_of_another_machine(disk)
     ec2 = GivenEc2(found(WEB))
     seen: list[tuple[list[str], dict[str, str]]] = []
     ec2.before = lambda: seen.append((timed.items(disk), ours(disk)))
@@ -183,7 +183,7 @@ def test_kept_tags_follow_the_settings_of_today(disk: MachineDisk) -> None:
 
 def test_an_image_that_is_started_elsewhere_has_nothing_of_ours(disk: MachineDisk) -> None:
     before = program.contents(disk)
-    of_another_machine(disk)
+    warn_of_another_machine(disk)
     assert run(disk, elsewhere(), Machine("no")).status == 3
     assert program.contents(disk) == before
 
@@ -215,7 +215,7 @@ def killed_at_the_first_packet(disk: MachineDisk, listener: socket.socket) -> No
 def test_killed_at_the_first_packet_another_machines_values_are_gone_already(
     disk: MachineDisk, first_packet: socket.socket
 ) -> None:
-    of_another_machine(disk)
+    warn_of_another_machine(disk)
     killed_at_the_first_packet(disk, first_packet)
     assert timed.items(disk) == users(disk)
     assert ours(disk) == {STATUS_VARIABLE: "none"}

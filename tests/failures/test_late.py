@@ -67,7 +67,7 @@ CASES = {
     # A policy, a role and tags come late to a young instance; an older one has what it has.
     "policy-old": Case(OLD, 4, ("error", "'docker-node'", "ec2:DescribeTags"), API, 1),
     "policy-young": Case(YOUNG, 4, ("error", "'docker-node'", "ec2:DescribeTags"), API, None),
-    "policy-comes": Case(YOUNG, 0, ("1 tags from the EC2 API",), API, None, then=COMES),
+    "policy-comes": Case(YOUNG, 0, ("1 tag from the EC2 API",), API, None, then=COMES),
     "credentials-old": Case(OLD, 4, ("error", "AuthFailure"), API, 1, refusal(401, "AuthFailure")),
     "credentials-young": Case(
         YOUNG, 4, ("error", "AuthFailure"), API, None, refusal(401, "AuthFailure")
@@ -75,26 +75,26 @@ CASES = {
     "role-old": Case(replace(OLD, role=None), 4, NO_ROLE, ROLE, 1),
     "role-young": Case(replace(YOUNG, role=None), 4, NO_ROLE, ROLE, None),
     "role-comes": Case(
-        replace(YOUNG, role=None), 0, ("1 tags from the EC2 API",), ROLE, None, COMES, then=YOUNG
+        replace(YOUNG, role=None), 0, ("1 tag from the EC2 API",), ROLE, None, COMES, then=YOUNG
     ),
     "code-no-success": Case(
         replace(YOUNG, extra={"iam/security-credentials/docker-node": FAILED}),
         *(4, ("error", "Code 'Failed'"), CREDENTIALS, 1),
     ),
-    "tags-old": Case(TAGLESS, 0, ("0 tags from the metadata service",), TAG_LIST, 1),
+    "tags-old": Case(TAGLESS, 0, ("0 tags from IMDS",), TAG_LIST, 1),
     "tags-young": Case(
         replace(TAGLESS, pending_time="now"),
-        *(0, ("0 tags from the metadata service",), TAG_LIST, None),
+        *(0, ("0 tags from IMDS",), TAG_LIST, None),
     ),
     "tags-come": Case(
         replace(TAGLESS, pending_time="now"),
-        *(0, ("1 tags from the metadata service",), TAG_LIST, None),
+        *(0, ("1 tag from IMDS",), TAG_LIST, None),
         then=replace(SANE, pending_time="now"),
     ),
     # Whatever the age.
     "throttled": Case(OLD, 4, ("error", "throttles", "RequestLimitExceeded"), API, None, THROTTLED),
     "throttled-for-a-while": Case(
-        OLD, 0, ("1 tags from the EC2 API",), API, None, THROTTLED, then=COMES
+        OLD, 0, ("1 tag from the EC2 API",), API, None, THROTTLED, then=COMES
     ),
     "request-expired": Case(
         YOUNG, 4, ("error", "time of the request"), API, 1, refusal(400, "RequestExpired")
@@ -104,7 +104,7 @@ CASES = {
     ),
     "token-expired": Case(
         SANE,
-        *(0, ("1 tags from the metadata service",), TOKEN, 2),
+        *(0, ("1 tag from IMDS",), TOKEN, 2),
         faults=(Fault("*/meta-data/*", method="GET", expire_tokens=True),),
     ),
     "required-tag": Case(

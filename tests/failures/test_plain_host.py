@@ -169,6 +169,6 @@ def test_of_two_runs_at_once_the_second_waits_and_writes_nothing(
     gate.opened.set()
     for thread in threads:
         thread.join(60)
-    assert "wrote ec2, wrote daemon.json" in ran["first"].log
+    assert "wrote /run/metadata/ec2, wrote daemon.json" in ran["first"].log
     assert "wrote no file; exit 0" in ran["second"].log
     assert first.labels == ["mine=1", "docker.role=web", "docker.zone=1"]

@@ -6,6 +6,7 @@ To start Python with YAML for each question would take longer than all else that
 from __future__ import annotations
 
 import atexit
+import signal
 import socketserver
 import subprocess
 import sys
@@ -96,9 +97,13 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
 def main(path: str) -> None:
     """Answer at a socket until standard input ends, then remove its folder."""
-    with _Server(path, _Question) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        sys.stdin.read()
-    rmtree(Path(path).parent)
+    try:
+        with _Server(path, _Question) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            sys.stdout.write("ready\n")
+            sys.stdout.flush()
+            # Ctrl-C reaches this process too: it ends as its parent does.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            sys.stdin.read()
+    finally:
+        rmtree(Path(path).parent)

@@ -102,9 +102,9 @@ def test_labels_of_a_docker_that_is_starting_come_with_a_later_run_and_one_reloa
         assert "start-limit-hit" not in machine.journal()
 
 
-def pending(machine: Booted) -> object:
+def pending(machine: Booted) -> bool:
     record = machine.root / "etc/docker/.ec2-docker-labels.json"
-    return json.loads(record.read_text())["pending"]
+    return bool(json.loads(record.read_text())["pending"])
 
 
 def count(machine: Booted, unit: str, word: str) -> int:

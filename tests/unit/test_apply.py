@@ -196,7 +196,7 @@ def test_where_a_write_fails_what_is_in_effect_is_counted_not_what_was_planned(
     state = FilesError("the state could not be written: No space left")
     booted = run(disk, files=Broken(disk, paths.STATE, state))
     assert booted.status == ExitStatus.FILES
-    assert "this run will not be in `status`" in booted.log
+    assert "this run will not be in 'status'" in booted.log
 
 
 def test_a_file_that_changes_meanwhile_is_planned_for_again(disk: MachineDisk) -> None:
@@ -213,7 +213,7 @@ def test_a_damaged_state_is_said_and_written_anew(disk: MachineDisk) -> None:
     disk.write(paths.STATE, "{")
     booted = run(disk)
     assert booted.status == 0
-    assert "cannot be used (it is not JSON); it is written anew" in booted.log
+    assert "cannot be used: it is not JSON; it is written anew" in booted.log
     assert parse_state(disk.path(paths.STATE).read_bytes()).labels == TAGS
 
 

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from rancheros_ec2_metadata.commands.status import Status, make_status, status_lines, status_tree
+from rancheros_ec2_metadata.commands.status import (
+    Status,
+    make_status,
+    make_status_tree,
+    render_status,
+)
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus
 from rancheros_ec2_metadata.hosts.rancheros.docker_start import DOCKER_PID, check_start
@@ -54,7 +59,7 @@ def status(
 def test_the_verdict_and_the_exit_status(found: Status, exit_status: int, verdict: str) -> None:
     assert found.exit_status == exit_status
     assert verdict in found.verdict
-    assert next(status_lines(found)) == f"status: {found.verdict}"
+    assert next(render_status(found)) == f"status: {found.verdict}"
 
 
 @pytest.mark.parametrize(
@@ -86,8 +91,8 @@ def test_docker_has_the_labels_that_were_there_when_it_started(
 
 def test_nothing_in_it_steers_a_terminal_and_the_document_has_all_of_it() -> None:
     found = status()
-    assert all(line.isprintable() for line in status_lines(found))
-    tree = status_tree(found)
+    assert all(line.isprintable() for line in render_status(found))
+    tree = make_status_tree(found)
     assert tree["schema"] == 2
     assert tree["last_run"]["notes"] == ("b\x1b",)
     assert tree["exit_status"] == ExitStatus.OK

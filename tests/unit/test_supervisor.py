@@ -146,5 +146,5 @@ def test_where_no_process_can_be_made_it_is_said() -> None:
         "import errno, os\ndef fork(): raise OSError(errno.EAGAIN, 'no room')\nos.fork = fork\n"
     )
     text, status = supervised("return 0", before=refuse)
-    assert (text.split("(")[0], status) == ("no process can be made for the run ", "1")
+    assert (text.partition(": ")[0] + ": ", status) == ("no process can be made for the run: ", "1")
     assert "pids_limit" in text

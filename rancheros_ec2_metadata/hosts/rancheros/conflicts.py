@@ -50,7 +50,9 @@ def find_daemon_json(answers: Answers, items: Sequence[str], quoting: Quoting) -
     return configured if isinstance(configured, str) and configured else paths.DAEMON_JSON
 
 
-def as_it_will_be(answers: Answers, read: Callable[[str], bytes | None], path: str) -> bytes | None:
+def read_as_it_will_be(
+    answers: Answers, read: Callable[[str], bytes | None], path: str
+) -> bytes | None:
     """Return a file as the console leaves it: ``write_files`` come after the run, before Docker.
 
     An entry that cannot be decoded is not written (rancher/os,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args
 from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
 
@@ -25,7 +25,7 @@ def diff_lists(old: str, new: str, ours: Collection[str]) -> Iterator[str]:
             for item in these:
                 if item not in others:
                     told = item if item in ours else docker_args.name_option(item)
-                    yield f"{sign}rancher.docker.{key}: {shown(told, 300)}"
+                    yield f"{sign}rancher.docker.{key}: {quote(told, 300)}"
     gone = cloud_config.find_variables(old).keys() - cloud_config.find_variables(new).keys()
     for name in sorted(gone):
         yield f"-rancher.environment.{name}: (its value is not shown)"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.base import ArgumentList
 from rancheros_ec2_metadata.hosts.rancheros import (
     cloud_config,
@@ -119,7 +119,7 @@ def propose(
         return replace(propose_without_lists(found, desired), lists=unchanged, notes=later)
     if not found.release.known:
         raise RefusedError(
-            f"the release is not known, {paths.OS_CONFIG} does not tell; mount /usr/share/ros"
+            f"the release is not known: {paths.OS_CONFIG} does not say; mount /usr/share/ros"
             " into this container (/usr/share/ros:/usr/share/ros:ro)"
         )
     _check_words(found, users)
@@ -136,9 +136,9 @@ def propose(
 def _label_items(
     found: Found, wanted: Mapping[str, str], taken: int
 ) -> tuple[dict[str, str], list[Note]]:
-    items, left_out = docker_args.label_items(wanted, found.release.quoting, taken)
+    items, left_out = docker_args.make_label_items(wanted, found.release.quoting, taken)
     return items, [
-        warning(f"label {shown(key)} is left out: {why}", LeftOut("label", key, why))
+        warning(f"label {quote(key)} is left out: {why}", LeftOut("label", key, why))
         for key, why in left_out.items()
     ]
 
@@ -148,7 +148,7 @@ def _check_words(found: Found, users: Mapping[str, tuple[str, ...]]) -> None:
         try:
             docker_args.find_labels(items, found.release.quoting)
         except shell.NotWordsError as wrong:
-            item = shown(docker_args.name_option(items[wrong.item]))
+            item = quote(docker_args.name_option(items[wrong.item]))
             text = f"item {item} of rancher.docker.{key} has {wrong.reason}"
             raise RefusedError(f"{text}; {wrong.so}") from None
 
@@ -168,17 +168,17 @@ def _without_conflicts(
     wanted, notes = dict(labels), []
     everything = [item for items in users.values() for item in items]
     path = conflicts.find_daemon_json(before, everything, found.release.quoting)
-    there = None if shell.EXPANDED in path else conflicts.as_it_will_be(before, read, path)
+    there = None if shell.EXPANDED in path else conflicts.read_as_it_will_be(before, read, path)
     if there is not None and conflicts.has_labels(there):
         raise RefusedError(
-            f"{path} has 'labels', and with any --label beside them Docker does not start;"
-            " move those labels to rancher.docker.extra_args"
+            f"{path} has 'labels': Docker does not start with them and a --label; move those"
+            " labels to rancher.docker.extra_args"
         )
-    opts = conflicts.as_it_will_be(before, read, paths.DOCKER_OPTS)
+    opts = conflicts.read_as_it_will_be(before, read, paths.DOCKER_OPTS)
     for key in sorted(conflicts.find_docker_opts_labels(opts, wanted) & wanted.keys()):
         del wanted[key]
         why = f"DOCKER_OPTS in {paths.DOCKER_OPTS} sets it too, and Docker would not start"
-        text = f"label {shown(key)} is left out: {why}; remove it there"
+        text = f"label {quote(key)} is left out: {why}; remove it there"
         left_out = LeftOut("label", key, why, by=paths.DOCKER_OPTS)
         notes.append(error(ExitStatus.FILES, text, left_out))
     return wanted, notes
@@ -203,7 +203,7 @@ def _compose(
             continue
         if without.removed:
             gone = docker_args.find_labels(before, quoting).keys() & items.keys()
-            names = ", ".join(map(shown, sorted(gone)))
+            names = ", ".join(map(quote, sorted(gone)))
             notes.append(info(f"labels of rancher.docker.{key} overridden by tags: {names}"))
         if text is not None and _is_set_there(text, key, before):
             written_to, told = "cloud-config.yml", _options(before)

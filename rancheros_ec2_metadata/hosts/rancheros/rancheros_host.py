@@ -8,24 +8,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rancheros_ec2_metadata.deadline import Limit
-from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus, Ours, Places, Plan
 from rancheros_ec2_metadata.hosts.env_files import plan_env_files
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, drop_in, paths, rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.culprits import (
     UNNAMED,
-    explain_difference,
     name_stronger,
+    refuse_difference,
 )
 from rancheros_ec2_metadata.hosts.rancheros.docker_start import check_start
 from rancheros_ec2_metadata.hosts.rancheros.found import (
     Found,
-    config_values,
     count_missing_items,
     decode,
     find,
     find_ours,
+    list_config_values,
     read_state,
 )
 from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
@@ -41,7 +41,7 @@ from rancheros_ec2_metadata.hosts.rancheros.proposal import (
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import Release, find_release
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Ros, Tree
-from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import of_another_machine
+from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import warn_of_another_machine
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 from rancheros_ec2_metadata.hosts.state import State, render_state
 from rancheros_ec2_metadata.plan import config_paths
@@ -152,7 +152,7 @@ class RancherOs:
         """Yield a warning where what RancherOS has saved of the metadata names another host."""
         saved = read_file(self.root, Snapshot(), paths.SAVED_METADATA)
         raw = saved.files.get(paths.SAVED_METADATA)
-        note = of_another_machine(raw, variables) if raw else None
+        note = warn_of_another_machine(raw, variables) if raw else None
         if note is not None:
             yield note
 
@@ -170,7 +170,10 @@ class RancherOs:
         if desired.env_file is not None:
             disk = read_file(self.root, found.disk, desired.env_file.path)
             found = replace(found, disk=disk)
-        notes += [error(ExitStatus.FILES, text) for text in found.stuck]
+        notes += [
+            error(ExitStatus.FILES, f"items of an earlier run stay in cloud-config.yml: {why}")
+            for why in found.stuck
+        ]
         rehearsed = self._rehearse(found, desired)
         proposal, legacy_notes = self._look_for_legacy(rehearsed.proposal)
         env_files, env_notes = plan_env_files(
@@ -180,7 +183,7 @@ class RancherOs:
             found.disk.unreadable,
         )
         before = find_ours(found.disk, found.state.labels, self.release)
-        after = Ours(proposal.labels, proposal.variables, config_values(proposal.tree))
+        after = Ours(proposal.labels, proposal.variables, list_config_values(proposal.tree))
         state = replace(
             kept,
             labels=after.labels,
@@ -283,7 +286,7 @@ class RancherOs:
                         text = f"rancher.docker.{one.key} is overridden by {stronger}"
                         raise RefusedError(f"{text}; remove it there")
             if key is not None:
-                raise RefusedError(explain_difference(found.users, key))
+                raise refuse_difference(found.users, key)
             names = set(_find_overridden(wanted, after))
         overridden = {name: name_stronger(found.users, _path_of(name)) for name in sorted(names)}
         return _Rehearsed(proposal, overridden, digest)
@@ -325,7 +328,8 @@ def _check_readable(found: Found) -> None:
     if why := rehearsal.unreadable(found.disk):
         raise NoAnswerError(f"{why}; make it a plain file that root can read")
     if found.stuck:
-        raise NoAnswerError(found.stuck[0])
+        why = found.stuck[0]
+        raise NoAnswerError(f"items of an earlier run stay in cloud-config.yml: {why}")
 
 
 def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
@@ -342,7 +346,8 @@ def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
 
 def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterator[Note]:
     for name, stronger in overridden.items():
-        path, why = ".".join(_path_of(name)), f"overridden by {stronger}"
+        path = ".".join(_path_of(name))
+        why = f"overridden by {stronger}"
         fix = f"change it there, or with 'sudo ros config set {path} VALUE'"
         if name in desired.config:
             left_out = LeftOut("config path", name, why, by=stronger)
@@ -354,14 +359,14 @@ def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterato
 
 def _note_labels(labels: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Note]:
     if labels:
-        yield info(f"labels: {', '.join(map(shown, sorted(labels)))}")
+        yield info(f"labels: {', '.join(map(quote, sorted(labels)))}")
     changed = sorted(key for key in labels if key in before and before[key] != labels[key])
     if changed:
-        names = ", ".join(map(shown, changed))
+        names = ", ".join(map(quote, changed))
         yield info(f"labels changed: {names}; Docker takes them when it starts")
     removed = sorted(before.keys() - labels.keys())
     if removed:
-        names = ", ".join(map(shown, removed))
+        names = ", ".join(map(quote, removed))
         yield info(f"labels removed: {names}; Docker keeps them until it restarts")
 
 

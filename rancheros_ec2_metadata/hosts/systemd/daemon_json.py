@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.state import Edit
 from rancheros_ec2_metadata.plan.labels import is_reserved
 
@@ -100,7 +100,7 @@ def parse_daemon_json(raw: bytes) -> DaemonJson:
     # Docker reads keys without regard to case, of two the last one.
     keys = [name for name, _ in tree if name.casefold() == KEY]
     if keys not in ([], [KEY]):
-        raise CannotMergeError(f"it has {', '.join(map(shown, keys))}; keep one key 'labels'")
+        raise CannotMergeError(f"it has {', '.join(map(quote, keys))}; keep one key 'labels'")
     return DaemonJson(text, read_items(dict(tree).get(KEY)), members)
 
 
@@ -154,7 +154,7 @@ def diff_labels(before: bytes | None, after: bytes | None) -> Iterator[str]:
     for sign, these, others in (("-", old, new), ("+", new, old)):
         for item in these:
             if item not in others:
-                yield f"{sign}labels: {shown(item, 600)}"
+                yield f"{sign}labels: {quote(item, 600)}"
 
 
 def _read_labels(raw: bytes | None) -> tuple[str, ...]:
@@ -250,11 +250,11 @@ def read_items(node: object) -> tuple[str, ...]:
     values: dict[str, str] = {}
     for item in node:
         if not isinstance(item, str) or "=" not in item:
-            raise CannotMergeError(f"its label {shown(str(item))} is not KEY=VALUE; correct it")
+            raise CannotMergeError(f"its label {quote(str(item))} is not KEY=VALUE; correct it")
         if is_reserved(item):
-            raise CannotMergeError(f"its label {shown(item)} is in a reserved namespace; remove it")
+            raise CannotMergeError(f"its label {quote(item)} is in a reserved namespace; remove it")
         if values.setdefault(_key(item), item) != item:
-            raise CannotMergeError(f"its label {shown(_key(item))} has two values; keep one")
+            raise CannotMergeError(f"its label {quote(_key(item))} has two values; keep one")
     return tuple(node)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from rancheros_ec2_metadata.errors import printable
+from rancheros_ec2_metadata.errors import escape
 from rancheros_ec2_metadata.hosts.files import read_plain
 
 UNIT = "docker.service"
@@ -220,7 +220,7 @@ class LocalDocker:
         except subprocess.TimeoutExpired:
             raise NoAnswerError(f"{command[0]} did not answer in {self.seconds:g} s") from None
         except OSError as why:
-            raise NoAnswerError(f"{command[0]} cannot be run ({why.strerror})") from None
+            raise NoAnswerError(f"{command[0]} cannot be run, {why.strerror}") from None
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -269,4 +269,4 @@ def _read_files(paths: Sequence[str], root: Path) -> Iterator[tuple[str, bytes]]
 
 def _last_line(output: bytes) -> str:
     lines = output.decode("utf-8", "replace").strip().splitlines()
-    return printable(lines[-1][:300]) if lines else ""
+    return escape(lines[-1][:300]) if lines else ""

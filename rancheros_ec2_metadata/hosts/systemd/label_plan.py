@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit
 from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, DaemonJson, Merged
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError
@@ -104,9 +104,11 @@ class LabelPlanner:
         Raises:
             CannotMergeError: the disk is read-only.
         """
+        if planned.content == self.found.files.get(DAEMON_JSON):
+            return
         folder = self.root / FOLDER.lstrip("/")
-        is_writable = os.access(folder if folder.exists() else folder.parent, os.W_OK)
-        if planned.content != self.found.files.get(DAEMON_JSON) and not is_writable:
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if os.statvfs(there).f_flag & os.ST_RDONLY:
             raise CannotMergeError("it is on a read-only disk; make it writable")
 
     def _planned(
@@ -201,10 +203,11 @@ def _leave(
     """Leave daemon.json as it is: what is not known is no reason to change what was good."""
     there, notes = found.our_labels, []
     if labels or found.record.edit is not None:
-        what = "no label is set" if labels and not there else "labels stay as they are"
         gone = (key for key, value in labels.items() if there.get(key) != value)
-        left_out = (LeftOut("label", key, why) for key in gone)
-        notes.append(error(ExitStatus.FILES, f"{what}: {why}", *left_out))
+        text = f"no label is set: {why}"
+        if there or not labels:
+            text = f"labels stay as they are: {why}"
+        notes.append(error(ExitStatus.FILES, text, *(LeftOut("label", key, why) for key in gone)))
         desired = _in_part(desired)
     return PlannedLabels(found.files.get(DAEMON_JSON), found.record, there, desired, tuple(notes))
 
@@ -222,7 +225,7 @@ def _encodable(labels: Mapping[str, str]) -> tuple[dict[str, str], list[Note]]:
         except UnicodeEncodeError:
             why = "it is not Unicode text"
             left_out = LeftOut("label", key, why)
-            notes.append(warning(f"label {shown(key)} is left out: {why}", left_out))
+            notes.append(warning(f"label {quote(key)} is left out: {why}", left_out))
         else:
             kept[key] = value
     return kept, notes

@@ -14,7 +14,7 @@ from rancheros_ec2_metadata.errors import (
     Note,
     error,
     info,
-    shown,
+    quote,
     warning,
 )
 from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus, Ours, Places, Plan
@@ -300,10 +300,10 @@ def _note_config(desired: Desired) -> Iterator[Note]:
 
 def _note_labels(labels: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Note]:
     if labels:
-        yield info(f"labels: {', '.join(map(shown, sorted(labels)))}")
+        yield info(f"labels: {', '.join(map(quote, sorted(labels)))}")
     changed = sorted(key for key in labels if before.get(key, labels[key]) != labels[key])
     if changed:
-        yield info(f"labels changed: {', '.join(map(shown, changed))}")
+        yield info(f"labels changed: {', '.join(map(quote, changed))}")
     removed = sorted(before.keys() - labels.keys())
     if removed:
-        yield info(f"labels removed: {', '.join(map(shown, removed))}")
+        yield info(f"labels removed: {', '.join(map(quote, removed))}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.errors import UsageError, quote
 
 NAME = "ec2-docker-labels"
 FOLDER = "/etc/systemd/system"
@@ -156,7 +156,7 @@ def quote_word(word: str, *, is_command: bool = True) -> str:
     except UnicodeEncodeError:
         word = "\0"
     if "\0" in word:
-        raise UsageError(f"{shown(word)} cannot be in a unit: it is not text")
+        raise UsageError(f"{quote(word)} cannot be in a unit: it is not text")
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     if is_command:
         escaped = escaped.replace("$", "$$")

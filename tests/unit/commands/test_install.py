@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from plain_machine import PlainMachine
-from rancheros_ec2_metadata import invocation
+from rancheros_ec2_metadata import command_line
 from rancheros_ec2_metadata.commands import install, uninstall
-from rancheros_ec2_metadata.commands.call import Call, Terminal
+from rancheros_ec2_metadata.commands.invocation import Invocation, Process
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import FilesError
 from rancheros_ec2_metadata.hosts.files import Files
@@ -60,10 +60,10 @@ class Systemd:
     ) -> int:
         """Run install or uninstall."""
         self.told = []
-        called = invocation.parse(arguments, environ or {})
+        called = command_line.parse(arguments, environ or {})
         out, log = io.StringIO(), io.StringIO()
-        call = Call(
-            called.given, called.settings, Terminal(environ or {}, out, io.StringIO()), Log(log)
+        call = Invocation(
+            called.given, called.settings, Process(environ or {}, out, io.StringIO()), Log(log)
         )
         limit = Limit.after(60, Clock())
         host = SystemdHost(self.machine.root, self.machine.docker, limit)
@@ -71,9 +71,10 @@ class Systemd:
         try:
             if called.command == "uninstall":
                 return uninstall.uninstall(call, target, limit, self.systemctl)
-            return install.install(
-                call, target, limit, self.systemctl, program or (self.program, WORDS)
-            )
+            program = program or (self.program, WORDS)
+            if called.given.dry_run:
+                return install.show(call, program[1])
+            return install.install(call, target, limit, self.systemctl, program)
         finally:
             self.out, self.log = out.getvalue(), log.getvalue()
 
@@ -242,6 +243,15 @@ def test_the_one_file_that_was_started_is_what_is_copied(
         None,
         (sys.executable, "-I", "-m", "rancheros_ec2_metadata"),
     )
+
+
+def test_a_python_that_the_unit_will_not_see_is_refused(tmp_path: Path) -> None:
+    install.check_place(Path("/usr/bin/python3"))
+    link = tmp_path / "python"
+    link.symlink_to("/var/tmp/python")
+    for place in (Path("/tmp/x/bin/python"), link):
+        with pytest.raises(FilesError, match=r"the unit will not see /.*; install with a Python"):
+            install.check_place(place)
 
 
 def test_what_systemctl_says_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

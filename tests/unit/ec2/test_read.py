@@ -314,7 +314,7 @@ def test_without_a_listing_each_part_is_asked_for(go: Go, listing: object) -> No
 def test_a_mac_that_leads_elsewhere_is_named_and_not_followed(go: Go, mac: str) -> None:
     run = go(latest(metadata(mac=mac)))
     assert not [path for path in run.server.paths() if "user-data" in path or "macs" in path]
-    assert "is no MAC address" in run.log
+    assert "is not a MAC address" in run.log
     assert not run.facts.variables_complete
     assert run.facts.unread_variables == {"AWS_MAC_ADDRESS", "AWS_SUBNET_ID", "AWS_VPC_ID"}
 

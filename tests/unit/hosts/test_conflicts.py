@@ -22,7 +22,7 @@ def blocks(entries: Entries, files: dict[str, bytes], **docker: Any) -> bool:
     """Tell whether Docker's configuration file has labels when Docker starts."""
     said = answers(entries, **docker)
     path = conflicts.find_daemon_json(said, said.arguments("extra_args"), "shell")
-    content = conflicts.as_it_will_be(said, files.get, path)
+    content = conflicts.read_as_it_will_be(said, files.get, path)
     return content is not None and conflicts.has_labels(content)
 
 

@@ -117,7 +117,7 @@ def test_the_unit_is_as_systemd_tells_it(
         ("printf '[]\\n[]\\n[]\\n'", "no answer"),
         ('echo \'{"data":"loaded"}\'', "no answer"),
         ("exec /bin/sleep 60", "busctl did not answer in 0.5 s"),
-        (None, "busctl cannot be run (No such file or directory)"),
+        (None, "busctl cannot be run, No such file or directory"),
     ],
 )
 def test_a_systemd_that_does_not_say_is_named(

@@ -163,7 +163,7 @@ def test_before_v0_7_empty_args_become_the_systems_again(tmp_path: Path, release
 REFUSED = [
     (
         boot("rancher:\n  docker:\n") | {"oem": GRAPH, "cloud-config.d/init.yml": INIT},
-        "boot.yml has the empty key rancher.docker, which hides rancher.docker.",
+        "boot.yml has the empty key rancher.docker: with ours there it would no longer hide",
         RELEASES,
     ),
     (
@@ -225,7 +225,7 @@ def test_where_a_variable_alone_would_undo_a_null_nothing_is_set(tmp_path: Path)
     lab = Lab(tmp_path, "v1.5.8", boot(NULL))
     booted = lab.run()
     assert (booted.status, booted.outcome) == (ExitStatus.FILES, "none")
-    assert "boot.yml has the empty key rancher, which hides" in booted.log
+    assert "boot.yml has the empty key rancher: with ours there" in booted.log
     assert not lab.disk.path(paths.DROP_IN).exists()
 
 

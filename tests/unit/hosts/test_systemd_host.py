@@ -38,7 +38,8 @@ def test_a_new_label_is_written_and_a_running_docker_has_it_at_once(machine: Pla
     ran = machine.run(WEB)
     assert ran.status == 0
     assert ran.log.splitlines()[-1] == (
-        "ec2-metadata: status: complete; 1 label, 4 variables; wrote ec2, wrote daemon.json; exit 0"
+        "ec2-metadata: status: complete; 1 label, 4 variables; wrote /run/metadata/ec2, wrote"
+        " daemon.json; exit 0"
     )
     assert "Docker has the labels of daemon.json, without a restart" in ran.log
     assert ran.calls == {"unit": 2, "validate": 1, "reload": 1}
@@ -205,7 +206,9 @@ def test_an_environment_file_that_cannot_be_read_is_named_and_nothing_changes(
     assert (ran.status, machine.read()) == (5, before)
     assert "labels stay as they are: " in ran.log
     assert "/etc/default/docker, which docker.service reads, cannot be read: a folder" in ran.log
-    assert ran.log.endswith("status: partial; 1 label, 4 variables; wrote ec2; exit 5\n")
+    assert ran.log.endswith(
+        "status: partial; 1 label, 4 variables; wrote /run/metadata/ec2; exit 5\n"
+    )
 
 
 def test_rootless_docker_is_refused_by_name(tmp_path: Path) -> None:
@@ -363,7 +366,9 @@ def test_a_record_that_cannot_be_read_costs_the_labels_and_not_the_variables(
     ran = machine.run(WEB)
     assert (ran.status, machine.read()) == (5, USERS)
     assert f"what of it is ours is not known, {RECORD}: a folder stands" in ran.log
-    assert ran.log.endswith("status: partial; 0 labels, 4 variables; wrote ec2; exit 5\n")
+    assert ran.log.endswith(
+        "status: partial; 0 labels, 4 variables; wrote /run/metadata/ec2; exit 5\n"
+    )
 
 
 @pytest.mark.parametrize("former", ["5", '["a"]', '["a=1", "a=2"]', "{", '["com.docker.x=1"]'])

@@ -1,4 +1,4 @@
-"""The command line: the commands with their help, and how an invocation is read."""
+"""The command line: the commands with their help, and how one is read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from rancheros_ec2_metadata import __version__, called_as, options
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.options import meant
 from rancheros_ec2_metadata.settings import Settings
 
@@ -35,7 +35,7 @@ class Command(NamedTuple):
     arguments: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
-class Invocation(NamedTuple):
+class CommandLine(NamedTuple):
     """A command line, read: the command, its own arguments, and the settings of the run."""
 
     command: str
@@ -50,7 +50,7 @@ def _format(*forms: str) -> tuple[str, Mapping[str, Any]]:
 
 def _follow(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not _SHORTEST <= int(text) <= _LONGEST:
-        text = f"{shown(text)} is not a number of seconds from {_SHORTEST} to {_LONGEST}"
+        text = f"{quote(text)} is not a number of seconds from {_SHORTEST} to {_LONGEST}"
         raise UsageError(f"--follow: {text}")
     return int(text)
 
@@ -169,6 +169,39 @@ COMMANDS = {
             _format("text", "json"),
         ),
     ),
+    "preflight": Command(
+        "what the next instance of an Auto Scaling group gets, before it is there",
+        "Asks AWS, from your workstation or a pipeline, for an Auto Scaling group or a launch"
+        " template, and shows what labels and variables the next instance gets, with the tag of"
+        " each, and what would stop it (docs/preflight.md). The flags are those of the"
+        " user-data's own service or install line; flags that are given here replace them."
+        " Writes nothing.",
+        {
+            "preflight --auto-scaling-group web": "with the flags that are in its user-data",
+            "preflight --auto-scaling-group web --region eu-west-1 -l example.db.host:DB_HOST": (
+                "an image has the service, and these are its flags"
+            ),
+            "preflight --launch-template web:2 --format json": (
+                "version 2 of a launch template, by its name or its id, for a program"
+            ),
+        },
+        {
+            0: "nothing was found",
+            **_FAILED,
+            4: "not said by AWS, or only in part",
+            11: "something was found",
+        },
+        (
+            ("--auto-scaling-group", {"metavar": "NAME", "help": "the group"}),
+            (
+                "--launch-template",
+                {"metavar": "ID", "help": "or a template: ID, NAME, ID:VERSION, NAME:VERSION"},
+            ),
+            ("--profile", {"metavar": "NAME", "help": "the profile of ~/.aws"}),
+            ("--region", {"metavar": "NAME", "help": "the region"}),
+            _format("text", "json"),
+        ),
+    ),
     "clean": Command(
         "remove what this program wrote, restore what it changed",
         "Removes everything this program wrote, and restores what it changed. Run as the"
@@ -198,7 +231,7 @@ COMMANDS = {
         {
             "install": "docker.* tags to labels, the metadata to /run/metadata/ec2",
             "install --follow 30 -l example.db.host:DB_HOST": (
-                "a variable too; a changed tag is a label within 30 seconds, without a restart"
+                "a variable too; a changed tag is a label within 30 seconds"
             ),
             "install --dry-run": "show the units",
         },
@@ -227,26 +260,33 @@ COMMANDS = {
     ),
     "demo": Command(
         "play a boot on this machine, on a fake EC2; needs no AWS, no root",
-        "Plays a boot on this machine: a fake EC2 on loopback, a RancherOS disk in a temporary"
-        " folder. Shows the files before and after, and the arguments that Docker would get.",
-        {"demo": "play it"},
+        "Plays a boot on this machine: a fake EC2 on loopback, the disk of a host in a temporary"
+        " folder. Shows the files before and after, and what Docker would get.",
+        {"demo": "RancherOS", "demo --host systemd": "a Linux with systemd"},
         {0: "played", **_FAILED, **_FILES},
     ),
     "fake-imds": Command(
-        "the fake metadata service alone",
-        "Answers as the EC2 metadata service would, for an instance described in a JSON file"
-        " (docs/image.md), until it is stopped. The file may be edited meanwhile.",
+        "a fake IMDS, for trying without AWS",
+        "Answers as the instance metadata service (IMDS) would, for an instance described in a JSON"
+        " file (docs/fake-imds.md), until it is stopped. The file may be edited meanwhile.",
         {"fake-imds --listen 127.0.0.1:1338 --data instance.json": "serve instance.json"},
         {0: "it was stopped", **_FAILED, **_FILES},
         (
             ("--listen", {"metavar": "HOST:PORT", "required": True, "help": "where to answer"}),
-            ("--data", {"metavar": "FILE", "required": True, "help": "the instance, as JSON"}),
+            (
+                "--data",
+                {
+                    "metavar": "FILE",
+                    "required": True,
+                    "help": "the instance, as JSON (docs/fake-imds.md)",
+                },
+            ),
         ),
     ),
 }
 
 
-def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Invocation:
+def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> CommandLine:
     """Read a command line.
 
     Args:
@@ -261,15 +301,29 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Invocation:
     if not words or (words[0].startswith("-") and words[0] not in _OF_THE_PROGRAM):
         words.insert(0, "apply")
     if not words[0].startswith("-") and words[0] not in COMMANDS:
-        raise UsageError(f"unknown command {shown(words[0])}{meant(words[0], COMMANDS)}")
+        raise UsageError(f"unknown command {quote(words[0])}{meant(words[0], COMMANDS)}")
+    _check_flags(words)
     given, unknown = _parser(words[0]).parse_known_args(words)
     for word in unknown:
+        if not word.startswith("-"):
+            raise UsageError(f"{given.command} takes no argument {quote(word)}")
+        raise _unknown_flag(given.command, word)
+    return CommandLine(given.command, given, options.settings(given, environ))
+
+
+def _check_flags(words: Sequence[str]) -> None:
+    """Name a misspelt flag before argparse says that the one it is meant for is missing."""
+    known = (*_flags(words[0]), *_OF_THE_PROGRAM) if words[0] in COMMANDS else ()
+    for word in words[1:] if known else ():
         flag = word.partition("=")[0]
-        if not flag.startswith("-"):
-            raise UsageError(f"{given.command} takes no argument {shown(word)}")
-        text = f"{given.command} has no flag {shown(flag)}"
-        raise UsageError(f"{text}{meant(flag, _flags(given.command))}")
-    return Invocation(given.command, given, options.settings(given, environ))
+        if flag.startswith("--") and flag.isprintable() and " " not in flag and flag not in known:
+            raise _unknown_flag(words[0], word)
+
+
+def _unknown_flag(command: str, word: str) -> UsageError:
+    flag = word.partition("=")[0]
+    text = f"{command} has no flag {quote(flag)}"
+    return UsageError(f"{text}{meant(flag, _flags(command))}")
 
 
 def _flags(command: str) -> Iterator[str]:
@@ -306,7 +360,7 @@ def _parser(first: str) -> argparse.ArgumentParser:
     for name, command in named.items():
         parser = commands.add_parser(
             name,
-            usage=f"{program} {'[apply]' if name == 'apply' else name} [FLAG ...]",
+            usage=f"{program} {'[apply]' if name == 'apply' else name} [FLAG ...]{_words(command)}",
             help=command.summary,
             description=textwrap.fill(command.about, _WIDTH),
             epilog="\n".join([*_examples(command), "", *_statuses(command)]),
@@ -319,10 +373,19 @@ def _parser(first: str) -> argparse.ArgumentParser:
     return top
 
 
+def _words(command: Command) -> str:
+    """Return what follows the flags in the usage line."""
+    forms = {"?": " [{}]", "+": " {} [{} ...]"}
+    plain = (one for flag, one in command.arguments if not flag.startswith("-"))
+    return "".join(forms[one["nargs"]].replace("{}", one["metavar"]) for one in plain)
+
+
 def _examples(command: Command) -> Iterator[str]:
     yield "examples:"
     for arguments, what in command.examples.items():
-        yield f"  {called_as()} {arguments}"
+        words = f"{called_as()} {arguments}"
+        lines = textwrap.wrap(words, _WIDTH - 6, break_long_words=False, break_on_hyphens=False)
+        yield "  " + " \\\n    ".join(lines)
         yield f"      {what}"
 
 

@@ -92,9 +92,9 @@ NO_ANSWER = {
     "deep-lists": ("yes -- '- ' | head -n 100000 | tr -d '\\n'", "not answered in YAML"),
     "another-type": (f"echo '[{KEY}]'", "not answered with a map"),
     "a-text": (f"echo '{KEY}'", "not answered with a map"),
-    "no-interpreter": (NO_INTERPRETER, "could not be started (No such file or directory)"),
-    "not-executable": (NOT_EXECUTABLE, "could not be started (Permission denied)"),
-    "missing": (MISSING, "could not be started (No such file or directory)"),
+    "no-interpreter": (NO_INTERPRETER, "could not be started, No such file or directory"),
+    "not-executable": (NOT_EXECUTABLE, "could not be started, Permission denied"),
+    "missing": (MISSING, "could not be started, No such file or directory"),
 }
 
 
