@@ -1,4 +1,4 @@
-# The image of the service: docs/image.md. BASE_IMAGE has Python 3.11 or newer below /usr/local.
+# The image of the service: docs/image.md. BASE_IMAGE has Python 3.10 or newer below /usr/local.
 ARG BASE_IMAGE=python:3.13-alpine
 
 FROM ${BASE_IMAGE} AS build

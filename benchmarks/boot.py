@@ -79,7 +79,7 @@ def _table(title: str, results: Sequence[Result]) -> Iterator[str]:
 
 
 def goals(results: Sequence[Result]) -> Iterator[str]:
-    """Yield the goals of docs/performance.md, and what was reached."""
+    """Yield the goals of docs/evidence/performance.md, and what was reached."""
     by_name = {result.case.name: result for result in results}
 
     def ratio(name: str, to: str, rounds: int = 0) -> float:

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from xml.sax.saxutils import escape
 
-from rancheros_ec2_metadata.fake_ec2.data import FakeInstance, instance_from
-from rancheros_ec2_metadata.fake_ec2.server import Imds, decoded, error_page
+from rancheros_ec2_metadata.fake_ec2.data import FakeInstance, parse_instance
+from rancheros_ec2_metadata.fake_ec2.server import Imds, decoded, make_error_page
 
 Answer = Callable[[bytes], bytes]
 """Takes a whole request, returns a whole answer."""
@@ -38,7 +38,7 @@ def imds(instance: FakeInstance) -> Answer:
         line, _, headers = request.decode().partition("\r\n")
         method, target, _ = line.split(" ")
         parsed = email.parser.Parser().parsestr(headers, headersonly=True)
-        found = service.answer(method, decoded(target), parsed) or error_page(500)
+        found = service.answer(method, decoded(target), parsed) or make_error_page(500)
         return _http(found.status, found.body, **found.headers)
 
     return answer
@@ -142,8 +142,8 @@ def serve(services: list[Service]) -> None:
 def main(text: str) -> None:
     """Serve what a JSON object says: ``instance``, as the fake has it, and ``delays``."""
     asked = json.loads(text)
-    instance = instance_from(asked["instance"], "the benchmark's instance")
-    silent = instance_from({**asked["instance"], "tags_in_metadata": False}, "the same")
+    instance = parse_instance(asked["instance"], "the benchmark's instance")
+    silent = parse_instance({**asked["instance"], "tags_in_metadata": False}, "the same")
     kinds = {"imds": imds(instance), "imds-no-tags": imds(silent), "api": api(instance)}
     services = {
         f"{kind} {delay}": Service(

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 _BY_CHANCE = 0.05
 _FEWEST_ROUNDS = 6
@@ -129,7 +128,7 @@ class Launcher:
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls) -> Iterator[Self]:
+    def started(cls) -> Iterator[Launcher]:
         """Start it."""
         argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
         pipe = subprocess.PIPE

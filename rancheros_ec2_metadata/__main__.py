@@ -14,7 +14,10 @@ from rancheros_ec2_metadata.commands import AT_BOOT
 
 TYPE_CHECKING = False  # as in `supervisor`
 if TYPE_CHECKING:
-    from rancheros_ec2_metadata.commands.call import Terminal
+    from rancheros_ec2_metadata.commands.invocation import Process
+
+
+_COPY = "dev/shm/rancher-conf"  # of rancheros.paths, which other hosts do not import
 
 
 def console() -> None:
@@ -24,9 +27,9 @@ def console() -> None:
     if first in AT_BOOT or first.startswith("-"):
         status = supervisor.supervise(_run_at_boot, _last_line)
     else:
-        from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - after the fork
+        from rancheros_ec2_metadata.commands.invocation import Process  # noqa: PLC0415 - after the fork
 
-        status = _main(Terminal(os.environ, sys.stdout, sys.stderr))
+        status = _main(Process(os.environ, sys.stdout, sys.stderr))
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -49,11 +52,11 @@ def _open_what_is_closed() -> None:
 
 def _run_at_boot(started: float, run_for: supervisor.RunFor) -> int:
     gc.disable()  # a run makes too little garbage to be worth looking for it
-    from rancheros_ec2_metadata.commands.call import Terminal  # noqa: PLC0415 - after the fork
+    from rancheros_ec2_metadata.commands.invocation import Process  # noqa: PLC0415 - after the fork
     from rancheros_ec2_metadata.log import at_boot  # noqa: PLC0415 - as above
 
     return _main(
-        Terminal(os.environ, sys.stdout, at_boot(sys.stderr), run_for, _kernel_log(), started)
+        Process(os.environ, sys.stdout, at_boot(sys.stderr), run_for, _kernel_log(), started)
     )
 
 
@@ -63,10 +66,13 @@ def _last_line(text: str, status: int) -> None:
     from rancheros_ec2_metadata.log import Log, at_boot  # noqa: PLC0415 - as above
 
     Log(at_boot(sys.stderr), kmsg=_kernel_log()).last(f"error: {text}; exit {status}")
+    root = Path(_root())
+    if not (root / _COPY).exists():
+        return
     with contextlib.suppress(ImportError):  # the image may be damaged
         from rancheros_ec2_metadata.hosts.rancheros import rehearsal  # noqa: PLC0415 - as above
 
-        rehearsal.remove_copy(Path(_root()))
+        rehearsal.remove_copy(root)
 
 
 def _kernel_log() -> str | None:
@@ -83,14 +89,14 @@ def _root() -> str:
     return root
 
 
-def _main(terminal: Terminal) -> int:
+def _main(process: Process) -> int:
     from rancheros_ec2_metadata import cli  # noqa: PLC0415 - as above
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What tags hold, a terminal's encoding may not have.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return cli.main(sys.argv[1:], terminal)
+        return cli.main(sys.argv[1:], process)
     except BrokenPipeError:
         return 128 + signal.SIGPIPE  # `show | head`: whoever reads has read enough
 

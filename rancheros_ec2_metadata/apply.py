@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rancheros_ec2_metadata import __version__
-from rancheros_ec2_metadata.deadline import Clock
+from rancheros_ec2_metadata import __version__, called_as
+from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import (
     ExitStatus,
     FilesError,
     Level,
     Note,
+    counted,
     error,
     info,
-    shown,
+    quote,
     worst,
 )
 from rancheros_ec2_metadata.hosts.base import Ours
-from rancheros_ec2_metadata.hosts.files import ChangedError, FileChange, Files
-from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.files import (
+    ChangedError,
+    FileChange,
+    Files,
+    digest_file,
+    read_plain,
+)
 from rancheros_ec2_metadata.hosts.state import LastRun, State, cut_notes, render_state
 from rancheros_ec2_metadata.plan import last_known_good
 from rancheros_ec2_metadata.plan.desired import NOTHING, Desired
 from rancheros_ec2_metadata.runtime import Limits, Runtime, Target, make_runtime
 
 if TYPE_CHECKING:
-    from rancheros_ec2_metadata.commands.call import Call
+    from rancheros_ec2_metadata.commands.invocation import Invocation
     from rancheros_ec2_metadata.ec2.facts import Facts
     from rancheros_ec2_metadata.hosts.base import Plan
     from rancheros_ec2_metadata.settings import Settings
@@ -38,15 +44,16 @@ if TYPE_CHECKING:
 # The system writes cloud-config.yml once or twice at a boot; more often is a fault.
 _ATTEMPTS = 5
 _MOST_LEFT_OUT = 3
+_LOOK_SECONDS = 2.0  # at whether a running Docker has its new labels
 _SOURCES = {"imds": "IMDS", "api": "the EC2 API", None: "nowhere"}
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Run at boot; the supervisor ends it at the deadline whatever it is doing."""
-    age = time.monotonic() - call.terminal.started
-    limits = Limits.of(call.settings.deadline, age, Clock())
-    result = apply(call.settings, make_runtime(call.settings, call.log, limits))
-    call.log.last(last_line(result))
+    age = time.monotonic() - invocation.process.started
+    limits = Limits.of(invocation.settings.deadline, age, Clock())
+    result = apply(invocation.settings, make_runtime(invocation.settings, invocation.log, limits))
+    invocation.log.last(last_line(result))
     return result.status
 
 
@@ -85,28 +92,29 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
     target, machine = runtime.target, runtime.machine
     log, host, files = target.log, target.host, target.files
     log.line(
-        f"rancheros-ec2-metadata {__version__}, {runtime.now:%Y-%m-%dT%H:%M:%SZ},"
+        f"{called_as()} {__version__}, {runtime.now:%Y-%m-%dT%H:%M:%SZ},"
         f" {machine.instance_id or 'instance not known yet'},"
-        f" {host.release.text or 'release not known'}"
+        f" {host.description or 'release not known'}"
     )
     result, began = Result(), runtime.deadline.clock.now()
-    with files.lock(paths.CONF, runtime.deadline, paths.MOUNT_FIX):
-        for folder in (paths.CONF, paths.CLOUD_CONFIG_D):
-            files.sweep(folder)
+    with lock(target, runtime.deadline):
         state, notes = host.read_state()
         log.notes(notes)
         if state.holds_values():
-            wanted, kept = last_known_good.before_requests(settings, state, machine, host.carries)
+            wanted, kept = last_known_good.make_desired_before_requests(
+                settings, state, machine, host.carries
+            )
             converge(target, result, wanted, kept)
         # What was said of the last known good values is over once EC2's are planned.
         earlier = result.plan.notes if result.plan is not None else ()
 
         def converge_on(said: Facts, *, so_far: bool = False) -> None:
-            wanted, kept = last_known_good.after_requests(
+            wanted, kept = last_known_good.make_desired_after_requests(
                 settings, state, machine, said, host.carries
             )
             if said.on_ec2 is False:
-                wanted, kept = NOTHING, State()
+                status = "none" if host.always_says_outcome else None
+                wanted, kept = NOTHING.with_outcome(status) if status else NOTHING, State()
             # An outcome that is not the last one is no reason to write.
             if not so_far or result.plan is None or not _sets_the_same(wanted, result.plan.desired):
                 converge(target, result, wanted, kept)
@@ -116,9 +124,11 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
             kept=same and state.holds_values(), so_far=partial(converge_on, so_far=True)
         )
         if facts.identity is not None:
-            log.note(info(f"instance {shown(facts.identity.instance_id)}"))
+            log.note(info(f"instance {quote(facts.identity.instance_id)}"))
         result.sources = facts.sources
         converge_on(facts)
+        if result.ended and not files.dry:
+            log.notes(host.activate(files, _LOOK_SECONDS))
         final = {note.text for note in (result.plan.notes if result.plan is not None else ())}
         past = {note.text for note in earlier} - final
         result.status = worst(note.status for note in log.noted if note.text not in past)
@@ -129,6 +139,20 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
             for line in summary:
                 log.line(line)
     return result
+
+
+@contextlib.contextmanager
+def lock(target: Target, limit: Limit) -> Iterator[None]:
+    """Hold the lock of a host, and remove what a run that was killed has left.
+
+    Raises:
+        FilesError: there is nothing to write to. DeadlineError: another run held it.
+    """
+    places, files = target.host.places, target.files
+    with files.lock(places.lock, limit, places.lock_fix, is_ours=places.lock_is_ours):
+        for folder in places.swept:
+            files.sweep(folder)
+        yield
 
 
 def converge(target: Target, result: Result, desired: Desired, kept: State) -> None:
@@ -150,7 +174,8 @@ def converge(target: Target, result: Result, desired: Desired, kept: State) -> N
         try:
             for change in plan.changes:
                 files.write(change)
-                result.changed[change.path] = "removed" if change.after is None else "wrote"
+                if not change.is_record:
+                    result.changed[change.path] = "removed" if change.after is None else "wrote"
         except ChangedError as changed:
             log.note(info(f"{changed}; planned again"))
             continue
@@ -177,13 +202,14 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
     if plan is None:
         return
     notes = [f"{one.level}: {one.text}" for one in log.noted if one.level is not Level.INFO]
-    digests = {path: digest_file(files, path) for path in (paths.DROP_IN, *plan.state.env_files)}
+    host = runtime.target.host
+    digests = {path: digest_file(files.locate(path)) for path in plan.our_files}
     stamp = f"{runtime.now:%Y-%m-%dT%H:%M:%SZ}"
     run = LastRun(
         time=stamp,
         boot_id=runtime.boot_id,
         version=__version__,
-        release=runtime.target.host.release.text or None,
+        release=host.description or None,
         exit_status=int(result.status),
         summary=summary,
         notes=cut_notes(notes),
@@ -196,44 +222,34 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
     state = replace(
         plan.state, labels=labels, status=result.outcome, last_run=run, labels_changed=moment
     )
-    raw = _read(files, paths.STATE)
+    raw = _read(files, host.places.state)
     try:
-        files.write(FileChange(paths.STATE, raw, render_state(state)))
+        files.write(FileChange(host.places.state, raw, render_state(state), is_record=True))
     except FilesError as why:
-        log.note(error(ExitStatus.FILES, f"this run will not be in `status`: {why}"))
+        log.note(error(ExitStatus.FILES, f"this run will not be in 'status': {why}"))
         result.status = worst((result.status, ExitStatus.FILES))
-
-
-def digest_file(files: Files, path: str) -> str | None:
-    """Return the sha256 of a file; None where there is none that reads."""
-    raw = _read(files, path)
-    return None if raw is None else hashlib.sha256(raw).hexdigest()
 
 
 def _read(files: Files, path: str) -> bytes | None:
     try:
-        return files.locate(path).read_bytes()
+        return read_plain(files.locate(path))
     except OSError:
         return None
 
 
 def last_line(result: Result) -> str:
     """Return what is set, what was written, and the exit status."""
-    labels = _count(len(result.in_effect.labels), "label")
-    variables = _count(len(result.in_effect.variables), "variable")
+    labels = counted(len(result.in_effect.labels), "label")
+    variables = counted(len(result.in_effect.variables), "variable")
+    # A name alone, where it says which file it is.
     files = [
-        f"{verb} {path.rpartition('/')[2]}"
+        f"{verb} {name if '.' in (name := path.rpartition('/')[2]) else path}"
         for path, verb in result.changed.items()
-        if path != paths.STATE
     ]
     return (
-        f"{result.outcome or 'nothing'}: {labels}, {variables};"
+        f"status: {result.outcome or 'nothing set'}; {labels}, {variables};"
         f" {', '.join(files) or 'wrote no file'}; exit {int(result.status)}"
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _summarise(facts: Facts, plan: Plan | None, seconds: float) -> Iterator[str]:
@@ -244,8 +260,8 @@ def _summarise(facts: Facts, plan: Plan | None, seconds: float) -> Iterator[str]
         f" tags: {_from(_SOURCES[facts.tags_source], facts.tags or {}, tags)}"
     )
     yield from _left_out(plan.notes if plan is not None else ())
-    requests = _count(facts.imds_requests, "IMDS request")
-    yield f"{requests}, {_count(facts.api_calls, 'API call')}; {seconds:.1f} s"
+    requests = counted(facts.imds_requests, "IMDS request")
+    yield f"{requests}, {counted(facts.api_calls, 'API call')}; {seconds:.1f} s"
 
 
 def _from(source: str, said: Collection[str], used: Collection[str]) -> str:
@@ -265,6 +281,6 @@ def _left_out(notes: Iterable[Note]) -> Iterator[str]:
         and (note.level is not Level.INFO or note.left_out[0].reason.startswith("no tag"))
     ]
     for text in texts[:_MOST_LEFT_OUT]:
-        yield f"left out: {text}"
+        yield f"left out: {text.removesuffix('; left out')}"
     if len(texts) > _MOST_LEFT_OUT:
         yield f"left out: {len(texts) - _MOST_LEFT_OUT} more, named above"

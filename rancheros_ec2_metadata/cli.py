@@ -6,26 +6,27 @@ import importlib
 import traceback
 from collections.abc import Callable, Sequence
 
-from rancheros_ec2_metadata import __version__, invocation, options
+from rancheros_ec2_metadata import __version__, called_as, command_line, options
 from rancheros_ec2_metadata.commands import AT_BOOT
-from rancheros_ec2_metadata.commands.call import Call, Terminal
+from rancheros_ec2_metadata.commands.invocation import Invocation, Process
 from rancheros_ec2_metadata.errors import Ec2MetadataError, ExitStatus, UsageError, error
-from rancheros_ec2_metadata.invocation import PROGRAM
 from rancheros_ec2_metadata.log import Log
 
 
-def main(arguments: Sequence[str], terminal: Terminal) -> int:
+def main(arguments: Sequence[str], process: Process) -> int:
     """Run one command and return its exit status: no traceback reaches an operator.
 
     Raises:
         BrokenPipeError: nobody reads what is printed any more.
     """
-    log = Log(terminal.err, "--debug" in arguments, terminal.kmsg)
+    log = Log(process.err, "--debug" in arguments, process.kmsg)
     try:
-        return _run(arguments, terminal, log)
+        return _run(arguments, process, log)
     except UsageError as wrong:
         log.note(wrong.note())
-        log.last(f"nothing was touched; see {PROGRAM} --help; exit {int(ExitStatus.USAGE)}")
+        named = arguments[:1] if arguments[:1] and arguments[0] in command_line.COMMANDS else ()
+        help_of = " ".join((called_as(), *named, "--help"))
+        log.last(f"nothing was touched; see {help_of}; exit {int(ExitStatus.USAGE)}")
         return ExitStatus.USAGE
     except Ec2MetadataError as known:
         log.note(known.note())
@@ -34,8 +35,8 @@ def main(arguments: Sequence[str], terminal: Terminal) -> int:
     except BrokenPipeError:
         raise
     except Exception as bug:  # noqa: BLE001 - the promise above
-        text = f"this is a bug of {PROGRAM} {__version__}: {type(bug).__name__}; please report it"
-        log.note(error(ExitStatus.BUG, text))
+        what = f"{called_as()} {__version__}: {type(bug).__name__}"
+        log.note(error(ExitStatus.BUG, f"this is a bug of {what}; please report it"))
         if log.debug:
             # Without the message: what it quotes may be anybody's.
             for line in "".join(traceback.format_tb(bug.__traceback__)).splitlines():
@@ -44,19 +45,19 @@ def main(arguments: Sequence[str], terminal: Terminal) -> int:
     return log.status()
 
 
-def _run(arguments: Sequence[str], terminal: Terminal, log: Log) -> int:
+def _run(arguments: Sequence[str], process: Process, log: Log) -> int:
     try:
-        command, given, settings = invocation.parse(arguments, terminal.environ)
+        command, given, settings = command_line.parse(arguments, process.environ)
     except SystemExit as done:  # --help and --version
-        terminal.print([])
+        process.print([])
         return int(done.code or 0)
     log.debug = settings.debug
     if any(command in option.commands for option in options.OPTIONS):
-        log.notes(options.unknown_variables(terminal.environ))
+        log.notes(options.find_unknown_variables(process.environ))
     if command in AT_BOOT:
-        terminal.run_for(settings.deadline)
+        process.run_for(settings.deadline)
     # Only now: --help, and what is wrong, need none of it.
     name = "apply" if command == "apply" else f"commands.{command.replace('-', '_')}"
     module = importlib.import_module(f"{__package__}.{name}")
-    run: Callable[[Call], int] = module.run
-    return run(Call(given, settings, terminal, log))
+    run: Callable[[Invocation], int] = module.run
+    return run(Invocation(given, settings, process, log))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from rancheros_ec2_metadata.errors import printable
+from rancheros_ec2_metadata.errors import escape
 
 WIDTH = 80
 
@@ -29,7 +29,7 @@ def joined(start: str, end: str, indent: int) -> Iterator[str]:
 def wrapped(start: str, text: str) -> Iterator[str]:
     """Yield ``text`` in lines, the first behind ``start``, the others below it."""
     yield from textwrap.wrap(
-        printable(text),
+        escape(text),
         WIDTH,
         initial_indent=start,
         subsequent_indent=" " * max(len(start), 4),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.plan.provenance import LeftOut
+
+
+LONGEST_VALUE = 4096  # characters of a value that is shown to an operator who asks
 
 
 class ExitStatus(IntEnum):
@@ -38,8 +41,10 @@ SEVERITY = (
 )
 
 
-class Level(StrEnum):
+class Level(str, Enum):
     """How much a note matters to the one who reads the boot log."""
+
+    __str__ = str.__str__
 
     DEBUG = "debug"
     INFO = "info"
@@ -130,7 +135,12 @@ class DeadlineError(Ec2MetadataError):
     status = ExitStatus.DEADLINE
 
 
-def shown(text: str, limit: int = 80) -> str:
+def counted(number: int, what: str) -> str:
+    """Return a number with the word for what is counted, in the plural but for one."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def quote(text: str, limit: int = 80) -> str:
     """Return ``text`` quoted on one line of at most about ``limit`` characters.
 
     Tag keys and values, and all that IMDS and the API send, are hostile: a newline in one must
@@ -138,15 +148,15 @@ def shown(text: str, limit: int = 80) -> str:
     """
     cut = text if len(text) <= limit else text[:limit] + "…"
     quoted = cut.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{printable(quoted)}'"
+    return f"'{escape(quoted)}'"
 
 
-def printable(text: str) -> str:
+def escape(text: str) -> str:
     """Return ``text`` on one line, with what would steer a terminal escaped."""
-    return text if text.isprintable() else "".join(map(_escaped, text))
+    return text if text.isprintable() else "".join(map(_escape, text))
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     if character.isprintable():
         return character
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rancheros_ec2_metadata.errors import FilesError, shown
+from rancheros_ec2_metadata.errors import FilesError, quote
 
 STANDARD_INPUT = "-"
 
@@ -24,7 +24,7 @@ def read(name: str, most: int) -> bytes:
             content = file.read(most + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise FilesError(f"{shown(name)} cannot be read: {why}") from None
+        raise FilesError(f"{quote(name)} cannot be read: {why}") from None
     if len(content) > most:
-        raise FilesError(f"{shown(name)} is larger than {most // 1024} KiB; EC2 takes 16")
+        raise FilesError(f"{quote(name)} is larger than {most // 1024} KiB; EC2 takes 16")
     return content

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TextIO
 
-from rancheros_ec2_metadata.errors import ExitStatus, Level, Note, printable, worst
+from rancheros_ec2_metadata.errors import ExitStatus, Level, Note, escape, worst
 
 PREFIX = "ec2-metadata: "
 _LONGEST = 1000
@@ -107,4 +107,4 @@ def _tell_the_kernel(path: str, line: str) -> None:
 def _line(text: str) -> str:
     """Return the one line that is written for ``text``, whatever is in it."""
     cut = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
-    return PREFIX + printable(cut)
+    return PREFIX + escape(cut)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from rancheros_ec2_metadata.ec2.instance import METADATA_LABELS
-from rancheros_ec2_metadata.errors import Note, UsageError, shown, warning
+from rancheros_ec2_metadata.errors import Note, UsageError, quote, warning
 from rancheros_ec2_metadata.plan import config_paths, env_file
 from rancheros_ec2_metadata.settings import (
     ApiSettings,
@@ -23,6 +23,12 @@ from rancheros_ec2_metadata.settings import (
 )
 
 PREFIX = "AWS_METADATA_"
+AWS_VARIABLES = (
+    *("AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"),
+    *("AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_V1_DISABLED", "AWS_ENDPOINT_URL_EC2"),
+    *("AWS_CA_BUNDLE", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"),
+)
+"""AWS's own, with AWS's meaning; docs/reference.md has them."""
 _ROS = ("/usr/bin/ros", "/bin/ros")
 _SWITCH = {"true": True, "yes": True, "on": True, "1": True}
 _SWITCH |= {"false": False, "no": False, "off": False, "0": False}
@@ -49,13 +55,13 @@ class Option(NamedTuple):
     read: Callable[[str], Any]
     metavar: str
     help: str
-    commands: tuple[str, ...] = ("apply", "plan")
+    commands: tuple[str, ...] = ("apply", "plan", "install", "preflight")
     separator: str = ""
 
 
 def _switch(text: str) -> bool:
     if text.lower() not in _SWITCH:
-        raise UsageError(f"{shown(text)} is neither true nor false")
+        raise UsageError(f"{quote(text)} is neither true nor false")
     return _SWITCH[text.lower()]
 
 
@@ -65,14 +71,14 @@ def _deadline(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 1 <= seconds <= _LONGEST_SECONDS:
-        raise UsageError(f"{shown(text)} is not a number of seconds from 1 to {_LONGEST_SECONDS}")
+        raise UsageError(f"{quote(text)} is not a number of seconds from 1 to {_LONGEST_SECONDS}")
     return seconds
 
 
 def _one_of(*names: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in names:
-            raise UsageError(f"{shown(text)} is not one of {', '.join(names)}")
+            raise UsageError(f"{quote(text)} is not one of {', '.join(names)}")
         return text
 
     return read
@@ -92,7 +98,7 @@ def _tag_key(text: str) -> str:
 
 
 _EVERY = ("apply", "plan", "show", "status", "clean")
-_READING = ("apply", "plan", "show")
+_READING = ("apply", "plan", "show", "install")
 
 OPTIONS = (
     Option(
@@ -110,7 +116,7 @@ OPTIONS = (
         str,
         "PREFIX",
         "tags whose key starts with PREFIX become Docker labels (default docker.; '' is all tags)",
-        ("apply", "plan", "clean"),
+        ("apply", "plan", "clean", "install", "preflight"),
         separator=";",
     ),
     Option(
@@ -120,7 +126,7 @@ OPTIONS = (
         _mapping,
         "TAG:TARGET",
         "the tag's value becomes the variable TARGET, or the config path TARGET if it has a dot",
-        ("apply", "plan", "clean"),
+        ("apply", "plan", "clean", "install", "preflight"),
         separator=";",
     ),
     Option(
@@ -182,7 +188,7 @@ OPTIONS = (
         _deadline,
         "SECONDS",
         "end after so long, whatever it is doing (default 120)",
-        ("apply", "plan", "show", "clean"),
+        ("apply", "plan", "show", "clean", "install", "uninstall"),
     ),
     Option(
         "tags",
@@ -191,7 +197,7 @@ OPTIONS = (
         _one_of("auto", "imds", "api", "none"),
         "SOURCE",
         "where tags are read: auto (IMDS, else the API), imds, api or none",
-        _READING,
+        (*_READING, "preflight"),
     ),
     Option(
         "imds_version",
@@ -201,6 +207,15 @@ OPTIONS = (
         "VERSION",
         "v2 never speaks IMDSv1; auto does where no token can be had",
         _READING,
+    ),
+    Option(
+        "host",
+        ("--host",),
+        "AWS_METADATA_HOST",
+        _one_of("auto", "rancheros", "systemd"),
+        "KIND",
+        "the kind of machine: rancheros, systemd, or auto, which looks (default)",
+        (*_EVERY, "demo", "preflight"),
     ),
     Option(
         "root",
@@ -227,7 +242,7 @@ OPTIONS = (
         _switch,
         "",
         "log every request and, on a bug of ours, a traceback",
-        _EVERY,
+        (*_EVERY, "preflight"),
     ),
 )
 
@@ -275,6 +290,35 @@ def settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     return Settings(**values)
 
 
+def given_fields(given: argparse.Namespace, environ: Mapping[str, str]) -> set[str]:
+    """Return the fields of the settings that a flag or a variable sets."""
+    return {
+        option.setting
+        for option in OPTIONS
+        if given.command in option.commands
+        and (getattr(given, option.setting) is not None or environ.get(option.variable, "").strip())
+    }
+
+
+def render_flags(given: argparse.Namespace) -> list[str]:
+    """Return the flags that were given, each in its long form."""
+    flags = []
+    for option in OPTIONS:
+        value = getattr(given, option.setting, None)
+        name = option.flags[-1]
+        if value is not None and not option.metavar:
+            flags.append(name)
+        elif value is not None:
+            flags += [f"{name}={one}" for one in ([value] if isinstance(value, str) else value)]
+    return flags
+
+
+def list_variables_of_a_run(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a run would read, ours and those of AWS's."""
+    names = [option.variable for option in OPTIONS if "install" in option.commands]
+    return {name: environ[name] for name in (*names, *AWS_VARIABLES) if environ.get(name)}
+
+
 def _items(text: str, separator: str) -> list[str]:
     return [item.strip() for item in text.split(separator) if item.strip()]
 
@@ -307,7 +351,7 @@ def _imds(environ: Mapping[str, str], version: str) -> ImdsSettings:
     modes: dict[str, Literal["IPv4", "IPv6"]] = {"ipv4": "IPv4", "ipv6": "IPv6"}
     if mode is not None and mode.lower() not in modes:
         raise UsageError(
-            f"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: {shown(mode)} is not IPv4 or IPv6"
+            f"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: {quote(mode)} is not IPv4 or IPv6"
         )
     endpoint = environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or None
     _check_url("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint)
@@ -335,7 +379,7 @@ def _check_url(name: str, url: str | None) -> None:
         # Not shown: addresses are logged, and passwords are not.
         raise UsageError(f"{name}: no user and no password may be in the address")
     if url is not None and not url.startswith(("http://", "https://")):
-        raise UsageError(f"{name}: {shown(url)} is not an http:// or https:// address")
+        raise UsageError(f"{name}: {quote(url)} is not an http:// or https:// address")
 
 
 def _is_true(environ: Mapping[str, str], name: str) -> bool:
@@ -343,7 +387,7 @@ def _is_true(environ: Mapping[str, str], name: str) -> bool:
     return environ.get(name, "").strip().lower() == "true"
 
 
-def unknown_variables(environ: Iterable[str]) -> Iterator[Note]:
+def find_unknown_variables(environ: Iterable[str]) -> Iterator[Note]:
     """Yield a warning for each variable that has our prefix and is none of ours."""
     known = [option.variable.removeprefix(PREFIX) for option in OPTIONS]
     for name in sorted(environ):
@@ -357,4 +401,4 @@ def meant(word: str, known: Iterable[str], prefix: str = "") -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - not at boot
 
     near = get_close_matches(word, list(known), 1)
-    return f"; did you mean {shown(prefix + near[0])}?" if near else ""
+    return f"; did you mean {quote(prefix + near[0])}?" if near else ""

@@ -11,17 +11,16 @@ from typing import Any, Literal
 
 from rancheros_ec2_metadata.columns import joined, wrapped
 from rancheros_ec2_metadata.errors import (
+    LONGEST_VALUE,
     ExitStatus,
     Level,
     Note,
     UsageError,
-    printable,
-    shown,
+    escape,
+    quote,
 )
 from rancheros_ec2_metadata.hosts.base import ArgumentList, Plan
 from rancheros_ec2_metadata.hosts.files import FileChange
-from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args, paths
-from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
 from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.plan.provenance import LeftOut, Source
 
@@ -29,7 +28,6 @@ SCHEMA = 2
 
 Action = Literal["add", "change", "remove", "unchanged"]
 
-OF_LABELS = "when Docker starts"
 OF_VARIABLES = "for services that start after the run"
 _SIGNS = {"add": "+", "change": "~", "remove": "-", "unchanged": " "}
 _INDENT = 4
@@ -82,7 +80,7 @@ class Report:
     @property
     def changes(self) -> bool:
         """Tell whether a file would change, the state aside."""
-        return any(path != paths.STATE for path, _, _ in self.files)
+        return any(not change.is_record for change in self.plan.changes)
 
 
 def make_report(plan: Plan, where: Mapping[str, str]) -> Report:
@@ -106,7 +104,7 @@ def make_report(plan: Plan, where: Mapping[str, str]) -> Report:
                 new.get(name),
                 of.get(name) if name in new else None,
                 plan.overridden.get(name),
-                _effect(name, in_labels=new is after.labels),
+                plan.labels_take_effect if new is after.labels else _effect(name),
             )
             for name in sorted({*old, *new})
         )
@@ -114,9 +112,7 @@ def make_report(plan: Plan, where: Mapping[str, str]) -> Report:
     return Report(
         plan=plan,
         where=where,
-        files=tuple(
-            (one.path, _action_of(one), tuple(diff_file(one, plan.items))) for one in plan.changes
-        ),
+        files=tuple((one.path, _action_of(one), tuple(diff_file(one))) for one in plan.changes),
         labels=items(before.labels, after.labels, sources.labels),
         variables=items(before.variables, after.variables, sources.variables),
         config=items(before.config, config, sources.config),
@@ -124,49 +120,32 @@ def make_report(plan: Plan, where: Mapping[str, str]) -> Report:
     )
 
 
-def diff_file(change: FileChange, ours: Iterable[str] = ()) -> Iterator[str]:
-    """Yield the lines of a unified diff.
-
-    The state file is only named. Of cloud-config.yml, where private keys are, no text is shown:
-    only the arguments that are added and removed, those of the user's by their options alone, and
-    the names of the variables that are removed.
+def diff_file(change: FileChange) -> Iterator[str]:
+    """Yield the lines of a unified diff; a record of ours is only named.
 
     Args:
         change: of one file.
-        ours: items of Docker's arguments that are ours.
     """
-    if change.path == paths.STATE:
+    if change.is_record:
         yield f"{'remove' if change.after is None else 'write'} {change.path}"
         return
     before = change.path if change.before is not None else _NONE
     after = change.path if change.after is not None else _NONE
-    if change.path != paths.CLOUD_CONFIG:
+    if change.tell is None:
         lines = _lines(change.before), _lines(change.after)
-        for line in difflib.unified_diff(*lines, before, after, n=0, lineterm=""):
-            yield printable(line)
-        return
-    yield f"--- {before}"
-    yield f"+++ {after}"
-    old, new = (
-        (raw or b"").decode("utf-8", "surrogateescape") for raw in (change.before, change.after)
-    )
-    for key in ("args", "extra_args"):
-        was, now = _items(old, key), _items(new, key)
-        for sign, these, others in (("-", was, now), ("+", now, was)):
-            for item in these:
-                if item not in others:
-                    told = item if item in ours else docker_args.name_option(item)
-                    yield f"{sign}rancher.docker.{key}: {shown(told, 300)}"
-    gone = cloud_config.find_variables(old).keys() - cloud_config.find_variables(new).keys()
-    for name in sorted(gone):
-        yield f"-rancher.environment.{printable(name)}: (its value is not shown)"
+        diff = difflib.unified_diff(*lines, before, after, n=0, lineterm="")
+    else:
+        diff = chain((f"--- {before}", f"+++ {after}"), change.tell())
+    yield from map(escape, diff)
 
 
-def report_lines(report: Report) -> Iterator[str]:
+def render_report(report: Report) -> Iterator[str]:
     """Yield the lines to print; what is hostile in them cannot reach the terminal."""
     for _, _, diff in report.files:
         yield from diff
-    yield from _section(f"LABELS, in effect {OF_LABELS}", report.labels, report.where)
+    yield from _section(
+        f"LABELS, in effect {report.plan.labels_take_effect}", report.labels, report.where
+    )
     yield from _section(f"VARIABLES, {OF_VARIABLES}", report.variables, report.where)
     if report.config:
         yield from _section("CONFIG PATHS", report.config, report.where, each_says_when=True)
@@ -179,13 +158,13 @@ def report_lines(report: Report) -> Iterator[str]:
             source = (
                 f" from {describe_source(left_out.source, report.where)}" if left_out.source else ""
             )
-            text = f"{left_out.kind} {shown(left_out.name)}{source}: {left_out.reason}"
+            text = f"{left_out.kind} {quote(left_out.name)}{source}: {left_out.reason}"
             yield from wrapped("  ", text)
     yield ""
     yield _totals(report)
 
 
-def report_json(report: Report, status: ExitStatus, notes: Iterable[Note]) -> str:
+def render_report_json(report: Report, status: ExitStatus, notes: Iterable[Note]) -> str:
     """Return the report as a JSON document; docs/plan.md has its schema.
 
     Args:
@@ -271,7 +250,9 @@ def _section(
     if not items:
         yield "  none"
     for one in items:
-        name, old, new = (shown(text or "", 300) for text in (one.name, one.before, one.after))
+        name, old, new = (
+            quote(text or "", LONGEST_VALUE) for text in (one.name, one.before, one.after)
+        )
         values = {"remove": f"was {old}", "change": f"{old} -> {new}"}.get(one.action, f"= {new}")
         rest = [describe_source(one.source, where)] if one.source else []
         rest += [one.takes_effect] if each_says_when else []
@@ -289,21 +270,19 @@ def _arguments(one: ArgumentList, report: Report) -> Iterator[str]:
     yield f"DOCKER'S ARGUMENTS, rancher.docker.{one.key}{where}"
     for action, text, source in items:
         end = f"({describe_source(source, report.where)})" if source else ""
-        yield from joined(f"  {_SIGNS[action]} {shown(text, 300)}", end, _INDENT)
+        yield from joined(f"  {_SIGNS[action]} {quote(text, LONGEST_VALUE)}", end, _INDENT)
 
 
 def _argument_items(one: ArgumentList, plan: Plan) -> Iterator[tuple[Action, str, Source | None]]:
-    """Yield each item, against the list without us; cloud-config.yml's values are not shown."""
-    # A list that stays as it is may be cloud-config.yml's too.
-    secret = one.written_to in ("cloud-config.yml", None)
+    """Yield each item, against the list without us."""
     for item in one.after:
         if item in one.ours:
             yield "add", item, plan.desired.sources.labels.get(one.ours[item])
         else:
-            yield "unchanged", docker_args.name_option(item) if secret else item, None
+            yield "unchanged", one.shown.get(item, item), None
     for item in one.before:
         if item not in one.after:
-            yield "remove", docker_args.name_option(item) if secret else item, None
+            yield "remove", one.shown.get(item, item), None
 
 
 def _item(one: Item, where: Mapping[str, str]) -> dict[str, Any]:
@@ -331,9 +310,7 @@ def _action_of(change: FileChange) -> Action:
     return "remove" if change.after is None else "change"
 
 
-def _effect(name: str, *, in_labels: bool) -> str:
-    if in_labels:
-        return OF_LABELS
+def _effect(name: str) -> str:
     if "." not in name and name != "hostname":
         return OF_VARIABLES
     try:
@@ -344,14 +321,6 @@ def _effect(name: str, *, in_labels: bool) -> str:
 
 def _text(value: config_paths.Value) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)
-
-
-def _items(text: str, key: str) -> tuple[str, ...]:
-    try:
-        found = cloud_config.find_list(text, key)
-    except CannotEditError:
-        return ()
-    return found.texts if found is not None else ()
 
 
 def _lines(content: bytes | None) -> list[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,15 +11,9 @@ from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.firmware import detect
 from rancheros_ec2_metadata.ec2.imds import Imds, make_session
 from rancheros_ec2_metadata.ec2.read import Reader
-from rancheros_ec2_metadata.errors import Level, Note, shown
+from rancheros_ec2_metadata.errors import Level, Note, quote
 from rancheros_ec2_metadata.hosts.files import Files
-from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
-from rancheros_ec2_metadata.hosts.rancheros.rancheros_host import RancherOs
-from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
-from rancheros_ec2_metadata.hosts.rancheros.release import find_release
-from rancheros_ec2_metadata.hosts.rancheros.ros import NoAnswerError, Ros
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file
+from rancheros_ec2_metadata.hosts.selection import make_host
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.settings import Settings
 
@@ -32,11 +24,14 @@ if TYPE_CHECKING:
 
     from rancheros_ec2_metadata.ec2.facts import Facts
     from rancheros_ec2_metadata.ec2.firmware import Machine
+    from rancheros_ec2_metadata.hosts.base import Host
 
 # Reading EC2 ends so long before the deadline, or a sixth of it where that is less; what is known
 # is then planned, rehearsed and written.
 _LAST_SECONDS = 10.0
 _LAST_PART = 6
+# Of a later run of the same boot, where that may hold up a restart of Docker.
+_LATER_READING = 10.0
 # The run itself stops waiting a little before the supervisor ends it.
 _MARGIN = 0.2
 
@@ -58,7 +53,7 @@ class Target:
         log: the boot log.
     """
 
-    host: RancherOs
+    host: Host
     files: Files
     log: Log
 
@@ -115,40 +110,20 @@ def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = Fa
     if settings.debug:
         session.hooks["response"].append(lambda answer, **_: log.note(_request(answer)))
     host = make_host(settings, limits.deadline, off_machine=dry and settings.root != Path("/"))
-    imds = Imds(session, settings.imds, limits.reading)
+    boot = boot_id(settings.root)
+    reading = limits.reading
+    if host.reads_long_once_a_boot:
+        last = host.read_state()[0].last_run
+        if last is not None and boot is not None and last.boot_id == boot:
+            reading = reading.within(_LATER_READING)  # `systemctl restart docker` waits for us
+    imds = Imds(session, settings.imds, reading)
     return Runtime(
-        target=Target(host, Files(partial(paths.locate, settings.root), dry=dry), log),
-        now=datetime.now(UTC),
+        target=Target(host, Files(host.locate, dry=dry), log),
+        now=datetime.now(timezone.utc),
         machine=machine,
         ec2=Reader(settings, machine, imds, log),
         deadline=limits.deadline,
-        boot_id=boot_id(settings.root),
-    )
-
-
-def make_host(
-    settings: Settings, limit: Limit, *, remove_legacy: bool = False, off_machine: bool = False
-) -> RancherOs:
-    """Return the machine's configuration, and what reads it.
-
-    Args:
-        settings: the run's.
-        limit: for all questions to ``ros``.
-        remove_legacy: also remove what the legacy amazon-metadata left.
-        off_machine: this may be another machine: where no ``ros`` is named, none is needed.
-    """
-    ros = Ros(str(settings.ros)) if settings.ros else None
-    disk = read_file(settings.root, Snapshot(), paths.OS_CONFIG)
-    release = find_release(disk.files.get(paths.OS_CONFIG, b""))
-    if not release.known and ros is not None:
-        with contextlib.suppress(NoAnswerError):
-            release = find_release(b"", ros.version())
-    return RancherOs(
-        root=settings.root,
-        release=release,
-        rehearsal=None if off_machine and ros is None else Rehearsal(settings.root, ros, limit),
-        legacy=Legacy.of(settings),
-        remove_legacy=remove_legacy,
+        boot_id=boot,
     )
 
 
@@ -162,5 +137,5 @@ def boot_id(root: Path) -> str | None:
 
 def _request(answer: requests.Response) -> Note:
     """Return a request and its status: tokens are in headers and bodies, not in addresses."""
-    text = f"{answer.request.method} {shown(answer.url, 200)}: {answer.status_code}"
+    text = f"{answer.request.method} {quote(answer.url, 200)}: {answer.status_code}"
     return Note(Level.DEBUG, text)

@@ -7,17 +7,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.errors import UsageError, quote
 
+HostKind = Literal["auto", "rancheros", "systemd"]
 TagSource = Literal["auto", "imds", "api", "none"]
 
 STATUS_VARIABLE = "EC2_METADATA_STATUS"
 GROUP_TAG = "aws:autoscaling:groupName"
 
-# RancherOS writes these into /etc/profile.d, where $(…) stays live, or into its own service files
-# and command line (docs/rancheros.md, "Services, order, waiting"): who sets them runs the machine.
+# RancherOS writes the first into /etc/profile.d, where $(…) stays live, or into its own service
+# files and command line (docs/rancheros.md, "Services, order, waiting"); the others have a program
+# that a unit starts load code: who sets them runs the machine.
 NEVER_FROM_TAGS = frozenset(
-    {"PATH", "path", "VERSION", "SUFFIX", "REGISTRY_DOMAIN", "EXTRA_CMDLINE", "KERNEL_VERSION"}
+    {
+        *("PATH", "path", "VERSION", "SUFFIX", "REGISTRY_DOMAIN"),
+        *("EXTRA_CMDLINE", "KERNEL_VERSION"),
+        *("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "BASH_ENV", "SHELLOPTS"),
+        *("PYTHONPATH", "PYTHONHOME", "PERL5LIB", "PERL5OPT", "RUBYOPT"),
+        *("NODE_OPTIONS", "JAVA_TOOL_OPTIONS"),
+    }
 )
 PROXY_NAMES = frozenset(
     {"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
@@ -82,10 +90,10 @@ class TagMapping:
         """
         tag, colon, target = text.rpartition(":")
         if not (tag and colon and target):
-            raise UsageError(f"mapping {shown(text)} is not TAG:VARIABLE or TAG:config.path")
+            raise UsageError(f"mapping {quote(text)} is not TAG:VARIABLE or TAG:config.path")
         mapping = cls(tag, target)
         if not mapping.is_config_path:
-            _check_variable(target, f"mapping {shown(text)}")
+            _check_variable(target, f"mapping {quote(text)}")
         return mapping
 
 
@@ -106,9 +114,9 @@ class EnvPrefix:
         """
         tag_prefix, colon, variable_prefix = text.rpartition(":")
         if not colon or not _NAME.fullmatch(variable_prefix):
-            raise UsageError(f"environment prefix {shown(text)} is not TAGPREFIX:NAMEPREFIX")
+            raise UsageError(f"environment prefix {quote(text)} is not TAGPREFIX:NAMEPREFIX")
         if variable_prefix.upper().startswith("AWS_"):
-            raise UsageError(f"environment prefix {shown(text)}: AWS_ names are not for tags")
+            raise UsageError(f"environment prefix {quote(text)}: AWS_ names are not for tags")
         return cls(tag_prefix, variable_prefix)
 
     def variable(self, tag: str) -> str:
@@ -152,8 +160,8 @@ class Template:
         """
         name, equals, template = text.partition("=")
         if not equals:
-            raise UsageError(f"--set {shown(text)} is not NAME=TEMPLATE")
-        _check_variable(name, f"--set {shown(text)}")
+            raise UsageError(f"--set {quote(text)} is not NAME=TEMPLATE")
+        _check_variable(name, f"--set {quote(text)}")
         parts: list[str | Place] = []
         end = 0
         for match in _PLACE.finditer(template):
@@ -173,13 +181,13 @@ def _part(match: re.Match[str], text: str) -> str | Place:
         return Place("tag", key)
     if _NAME.fullmatch(inside):
         return Place("variable", inside)
-    raise UsageError(f"--set {shown(text)}: {shown(match[0])} is not {{VARIABLE}} or {{tag:KEY}}")
+    raise UsageError(f"--set {quote(text)}: {quote(match[0])} is not {{VARIABLE}} or {{tag:KEY}}")
 
 
 def _check_variable(name: str, where: str) -> None:
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{where}: {shown(name)} is not a variable's name ([A-Za-z_][A-Za-z0-9_]*)"
+            f"{where}: {quote(name)} is not a variable's name ([A-Za-z_][A-Za-z0-9_]*)"
         )
     if name in NEVER_FROM_TAGS:
         raise UsageError(f"{where}: {name} steers the system and is never set from a tag")
@@ -210,6 +218,7 @@ class Settings:
         require_tags: keys of tags to wait for.
         deadline: seconds after which the run ends, whatever it is doing.
         tags: where tags are asked for.
+        host: the kind of machine; auto looks.
         root: folder that stands for the machine's root.
         ros: the ros command, None without.
         debug: log more, and tracebacks.
@@ -226,6 +235,7 @@ class Settings:
     require_tags: tuple[str, ...] = ()
     deadline: float = 120.0
     tags: TagSource = "auto"
+    host: HostKind = "auto"
     root: Path = Path("/")
     ros: Path | None = None
     debug: bool = False

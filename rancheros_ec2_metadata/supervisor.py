@@ -12,6 +12,8 @@ import select
 import signal
 import time
 
+from rancheros_ec2_metadata import called_as
+
 TYPE_CHECKING = False  # importing `typing` takes as long as all of this
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +49,8 @@ def supervise(run: Callable[[float, RunFor], int], last_line: Callable[[str, int
     try:
         child = os.fork()
     except OSError as why:
-        fix = "raise what limits this container's processes (pids_limit, ulimits)"
-        text = f"no process can be made for the run ({why.strerror}): nothing was touched; {fix}"
+        fix = "raise the limit of processes (pids_limit, ulimits)"
+        text = f"no process can be made for the run: {why.strerror}; {fix}"
         return ended(text, _BUG)
     if child == 0:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
@@ -80,7 +82,7 @@ def _run(run: Callable[[], int], ended: Callable[[str, int], int]) -> NoReturn:
         status = run()
     except Exception as bug:  # noqa: BLE001 - no traceback reaches an operator
         name = type(bug).__name__
-        ended(f"this is a bug of rancheros-ec2-metadata, or its image is damaged: {name}", _BUG)
+        ended(f"this is a bug of {called_as()}, or its files are damaged: {name}", _BUG)
     finally:
         # Threads that were left behind do not hold the end up.
         os._exit(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -72,8 +73,17 @@ def image_dockerd() -> Iterator[Dockerd]:
 
 
 @pytest.fixture(scope="session")
-def image_archive(image_dockerd: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The image as a file, for ``docker load`` in any dockerd."""
-    folder = tmp_path_factory.mktemp("image")
-    image.make_base(image_dockerd, folder)
-    return image.make_archive(image_dockerd, folder)
+def image_archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The image as a file, for ``docker load`` in any dockerd; made by one process of the tests."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "image"
+    with (shared / "image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (archives := [*folder.glob("*.tar.gz")]):
+            folder.mkdir(exist_ok=True)
+            dockerd = request.getfixturevalue("image_dockerd")
+            image.make_base(dockerd, folder)
+            archives = [image.make_archive(dockerd, folder)]
+    return archives[0]

@@ -8,7 +8,13 @@ from email.message import Message
 from fnmatch import fnmatchcase
 from typing import Any
 
-from rancheros_ec2_metadata.fake_ec2.server import Answer, FakeImds, Request, decoded, error_page
+from rancheros_ec2_metadata.fake_ec2.server import (
+    Answer,
+    FakeImds,
+    Request,
+    decoded,
+    make_error_page,
+)
 
 
 @dataclass
@@ -54,7 +60,7 @@ class FaultyImds(FakeImds):
             self.tokens.clear()
         if fault.status is not None:
             self.requests.append(Request(method, target, fault.status))
-            page = error_page(fault.status)
+            page = make_error_page(fault.status)
             return page._replace(headers={**page.headers, **fault.headers})
         found = super().reply(method, target, headers)
         return None if self.stopping.wait(fault.delay) else found

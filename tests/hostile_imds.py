@@ -208,8 +208,6 @@ class HostileImds:
         *,
         at: str = "*",
         instance: FakeInstance | None = None,
-        host: str = "127.0.0.1",
-        port: int = 0,
         pause: float = 1.0,
     ) -> None:
         self.requests: list[tuple[str, str]] = []
@@ -218,7 +216,6 @@ class HostileImds:
         self._rules = rules(mode, at)
         self._lax = mode == "dotted-keys"
         self._sane = FakeImds(instance or sane_part(mode))
-        self._address = (host, port)
         self._pause = pause
         self._stopping = threading.Event()
         self._open: set[socket.socket] = set()
@@ -227,17 +224,15 @@ class HostileImds:
         self._lock = threading.Lock()
 
     def __enter__(self) -> str:
-        host = self._address[0]
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         backlog = 128 if self._accepts else 0
-        self._listener = socket.create_server(self._address, family=family, backlog=backlog)
-        port = self._listener.getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+        host, port = self._listener.getsockname()
         self._sane.__enter__()
         if self._accepts:
             self._acceptor.start()
         else:
             self._fill((host, port))
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"http://{host}:{port}"
 
     def __exit__(
         self,

@@ -10,7 +10,7 @@ from typing import Any
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.release import Release, find_release
 from ros_stand_in import os_config as stand_in
-from ros_stand_in import root_folder
+from ros_stand_in import root_folder, served
 from ros_stand_in.loading import Disk
 
 
@@ -56,7 +56,7 @@ class MachineDisk:
         """Return a stand-in for ``ros``, as a program, that reads what it finds below the root."""
         folder = self.root.with_name(f"{self.root.name}-programs")
         folder.mkdir(exist_ok=True)
-        return root_folder.executable(folder, self.root, self.release)
+        return served.executable(folder, self.root, self.release)
 
     def path(self, path: str) -> Path:
         return paths.locate(self.root, path)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum
 from functools import cached_property
 
 from rancheros_ec2_metadata.check.finding import Finding
-from rancheros_ec2_metadata.check.schema import Schema, schema_of
+from rancheros_ec2_metadata.check.schema import Schema, find_schema
 from rancheros_ec2_metadata.check.service import Service
 from rancheros_ec2_metadata.check.yaml_reader import Node, read
 from rancheros_ec2_metadata.hosts.rancheros import user_data
@@ -17,8 +17,10 @@ from rancheros_ec2_metadata.hosts.rancheros.user_data import NO_FIRST_LINE
 MOST_BYTES = 128 * 1024
 
 
-class Form(StrEnum):
+class Form(str, Enum):
     """A kind of file."""
+
+    __str__ = str.__str__
 
     CLOUD_CONFIG = "cloud-config"
     COMPOSE = "compose"
@@ -64,7 +66,7 @@ class File:
     @property
     def schema(self) -> Schema:
         """The keys that its release has, and their types."""
-        return schema_of(self.release, of_service_file=self.form is Form.SERVICE_FILE)
+        return find_schema(self.release, of_service_file=self.form is Form.SERVICE_FILE)
 
     def at(self, *path: str) -> Node:
         """Return what a cloud-config has at a path; a null if nothing is there."""
@@ -94,7 +96,7 @@ class File:
 
 def _form_by_keys(root: Node) -> Form:
     """Return which kind a file without a first line was meant to be."""
-    if root.fields.keys() & schema_of(UNKNOWN).types["cloud-config"].keys():
+    if root.fields.keys() & find_schema(UNKNOWN).types["cloud-config"].keys():
         return Form.CLOUD_CONFIG
     all_maps = bool(root.fields) and all(node.kind == "map" for node in root.fields.values())
     return Form.SERVICE_FILE if all_maps else Form.UNKNOWN

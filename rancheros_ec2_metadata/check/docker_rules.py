@@ -10,14 +10,13 @@ from itertools import pairwise
 from rancheros_ec2_metadata.check.checked_file import File, Form
 from rancheros_ec2_metadata.check.finding import Finding, finding
 from rancheros_ec2_metadata.check.yaml_reader import ADDRESS, Node
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.rancheros import conflicts, docker_args, paths, shell
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers
 from rancheros_ec2_metadata.plan import labels
 
 # The console runs these after this program and before Docker, as it does a runcmd.
 _SCRIPTS = ("/etc/rc.local", "/opt/rancher/bin/start.sh")
-_SETS_ARGUMENTS = re.compile(rb"rancher\.docker|\bextra_args\b|rancher:\s*\{?\s*docker:")
 _SETS_LABELS = re.compile(rb"DOCKER_OPTS|rancher/conf/docker|daemon\.json")
 
 
@@ -63,12 +62,12 @@ def _find_shell_surprises(item: Node) -> Iterator[Finding]:
 
 
 def _name(item: Node) -> str:
-    return f"the item {shown(docker_args.name_option(item.text))}"
+    return f"the item {quote(docker_args.name_option(item.text))}"
 
 
 def _find_in_label(line: int, label: str, known: dict[str, str]) -> Iterator[Finding]:
     key, equals, value = label.partition("=")
-    what = f"the label {shown(key)}"
+    what = f"the label {quote(key)}"
     if shell.EXPANDED in key:  # what an expansion gives only bash knows
         return
     if not equals:
@@ -83,9 +82,9 @@ def _find_in_label(line: int, label: str, known: dict[str, str]) -> Iterator[Fin
 
 def _find_unnamed(line: int, what: str, key: str, value: str) -> Iterator[Finding]:
     """Yield why no constraint can name a label."""
-    if refusal := labels.constraint_refusal(key, value):
+    if refusal := labels.explain_unnameable(key, value):
         yield finding("swarm-constraint", line, f"{what}: {refusal}")
-    elif labels.only_swarm_mode_names(key):
+    elif labels.is_for_swarm_mode_only(key):
         why = "classic Swarm cannot name it, Swarm mode can: its keys are [A-Za-z_][\\w.-]+"
         yield finding("swarm-constraint", line, what, why=why)
 
@@ -95,7 +94,7 @@ def _find_in_prefixes(file: File) -> Iterator[Finding]:
         node = one.node.at("command")
         lines = {item.text: item.line for item in node.items}
         for prefix in one.settings.label_prefixes:
-            what = f"labels with the prefix {shown(prefix)}"
+            what = f"labels with the prefix {quote(prefix)}"
             yield from _find_unnamed(lines.get(prefix, node.line), what, f"{prefix}xx", "x")
 
 
@@ -107,7 +106,7 @@ def _find_in_daemon_json(file: File) -> Iterator[Finding]:
         path = conflicts.find_daemon_json(answers, items, file.release.quoting)
     line, content = _written(file, path)
     if conflicts.has_labels(content):
-        yield finding("daemon-json", line, f"{shown(path)[1:-1]} has labels")
+        yield finding("daemon-json", line, f"{quote(path)[1:-1]} has labels")
 
 
 def _find_in_scripts(file: File) -> Iterator[Finding]:
@@ -123,7 +122,7 @@ def _find_in_scripts(file: File) -> Iterator[Finding]:
 
 def _find_in_script(script: bytes, first: int, name: str) -> Iterator[Finding]:
     """Yield, once for each line, what may set Docker's arguments or its labels."""
-    patterns = (_SETS_ARGUMENTS, *([_SETS_LABELS] if b"label" in script else []))
+    patterns = (conflicts.SETS_ARGUMENTS, *([_SETS_LABELS] if b"label" in script else []))
     found: dict[int, bytes] = {}
     for one in (match for pattern in patterns for match in pattern.finditer(script)):
         found.setdefault(first + script.count(b"\n", 0, one.start()), one[0])
@@ -135,7 +134,7 @@ def _written(file: File, path: str) -> tuple[int, bytes]:
     """Return the line and the content of the ``write_files`` entry that counts for a file."""
     for entry in reversed(file.at("write_files").items):
         alone = Answers({}, [{key: one.text for key, one in entry.fields.items()}], [], "")
-        content = conflicts.as_it_will_be(alone, lambda _: None, path)
+        content = conflicts.read_as_it_will_be(alone, lambda _: None, path)
         if content is not None:
             return entry.line, content
     return 0, b""

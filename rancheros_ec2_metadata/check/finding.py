@@ -29,7 +29,7 @@ class Finding(NamedTuple):
 
 
 @cache
-def all_rules() -> dict[str, Rule]:
+def load_rules() -> dict[str, Rule]:
     """Return the rules by their names."""
     raw: Any = yaml.safe_load(files(__package__).joinpath("rules.yml").read_bytes())
     return {name: Rule(**row) for name, row in raw.items()}
@@ -37,5 +37,5 @@ def all_rules() -> dict[str, Rule]:
 
 def finding(rule: str, line: int, what: str, fix: str = "", why: str = "") -> Finding:
     """Return a finding; ``fix`` and ``why`` are the rule's own where they are empty."""
-    row = all_rules()[rule]
+    row = load_rules()[rule]
     return Finding(line, rule, f"{what}: {why or row.why}", fix or row.fix)

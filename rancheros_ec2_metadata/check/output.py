@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from rancheros_ec2_metadata.check.checked_file import Form
 from rancheros_ec2_metadata.check.finding import Finding
-from rancheros_ec2_metadata.errors import printable
+from rancheros_ec2_metadata.errors import escape
 
 Format = Literal["text", "json"]
 
@@ -47,8 +47,8 @@ def lines(files: Sequence[CheckedFile], release: str, form: Format) -> Iterator[
         return
     for one in files:
         for line, rule, reason, fix in one.findings:
-            yield printable(f"{one.file}:{line}: [{rule}]")
+            yield escape(f"{one.file}:{line}: [{rule}]")
             for text in (reason, f"fix: {fix}"):
                 yield from textwrap.wrap(
-                    f"  {printable(text)}", _WIDTH, subsequent_indent="    ", break_on_hyphens=False
+                    f"  {escape(text)}", _WIDTH, subsequent_indent="    ", break_on_hyphens=False
                 )

@@ -10,6 +10,11 @@ from rancheros_ec2_metadata.check.finding import Finding, finding
 
 # Bytes; EC2, "Run commands when you launch an EC2 instance with user data input".
 _MOST_USER_DATA = 16384
+# Of user-data that was meant to be another kind, by a word of why it is ignored.
+_MEANT = {
+    "#!": "make #! the first two characters",
+    "#compose": "make the first line #compose, with nothing behind it",
+}
 # Maps that RancherOS, or the image, puts something into.
 _EMPTY_MAPS = ("docker", "services", "services_include", "sysctl", "system_docker")
 # From v0.9 on a later file of the system's has a map in its place (init.yml, network.yml).
@@ -31,7 +36,8 @@ def check(file: File) -> list[Finding]:
 
 def _find_not_loaded(file: File) -> Iterator[Finding]:
     if file.ignored and file.form is not Form.SERVICE_FILE:
-        yield finding("no-cloud-config", 1, file.ignored)
+        meant = (fix for word, fix in _MEANT.items() if word in file.ignored)
+        yield finding("no-cloud-config", 1, file.ignored, next(meant, ""))
     yield from file.found
     if file.form is not Form.SERVICE_FILE and file.size > _MOST_USER_DATA:
         yield finding("too-large", 1, f"the file has {file.size} bytes")

@@ -14,7 +14,7 @@ import yaml
 
 from rancheros_ec2_metadata.check.finding import Finding, finding
 from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, Release
 
 _INTEGER = re.compile(r"[-+]?(0[xX][0-9a-fA-F_]+|0o?[0-7_]+|[1-9][0-9_]*|0)")
@@ -97,12 +97,14 @@ class Schema(NamedTuple):
             where += f" in {self.release}"
         elif type_ == "file" and "content" not in above.fields:
             why = "RancherOS drops it without a word, and writes the file without content"
+        elif type_ == "file" and "path" not in above.fields:
+            why = "RancherOS drops it without a word, and writes no file"
         line = above.fields[key].line
-        return finding("unknown-key", line, f"{shown(key)} is no key {where}", fix, why)
+        return finding("unknown-key", line, f"{quote(key)} is no key {where}", fix, why)
 
 
 @cache
-def schema_of(release: Release, *, of_service_file: bool = False) -> Schema:
+def find_schema(release: Release, *, of_service_file: bool = False) -> Schema:
     """Return what a release has; in a service file, where RancherOS makes texts of more."""
     raw: Any = yaml.safe_load(files(__package__).joinpath("types.yml").read_bytes())
     types = {
@@ -135,7 +137,7 @@ def similar(name: str, known: Iterable[str]) -> str:
 
 def _dotted(path: Iterable[str]) -> str:
     """Return a path as an operator knows it; its keys may be anybody's."""
-    return ".".join(shown(key)[1:-1] for key in path)
+    return ".".join(quote(key)[1:-1] for key in path)
 
 
 def _is_split(text: str) -> bool:

@@ -12,11 +12,11 @@ from itertools import pairwise
 from posixpath import commonpath, join, normpath, relpath
 from typing import NamedTuple
 
-from rancheros_ec2_metadata import invocation, options
+from rancheros_ec2_metadata import command_line, options
 from rancheros_ec2_metadata.check.finding import Finding, finding
 from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
 from rancheros_ec2_metadata.commands import AT_BOOT
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.settings import Settings
 
 # What a run uses that is not told otherwise; not looked for on the machine this is checked on.
@@ -27,7 +27,8 @@ _FLAGS = frozenset(flag for one in options.OPTIONS if one.metavar for flag in on
 _TWO_WORDS = re.compile(r"(-[A-Za-z]|--[a-z-]+)[ \t]+(\S.*)", re.DOTALL)
 _OURS = "ec2-metadata"
 _LEGACY = re.compile(
-    r"(.*/)?(deadroot/rancheros-ec2-metadata|[^/:@]*amazon-metadata[^/:@]*)([:@].*)?"
+    r"(.*/)?(deadroot/[^/:@]*ec2-metadata|[^/:@]*amazon[-_]metadata)[^/:@]*([:@].*)?",
+    re.IGNORECASE,
 )
 
 
@@ -139,7 +140,7 @@ class Service:
                 settings = _parse(texts + part, environ | variable)
                 texts, environ = texts + part, environ | variable
             except UsageError as error:
-                wrong.append(finding("command", node.line, f"{shown(self.name)}, {error}"))
+                wrong.append(finding("command", node.line, f"{quote(self.name)}, {error}"))
         return settings, wrong
 
     def _words(self) -> tuple[list[Node], list[Finding]]:
@@ -155,7 +156,7 @@ class Service:
             if not two or two[1] not in _FLAGS:
                 words.append(item)
                 continue
-            what = f"{shown(self.name)} has {two[1]} and more in one item of its command"
+            what = f"{quote(self.name)} has {two[1]} and more in one item of its command"
             why = "nothing in a list is split, so the space is part of the value"
             wrong.append(finding("command", item.line, what, "make an item of each word", why))
             words += [replace(item, text=text) for text in two.groups()]
@@ -170,7 +171,7 @@ def _parse(words: Sequence[str], environ: dict[str, str]) -> Settings:
     """
     if {"--help", "-h", "--version"} & {*words}:
         raise UsageError("--help and --version set no label and no variable")
-    command, _, settings = invocation.parse(words, environ)
+    command, _, settings = command_line.parse(words, environ)
     if command not in AT_BOOT:
         raise UsageError(f"the command {command} sets no label and no variable")
     return settings

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from posixpath import dirname
 
 from rancheros_ec2_metadata.check.checked_file import File
-from rancheros_ec2_metadata.check.finding import Finding, all_rules, finding
+from rancheros_ec2_metadata.check.finding import Finding, finding, load_rules
 from rancheros_ec2_metadata.check.schema import similar
 from rancheros_ec2_metadata.check.service import ROS, VARIABLES, Service
 from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.rancheros import paths
 
 
@@ -24,15 +24,15 @@ def _find_in_services(file: File) -> Iterator[Finding]:
 
 def _find_values(service: Service) -> Iterator[Finding]:
     others = "at boot" if "cron.schedule" in service.pairs("labels") else "by cron"
-    for name, rule in all_rules().items():
+    for name, rule in load_rules().items():
         for key, right in rule.has.items() if rule.started != others else ():
             above, there = service.node, service.node.fields
             if "." in key:
                 above, there = service.node.at("labels"), service.pairs("labels")
             node = there.get(key, Node("null", above.line))
             if not re.fullmatch(right, node.text if "." in key else node.text.lower()):
-                found = f"{key}: {shown(node.text)}" if key in there else f"no {key}"
-                yield finding(name, node.line, f"{shown(service.name)} has {found}")
+                found = f"{key}: {quote(node.text)}" if key in there else f"no {key}"
+                yield finding(name, node.line, f"{quote(service.name)} has {found}")
 
 
 def _find_mounts(service: Service) -> Iterator[Finding]:
@@ -55,8 +55,8 @@ def _find_mounts(service: Service) -> Iterator[Finding]:
 def _find_mount(
     service: Service, path: str, target: str, mode: str, missing: str
 ) -> Iterator[Finding]:
-    where, has = shown(path)[1:-1], f"{shown(service.name)} has"
-    write = f"{where}:{shown(target)[1:-1]}{mode}"
+    where, has = quote(path)[1:-1], f"{quote(service.name)} has"
+    write = f"{where}:{quote(target)[1:-1]}{mode}"
     targets = (target, "/bin/ros") if path == target == ROS else (target,)
     seen = [one for one in service.volumes if any(one.shows(path, place) for place in targets)]
     old = [one.line for one in service.volumes if one.source == one.place == path != target]
@@ -66,7 +66,7 @@ def _find_mount(
         fix = f"take {where}:{where} out" if seen else f"write {write}"
         yield finding("mounts", old[0], what, fix, why)
     elif not seen and not (path == target and service.node.at("volumes_from").items):
-        what = f"{has} no {where} of the machine at {shown(target)[1:-1]}"
+        what = f"{has} no {where} of the machine at {quote(target)[1:-1]}"
         yield finding("mounts", service.node.at("volumes").line, what, f"add {write}", missing)
     for one in seen:
         if not mode and "ro" in one.mode.split(","):
@@ -77,7 +77,7 @@ def _find_mount(
 def _find_two_services(file: File) -> Iterator[Finding]:
     for one in file.ours[1:]:
         if _mapped(one) != _mapped(file.ours[0]):
-            what = f"{shown(one.name)} and {shown(file.ours[0].name)} have different mappings"
+            what = f"{quote(one.name)} and {quote(file.ours[0].name)} have different mappings"
             yield finding("two-services", one.node.line, what)
 
 
@@ -95,18 +95,19 @@ def _find_in_variables(file: File) -> Iterator[Finding]:
             what = f"no service of this program names {name} in its environment"
             yield finding("setting", node.line, what, f"name it there: - {name}")
         elif name.startswith("AWS_METADATA_") and name[-1] != "*" and name not in VARIABLES:
-            what = f"{shown(name)} is no variable of this program"
+            what = f"{quote(name)} is no variable of this program"
             yield finding("setting", node.line, what, similar(name, VARIABLES))
 
 
 def _find_legacy(file: File) -> Iterator[Finding]:
     # A key is a name of the catalogue's, or the URL of a service file.
     for name, node in file.at("rancher", "services_include").fields.items():
-        if "amazon-metadata" in name and FLAGS.get(node.text.lower()):
-            what = f"{shown(name)} is turned on"
+        is_legacy = "amazon-metadata" in name or "/deadroot/rancheros-ec2-metadata" in name
+        if is_legacy and FLAGS.get(node.text.lower()):
+            what = f"{quote(name)} is turned on"
             yield finding("amazon-metadata", node.line, what, "set amazon-metadata: false")
     for service in file.legacy:
-        what = f"{shown(service.name)} is the program of 2016"
+        what = f"{quote(service.name)} is the program of 2016"
         yield finding("amazon-metadata", service.node.at("image").line, what)
 
 

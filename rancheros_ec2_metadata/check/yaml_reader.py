@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 import yaml
 
 from rancheros_ec2_metadata.check.finding import Finding, finding
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 
 Kind: TypeAlias = Literal["text", "flag", "number", "null", "address", "list", "map"]
 
@@ -147,7 +147,7 @@ class _Reader:
                 why = "every call of ros fails, and with it the boot"
                 raise _UnreadableError(name.line, "a list or a map is used as a key", "", why)
             if former := fields.pop(name.text, None):
-                what = f"the key {shown(name.text)} is there already, in line {former.line}"
+                what = f"the key {quote(name.text)} is there already, in line {former.line}"
                 self.found.append(finding("duplicate-key", name.line, what))
             fields[name.text] = self._node(value, name.line, depth + 1)
         return Node("map", line, fields=fields)

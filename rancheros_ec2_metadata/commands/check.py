@@ -6,31 +6,31 @@ from rancheros_ec2_metadata import given_file
 from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import MOST_BYTES, File
 from rancheros_ec2_metadata.check.output import CheckedFile, lines
-from rancheros_ec2_metadata.errors import ExitStatus, FilesError, UsageError, shown
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError, UsageError, quote
 from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, Release, parse_release
 
-from .call import Call
+from .invocation import Invocation
 
 NEWEST_RELEASE = Release(NEWEST, "newest")
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Check each file for itself, and print what was found."""
-    release = _release(call.given.release)
+    release = _release(invocation.given.release)
     checked = []
-    for name in call.given.files:
+    for name in invocation.given.files:
         try:
             raw = given_file.read(name, MOST_BYTES)
         except FilesError as error:
-            call.log.note(error.note())
+            invocation.log.note(error.note())
             continue
         file = File.of(raw, release)
         services = tuple(service.name for service in file.ours)
         checked.append(CheckedFile(name, file.form, services, tuple(rules.check(file))))
-        call.log.line(checked[-1].summary())
-    call.terminal.print(lines(checked, release.text, call.given.format))
+        invocation.log.line(checked[-1].summary())
+    invocation.process.print(lines(checked, release.text, invocation.given.format))
     found = any(one.findings for one in checked)
-    return call.log.status() or (ExitStatus.FINDINGS if found else ExitStatus.OK)
+    return invocation.log.status() or (ExitStatus.FINDINGS if found else ExitStatus.OK)
 
 
 def _release(name: str | None) -> Release:
@@ -38,5 +38,5 @@ def _release(name: str | None) -> Release:
         return NEWEST_RELEASE
     release = parse_release(name)
     if release is None:
-        raise UsageError(f"--release: {shown(name)} is no release, such as v1.5.8")
+        raise UsageError(f"--release: {quote(name)} is no release, such as v1.5.8")
     return release

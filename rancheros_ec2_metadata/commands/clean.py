@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from rancheros_ec2_metadata import __version__
-from rancheros_ec2_metadata.apply import Result, converge
-from rancheros_ec2_metadata.commands.call import Call
+from rancheros_ec2_metadata import __version__, called_as
+from rancheros_ec2_metadata.apply import Result, converge, lock
+from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import ExitStatus, FilesError, worst
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
-from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.selection import make_host
 from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.desired import NOTHING
-from rancheros_ec2_metadata.runtime import Target, make_host
+from rancheros_ec2_metadata.runtime import Target
+
+_LOOK_SECONDS = 10.0  # at whether a running Docker has let its labels go
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Remove what earlier runs wrote, and restore what they changed."""
-    return clean(call, Files(partial(paths.locate, call.settings.root), dry=call.given.dry_run))
+    limit = Limit.after(invocation.settings.deadline, Clock())
+    host = make_host(invocation.settings, limit, remove_legacy=invocation.given.legacy)
+    return clean(
+        invocation,
+        Target(host, Files(host.locate, dry=invocation.given.dry_run), invocation.log),
+        limit,
+    )
 
 
-def clean(call: Call, files: Files) -> int:
-    """Do so through ``files``; return the exit status.
+def clean(invocation: Invocation, target: Target, limit: Limit) -> int:
+    """Do so with a target; return the exit status.
 
     Raises:
         FilesError: there is nothing to write to. DeadlineError: another run is in the way.
     """
-    settings, log = call.settings, call.log
-    log.line(f"rancheros-ec2-metadata {__version__}, clean")
-    limit = Limit.after(settings.deadline, Clock())
-    host = make_host(settings, limit, remove_legacy=call.given.legacy)
+    host, files, log = target.host, target.files, target.log
+    log.line(f"{called_as()} {__version__}, clean")
     result = Result()
-    with files.lock(paths.CONF, limit, paths.MOUNT_FIX):
-        for folder in (paths.CONF, paths.CLOUD_CONFIG_D):
-            files.sweep(folder)
-        converge(Target(host, files, log), result, NOTHING, State())
+    with lock(target, limit):
+        converge(target, result, NOTHING, State())
+        if result.ended and not files.dry and (notes := list(host.activate(files, _LOOK_SECONDS))):
+            log.notes(notes)
+            converge(target, result, NOTHING, State())  # what a running Docker needed until now
         if result.plan is not None and not result.plan.state.edits and result.ended:
-            _remove_state(call, files, result)
+            _remove_state(target, result)
     if files.dry and result.plan is not None:
         from rancheros_ec2_metadata.report import diff_file  # noqa: PLC0415 - not at boot
 
         for change in result.plan.changes:
-            call.terminal.print(diff_file(change, result.plan.items))
+            invocation.process.print(diff_file(change))
             result.changed[change.path] = "would remove" if change.after is None else "would change"
     status = worst(note.status for note in log.noted)
     if files.dry and result.changed:
@@ -52,12 +57,13 @@ def clean(call: Call, files: Files) -> int:
     return status
 
 
-def _remove_state(call: Call, files: Files, result: Result) -> None:
-    where = files.locate(paths.STATE)
+def _remove_state(target: Target, result: Result) -> None:
+    files, path = target.files, target.host.places.state
+    where = files.locate(path)
     try:
         raw = where.read_bytes() if where.exists() else None
         if raw is not None:
-            files.write(FileChange(paths.STATE, raw, None))
-            result.changed[paths.STATE] = "would remove" if files.dry else "removed"
+            files.write(FileChange(path, raw, None, is_record=True))
+            result.changed[path] = "would remove" if files.dry else "removed"
     except FilesError as failed:
-        call.log.note(failed.note())
+        target.log.note(failed.note())

@@ -1,168 +1,48 @@
-"""``demo``: a boot, played on this machine: a fake EC2, and a RancherOS disk in a folder."""
+"""``demo``: a boot, played on this machine: a fake EC2, and a host in a folder."""
 
 from __future__ import annotations
 
-import io
-import json
-import shutil
-import subprocess
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
 
-from rancheros_ec2_metadata.apply import Result, apply, last_line
-from rancheros_ec2_metadata.commands.call import Call
-from rancheros_ec2_metadata.deadline import Clock
-from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.drop_in import parse_drop_in
-from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
-from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
-from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.runtime import Limits, make_runtime
-from rancheros_ec2_metadata.scratch import scratch
-from rancheros_ec2_metadata.settings import ImdsSettings, Settings, TagMapping
+from rancheros_ec2_metadata.commands import demo_on_rancheros, demo_on_systemd
+from rancheros_ec2_metadata.commands.invocation import Invocation
+from rancheros_ec2_metadata.settings import HostKind
 
 _WIDTH = 80
-_ENDING = 16  # characters
-_SECONDS = 30.0
-_TAGS = {
-    "docker.environment": "production",
-    "docker.motto": "it's café; $(touch pwned)",
-    "docker.role": "web",
-    "example.db.host": "db.internal",
-}
-_MAPPINGS = ("example.db.host:DB_HOST",)
-_OS_CONFIG = "rancher:\n  environment:\n    VERSION: v1.5.8\n"
-_USER_DATA = "#cloud-config\nrancher:\n  docker:\n    extra_args: [--debug]\n"
-_BOOT_YML = f"{paths.CLOUD_CONFIG_D}/boot.yml"
-# Of the AWS_ variables in our file only this one is shown: all of them do not fit the screen.
-_SHOWN = "AWS_INSTANCE_ID"
 _COLOURS = {"+": "32", "-": "31", "#": "1"}
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Play it."""
-    return play(call.terminal.print, colour=call.terminal.out.isatty())
+    return play(
+        invocation.process.print, invocation.settings.host, colour=invocation.process.out.isatty()
+    )
 
 
-def play(show: Callable[[Iterable[str]], None], *, colour: bool) -> int:
-    """Play a boot and print what it did, in 80 columns and 50 lines; return its exit status.
+def play(show: Callable[[Iterable[str]], None], host: HostKind, *, colour: bool) -> int:
+    """Play a boot and print what it did, in 80 columns; return its exit status.
 
     Args:
         show: prints lines of the story, the run's own log included.
+        host: the kind of machine; RancherOS where it is auto.
         colour: with terminal colours.
 
     Raises:
         FilesError: there is no place for the disk.
     """
-    lines = io.StringIO()
-    log = Log(lines)
-    with scratch("demo") as root:
-        _install(root)
-        instance = FakeInstance(tags=_TAGS, role="docker-node", autoscaling_group="web")
-        show(_drawn(_opening(), colour=colour))
-        with FakeImds(instance) as imds:
-            settings = Settings(
-                mappings=tuple(map(TagMapping.parse, _MAPPINGS)),
-                root=root,
-                deadline=_SECONDS,
-                imds=ImdsSettings(endpoint=imds.url),
-            )
-            limits = Limits.of(_SECONDS, 0, Clock())
-            runtime = make_runtime(settings, log, limits)
-            target = runtime.target
-            ros = Ros("ros", lambda commands, _: [_answer(root, one[-1]) for one in commands])
-            rehearsal = Rehearsal(root, ros, limits.deadline)
-            target = replace(target, host=replace(target.host, rehearsal=rehearsal))
-            result = apply(settings, replace(runtime, target=target))
-            log.last(last_line(result))
-        written = paths.locate(root, paths.DROP_IN).read_text("ascii")
-    show(_drawn(lines.getvalue().splitlines(), colour=colour))
-    show(_drawn(_files(written), colour=colour))
-    show(_drawn(_results(result), colour=colour))
-    return result.status
-
-
-def _install(root: Path) -> None:
-    """Lay out the disk as it is at a first boot, when the user-data has been saved."""
-    for path, text in ((paths.OS_CONFIG, _OS_CONFIG), (f"/host{_BOOT_YML}", _USER_DATA)):
-        target = root / path.lstrip("/")
-        target.parent.mkdir(parents=True)
-        target.write_text(text, encoding="utf-8")
-    link = root / paths.CONF.lstrip("/")
-    link.parent.mkdir(parents=True)
-    link.symlink_to(root / paths.COPY.lstrip("/"))
-
-
-def _answer(root: Path, key: str) -> Printed:
-    """Answer as ``ros config get`` does, on this one disk: our drop-in is over the user-data."""
-    drop_in = root / paths.CONF.lstrip("/") / "cloud-config.d" / paths.DROP_IN_NAME
-    ours = parse_drop_in(drop_in.read_bytes()).get("rancher", {}) if drop_in.exists() else {}
-    docker = {"extra_args": ["--debug"]} | ours.get("docker", {})
-    rancher = {"docker": docker, "environment": ours.get("environment", {})}
-    found = {"rancher": rancher, "hostname": ""}.get(key, [])
-    return Printed(0, json.dumps(found).encode("ascii") + b"\n")
-
-
-def _opening() -> Iterator[str]:
-    yield "# An instance of an Auto Scaling group boots RancherOS v1.5.8. Its tags:"
-    for key, value in _TAGS.items():
-        yield f"  {key:20} {value}"
-    flags = " ".join(f"-l {mapping}" for mapping in _MAPPINGS)
-    yield f"# Its user-data: extra_args [--debug]. The run, with {flags},"
-    yield "# on a stand-in for ros that knows this one disk:"
-
-
-def _files(written: str) -> Iterator[str]:
-    yield f"# The file that was written, below {paths.CONF}:"
-    yield "--- /dev/null"
-    yield f"+++ cloud-config.d/{paths.DROP_IN_NAME}"
-    hidden = 0
-    for line in written.splitlines():
-        name = line.strip().partition('"')[2].partition('"')[0]
-        if name.startswith("AWS_") and name != _SHOWN:
-            hidden += 1
-        elif not line.startswith("#"):
-            yield "+" + line
-    yield f"# ({hidden} more AWS_ variables are in it)"
-
-
-def _results(result: Result) -> Iterator[str]:
-    ours = result.in_effect
-    yield f"# Labels that Docker will have ({len(ours.labels)}):"
-    for key, value in sorted(ours.labels.items()):
-        yield f"  {key}={value}"
-    yield f"# Variables that services can name ({len(ours.variables)}):"
-    named = [name for name in sorted(ours.variables) if not name.startswith("AWS_")]
-    yield f"  {', '.join(named)}, and {len(ours.variables) - len(named)} AWS_ variables"
-    if result.plan is not None:
-        yield from _arguments(result.plan.lists[0].after)
-
-
-def _arguments(items: Sequence[str]) -> Iterator[str]:
-    """Yield the words that reach dockerd, through the bash that RancherOS starts it with."""
-    bash = shutil.which("bash")
-    if bash is None:
-        yield "# The items that RancherOS passes to dockerd through bash (none is here):"
-        words = list(items)
-    else:
-        yield "# The arguments that reach dockerd, through a real bash:"
-        script = "printf '%s\\0' " + " ".join(items)
-        done = subprocess.run(  # noqa: S603 - our own quoting, shown at work
-            [bash, "-c", script], capture_output=True, check=True, env={}
-        )
-        words = [word.decode("utf-8") for word in done.stdout.split(b"\0")[:-1]]
-    for word in words:
-        yield f"  {json.dumps(word, ensure_ascii=False)}"
+    story = demo_on_systemd.play if host == "systemd" else demo_on_rancheros.play
+    return story(lambda lines: show(_drawn(lines, colour=colour)))
 
 
 def _drawn(lines: Iterable[str], *, colour: bool) -> Iterator[str]:
-    """Yield the lines, of long ones the beginning and the end: a status stands there."""
+    """Yield the lines, long ones on several."""
     for line in lines:
-        cut = line
-        if len(line) > _WIDTH:
-            cut = f"{line[: _WIDTH - _ENDING - 1]}…{line[-_ENDING:]}"
         code = _COLOURS.get(line[:1])
-        yield f"\x1b[{code}m{cut}\x1b[0m" if colour and code else cut
+        for part in _wrap(line):
+            yield f"\x1b[{code}m{part}\x1b[0m" if colour and code else part
+
+
+def _wrap(line: str) -> list[str]:
+    # A file's name is not broken at its hyphens.
+    return textwrap.wrap(line, _WIDTH, subsequent_indent="    ", break_on_hyphens=False) or [""]

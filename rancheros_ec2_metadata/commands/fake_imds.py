@@ -7,23 +7,23 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from rancheros_ec2_metadata.errors import Ec2MetadataError, UsageError, shown
+from rancheros_ec2_metadata.errors import Ec2MetadataError, UsageError, quote
 from rancheros_ec2_metadata.fake_ec2.data import read_instance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
-from .call import Call
+from .invocation import Invocation
 
 _LOOK = 0.2  # seconds between looks at the data file, and at the signals
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Serve what the data file describes until SIGINT or SIGTERM; it may be edited meanwhile.
 
     Raises:
         UsageError: the address cannot be listened on, or the file does not describe an instance.
         FilesError: the file cannot be read.
     """
-    listen, data, err = call.given.listen, Path(call.given.data), call.terminal.err
+    listen, data, err = invocation.given.listen, Path(invocation.given.data), invocation.process.err
     host, port = _address(listen)
     stop: list[int] = []
     # Also as PID 1, where a signal without a handler is ignored.
@@ -35,7 +35,7 @@ def run(call: Call) -> int:
         imds.start()
     except (OSError, UnicodeError) as cause:
         reason = cause.strerror if isinstance(cause, OSError) else "no host's name"
-        raise UsageError(f"--listen {shown(listen)}: {reason}; give another HOST:PORT") from cause
+        raise UsageError(f"--listen {quote(listen)}: {reason}; give another HOST:PORT") from cause
     _say(err, f"the metadata of {data} is at {imds.url}")
     while not stop:
         time.sleep(_LOOK)
@@ -55,9 +55,9 @@ def _address(listen: str) -> tuple[str, int]:
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        raise UsageError(f"--listen {shown(listen)}: write an IPv6 address as [::1]:80")
+        raise UsageError(f"--listen {quote(listen)}: write an IPv6 address as [::1]:80")
     if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"--listen {shown(listen)}: must be HOST:PORT")
+        raise UsageError(f"--listen {quote(listen)}: must be HOST:PORT")
     return host, int(port)
 
 

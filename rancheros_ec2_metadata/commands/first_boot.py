@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from rancheros_ec2_metadata import given_file
 from rancheros_ec2_metadata.commands.target import check_instance
-from rancheros_ec2_metadata.errors import FilesError, UsageError, info, shown
+from rancheros_ec2_metadata.errors import FilesError, UsageError, info, quote
+from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros import paths, user_data
 from rancheros_ec2_metadata.hosts.rancheros.release import parse_release
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
+from rancheros_ec2_metadata.hosts.selection import choose_host
 from rancheros_ec2_metadata.scratch import scratch
 
 if TYPE_CHECKING:
     import argparse
 
-    from rancheros_ec2_metadata.commands.call import Call
+    from rancheros_ec2_metadata.commands.invocation import Invocation
     from rancheros_ec2_metadata.settings import Settings
 
 NEWEST = "v1.5.8"
@@ -28,14 +29,14 @@ BOOT_YML = f"{paths.CLOUD_CONFIG_D}/boot.yml"
 
 
 @contextlib.contextmanager
-def settings_on_disk(call: Call) -> Iterator[Settings]:
+def make_first_disk(invocation: Invocation) -> Iterator[Settings]:
     """Yield the settings of a plan, with the root that stands for the disk it is made for.
 
     Raises:
         UsageError: the flags contradict each other, or name no disk.
         FilesError: the user-data cannot be read, or there is no place for the disk.
     """
-    given, settings = call.given, call.settings
+    given, settings = invocation.given, invocation.settings
     check_instance(given)
     check_disk(given, settings)
     if given.user_data is None:
@@ -44,16 +45,18 @@ def settings_on_disk(call: Call) -> Iterator[Settings]:
     version = NEWEST if given.release is None else given.release
     release = parse_release(version)
     if release is None:
-        text = f"--release: {shown(version)} is not a release, such as {NEWEST} or v0.6.1"
+        text = f"--release: {quote(version)} is not a release, such as {NEWEST} or v0.6.1"
         raise UsageError(text)
     name = given.user_data
     try:
         found = user_data.classify(given_file.read(name, SIZE_LIMIT), release)
     except FilesError as error:
         raise FilesError(f"--user-data: {error}") from None
-    called = "standard input" if name == given_file.STANDARD_INPUT else shown(name)
-    call.log.note(info(f"planned for a first boot of {release.text} with {called} as user-data"))
-    call.log.notes(user_data.explain(found))
+    called = "standard input" if name == given_file.STANDARD_INPUT else quote(name)
+    invocation.log.note(
+        info(f"planned for a first boot of {release.text} with {called} as user-data")
+    )
+    invocation.log.notes(user_data.explain(found))
     config: dict[str, Any] = {"rancher": {"environment": {"VERSION": version}}}
     saved = {paths.OS_CONFIG: json.dumps(config).encode("ascii")}  # JSON is YAML too
     if found.kind is user_data.Kind.CLOUD_CONFIG:
@@ -78,7 +81,11 @@ def check_disk(given: argparse.Namespace, settings: Settings) -> None:
         raise UsageError("--release is for --user-data: a disk says itself which release it is")
     if given.user_data is not None and settings.root != Path("/"):
         raise UsageError("--user-data and --root (AWS_METADATA_ROOT) are two disks: give one")
-    has_disk = given.user_data is not None or paths.locate(settings.root, paths.CONF).is_dir()
+    if given.user_data is not None and settings.host == "systemd":
+        raise UsageError("--user-data is for RancherOS, which reads its configuration from it")
+    is_copy = settings.root != Path("/") and choose_host(settings) == "systemd"
+    has_conf = paths.locate(settings.root, paths.CONF).is_dir()
+    has_disk = given.user_data is not None or has_conf or is_copy
     if given.instance is not None and not has_disk:
         raise UsageError(
             "--instance: which disk is the plan for? Give --user-data FILE, or --root DIR with a "

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from rancheros_ec2_metadata.apply import apply
-from rancheros_ec2_metadata.commands.call import Call
-from rancheros_ec2_metadata.commands.first_boot import settings_on_disk
-from rancheros_ec2_metadata.commands.target import runtime_without_writing
+from rancheros_ec2_metadata.commands.first_boot import make_first_disk
+from rancheros_ec2_metadata.commands.invocation import Invocation
+from rancheros_ec2_metadata.commands.target import make_runtime_without_writing
 from rancheros_ec2_metadata.errors import ExitStatus
-from rancheros_ec2_metadata.report import make_report, report_json, report_lines
+from rancheros_ec2_metadata.report import make_report, render_report, render_report_json
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Do all that a run does but write, and print what would change."""
-    log = call.log
-    with settings_on_disk(call) as settings:
-        result = apply(settings, runtime_without_writing(call, settings))
+    log = invocation.log
+    with make_first_disk(invocation) as settings:
+        result = apply(settings, make_runtime_without_writing(invocation, settings))
     status = result.status
     if result.plan is not None:
         report = make_report(result.plan, result.sources)
         status = status or (ExitStatus.WOULD_CHANGE if report.changes else ExitStatus.OK)
-        as_json = call.given.format == "json"
-        lines = [report_json(report, status, log.noted)] if as_json else report_lines(report)
-        call.terminal.print(lines)
+        as_json = invocation.given.format == "json"
+        lines = (
+            [render_report_json(report, status, log.noted)] if as_json else render_report(report)
+        )
+        invocation.process.print(lines)
     log.line(f"nothing was written; exit {int(status)}")
     return status

@@ -9,15 +9,12 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from rancheros_ec2_metadata.columns import joined, wrapped
-from rancheros_ec2_metadata.commands.call import Call
-from rancheros_ec2_metadata.commands.target import runtime_without_writing
+from rancheros_ec2_metadata.commands.invocation import Invocation
+from rancheros_ec2_metadata.commands.target import make_runtime_without_writing
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.instance import GROUP, METADATA, METADATA_LABELS, VARIABLES
 from rancheros_ec2_metadata.ec2.tags import TAGS_PATH
-from rancheros_ec2_metadata.errors import Ec2Error, UsageError, printable, shown
-from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import of_another_machine
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file
+from rancheros_ec2_metadata.errors import LONGEST_VALUE, Ec2Error, UsageError, escape, quote
 from rancheros_ec2_metadata.settings import GROUP_TAG
 
 Format = Literal["table", "json", "yaml", "env"]
@@ -25,29 +22,26 @@ _INDENT = 4
 _WIDEST = 28  # of the names' column; longer ones stand out
 
 
-def run(call: Call) -> int:
+def run(invocation: Invocation) -> int:
     """Print what the instance and all its tags are and where each came from, or one value alone.
 
     Raises:
         UsageError: no value is called so.
         Ec2Error: the instance does not have it, or EC2 did not say.
     """
-    given, terminal = call.given, call.terminal
-    everything = replace(call.settings, metadata=True, label_prefixes=("", "aws:"))
-    runtime = runtime_without_writing(call, everything)
+    given, process = invocation.given, invocation.process
+    everything = replace(invocation.settings, metadata=True, label_prefixes=("", "aws:"))
+    runtime = make_runtime_without_writing(invocation, everything)
     facts = runtime.ec2.read(kept=False, so_far=lambda _: None)
     if given.name is not None:
         value = find_value(facts, given.name)
         # A program gets the value as it is; what would steer a terminal does not reach one.
-        terminal.print([printable(value) if terminal.out.isatty() else value])
-        return call.log.status()
-    saved = read_file(call.settings.root, Snapshot(), paths.SAVED_METADATA)
-    raw = saved.files.get(paths.SAVED_METADATA)
-    other = of_another_machine(raw, facts.variables) if raw else None
-    if other is not None:
-        call.log.note(other)
-    terminal.print(lines(tree(facts, [other.text] if other else []), given.format))
-    return call.log.status()
+        process.print([escape(value) if process.out.isatty() else value])
+        return invocation.log.status()
+    warnings = list(runtime.target.host.check_metadata(facts.variables))
+    invocation.log.notes(warnings)
+    process.print(lines(tree(facts, [one.text for one in warnings]), given.format))
+    return invocation.log.status()
 
 
 def tree(facts: Facts, warnings: Sequence[str] = ()) -> dict[str, Any]:
@@ -130,13 +124,13 @@ def find_value(facts: Facts, name: str) -> str:
         raise Ec2Error(f"the instance does not have {variable}")
     if name.startswith("AWS_"):
         raise UsageError(
-            f"show: {shown(name)} is no variable of the metadata; see docs/reference.md"
+            f"show: {quote(name)} is no variable of the metadata; see docs/reference.md"
         )
     key = name.removeprefix("tag:")
     if facts.tags is None or key in facts.unread_tags:
-        raise Ec2Error(f"the tag {shown(key)} could not be read")
+        raise Ec2Error(f"the tag {quote(key)} could not be read")
     if key not in facts.tags:
-        raise Ec2Error(f"the instance has no tag {shown(key)}")
+        raise Ec2Error(f"the instance has no tag {quote(key)}")
     return facts.tags[key]
 
 
@@ -155,13 +149,13 @@ def _table(shown_tree: Mapping[str, Any]) -> Iterator[str]:
     ):
         if names:
             yield title
-            yield from wrapped("  ", ", ".join(map(shown, names)))
+            yield from wrapped("  ", ", ".join(map(quote, names)))
 
 
 def _rows(facts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     if not facts:
         yield "  none"
-    width = min(max((len(shown(name)) for name in facts), default=0), _WIDEST)
+    width = min(max((len(quote(name)) for name in facts), default=0), _WIDEST)
     for name, fact in facts.items():
-        start = f"  {shown(name):{width}}  {shown(fact['value'], 300)}"
+        start = f"  {quote(name):{width}}  {quote(fact['value'], LONGEST_VALUE)}"
         yield from joined(start, f"({fact['source']})", _INDENT)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.deadline import Clock
 from rancheros_ec2_metadata.ec2.firmware import Machine
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.runtime import Limits, make_runtime
 
 if TYPE_CHECKING:
     import argparse
 
-    from rancheros_ec2_metadata.commands.call import Call
+    from rancheros_ec2_metadata.commands.invocation import Invocation
     from rancheros_ec2_metadata.runtime import Runtime
     from rancheros_ec2_metadata.settings import Settings
 
@@ -32,39 +32,39 @@ def check_instance(given: argparse.Namespace) -> None:
             if getattr(given, flag) is not None:
                 raise UsageError(f"--{flag} is for --instance: a machine asks with its own role")
     elif not _INSTANCE_ID.fullmatch(given.instance):
-        text = f"--instance: {shown(given.instance)} is no instance id"
+        text = f"--instance: {quote(given.instance)} is no instance id"
         raise UsageError(f"{text}, such as i-0123456789abcdef0")
 
 
-def runtime_without_writing(call: Call, settings: Settings) -> Runtime:
+def make_runtime_without_writing(invocation: Invocation, settings: Settings) -> Runtime:
     """Return where a plan or a show reads: this machine, or ``--instance`` by the API.
 
     Args:
-        call: the command's.
+        invocation: the command's.
         settings: the run's, with the root of the disk.
 
     Raises:
         UsageError: the flags contradict each other, or there is no such profile or region.
     """
-    given = call.given
+    given = invocation.given
     check_instance(given)
     limits = Limits.of(settings.deadline, 0, Clock())
-    here = make_runtime(settings, call.log, limits, dry=True)
+    here = make_runtime(settings, invocation.log, limits, dry=True)
     if given.instance is None:
         return here
     # Not at the top: boto3 takes a while, and a plan on the machine may do without.
     from rancheros_ec2_metadata.ec2 import described  # noqa: PLC0415 - as said above
 
     last, notes = here.target.host.read_state()
-    call.log.notes(notes)
+    invocation.log.notes(notes)
     uuid = last.product_uuid if last.instance_id == given.instance else None
     # boto3 itself knows AWS_DEFAULT_REGION only.
-    region = given.region or call.terminal.environ.get("AWS_REGION")
+    region = given.region or invocation.process.environ.get("AWS_REGION")
     reader = described.OperatorReader(
         settings,
         given.instance,
         described.log_in(given.profile, region),
         described.LastRun(last.instance_id, last.pending_time, last.metadata),
-        call.log,
+        invocation.log,
     )
     return replace(here, machine=Machine("yes", given.instance, uuid), ec2=reader)

@@ -29,7 +29,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 
 from .imds import TooLongError, cause, read_capped
 from .retry import Reason, RequestError
@@ -65,7 +65,7 @@ _THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _TIME = frozenset({"RequestExpired", "SignatureDoesNotMatch"})
 
 
@@ -115,20 +115,20 @@ class TagsApi:
             raise self._refused(error.response.get("Error", {}).get("Code", "")) from None
         except (HTTPClientError, ConnectionError) as error:
             raise RequestError(
-                f"the EC2 API cannot be reached at {self._where} ({type(error).__name__}, "
-                f"{cause(error)}): check the name server, the route, the security group and the "
+                f"the EC2 API cannot be reached at {self._where}: {type(error).__name__}, "
+                f"{cause(error)}; check the name server, the route, the security group and the "
                 f"proxy, or add a VPC endpoint for ec2{self._clock}",
                 Reason.UNREACHABLE,
             ) from None
         except (TooLongError, ResponseParserError) as error:
             raise RequestError(
-                f"{self._where} does not answer as the EC2 API does ({self._status}, "
-                f"{type(error).__name__}): check AWS_ENDPOINT_URL_EC2, and proxies in between",
+                f"{self._where} does not answer as the EC2 API does: {self._status}, "
+                f"{type(error).__name__}; check AWS_ENDPOINT_URL_EC2, and proxies in between",
                 Reason.BUSY if self._status == 429 or self._status >= 500 else Reason.FINAL,
             ) from None
         except (BotoCoreError, OSError, ValueError) as error:
             raise RequestError(
-                f"the EC2 API cannot be asked at {self._where} ({type(error).__name__}): check "
+                f"the EC2 API cannot be asked at {self._where}: {type(error).__name__}; check "
                 "AWS_ENDPOINT_URL_EC2, AWS_CA_BUNDLE and the region"
             ) from None
 
@@ -190,8 +190,8 @@ class TagsApi:
     @property
     def _where(self) -> str:
         if self._client is not None:
-            return shown(self._client.meta.endpoint_url)
-        return shown(self._settings.endpoint or f"region {self._identity.region}")
+            return quote(self._client.meta.endpoint_url)
+        return quote(self._settings.endpoint or f"region {self._identity.region}")
 
     @property
     def _clock(self) -> str:
@@ -206,34 +206,34 @@ class TagsApi:
 
     def _refused(self, code: str) -> RequestError:
         """Return the error for an answer with an error code."""
-        role, named, status = shown(self._credentials.role), shown(code), self._status
+        role, named, status = quote(self._credentials.role), quote(code), self._status
         if code in _THROTTLED or status == 429:
             return RequestError(
-                f"the EC2 API throttles DescribeTags ({named}): too many calls in this account and "
-                "region; switch on instance tags in the metadata service",
+                f"the EC2 API throttles DescribeTags, {named}: too many calls in this account and "
+                "region; switch on the tags in IMDS (InstanceMetadataTags=enabled)",
                 Reason.BUSY,
             )
         if status >= 500:
-            text = f"the EC2 API fails at {self._where} ({status}, {named})"
+            text = f"the EC2 API fails at {self._where}: {status}, {named}"
             return RequestError(text, Reason.BUSY)
-        if code in _DENIED:
+        if code in DENIED:
             return RequestError(
-                f"the role {role} may not read the tags ({named}): allow ec2:DescribeTags in its "
-                "policy, or switch on instance tags in the metadata service",
+                f"the role {role} may not read the tags: {named}; allow ec2:DescribeTags in its "
+                "policy, or switch on the tags in IMDS (InstanceMetadataTags=enabled)",
                 Reason.DENIED,
             )
         if code in _TIME:
-            text = f"the EC2 API refuses the time of the request ({named}){self._clock}"
+            text = f"the EC2 API refuses the time of the request: {named}{self._clock}"
             return RequestError(text)
         if code == "AuthFailure":
             return RequestError(
-                f"the EC2 API does not accept the credentials of the role {role} (AuthFailure): "
+                f"the EC2 API does not accept the credentials of the role {role}, AuthFailure: "
                 f"they are too new, or the role is gone{self._clock}",
                 Reason.UNAUTHENTIC,
             )
         return RequestError(
-            f"the EC2 API refuses DescribeTags for the role {role} ({status}, {named}): check that "
-            "its policy allows ec2:DescribeTags"
+            f"the EC2 API refuses DescribeTags for the role {role}: {status}, {named}; allow "
+            "ec2:DescribeTags in its policy"
         )
 
 

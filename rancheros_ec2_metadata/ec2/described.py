@@ -9,12 +9,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    UnknownServiceError,
+)
 from botocore.parsers import ResponseParserError
 
 from rancheros_ec2_metadata.errors import (
@@ -23,16 +28,16 @@ from rancheros_ec2_metadata.errors import (
     Note,
     UsageError,
     error,
+    escape,
     info,
-    printable,
-    shown,
+    quote,
     warning,
 )
 
 from .api import CONNECT_SECONDS, READ_SECONDS, describe_tags
 from .facts import Facts
 from .instance import ASKED_REGION, GROUP, VARIABLES, Identity
-from .tags import all_known
+from .tags import take_all_known
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
     from rancheros_ec2_metadata.settings import Settings
 
 # Credentials come from files and programs, which may hold anything.
-_FAILURES = (BotoCoreError, ClientError, EOFError, KeyError, OSError, ValueError)
+FAILURES = (BotoCoreError, ClientError, EOFError, KeyError, OSError, ValueError)
 _LAST_RUN = "the machine's last run"
 _LONGEST = 300  # characters of what AWS says
 # What an instance in another state has is not what it will have when it boots.
@@ -101,11 +106,11 @@ class OperatorReader:
             tags = describe_tags(self.client, self.instance_id) if asks_tags else {}
         except ResponseParserError:
             raise Ec2Error(
-                f"{shown(meta.endpoint_url)} does not answer as the EC2 API does: check "
+                f"{quote(meta.endpoint_url)} does not answer as the EC2 API does: check "
                 "AWS_ENDPOINT_URL_EC2, and proxies in between"
             ) from None
-        except _FAILURES as why:
-            raise Ec2Error(f"--instance {self.instance_id}: {one_line(why)}") from None
+        except FAILURES as why:
+            raise Ec2Error(f"--instance {self.instance_id}: {render_failure(why)}") from None
         variables, sources = described(found, meta.region_name, meta.partition)
         facts.identity = Identity(
             self.instance_id,
@@ -116,7 +121,7 @@ class OperatorReader:
         )
         state = found.get("State", {}).get("Name", "")
         if state not in _BOOTS:
-            text = f"the instance is {shown(state)}: it may have other values when it boots"
+            text = f"the instance is {quote(state)}: it may have other values when it boots"
             note(warning(text))
         if settings.reads_metadata:
             profile = found.get("IamInstanceProfile", {}).get("Arn")
@@ -124,12 +129,14 @@ class OperatorReader:
             unread = ", ".join(sorted(facts.unread_variables))
             note(info(f"the EC2 API does not tell {unread}: the machine may have them too"))
             if "AWS_IAM_ROLE" in facts.unread_variables:
-                text = f"of the role it tells only the instance profile: {shown(profile, 200)}"
+                text = f"of the role it tells only the instance profile: {quote(profile, 200)}"
                 note(info(text))
         if asks_tags:
-            facts.take(all_known(tags, settings.wants), "api", metadata=settings.reads_metadata)
+            facts.take(
+                take_all_known(tags, settings.wants), "api", metadata=settings.reads_metadata
+            )
         for key in facts.missing(settings.require_tags):
-            text = f"the required tag {shown(key)} has not come: set it on the instance"
+            text = f"the required tag {quote(key)} has not come: set it on the instance"
             note(error(ExitStatus.REQUIRED_TAG, text))
         return facts
 
@@ -180,28 +187,67 @@ def log_in(profile: str | None, region: str | None) -> EC2Client:
     Raises:
         UsageError: there is no such profile, no region, or this boto3 cannot do it.
     """
+    session = open_session("--instance", profile, region)
+    client: EC2Client = make_client("--instance", session, "ec2", "describe_instances")
+    return client
+
+
+def open_session(asked: str, profile: str | None, region: str | None) -> boto3.Session:
+    """Return boto3's session with the operator's own login, for all clients of one command.
+
+    Args:
+        asked: the flag or command that needs it, for the messages.
+        profile: as `log_in` has it.
+        region: likewise.
+
+    Raises:
+        UsageError: there is no such profile.
+    """
     # At its debug level botocore logs what it signs, the session token in it.
     logging.getLogger("botocore").setLevel(logging.INFO)
+    try:
+        return boto3.Session(profile_name=profile, region_name=region)
+    except FAILURES as why:
+        raise _no_login(asked, why) from None
+
+
+def make_client(asked: str, session: boto3.Session, service: str, method: str) -> Any:
+    """Return boto3's client of a service.
+
+    Args:
+        asked: the flag or command that needs it, for the messages.
+        session: of the operator.
+        service: as boto3 names it.
+        method: one that the client must have: the image's data is cut.
+
+    Raises:
+        UsageError: there is no region, or this boto3 cannot do it.
+    """
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         retries={"total_max_attempts": 3, "mode": "standard"},
     )
+    named: Any = service  # the stubs know the services that are installed
     try:
-        session = boto3.Session(profile_name=profile, region_name=region)
-        client: EC2Client = session.client("ec2", config=config)
-    except _FAILURES as why:
-        text = f"--instance: {one_line(why)} (see --profile, --region, and ~/.aws)"
-        raise UsageError(text) from None
-    if not hasattr(client, "describe_instances"):
+        client: Any = session.client(named, config=config)
+    except UnknownServiceError:
+        client = None
+    except FAILURES as why:
+        raise _no_login(asked, why) from None
+    if not hasattr(client, method):
         raise UsageError(
-            "--instance is not for the image, whose EC2 client reads tags only: install the "
-            "program with pip, and call it there"
+            f"{asked} is not for the image or the .pyz file, whose EC2 client reads tags only:"
+            " install the program with pip, and call it there"
         )
     return client
 
 
-def one_line(why: Exception) -> str:
+def _no_login(asked: str, why: Exception) -> UsageError:
+    return UsageError(f"{asked}: {render_failure(why)} (see --profile, --region, and ~/.aws)")
+
+
+def render_failure(why: Exception) -> str:
     """Return boto3's own text of an error on one line.
 
     What a program that gives credentials has printed is left out, and so is the text of any
@@ -212,7 +258,7 @@ def one_line(why: Exception) -> str:
     if not isinstance(why, BotoCoreError | ClientError):
         return type(why).__name__
     text = " ".join(str(why).split())
-    return printable(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
+    return escape(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
 
 
 def described(
@@ -269,4 +315,4 @@ def pending_time(launched: Any) -> str | None:
     """Return the start of the boot as the identity document writes it."""
     if not isinstance(launched, datetime):
         return None
-    return launched.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return launched.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from rancheros_ec2_metadata.errors import Note
 
-from .instance import OF_TAG, VARIABLES, Identity, group_variable
+from .instance import OF_TAG, VARIABLES, Identity, make_group_variable
 from .tags import Tags
 
 
@@ -73,6 +73,6 @@ class Facts:
         self.tags_complete = not tags.unread
         self.keys, self.unread_tags = tags.keys, tags.unread
         if metadata:
-            group = group_variable(tags.values)
+            group = make_group_variable(tags.values)
             self.variables = self.variables | group
             self.sources = self.sources | dict.fromkeys(group, OF_TAG)

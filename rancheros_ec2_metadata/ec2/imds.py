@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import requests
 import urllib3
 
-from rancheros_ec2_metadata.errors import Ec2Error, Note, info, shown
+from rancheros_ec2_metadata.errors import Ec2Error, Note, info, quote
 
 from .retry import IMDS, PASSING, SILENT, Draw, Reason, RequestError, retry
 
@@ -33,8 +33,8 @@ _TOKEN = re.compile(rb"[!-~]{1,1024}")  # what may stand in a header
 _NO_TOKENS = (403, 404, 405)
 _PLAIN_PATH = "meta-data/instance-id"  # asked without a token, to tell the hop limit from silence
 _HOP_LIMIT = (
-    "the answer to the token request is lost, which is what a hop limit does: run the service "
-    "with `net: host`, or raise the instance's HttpPutResponseHopLimit"
+    "the answer to the token request is lost, as beyond the hop limit; run in the network of the "
+    "host ('net: host'), or raise HttpPutResponseHopLimit of the instance"
 )
 
 
@@ -74,14 +74,10 @@ class Answer(NamedTuple):
 
     def error(self) -> RequestError:
         """Return the error that an answer other than 200 is."""
-        text = f"{self.url}: answered with {self.status}"
-        if self.status == 429 or self.status >= 500:
-            return RequestError(text, Reason.BUSY, self.retry_after())
-        meaning = {
-            401: " (a token is required, or ours is refused)",
-            403: " (the metadata service is disabled for this instance: enable HttpEndpoint)",
-        }.get(self.status, " (a redirect, not followed)" if 300 <= self.status < 400 else "")
-        return RequestError(text + meaning)
+        busy = self.status == 429 or self.status >= 500
+        text = f"{self.url}: answered with {_explain_status(self.status)}"
+        reason, pause = (Reason.BUSY, self.retry_after()) if busy else (Reason.FINAL, 0.0)
+        return RequestError(text, reason, pause)
 
 
 class Imds:
@@ -134,8 +130,8 @@ class Imds:
         settings = self.settings
         if settings.disabled:
             raise Ec2Error(
-                "the metadata service is not asked, because AWS_EC2_METADATA_DISABLED is set: "
-                "unset it to import tags and metadata"
+                "IMDS is not asked: AWS_EC2_METADATA_DISABLED is set; unset it to read tags and "
+                "metadata"
             )
         bases = {"IPv4": [IPV4], "IPv6": [IPV6], None: [IPV4, IPV6]}[settings.mode]
         if settings.endpoint:
@@ -158,8 +154,8 @@ class Imds:
             if failure.reason not in SILENT:
                 raise
             raise RequestError(
-                f"the metadata service does not answer ({failure}): check that it is enabled for "
-                "this instance (HttpEndpoint), and that the service runs with `net: host`",
+                f"IMDS does not answer: {failure}; enable it for this instance (HttpEndpoint), and "
+                "run in the network of the host ('net: host')",
                 failure.reason,
             ) from None
 
@@ -224,8 +220,8 @@ class Imds:
     def _without_token(self, base: str, why: str) -> Note:
         if not self.settings.v1:
             raise RequestError(
-                f"{base} gives no token ({why}), and IMDSv1 is forbidden (--imds v2 or "
-                "AWS_EC2_METADATA_V1_DISABLED): allow it, or enable the metadata service"
+                f"no token from {base}, and IMDSv1 is forbidden by --imds v2 or "
+                f"AWS_EC2_METADATA_V1_DISABLED: {why}"
             )
         self._base, self._token = base, None
         return info(f"IMDSv1 at {base}: {why}")
@@ -234,7 +230,7 @@ class Imds:
         """Return why no token comes, where the service answers without one."""
         answer = self._send("GET", f"{base}/latest/{_PLAIN_PATH}", {}, limit)
         if answer.status == 401:
-            raise RequestError(f"{answer.url}: a token is required (401), but {_HOP_LIMIT}")
+            raise RequestError(f"{answer.url}: a token is required, but {_HOP_LIMIT}")
         if answer.status not in (200, 404):
             raise answer.error()
         return _HOP_LIMIT
@@ -249,7 +245,7 @@ class Imds:
         if answer.status == 401 and self._token:
             renewed = self._request_token(self._base, limit)
             if renewed.status in _NO_TOKENS:
-                text = f"{url}: refuses its own token (401), and gives no other ({renewed.status})"
+                text = f"{url}: refuses its own token, and gives no other: {renewed.status}"
                 raise RequestError(text)
             self._token = _token(renewed)
             answer = self._get(url, limit)
@@ -313,14 +309,14 @@ def send(
     except TooLongError:
         raise RequestError(f"{url}: the answer is longer than {BODY_BYTES} bytes") from None
     except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
-        text = f"{url}: the connection failed ({cause(error)})"
+        text = f"{url}: the connection failed, {cause(error)}"
         raise RequestError(text, Reason.UNREACHABLE) from None
     except (requests.RequestException, ValueError) as error:
-        raise RequestError(f"{url}: cannot be asked ({type(error).__name__})") from None
+        raise RequestError(f"{url}: cannot be asked, {type(error).__name__}") from None
     answer = Answer(url, response.status_code, body, response.headers)
     if answer.status == 200 and not _says_its_length(answer.headers):
         # To http.client headers that break off are whole: a list of tags would be empty.
-        text = f"{url}: the connection failed (the answer does not say its length)"
+        text = f"{url}: the connection failed, the answer does not say its length"
         raise RequestError(text, Reason.UNREACHABLE)
     return answer
 
@@ -356,8 +352,18 @@ def component(text: str, shape: re.Pattern[str], what: str) -> str:
         RequestError: it has another shape: it could lead the request elsewhere.
     """
     if not shape.fullmatch(text) or text in (".", ".."):
-        raise RequestError(f"the metadata service gave {shown(text)} as {what}: not asked for")
+        raise RequestError(f"IMDS gave {quote(text)} as {what}: not asked for")
     return text
+
+
+def _explain_status(status: int) -> str:
+    if 300 <= status < 400:
+        return f"{status}, a redirect, which is not followed"
+    meaning = {
+        401: ", which asks for a token or refuses ours",
+        403: ", which is IMDS disabled for this instance; enable HttpEndpoint",
+    }
+    return f"{status}{meaning.get(status, '')}"
 
 
 def _says_its_length(headers: Mapping[str, str]) -> bool:
@@ -370,7 +376,7 @@ def _token(answer: Answer) -> str:
         raise answer.error()
     token = answer.body.strip()
     if not _TOKEN.fullmatch(token):
-        raise RequestError(f"{answer.url}: the answer is no token ({len(answer.body)} bytes)")
+        raise RequestError(f"{answer.url}: the answer of {len(answer.body)} bytes is not a token")
     return token.decode("ascii")
 
 

@@ -204,20 +204,20 @@ def identify(fields: Document, answers: Answers) -> Identity | None:
     )
 
 
-def identity_paths(fields: Document) -> list[str]:
+def list_identity_paths(fields: Document) -> list[str]:
     """Return the paths that say which instance this is, where the document does not."""
     rows = (VARIABLES["AWS_INSTANCE_ID"], VARIABLES["AWS_REGION"])
     return [f"{METADATA}{row.path}" for row in rows if not _in_document(row, fields)]
 
 
-def first_paths(fields: Document) -> list[str]:
+def list_first_paths(fields: Document) -> list[str]:
     """Return the paths of what every instance has and the document does not say."""
     rows = (row for row in VARIABLES.values() if not row.listed and not _in_document(row, fields))
     paths = [f"{METADATA}{row.path}" for row in rows if row.path and _MAC_IN_PATH not in row.path]
     return [path for path in paths if path != PARTITION_PATH]
 
 
-def later_paths(listing: str | None, mac: str | None, partition: str | None) -> list[str]:
+def list_later_paths(listing: str | None, mac: str | None, partition: str | None) -> list[str]:
     """Return the paths that depend on the first answers.
 
     Args:
@@ -241,7 +241,7 @@ def is_whole_listing(listing: str | None) -> bool:
     return listing is not None and "instance-id" in map(str.strip, listing.split("\n"))
 
 
-def mac_of(answers: Answers) -> str | None:
+def find_mac(answers: Answers) -> str | None:
     """Return the address of the first network interface, if what was said is a MAC address.
 
     Another text could lead the request elsewhere.
@@ -284,7 +284,7 @@ def unread_variables(fields: Document, answers: Answers) -> frozenset[str]:
     return frozenset(unread - read_variables(fields, answers)[0].keys())
 
 
-def group_variable(tags: Mapping[str, str]) -> dict[str, str]:
+def make_group_variable(tags: Mapping[str, str]) -> dict[str, str]:
     """Return AWS_AUTOSCALING_GROUP, which is a tag, if the instance has it."""
     group = tags.get(GROUP_TAG)
     return {GROUP: group} if group else {}
@@ -300,7 +300,8 @@ def age(pending_time: str | None, now: float | None) -> float | None:
     if pending_time is None or now is None:
         return None
     try:
-        started = datetime.fromisoformat(pending_time)
+        # Python 3.10 reads no Z.
+        started = datetime.fromisoformat(pending_time.replace("Z", "+00:00"))
     except ValueError:
         return None
     # Without a zone it would be read in this machine's zone, which says nothing about AWS's.
@@ -316,7 +317,7 @@ def _answer(row: Variable, answers: Answers) -> tuple[str, str | RequestError | 
     """Return the path of a variable, empty if it has none, and what was said there."""
     if row.path is None:
         return "", None
-    path = row.path.replace(_MAC_IN_PATH, mac_of(answers) or _MAC_IN_PATH)
+    path = row.path.replace(_MAC_IN_PATH, find_mac(answers) or _MAC_IN_PATH)
     return path, answers.get(METADATA + path)
 
 

@@ -12,9 +12,10 @@ from rancheros_ec2_metadata.errors import (
     ExitStatus,
     Note,
     NotOnEc2Error,
+    counted,
     error,
     info,
-    shown,
+    quote,
     warning,
 )
 
@@ -28,13 +29,13 @@ from .retry import (
     Reason,
     RequestError,
     RetryPolicy,
-    grace_periods,
+    choose_grace_periods,
     poll,
     retry,
     retry_api,
 )
 from .role import Credentials, read_credentials
-from .tags import TAGS_PATH, all_known, read_tags
+from .tags import TAGS_PATH, read_tags, take_all_known
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.deadline import Limit
@@ -58,7 +59,7 @@ Connect = Callable[
 """Takes what `api.TagsApi` takes."""
 
 
-def with_boto3(
+def connect_with_boto3(
     identity: Identity,
     credentials: Credentials,
     settings: ApiSettings,
@@ -87,7 +88,7 @@ class Reader(NamedTuple):
     machine: Machine
     imds: Imds
     log: Log
-    connect: Connect = with_boto3
+    connect: Connect = connect_with_boto3
 
     def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
         """Return what EC2 says until the limit of reading; what fails is noted.
@@ -162,7 +163,7 @@ class _Reading:
         imds = self.imds
         if self.reader.machine.verdict == "no" and imds.settings.endpoint is None:
             raise NotOnEc2Error(
-                "this is no EC2 instance, its firmware says: nothing is asked; to ask all the "
+                "this is not an EC2 instance: its firmware names another vendor; to ask all the "
                 "same, set AWS_EC2_METADATA_SERVICE_ENDPOINT"
             )
         if not self.is_surely_ec2:
@@ -171,8 +172,8 @@ class _Reading:
             except RequestError as failure:
                 if failure.reason in SILENT:
                     raise NotOnEc2Error(
-                        "this is no EC2 instance: its firmware does not say so, and no metadata "
-                        f"service has answered within {_UNCLEAR_SECONDS} s ({failure})"
+                        "this is not an EC2 instance: its firmware does not say EC2, and IMDS did "
+                        f"not answer within {_UNCLEAR_SECONDS} s ({failure})"
                     ) from None
                 if failure.reason is not Reason.BUSY:
                     raise
@@ -195,43 +196,41 @@ class _Reading:
             document, problem = None, str(failure)
         fields = instance.parse_document(document)
         if fields is None:
-            problem = problem or f"{instance.DOCUMENT_PATH} is missing, or no JSON object"
+            problem = problem or f"{instance.DOCUMENT_PATH} is missing, or not a JSON object"
         self.fields = fields or {}
-        self.ask(instance.identity_paths(self.fields), first)
+        self.ask(instance.list_identity_paths(self.fields), first)
         identity = instance.identify(self.fields, self.answers)
         if identity is None:
             said = any(isinstance(answer, str) and answer for answer in self.answers.values())
             if not self.is_surely_ec2 and document is None and not said:
                 raise NotOnEc2Error(
-                    "this is no EC2 instance: its firmware does not say so, and what answers at "
-                    f"the metadata service's address knows of none ({problem})"
+                    "this is not an EC2 instance: its firmware does not say EC2, and what answers "
+                    f"at the address of IMDS knows of none ({problem})"
                 )
             raise RequestError(
-                "the metadata service does not say which instance this is "
-                f"({problem or 'no instance id'}): nothing more is asked of it"
+                f"IMDS does not say which instance this is: {problem or 'no instance id'}; nothing "
+                "more is asked of it"
             )
         facts.on_ec2 = True
         facts.identity = identity
         facts.age = instance.age(identity.pending_time, self.imds.served_at)
         facts.variables_complete = problem is None
         if problem:
-            text = (
-                f"the identity document could not be read ({problem}): some variables are missing"
-            )
+            text = f"the identity document could not be read: {problem}; some variables are missing"
             self.note(error(ExitStatus.INCOMPLETE, text))
 
     def read_variables(self) -> None:
         """Learn the AWS_ variables."""
         facts, imds = self.facts, self.imds
         complete, facts.variables_complete = facts.variables_complete, False
-        self.ask([instance.METADATA, *instance.first_paths(self.fields)], _part(imds.limit, 4))
+        self.ask([instance.METADATA, *instance.list_first_paths(self.fields)], _part(imds.limit, 4))
         mac, listing = self.answers.get(instance.MAC_PATH), self.answers.pop(instance.METADATA)
-        if isinstance(mac, str) and mac and instance.mac_of(self.answers) is None:
-            text = f"{instance.MAC_PATH}: {shown(mac)} is no MAC address"
+        if isinstance(mac, str) and mac and instance.find_mac(self.answers) is None:
+            text = f"{instance.MAC_PATH}: {quote(mac)} is not a MAC address"
             self.answers[instance.MAC_PATH] = RequestError(text)
-        later = instance.later_paths(
+        later = instance.list_later_paths(
             listing if isinstance(listing, str) and instance.is_whole_listing(listing) else None,
-            instance.mac_of(self.answers),
+            instance.find_mac(self.answers),
             facts.identity.partition if facts.identity else None,
         )
         self.ask(later, _part(imds.limit, 3))
@@ -266,16 +265,16 @@ class _Reading:
         except RequestError as failure:
             if source == "imds":
                 raise
-            text = f"{failure}: the EC2 API is asked for the tags instead"
+            text = f"{failure}; the EC2 API is asked for the tags instead"
             self.note(warning(text))
             return False
         if facts.tags is None:
             if source == "imds":
                 raise RequestError(
-                    f"the metadata service does not serve this instance's tags ({TAGS_PATH}: 404):"
-                    " switch them on (InstanceMetadataTags=enabled), or let --tags be auto"
+                    f"IMDS does not serve the tags of this instance: {TAGS_PATH} is not there; "
+                    "switch them on (InstanceMetadataTags=enabled), or let --tags be auto"
                 )
-            self.note(info("the tags are not in the metadata service: the EC2 API is asked"))
+            self.note(info("the tags are not in IMDS: the EC2 API is asked"))
             return False
         if source == "auto" and facts.missing(self.settings.require_tags):
             return False
@@ -306,7 +305,7 @@ class _Reading:
 
             def look(limit: Limit) -> None:
                 tags = retry_api(lambda: call(limit), self.grace, limit, draw)
-                known = all_known(tags, settings.wants)
+                known = take_all_known(tags, settings.wants)
                 facts.take(known, "api", metadata=settings.reads_metadata)
 
             look(self.imds.limit)
@@ -323,7 +322,10 @@ class _Reading:
         facts, imds = self.facts, self.imds
         identity, limit = facts.identity, imds.limit
         if identity is None or identity.region is None:
-            raise RequestError("the region is not known: the EC2 API cannot be asked for the tags")
+            raise RequestError(
+                "the EC2 API cannot be asked for the tags: the region is not known; see what IMDS "
+                "says with 'show'"
+            )
         if identity.partition is None:
             partition = (imds.get(instance.PARTITION_PATH, limit) or "").strip()
             identity = identity._replace(partition=partition)
@@ -370,20 +372,20 @@ class _Reading:
 
     @property
     def grace(self) -> GracePeriods:
-        return grace_periods(self.facts.age, kept=self.kept)
+        return choose_grace_periods(self.facts.age, kept=self.kept)
 
     def conclude(self) -> None:
         """Note how the reading of tags ended."""
         facts, settings = self.facts, self.settings
         if facts.tags_source is not None:
-            said = "the metadata service" if facts.tags_source == "imds" else "the EC2 API"
-            mapped = sum(map(settings.maps, facts.tags or ()))
-            self.note(info(f"{len(facts.keys)} tags from {said}, {mapped} of them mapped"))
+            said = "IMDS" if facts.tags_source == "imds" else "the EC2 API"
+            used = sum(map(settings.wants, facts.tags or ()))
+            self.note(info(f"{counted(len(facts.keys), 'tag')} from {said}, {used} of them used"))
         for key, why in facts.unread_tags.items():
-            text = f"the value of the tag {shown(key)} could not be read ({why})"
+            text = f"the value of the tag {quote(key)} could not be read: {why}"
             self.note(error(ExitStatus.INCOMPLETE, text))
         for key in facts.missing(settings.require_tags):
-            text = f"the required tag {shown(key)} has not come: set it on the instance"
+            text = f"the required tag {quote(key)} has not come: set it on the instance"
             self.note(error(ExitStatus.REQUIRED_TAG, text))
 
 

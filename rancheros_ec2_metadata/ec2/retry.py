@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Collection
-from enum import StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from rancheros_ec2_metadata.errors import Ec2Error
@@ -17,11 +17,13 @@ T = TypeVar("T")
 Draw = Callable[[], float]
 """Returns a random number of [0, 1)."""
 
-_YOUNG_SECONDS = 5 * 60
+YOUNG_SECONDS = 5 * 60
 
 
-class Reason(StrEnum):
+class Reason(str, Enum):
     """Why a request failed."""
+
+    __str__ = str.__str__
 
     UNREACHABLE = "unreachable"  # no connection, or it broke
     TIMED_OUT = "timed out"  # connected, and no whole answer in time
@@ -126,7 +128,7 @@ class GracePeriods(NamedTuple):
     required: float = math.inf
 
 
-def grace_periods(age: float | None, *, kept: bool) -> GracePeriods:
+def choose_grace_periods(age: float | None, *, kept: bool) -> GracePeriods:
     """Return what an instance is given.
 
     A young one is given time: tags, roles and policies reach a new instance late. An older one
@@ -138,7 +140,7 @@ def grace_periods(age: float | None, *, kept: bool) -> GracePeriods:
     """
     if kept:
         return GracePeriods(required=15)
-    if age is None or age >= _YOUNG_SECONDS:
+    if age is None or age >= YOUNG_SECONDS:
         return GracePeriods()
     return GracePeriods(tags=10, role=20, policy=30)
 

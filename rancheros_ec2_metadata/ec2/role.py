@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 
 from .imds import component
 from .instance import ROLES_PATH, first_line
@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 # IAM's rule for names of roles.
 _NAME = re.compile(r"[0-9A-Za-z_+=,.@-]{1,64}")
 
-_INSTEAD = (
-    "or switch on instance tags in the metadata service (InstanceMetadataTags=enabled), which "
-    "needs no role"
-)
+_INSTEAD = "or switch on the tags in IMDS, which need no role (InstanceMetadataTags=enabled)"
 
 
 class Credentials(NamedTuple):
@@ -52,7 +49,7 @@ def read_credentials(imds: Imds, role: str | None, limit: Limit) -> Credentials:
     name = first_line(imds.get(ROLES_PATH, limit) or "") if role is None else role
     if not name:
         raise RequestError(
-            "the instance has no role, so the EC2 API cannot be asked for its tags: attach an "
+            "the EC2 API cannot be asked for the tags: the instance has no role; attach an "
             f"instance profile whose role allows ec2:DescribeTags, {_INSTEAD}",
             Reason.ABSENT,
         )
@@ -60,8 +57,8 @@ def read_credentials(imds: Imds, role: str | None, limit: Limit) -> Credentials:
     text = imds.get(path, limit)
     if not text:
         raise RequestError(
-            f"the metadata service has no credentials of the role {shown(name)} (404): the role "
-            f"is new or has been deleted; check the instance profile, {_INSTEAD}",
+            f"IMDS has no credentials of the role {quote(name)}: it is new, or was deleted; check "
+            f"the instance profile, {_INSTEAD}",
             Reason.ABSENT,
         )
     return _decode(name, text)
@@ -73,15 +70,15 @@ def _decode(role: str, text: str) -> Credentials:
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise RequestError(f"the credentials of the role {shown(role)} are no JSON object")
+        raise RequestError(f"the credentials of the role {quote(role)} are not a JSON object")
     code = fields.get("Code", "Success")
     if code != "Success":
         raise RequestError(
-            f"the credentials of the role {shown(role)} cannot be used (Code {shown(str(code))}): "
-            f"check that its trust policy lets ec2.amazonaws.com assume it, {_INSTEAD}"
+            f"the credentials of the role {quote(role)} cannot be used: Code {quote(str(code))}; "
+            f"let ec2.amazonaws.com assume it in its trust policy, {_INSTEAD}"
         )
     keys = [str(fields.get(key) or "") for key in ("AccessKeyId", "SecretAccessKey", "Token")]
     if not all(key and key.isascii() and key.isprintable() for key in keys):
-        raise RequestError(f"the credentials of the role {shown(role)} are incomplete")
+        raise RequestError(f"the credentials of the role {quote(role)} are incomplete")
     access_key, secret_key, token = keys
     return Credentials(role, access_key, secret_key, token)

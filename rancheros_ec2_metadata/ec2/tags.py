@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 
 from .imds import component
 from .retry import RequestError
@@ -24,6 +24,11 @@ _KEY = re.compile(r"[0-9a-zA-Z\-_+=,.@:]{1,255}")
 MOST_KEYS = 256
 
 
+def is_imds_key(key: str) -> bool:
+    """Tell whether a tag of this key can be on an instance whose tags are in IMDS."""
+    return bool(_KEY.fullmatch(key)) and key not in (".", "..", "_index")
+
+
 class Tags(NamedTuple):
     """What is known of an instance's tags.
 
@@ -38,7 +43,7 @@ class Tags(NamedTuple):
     unread: Mapping[str, str]
 
 
-def all_known(tags: Mapping[str, str], used: Callable[[str], bool]) -> Tags:
+def take_all_known(tags: Mapping[str, str], used: Callable[[str], bool]) -> Tags:
     """Return what the API gave, reduced to the tags that are used."""
     values = {key: value for key, value in tags.items() if used(key)}
     return Tags(frozenset(tags), values, {})
@@ -68,7 +73,7 @@ def read_tags(
     if len(keys) > MOST_KEYS:
         raise RequestError(f"{TAGS_PATH}: lists {len(keys)} tags, more than an instance can have")
     if keys and not any(map(_KEY.fullmatch, keys)):
-        raise RequestError(f"{TAGS_PATH}: {shown(keys[0])} and what follows are no keys of tags")
+        raise RequestError(f"{TAGS_PATH}: {quote(keys[0])} and what follows are not keys of tags")
     values = {key: known[key] for key in keys if key in known}
     unread = {}
     paths = {}

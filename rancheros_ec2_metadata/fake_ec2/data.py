@@ -1,4 +1,4 @@
-"""What the fake instance is, and the JSON an operator describes it in (docs/image.md)."""
+"""What the fake instance is, and the JSON an operator describes it in (docs/fake-imds.md)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from rancheros_ec2_metadata.errors import FilesError, UsageError, shown
+from rancheros_ec2_metadata.errors import FilesError, UsageError, quote
 
 Tokens = Literal["required", "optional"]
 
@@ -32,7 +32,7 @@ class ImdsOptions:
 class FakeInstance:
     """An instance as an operator describes it; every field has a default that works.
 
-    docs/image.md says what each is.
+    docs/fake-imds.md says what each is.
     """
 
     instance_id: str = "i-0123456789abcdef0"
@@ -88,18 +88,18 @@ def read_instance(path: Path) -> FakeInstance:
 
     Raises:
         FilesError: the file cannot be read.
-        UsageError: it is no JSON, or as for instance_from.
+        UsageError: it is no JSON, or as for parse_instance.
     """
     try:
         given = json.loads(path.read_bytes())
     except OSError as cause:
-        raise FilesError(f"{path}: {cause.strerror}") from cause
+        raise FilesError(f"{path} cannot be read: {cause.strerror}") from cause
     except ValueError as cause:
-        raise UsageError(f"{path}: no JSON: {cause}") from cause
-    return instance_from(given, str(path))
+        raise UsageError(f"{path} is not JSON: {cause}") from cause
+    return parse_instance(given, str(path))
 
 
-def instance_from(given: object, source: str) -> FakeInstance:
+def parse_instance(given: object, source: str) -> FakeInstance:
     """Return the instance that ``given``, as the JSON parser gives it, describes.
 
     Args:
@@ -123,7 +123,7 @@ def _checked(given: object, kind: type[FakeInstance | ImdsOptions], source: str)
     for key, value in given.items():
         if key not in types:
             known = ", ".join(sorted(types))
-            raise UsageError(f"{source}: unknown key {shown(key)}; known: {known}")
+            raise UsageError(f"{source}: unknown key {quote(key)}; the keys are {known}")
         expected, fits = _TYPES[types[key]]
         if not fits(value):
             raise UsageError(f"{source}: {key}: must be {expected}")

@@ -14,11 +14,14 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.tree import metadata
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 TOKEN_PATH = "/latest/api/token"  # noqa: S105 - a path, no secret
 _TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
@@ -57,7 +60,7 @@ class Request(NamedTuple):
     status: int
 
 
-def error_page(status: int) -> Answer:
+def make_error_page(status: int) -> Answer:
     """Return IMDS's XHTML page for an error."""
     title = f"{status} - {HTTPStatus(status).phrase}"
     return Answer(status, _ERROR_PAGE.format(title=title).encode(), {"Content-Type": "text/html"})
@@ -103,16 +106,16 @@ class Imds:
             headers: of the request.
         """
         if not self.instance.imds.enabled:
-            return error_page(403)
+            return make_error_page(403)
         if path == TOKEN_PATH:
             return self._token(method, headers)
         if method not in ("GET", "HEAD"):
             return Answer(405, headers={"Allow": "GET, HEAD, OPTIONS"})
         if not self._may_read(headers.get(_TOKEN_HEADER)):
-            return error_page(401)
+            return make_error_page(401)
         text = self._text(path)
         if text is None:
-            return error_page(404)
+            return make_error_page(404)
         # IMDS names no charset, so that whoever takes HTTP's default gets Latin-1.
         return Answer(200, text.encode("utf-8", "replace"), {"Content-Type": "text/plain"})
 
@@ -122,10 +125,10 @@ class Imds:
         if self.instance.imds.hop_limit_lost:
             return None
         if "X-Forwarded-For" in headers:
-            return error_page(403)
+            return make_error_page(403)
         ttl = headers.get(_TTL_HEADER, "")
         if not re.fullmatch("[0-9]{1,5}", ttl) or not 1 <= int(ttl) <= _MAX_TTL:
-            return error_page(400)
+            return make_error_page(400)
         token = f"AQAE{secrets.token_urlsafe(38)}=="
         self.tokens[token] = (self._now() + int(ttl), self.instance.instance_id)
         return Answer(200, token.encode(), {"Content-Type": "text/plain", _TTL_HEADER: ttl})
@@ -227,7 +230,7 @@ class _Server(ThreadingHTTPServer):
         TCPServer.server_bind(self)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), OSError):  # a client that hangs up
+        if not isinstance(sys.exc_info()[1], OSError):  # a client that hangs up
             super().handle_error(request, client_address)
 
 

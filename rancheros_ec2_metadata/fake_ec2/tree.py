@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 
@@ -33,7 +33,7 @@ def metadata(instance: FakeInstance, started: float) -> dict[str, str]:
     """
     pending = instance.pending_time
     if pending == "now":
-        pending = datetime.fromtimestamp(started, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        pending = datetime.fromtimestamp(started, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     extra = {_whole(path): text for path, text in instance.extra.items()}
     found = {
         "dynamic/instance-identity/document": _document(instance, pending),

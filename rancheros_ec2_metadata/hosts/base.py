@@ -1,12 +1,14 @@
-"""A plan: what a run would write on a host, and what that does."""
+"""What a host is, and what a run would write on it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
 from rancheros_ec2_metadata.errors import Note
-from rancheros_ec2_metadata.hosts.files import FileChange
+from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.desired import Desired
 
@@ -36,6 +38,7 @@ class ArgumentList:
         after: the items as planned.
         ours: those of ``after`` that are ours, with the label that each sets.
         written_to: the file that sets it, by name; None where it stays as it is.
+        shown: what is shown of items that are not shown as they are.
     """
 
     key: str
@@ -43,6 +46,7 @@ class ArgumentList:
     after: tuple[str, ...]
     ours: Mapping[str, str]
     written_to: str | None
+    shown: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class Plan:
         before: what of ours the machine has now.
         after: what it shall have.
         lists: Docker's arguments; empty where nothing told what they are.
-        items: those of Docker's arguments that are ours, now or as planned.
+        our_files: paths of the files that are wholly ours, there or not.
+        labels_take_effect: when, in words.
         overridden: names of variables and config paths that a stronger file sets.
         notes: what was decided.
     """
@@ -67,6 +72,97 @@ class Plan:
     before: Ours
     after: Ours
     lists: tuple[ArgumentList, ...] = ()
-    items: frozenset[str] = frozenset()
+    our_files: tuple[str, ...] = ()
+    labels_take_effect: str = "when Docker starts"
     overridden: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a host keeps what a run needs, as the machine names it.
+
+    Args:
+        lock: the folder whose lock a run holds.
+        lock_fix: what to do where that folder is not there.
+        state: the file of the state.
+        swept: the folders in which a run that was killed may leave a temporary file.
+        lock_is_ours: the folder of the lock is this program's: it is made where it is not there.
+    """
+
+    lock: str
+    lock_fix: str
+    state: str
+    swept: tuple[str, ...]
+    lock_is_ours: bool = False
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """One file: whether it is as the last run left it, and what it is now in words."""
+
+    path: str
+    as_left: bool
+    what: str
+
+
+@dataclass(frozen=True)
+class DockerStatus:
+    """Whether Docker has the labels.
+
+    Args:
+        started: when it was started, as 2026-01-05T08:00:00Z; None where that is not known.
+        has_labels: it has those that were written last; None where that is not known.
+        what: the same in words.
+    """
+
+    started: str | None
+    has_labels: bool | None
+    what: str
+
+
+class Host(Protocol):
+    """One kind of machine: how its configuration is read, planned, rehearsed and written."""
+
+    @property
+    def places(self) -> Places:
+        """Where it keeps what a run needs."""
+
+    @property
+    def description(self) -> str:
+        """The release or the kind of it, for the log; empty where that is not known."""
+
+    @property
+    def always_says_outcome(self) -> bool:
+        """Tell whether EC2_METADATA_STATUS is set even where nothing else is."""
+
+    @property
+    def reads_long_once_a_boot(self) -> bool:
+        """Tell whether later runs of a boot wait for EC2 for some seconds at most."""
+
+    def locate(self, path: str) -> Path:
+        """Return where a file of the machine is found."""
+
+    def carries(self, value: str) -> str | None:
+        """Return why its environment cannot carry a value; None if it can."""
+
+    def read_state(self) -> tuple[State, list[Note]]:
+        """Return what the last run left; an empty state where it left none that reads."""
+
+    def read_ours(self, plan: Plan) -> Ours:
+        """Return what of ours the files set, where not all of a plan could be written."""
+
+    def plan(self, desired: Desired, kept: State) -> Plan:
+        """Return what to write so that the machine has what is ``desired``, rehearsed."""
+
+    def activate(self, files: Files, seconds: float) -> Iterable[Note]:
+        """Have a running Docker take what was written, and look for some seconds whether it has."""
+
+    def check_files(self, state: State) -> Iterable[FileStatus]:
+        """Yield what is there now of the user's files that the last run changed."""
+
+    def check_metadata(self, variables: Mapping[str, str]) -> Iterable[Note]:
+        """Yield a warning where what the machine has saved of the metadata names another host."""
+
+    def check_docker(self, state: State, boot_id: str | None) -> DockerStatus:
+        """Return whether Docker has the labels that were written last."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from rancheros_ec2_metadata.errors import DeadlineError, FilesError
 # and a rename must stay on one file system.
 _TEMPORARY = ".ec2-metadata.tmp."
 _LOCK_POLL = 0.1  # seconds
+SIZE_LIMIT = 4 * 1024 * 1024  # bytes; EC2 user-data is 16 KiB at most
 
 
 class ChangedError(FilesError):
@@ -33,12 +35,18 @@ class FileChange:
         before: what the plan was made from. It may hold private keys, so it is in no repr.
         after: what it shall be.
         keeps_attributes: the file is the user's: owner, mode and extended attributes stay.
+        is_record: the file is this program's own record, and configures nothing.
+        mode: of the file, unless the user's stays.
+        tell: yields the lines of its diff, where the text of the file is not for showing.
     """
 
     path: str
     before: bytes | None = field(repr=False)
     after: bytes | None = field(repr=False)
     keeps_attributes: bool = False
+    is_record: bool = False
+    mode: int = 0o600
+    tell: Callable[[], Iterator[str]] | None = field(default=None, repr=False, compare=False)
 
 
 class Files:
@@ -54,7 +62,7 @@ class Files:
         self.dry = dry
 
     @contextlib.contextmanager
-    def lock(self, folder: str, limit: Limit, fix: str) -> Iterator[None]:
+    def lock(self, folder: str, limit: Limit, fix: str, *, is_ours: bool = False) -> Iterator[None]:
         """Hold the lock on a folder: two runs at once take turns.
 
         The lock is on the folder itself, so no file is left behind for it. What only looks waits
@@ -64,18 +72,27 @@ class Files:
             folder: as the machine names it.
             limit: until when it is waited for.
             fix: what to do where the folder is not there.
+            is_ours: make it instead; what only looks then needs no lock.
 
         Raises:
             FilesError: the folder is not there. DeadlineError: another run held it until the limit.
         """
+        where = self.locate(folder)
         try:
-            handle = os.open(self.locate(folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            if is_ours and not where.exists():
+                if self.dry:
+                    yield
+                    return
+                where.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise FilesError(f"{folder} is not there ({error.strerror}); {fix}") from error
+            raise FilesError(f"{folder} is not there: {error.strerror}; {fix}") from error
         try:
             while not _try_lock(handle):
                 if limit.passed():
-                    raise DeadlineError(f"another run holds the lock on {folder}")
+                    raise DeadlineError(
+                        f"another run holds the lock on {folder}; try again when it has ended"
+                    )
                 limit.sleep(_LOCK_POLL)
             if self.dry:
                 fcntl.flock(handle, fcntl.LOCK_UN)
@@ -120,6 +137,37 @@ class Files:
             ) from error
 
 
+def read_plain(path: Path) -> bytes:
+    """Return the content of a regular file.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or is larger than SIZE_LIMIT.
+    """
+    # O_NONBLOCK: to open a FIFO that nobody writes to would wait for ever, and the boot with it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise OSError("a folder stands where a file should be")
+        if not stat.S_ISREG(mode):
+            raise OSError("it is not a regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(SIZE_LIMIT + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > SIZE_LIMIT:
+        raise OSError(f"it is larger than {SIZE_LIMIT // 1024**2} MiB")
+    return content
+
+
+def digest_file(path: Path) -> str | None:
+    """Return the sha256 of a file; None where there is none that reads."""
+    try:
+        return hashlib.sha256(read_plain(path)).hexdigest()
+    except OSError:
+        return None
+
+
 def _write(change: FileChange, target: Path, content: bytes) -> None:
     temporary = _temporary(target)
     if not os.path.lexists(target.parent):
@@ -127,7 +175,13 @@ def _write(change: FileChange, target: Path, content: bytes) -> None:
         _sync_folder(target.parent.parent)
     old = _check(change, target)
     try:
-        _fill(temporary, content, target if change.keeps_attributes and old else None, old)
+        _fill(
+            temporary,
+            content,
+            target if change.keeps_attributes and old else None,
+            old,
+            change.mode,
+        )
         _check(change, target)
         os.replace(temporary, target)  # noqa: PTH105 - one rename(2), not a path's opinion
     except BaseException:
@@ -139,13 +193,16 @@ def _temporary(target: Path) -> Path:
     return target.with_name(f"{_TEMPORARY}{target.name.lstrip('.')}")
 
 
-def _fill(temporary: Path, content: bytes, like: Path | None, old: os.stat_result | None) -> None:
+def _fill(
+    temporary: Path, content: bytes, like: Path | None, old: os.stat_result | None, mode: int
+) -> None:
     temporary.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     handle = os.open(temporary, flags, 0o600)
     with open(handle, "wb") as file:  # noqa: PTH123 - a file descriptor, not a path
         file.write(content)
         file.flush()
+        os.fchmod(handle, mode)
         if like is not None and old is not None:
             if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
                 os.fchown(handle, old.st_uid, old.st_gid)

@@ -126,7 +126,11 @@ def parse_state(raw: bytes) -> State:
         for name in ("env_files", "overridden", "labels_changed")
     }
     edits = found.get("edits")
-    read = ((key, _edit(value)) for key, value in edits.items()) if isinstance(edits, dict) else ()
+    read = (
+        ((key, parse_edit(value)) for key, value in edits.items())
+        if isinstance(edits, dict)
+        else ()
+    )
     known["edits"] = {key: edit for key, edit in read if edit is not None}
     return State(**known, last_run=_last_run(found.get("last_run")))
 
@@ -156,7 +160,8 @@ def _map(value: Any) -> dict[str, str]:
     return {key: text for key, text in value.items() if isinstance(text, str)}
 
 
-def _edit(value: Any) -> Edit | None:
+def parse_edit(value: Any) -> Edit | None:
+    """Return an edit as the state has it; None where it does not read as one."""
     if not isinstance(value, dict) or not isinstance(value.get("former"), str):
         return None
     written, ours, displaced = (_texts(value.get(x)) for x in ("written", "ours", "displaced"))

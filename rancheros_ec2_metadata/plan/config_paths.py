@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.errors import UsageError, quote
 
 Value = str | bool | int | tuple[str, ...]
 Kind = Literal["text", "flag", "port", "list"]
@@ -62,12 +62,12 @@ class ConfigPath:
 
     def _check(self, text: str) -> None:
         if not re.fullmatch(self.allowed, text):
-            raise ValueError(f"{shown(text)} is not of the form {self.allowed}")
+            raise ValueError(f"{quote(text)} is not of the form {self.allowed}")
 
 
 # The network service applies hostname, DNS and proxies before we run; sysctl and sshd come with
 # the console, which starts after us; Docker's options with Docker.
-_TABLE = (
+TABLE = (
     ConfigPath("hostname", "text", _HOSTNAME, NEXT_BOOT),
     ConfigPath("rancher.sysctl.*", "text", _SYSCTL, NEXT_BOOT),
     ConfigPath("rancher.network.http_proxy", "text", _PROXY, NEXT_BOOT),
@@ -92,13 +92,13 @@ def find(target: str) -> ConfigPath:
     Raises:
         UsageError: the path is not in the table.
     """
-    for row in _TABLE:
+    for row in TABLE:
         if row.path == target:
             return row
         stem = row.path.removesuffix("*")
         if stem != row.path and target.startswith(stem) and _LEAF.fullmatch(target[len(stem) :]):
             return row
-    raise UsageError(f"mapping to {shown(target)}: no tag may set that config path")
+    raise UsageError(f"mapping to {quote(target)}: no tag may set that config path")
 
 
 def keys(target: str) -> tuple[str, ...]:

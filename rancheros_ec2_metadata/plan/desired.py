@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from rancheros_ec2_metadata.errors import Note, info, warning
+from rancheros_ec2_metadata.errors import Note, info, quote, warning
 from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.plan.env_file import EnvFile, explain_unholdable
-from rancheros_ec2_metadata.plan.labels import STATUS_LABEL, mapped_labels
-from rancheros_ec2_metadata.plan.provenance import LeftOut, Source, Sources
-from rancheros_ec2_metadata.plan.variables import Place, mapped_variables, note_no_tag
+from rancheros_ec2_metadata.plan.labels import STATUS_LABEL, map_labels
+from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, Source, Sources
+from rancheros_ec2_metadata.plan.variables import Place, map_variables
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
 
 
@@ -75,16 +75,14 @@ def make_desired(  # noqa: PLR0913 - what EC2 said, in its parts
         tags_known: a tag that is not among them is not on the instance.
     """
     notes: list[Note] = []
-    labels, of_labels = mapped_labels(settings, metadata, tags, notes)
-    here = Place("variable", "", lambda _, value: carries(value), tags_known=tags_known)
-    variables, of_variables = mapped_variables(settings, metadata, tags, notes, here)
+    labels, of_labels = map_labels(settings, metadata, tags, notes)
+    here = Place("variable", "", lambda _, value: carries(value))
+    variables, of_variables = map_variables(settings, metadata, tags, notes, here)
     exported: dict[str, str] = {}
     if settings.env_file is not None:
         again: list[Note] = []
-        there = Place(
-            "env-file variable", " in the file of --env-file", explain_unholdable, tags_known
-        )
-        exported, _ = mapped_variables(settings, metadata, tags, again, there)
+        there = Place("env-file variable", " in the file of --env-file", explain_unholdable)
+        exported, _ = map_variables(settings, metadata, tags, again, there)
         notes.extend(note for note in again if note not in notes)
     if status is not None:
         outcome = Source("outcome", STATUS_VARIABLE)
@@ -92,8 +90,10 @@ def make_desired(  # noqa: PLR0913 - what EC2 said, in its parts
         exported[STATUS_VARIABLE] = status
         if settings.status_label:
             labels[STATUS_LABEL], of_labels[STATUS_LABEL] = status, outcome
-    config, of_config = _config(settings, tags, notes, carries, tags_known=tags_known)
+    config, of_config = _config(settings, tags, notes, carries)
     sources = Sources(of_labels, of_variables, of_config)
+    if tags_known:
+        notes.extend(_note_untagged(settings, tags, sources))
     env_file = EnvFile.of(settings, exported)
     return Desired(labels, variables, config, env_file, tuple(notes), sources)
 
@@ -103,18 +103,13 @@ def _config(
     tags: Mapping[str, str],
     notes: list[Note],
     carries: Carries,
-    *,
-    tags_known: bool,
 ) -> tuple[dict[str, config_paths.Value], dict[str, Source]]:
     values: dict[str, config_paths.Value] = {}
     sources: dict[str, Source] = {}
     for mapping in settings.mappings:
-        if not mapping.is_config_path:
+        if not mapping.is_config_path or mapping.tag not in tags:
             continue
         target, source = mapping.target, Source("tag", mapping.tag)
-        if mapping.tag not in tags:
-            notes.extend(note_no_tag("config path", target, mapping.tag, tags_known=tags_known))
-            continue
         path = config_paths.find(target)
         try:
             value: config_paths.Value | None = path.read(tags[mapping.tag])
@@ -123,7 +118,9 @@ def _config(
             value, why = None, str(refused)
         if value is None or why is not None:
             left_out = LeftOut("config path", target, str(why), source)
-            notes.append(warning(f"{source} is not set as {target}: {why}", left_out))
+            notes.append(
+                warning(f"{source} is not set as {target}: {why}; correct the value", left_out)
+            )
             continue
         if target in values:
             former, why = sources[target], f"overridden by {source}"
@@ -132,3 +129,26 @@ def _config(
         values[target], sources[target] = value, source
         notes.append(info(f"{target} from {source}, {path.effect}"))
     return values, sources
+
+
+def _note_untagged(settings: Settings, tags: Mapping[str, str], sources: Sources) -> Iterator[Note]:
+    """Yield a note for each mapping and each prefix of which the instance has no tag."""
+    unread = "no tags are read (--tags none)" if settings.tags == "none" else ""
+    for one in settings.mappings:
+        if one.tag not in tags:
+            kind: Kind = "config path" if one.is_config_path else "variable"
+            there = (sources.config if one.is_config_path else sources.variables).get(one.target)
+            reason = unread or f"no tag {quote(one.tag)} on this instance"
+            left_out = LeftOut(kind, one.target, reason, Source("tag", one.tag))
+            is_set = f"is from {there}" if there else "not set"
+            yield info(f"{one.target} {is_set}: {reason}", left_out)
+    # Of the default prefix most instances have no tag, and nobody has asked for one.
+    asked = settings.label_prefixes != Settings.label_prefixes
+    prefixes: list[tuple[Kind, str, str]] = [
+        *(("label", f"{prefix}*", prefix) for prefix in settings.label_prefixes if asked),
+        *(("variable", f"{one.variable_prefix}*", one.tag_prefix) for one in settings.env_prefixes),
+    ]
+    for kind, names, prefix in prefixes:
+        if not any(tag.startswith(prefix) for tag in ("", *tags)):
+            reason = unread or f"no tag on this instance begins with {quote(prefix)}"
+            yield info(f"no {kind} {quote(names)}: {reason}", LeftOut(kind, names, reason))

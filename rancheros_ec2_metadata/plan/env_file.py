@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata.errors import UsageError, quote
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.settings import Settings
@@ -27,13 +27,15 @@ _FIRST_LINE = (
 # What runs or steers the machine: a line in one of these is more than a variable of a container.
 _CONF = "/var/lib/rancher/conf"
 _NOT_FOR_IT = (
-    *("/etc/environment", "/etc/profile", "/etc/docker/daemon.json"),
+    *("/etc/environment", "/etc/profile", "/etc/ld.so.preload", "/run/metadata/ec2"),
     *(f"{_CONF}/{name}" for name in ("cloud-config.yml", "cloud-config-script")),
     *(f"{_CONF}/{name}" for name in ("docker", "metadata")),
 )
 _NO_FOLDER_FOR_IT = (
     *(f"{_CONF}/cloud-config.d/", f"{_CONF}/.ec2-metadata", "/usr/share/ros/"),
     *("/etc/profile.d/", "/proc/", "/sys/", "/dev/"),
+    *("/etc/docker/", "/etc/systemd/", "/run/systemd/", "/usr/", "/lib/", "/bin/", "/sbin/"),
+    *("/etc/default/", "/etc/sysconfig/", "/etc/cron.d/", "/var/lib/ec2-docker-labels/"),
 )
 
 
@@ -63,9 +65,9 @@ def parse_path(text: str) -> str:
     """
     plain = os.path.normpath(text).replace("//", "/")
     if not text.startswith("/") or text.endswith("/") or not text.isprintable():
-        raise UsageError(f"{shown(text)} is not the absolute path of a file")
+        raise UsageError(f"{quote(text)} is not the absolute path of a file")
     if plain in _NOT_FOR_IT or plain.startswith(_NO_FOLDER_FOR_IT):
-        raise UsageError(f"{shown(text)} is a file of the system's or of this program's own")
+        raise UsageError(f"{quote(text)} is a file of the system's or of this program's own")
     return plain
 
 

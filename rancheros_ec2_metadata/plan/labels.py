@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from rancheros_ec2_metadata.ec2.instance import METADATA_LABELS
-from rancheros_ec2_metadata.errors import Note, debug, info, shown, warning
+from rancheros_ec2_metadata.errors import Note, debug, info, quote, warning
 from rancheros_ec2_metadata.plan.provenance import LeftOut, Source
 from rancheros_ec2_metadata.settings import Settings
 
@@ -17,10 +17,11 @@ _RESERVED = ("com.docker.", "io.docker.", "org.dockerproject.")
 # What a constraint can name, tried on 20.10 and 28.5; Swarm mode takes white space off the value.
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
 _VALUE = re.compile(r"[A-Za-z0-9:_.*()?+\[\]\\^$|/ \t\n\f\r-]+")
+_IS_OURS = "the label of that name is the program's own"
 _CLASSIC_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]+")
 
 
-def mapped_labels(
+def map_labels(
     settings: Settings,
     metadata: Mapping[str, str],
     tags: Mapping[str, str],
@@ -41,23 +42,23 @@ def mapped_labels(
     if settings.status_label:
         own.add(STATUS_LABEL)
     for tag in sorted(filter(settings.is_label, tags)):
-        reason = refused(tag)
-        if reason is None and tag in own:
-            reason = "the label of that name is the program's own"
+        reason = refused(tag) or (_IS_OURS if tag in own else None)
         if reason is not None:
             left_out = LeftOut("label", tag, reason, Source("tag", tag))
-            notes.append(warning(f"tag {shown(tag)} is no label: {reason}; left out", left_out))
+            notes.append(
+                warning(f"tag {quote(tag)} cannot be a label: {reason}; left out", left_out)
+            )
             continue
         labels[tag], sources[tag] = tags[tag], Source("tag", tag)
     for key, value in labels.items():
-        if refusal := constraint_refusal(key, value):
-            notes.append(info(f"label {shown(key)}: no constraint of Swarm can name it, {refusal}"))
-        elif only_swarm_mode_names(key):
-            notes.append(info(f"label {shown(key)}: Swarm mode can name it, classic Swarm cannot"))
+        if refusal := explain_unnameable(key, value):
+            notes.append(info(f"label {quote(key)}: no constraint of Swarm can name it, {refusal}"))
+        elif is_for_swarm_mode_only(key):
+            notes.append(info(f"label {quote(key)}: Swarm mode can name it, classic Swarm cannot"))
     return labels, sources
 
 
-def constraint_refusal(key: str, value: str) -> str | None:
+def explain_unnameable(key: str, value: str) -> str | None:
     """Return why no constraint of Swarm can name a label with this value; None if one can."""
     if not _KEY.fullmatch(key):
         return "its key has other characters than A-Za-z0-9_.-"
@@ -66,10 +67,10 @@ def constraint_refusal(key: str, value: str) -> str | None:
     if value != value.strip():
         return "its value begins or ends with white space"
     other = next((character for character in value if not _VALUE.fullmatch(character)), None)
-    return f"its value has {shown(other)}" if other else None
+    return f"its value has {quote(other)}" if other else None
 
 
-def only_swarm_mode_names(key: str) -> bool:
+def is_for_swarm_mode_only(key: str) -> bool:
     """Tell whether constraints of Swarm mode can name a key, and those of classic Swarm cannot."""
     return bool(_KEY.fullmatch(key)) and not _CLASSIC_KEY.fullmatch(key)
 

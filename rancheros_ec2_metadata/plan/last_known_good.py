@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from rancheros_ec2_metadata.ec2.firmware import Machine
-from rancheros_ec2_metadata.ec2.instance import group_variable
+from rancheros_ec2_metadata.ec2.instance import make_group_variable
 from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.desired import NOTHING, Carries, Desired, make_desired
 from rancheros_ec2_metadata.plan.env_file import EnvFile
@@ -27,7 +27,7 @@ def is_same_machine(state: State, machine: Machine) -> bool | None:
     return None
 
 
-def before_requests(
+def make_desired_before_requests(
     settings: Settings, state: State, machine: Machine, carries: Carries
 ) -> tuple[Desired, State]:
     """Return what the machine shall have until EC2 has answered, and the state to go with it.
@@ -55,13 +55,15 @@ def before_requests(
             return replace(known, labels=dict(state.labels), variables=variables), state
 
 
-def after_requests(
+def make_desired_after_requests(
     settings: Settings, state: State, machine: Machine, facts: Facts, carries: Carries
 ) -> tuple[Desired, State]:
     """Return what the machine shall have now, with what is known where EC2 did not say."""
     said = facts.identity.instance_id if facts.identity else None
     now = machine._replace(instance_id=said or machine.instance_id)
-    same = is_same_machine(state, now) is True
+    same = is_same_machine(state, now)
+    if same is None and settings.imds.endpoint is not None:
+        same = True  # emulators have no firmware that tells; the operator has named this one
     same_start = same and facts.pending_time is not None
     same_start = same_start and facts.pending_time == state.pending_time
     metadata = dict(facts.variables)
@@ -83,7 +85,7 @@ def after_requests(
         tags.update(old)
         kept_any = kept_any or bool(old)
     if settings.reads_metadata:
-        metadata = group_variable(tags) | metadata
+        metadata = make_group_variable(tags) | metadata
     status = _outcome(facts, tags_complete=tags_complete, kept_any=kept_any)
     kept = State(
         instance_id=now.instance_id or (state.instance_id if same else None),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rancheros_ec2_metadata.errors import shown
+from rancheros_ec2_metadata.errors import quote
 
 Kind = Literal["label", "variable", "config path", "env-file variable"]
 
@@ -27,7 +27,7 @@ class Source:
         """Return it for the log."""
         match self.kind:
             case "tag":
-                return f"tag {shown(self.name)}"
+                return f"tag {quote(self.name)}"
             case "set":
                 return f"--set {self.name}"
             case "outcome":

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from rancheros_ec2_metadata.errors import Note, info, shown, warning
+from rancheros_ec2_metadata.errors import Note, info, quote, warning
 from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, Source
 from rancheros_ec2_metadata.settings import (
     NEVER_FROM_TAGS,
@@ -29,13 +29,11 @@ class Place:
         kind: what a variable there is called in a report.
         text: says so in a note, where it is not the host's own environment.
         refuses: returns why a name and its value cannot be carried there, None if they can.
-        tags_known: a tag that is not among them is not on the instance.
     """
 
     kind: Kind
     text: str
     refuses: Callable[[str, str], str | None]
-    tags_known: bool = True
 
 
 class _Chosen:
@@ -60,7 +58,7 @@ class _Chosen:
         self.sources[name] = source
 
 
-def mapped_variables(
+def map_variables(
     settings: Settings,
     metadata: Mapping[str, str],
     tags: Mapping[str, str],
@@ -78,35 +76,20 @@ def mapped_variables(
     for name, tag in sorted(_by_prefix(settings.env_prefixes, tags, notes).items()):
         chosen.put(name, tags[tag], Source("tag", tag))
     for mapping in settings.mappings:
-        if mapping.is_config_path:
-            continue
-        source = Source("tag", mapping.tag)
-        if mapping.tag in tags:
-            chosen.put(mapping.target, tags[mapping.tag], source)
-        else:
-            missing_tag = note_no_tag(
-                "variable", mapping.target, mapping.tag, tags_known=place.tags_known
-            )
-            notes.extend(missing_tag)
+        if not mapping.is_config_path and mapping.tag in tags:
+            chosen.put(mapping.target, tags[mapping.tag], Source("tag", mapping.tag))
     known = {**metadata, **chosen.values}
     for template in settings.templates:
         value, missing = _filled(template, known, tags)
         if missing:
             source, reason = Source("set", template.name), f"there is no {', no '.join(missing)}"
             left_out = LeftOut("variable", template.name, reason, source)
-            notes.append(warning(f"{source}: {reason}; not set", left_out))
+            notes.append(
+                warning(f"variable {template.name} of --set is not set: {reason}", left_out)
+            )
         else:
             chosen.put(template.name, value, Source("set", template.name))
     return chosen.values, chosen.sources
-
-
-def note_no_tag(kind: Kind, target: str, tag: str, *, tags_known: bool) -> list[Note]:
-    """Return the note of a mapping whose tag is not there; none where EC2 did not say all tags."""
-    if not tags_known:
-        return []
-    reason = f"no tag {shown(tag)} on this instance"
-    left_out = LeftOut(kind, target, reason, Source("tag", tag))
-    return [info(f"{target} not set: {reason}", left_out)]
 
 
 def _overridden(name: str, former: Source, source: Source) -> Note:
@@ -161,7 +144,10 @@ def _by_prefix(
 
 def _not_by_prefix(tag: str, name: str, reason: str) -> Note:
     source = Source("tag", tag)
-    return warning(f"{source}: {reason}; left out", LeftOut("variable", name, reason, source))
+    return warning(
+        f"{source} cannot be a variable: {reason}; left out",
+        LeftOut("variable", name, reason, source),
+    )
 
 
 def _filled(
@@ -176,5 +162,5 @@ def _filled(
         if part.name in source:
             text += source[part.name]
         else:
-            missing.append(f"tag {shown(part.name)}" if part.kind == "tag" else part.name)
+            missing.append(f"tag {quote(part.name)}" if part.kind == "tag" else part.name)
     return text, missing

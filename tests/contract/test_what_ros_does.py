@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
-from ros_stand_in import RELEASES
+from ros_stand_in import RELEASES, root_folder, served
 from ros_stand_in.answers import answer
 from ros_stand_in.in_effect import dockerd_argv, environment
 from ros_stand_in.loading import Disk
 from ros_stand_in.os_config import os_config
-from ros_stand_in.root_folder import executable, in_process, machine
+from ros_stand_in.root_folder import in_process, machine
 
 Question = dict[str, Any]
 
@@ -113,12 +114,15 @@ def _read(stdout: str) -> Any:
     return yaml.load(re.sub(r"(?m)^> .*\n", "", stdout), Loader=_BASE_LOADER)
 
 
+@pytest.mark.parametrize("kind", [root_folder, served])
 @pytest.mark.parametrize("release", RELEASES)
-def test_the_executable_answers_as_the_function_does(release: str, tmp_path: Path) -> None:
+def test_the_executables_answer_as_the_function_does(
+    release: str, kind: ModuleType, tmp_path: Path
+) -> None:
     root = tmp_path / "root"
     files = {"cloud-config.d/boot.yml": "rancher: {environment: {A: a}}", "cloud-config.d/x": "{"}
     machine(root, release, files, "rancher.environment.B=b", oem="rancher: {environment: {C: c}}")
-    ros = executable(tmp_path, root, release)
+    ros = kind.executable(tmp_path, root, release)
     ask = ["config", "get", "rancher"]
     done = subprocess.run([ros, *ask], capture_output=True, check=False, env={})
     assert in_process(root, release)(["ros", *ask], None) == (done.returncode, done.stdout)

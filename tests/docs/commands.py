@@ -1,4 +1,4 @@
-"""The commands in the pages, and docs/commands-not-run.md: those that tests/docs does not run."""
+"""The commands in the pages; those that are not run here are in docs/evidence."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from docs.pages import SHELLS, Page, pages
 
-LISTS = Page("docs/commands-not-run.md")
+LISTS = Page("docs/evidence/commands-not-run.md")
 # What begins so in a sentence is a command, if something follows.
 PROGRAMS = ("aws", "docker", "docker-compose", "make", "pytest", "python", "ros", "system-docker")
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from docs.pages import ROOT, blocks
-from rancheros_ec2_metadata import invocation
+from rancheros_ec2_metadata import command_line
 from rancheros_ec2_metadata.settings import Settings
 
 SERVICE_FILE = ROOT / "service/ec2-metadata.yml"
@@ -86,4 +86,4 @@ def settings(
     Raises:
         UsageError: the program would not take it.
     """
-    return invocation.parse([*words(command), *more], environ or {}).settings
+    return command_line.parse([*words(command), *more], environ or {}).settings

@@ -7,6 +7,7 @@ from docs.pages import ROOT
 EXAMPLES = ROOT / "examples"
 CLASSIC = EXAMPLES / "classic-swarm"
 MODE = EXAMPLES / "swarm-mode"
+SYSTEMD = EXAMPLES / "swarm-systemd"
 AGENT = CLASSIC / "agent/when-complete.sh"
 AGENT_ENVIRONMENT = {
     "EC2_METADATA_STATUS": "complete",

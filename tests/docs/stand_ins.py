@@ -1,7 +1,7 @@
 """The commands of a RancherOS machine, as far as the pages use them.
 
-Called as ``python stand_ins.py NAME ARGUMENT…`` by the scripts that shell.py puts on the PATH. The
-machine is a folder; what is started at its boots is in files of its own beside it.
+Called as ``python stand_ins.py NAME ARGUMENT…`` by the scripts that machine_shell.py puts on the
+PATH. The machine is a folder; what is started at its boots is in files of its own beside it.
 """
 
 from __future__ import annotations
@@ -170,11 +170,23 @@ def docker(arguments: Sequence[str]) -> int:
     return 0
 
 
+def ec2_docker_labels(arguments: Sequence[str]) -> int:
+    """Run the program on another machine, which has systemd and nothing that could be asked."""
+    env = {
+        "AWS_METADATA_HOST": "systemd",
+        "AWS_METADATA_ROOT": str(BESIDE / "systemd"),
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": IMDS,
+    }
+    program = [sys.executable, "-m", "rancheros_ec2_metadata", *arguments]
+    return subprocess.run(program, env=env, cwd=REPOSITORY, check=False).returncode
+
+
 COMMANDS = {
     "reboot": reboot,
     "system-docker": system_docker,
     "ros": ros,
     "docker": docker,
+    "ec2-docker-labels": ec2_docker_labels,
 }
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from docs.pages import Page
 from machine import release_named
 from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import File, Form
-from rancheros_ec2_metadata.check.finding import all_rules
+from rancheros_ec2_metadata.check.finding import load_rules
 from rancheros_ec2_metadata.check.output import SCHEMA, CheckedFile, lines
 from ros_stand_in import RELEASES
 
@@ -36,7 +36,7 @@ def test_nothing_is_found_in_what_is_offered(source: str, release: str) -> None:
 
 def test_the_page_has_every_rule_with_its_reason_and_its_fix() -> None:
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| .+ \| (.+) \| (.+) \|$", PAGE.text, re.MULTILINE)
-    assert rows == [(name, rule.why, rule.fix) for name, rule in all_rules().items()]
+    assert rows == [(name, rule.why, rule.fix) for name, rule in load_rules().items()]
 
 
 def test_the_page_has_every_form() -> None:

@@ -1,4 +1,4 @@
-"""Every command in the pages is run here, or is in docs/commands-not-run.md with the reason."""
+"""Every command in the pages is run here, or is in docs/evidence with the reason."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from docs.commands import (
     why_not,
 )
 from docs.definitions import cloud_configs
+from docs.machine_shell import Shell
 from docs.pages import ROOT, Page, pages
-from docs.shell import Shell
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
@@ -41,6 +41,10 @@ STATUSES = {
     ("docs/troubleshooting.md", "plan -m"): 10,
     ("docs/upgrade.md", "plan -m"): 10,
     ("docs/removing.md", "clean --dry-run"): 10,
+    # No run has ended on that machine.
+    ("README.md", "status"): 5,
+    ("docs/plain-hosts.md", "status"): 5,
+    ("docs/plain-hosts.md", "plan"): 10,
 }
 # What the 2016 tool has left on a machine.
 LEGACY = """\

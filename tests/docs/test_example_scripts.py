@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from docs.examples import AGENT, AGENT_ENVIRONMENT, CLASSIC, JOIN, JOIN_ENVIRONMENT
+from docs.examples import AGENT, AGENT_ENVIRONMENT, CLASSIC, JOIN, JOIN_ENVIRONMENT, SYSTEMD
+from rancheros_ec2_metadata import command_line
+from rancheros_ec2_metadata.hosts.systemd import unit_env_file
+from rancheros_ec2_metadata.settings import Settings
 
 
 class Container:
@@ -116,3 +120,68 @@ def test_a_worker_without_its_token_fails_and_is_tried_again(container: Containe
     container.command("aws", "exit 254")
     assert container.run(JOIN, **JOIN_ENVIRONMENT).returncode != 0
     assert [call for call in container.called() if call.startswith("docker swarm")] == []
+
+
+SYSTEMD_SCRIPTS = sorted(SYSTEMD.glob("*.sh"))
+each_user_data = pytest.mark.parametrize("script", SYSTEMD_SCRIPTS, ids=lambda script: script.name)
+
+
+@pytest.fixture
+def instance(container: Container) -> Container:
+    """An instance on which user-data runs."""
+    container.command("aws", 'if [ "$1" = ssm ]; then echo SWMTKN-1-worker; fi')
+    names = ("apt-get", "dnf", "docker", "python3", "python3.11", "snap", "systemctl")
+    for name in names:
+        container.command(name)
+    return container
+
+
+def run_user_data(
+    instance: Container, script: Path, status: str
+) -> subprocess.CompletedProcess[str]:
+    """Run user-data where the program has written its variables."""
+    variables = {
+        "AWS_LOCAL_IPV4": "10.0.0.12",
+        "AWS_REGION": "eu-west-1",
+        "EC2_METADATA_STATUS": status,
+        # As a tag of several lines can have it.
+        "NOTE": 'x\nEC2_METADATA_STATUS="complete"\n',
+    }
+    file = instance.commands.with_name("ec2")
+    file.write_bytes(unit_env_file.render_unit_env_file(variables))
+    copy = instance.commands.with_name("user-data")
+    copy.write_text(script.read_text("utf-8").replace(unit_env_file.PATH, str(file)))
+    return instance.run(copy)
+
+
+@each_user_data
+def test_user_data_installs_the_program_then_docker_and_joins(
+    instance: Container, script: Path
+) -> None:
+    done = run_user_data(instance, script, "complete")
+    assert done.returncode == 0, done.stderr
+    calls = instance.called()
+    (installed,) = (i for i, call in enumerate(calls) if call.startswith("python3"))
+    assert calls[installed - 1].startswith("aws s3 cp s3://example-bucket/ec2-docker-labels-")
+    assert [i for i, call in enumerate(calls) if re.search(r"install .*docker(\.io)?$", call)] > [
+        installed
+    ]
+    settings = command_line.parse(calls[installed].split()[2:], {}).settings
+    assert settings == Settings(require_tags=("docker.role",))
+    assert calls[-1] == (
+        "docker swarm join --token SWMTKN-1-worker --advertise-addr 10.0.0.12"
+        " manager.example.internal:2377"
+    )
+    assert "--region eu-west-1 --name /swarm/production/worker-token" in calls[-2]
+    assert "SWMTKN" not in done.stdout + done.stderr
+
+
+@each_user_data
+@pytest.mark.parametrize("status", ["partial", "kept", "none"])
+def test_user_data_does_not_join_an_instance_that_is_not_complete(
+    instance: Container, script: Path, status: str
+) -> None:
+    done = run_user_data(instance, script, status)
+    assert done.returncode == 1
+    assert "not joining" in done.stderr
+    assert [call for call in instance.called() if " ssm " in call or " swarm " in call] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -18,7 +19,10 @@ from rancheros_ec2_metadata.settings import GROUP_TAG, STATUS_VARIABLE
 REFERENCE = Page("docs/reference.md")
 README = Page("README.md")
 # Flags of others that are named in a sentence.
-OTHERS_FLAGS = {"--constraint", "--data-root", "--label", "--volumes-from"}
+OTHERS_FLAGS = {
+    *("--constraint", "--data-root", "--label", "--volumes-from"),
+    *("--config-file", "--json", "--no-block", "--validate"),
+}
 
 each_page = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 
@@ -65,6 +69,13 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert {page.name for page in pages()} <= reached
 
 
+def test_each_page_for_operators_begins_with_what_it_is_for() -> None:
+    first = {
+        page.name: page.text.split("\n\n") for page in pages() if page.name.startswith("docs/")
+    }
+    assert [name for name, texts in first.items() if "This page" not in "".join(texts[1:3])] == []
+
+
 @each_page
 def test_a_flag_that_is_named_is_in_the_reference(page: Page) -> None:
     known = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", REFERENCE.text)) | OTHERS_FLAGS
@@ -109,6 +120,24 @@ def test_the_reference_has_a_row_for_each_variable_with_where_it_is_from() -> No
             assert described.startswith("not told")
         elif variable.path != "services/partition" and name != GROUP:
             assert variable.described in described
+
+
+def test_each_line_of_the_log_that_is_explained_is_one_that_the_program_writes() -> None:
+    package = ROOT / "rancheros_ec2_metadata"
+    files = [*package.glob("*.py"), *package.glob("commands/*.py"), *package.glob("hosts/*.py")]
+    files += package.glob("hosts/systemd/*.py")
+    written = "\n".join(
+        node.value
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    table = Page("docs/plain-hosts.md").text.partition("\n| the line says |")[2]
+    cells = re.findall(r"^\| (`.+?) \| ", table.partition("\n\n")[0], re.MULTILINE)
+    lines = [line for cell in cells for line in re.findall(r"`([^`]+)`", cell)]
+    assert lines
+    parts = {line: [part.strip(" :") for part in line.split("…")] for line in lines}
+    assert [line for line in lines if not all(part in written for part in parts[line])] == []
 
 
 def test_the_file_that_is_shown_is_the_one_that_is_written(tmp_path: Path) -> None:

@@ -6,9 +6,12 @@ import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Answer = tuple[int, str]
 

@@ -41,7 +41,7 @@ def test_a_boot_ends_well_and_shows_what_it_did(dockerd: Dockerd) -> None:
     env = {**os.environ, "DOCKER_HOST": dockerd.client[-1].removeprefix("--host=")}
     up = dockerd.namespace.run(command, env=env, cwd=image.ROOT, seconds=180)
     assert up.returncode == 0, up.stdout + up.stderr
-    assert re.search(r"complete: 2 labels, \d+ variables; .*exit 0$", up.stdout, re.MULTILINE)
+    assert re.search(r"complete; 2 labels, \d+ variables; .*exit 0$", up.stdout, re.MULTILINE)
 
 
 def test_the_moto_of_the_file_is_the_one_that_is_tested() -> None:

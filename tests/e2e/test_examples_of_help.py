@@ -13,14 +13,19 @@ import pytest
 
 from e2e import described_api, program
 from machine import MachineDisk
+from rancheros_ec2_metadata import command_line
+from rancheros_ec2_metadata.command_line import COMMANDS
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.invocation import COMMANDS
 
 TAGS = {"docker.role": "web", "example.db.host": "db.internal"}
 EXAMPLES = [arguments for command in COMMANDS.values() for arguments in command.examples]
+# Needs an AWS with groups: tests/e2e/test_preflight.py.
+EXAMPLES = [one for one in EXAMPLES if not one.startswith("preflight ")]
 SERVERS = [arguments for arguments in EXAMPLES if arguments.startswith("fake-imds ")]
+# They would change the machine that runs the tests: tests/systemd has them.
+ON_SYSTEMD = [one for one in EXAMPLES if one.startswith(("install", "uninstall"))]
 AT_DESK = [arguments for arguments in EXAMPLES if "--instance" in arguments]
 CLOUD_CONFIG = "#cloud-config\nrancher: {docker: {extra_args: [--debug]}}\n"
 # There has been no run yet.
@@ -41,7 +46,10 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
         }
 
 
-@pytest.mark.parametrize("arguments", [one for one in EXAMPLES if one not in SERVERS + AT_DESK])
+@pytest.mark.parametrize(
+    "arguments",
+    [one for one in EXAMPLES if one not in SERVERS + AT_DESK + ON_SYSTEMD],
+)
 def test_an_example_does_what_it_says(
     tmp_path: Path, environ: dict[str, str], arguments: str
 ) -> None:
@@ -56,6 +64,25 @@ def test_an_example_does_what_it_says(
         check=False,
     )
     assert done.returncode == STATUS.get(words[0], ExitStatus.OK), done.stderr
+
+
+@pytest.mark.parametrize("arguments", ON_SYSTEMD)
+def test_an_example_of_a_host_with_systemd_has_flags_that_are_there(
+    tmp_path: Path, arguments: str
+) -> None:
+    words = shlex.split(arguments)
+    assert command_line.parse(words, {}).command == words[0]
+    if words[0] == "install":
+        dry = [*words, *([] if "--dry-run" in words else ["--dry-run"])]
+        done = subprocess.run(
+            program.command(*dry),
+            cwd=tmp_path,
+            env=program.environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "# /etc/systemd/system/ec2-docker-labels.service\n" in done.stdout
 
 
 @pytest.mark.parametrize("arguments", AT_DESK)

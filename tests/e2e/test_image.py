@@ -43,8 +43,10 @@ cat /dev/shm/rancher-conf/cloud-config.yml >>/dev/shm/read
 
 
 @pytest.fixture(scope="module")
-def dockerd(image_archive: Path, image_dockerd: Dockerd) -> Dockerd:
-    assert image_archive.exists()
+def dockerd(
+    image_archive: Path, image_dockerd: Dockerd, tmp_path_factory: pytest.TempPathFactory
+) -> Dockerd:
+    image.load(image_dockerd, image_archive, tmp_path_factory.mktemp("base"))
     return image_dockerd
 
 
@@ -91,14 +93,18 @@ def test_nothing_outside_the_image_is_imported(dockerd: Dockerd, tmp_path: Path)
     assert printed.split()[-1] == __version__
 
 
-@pytest.fixture
-def machine(
-    namespace: Namespace, moto_ec2: MotoEc2, image_archive: Path, tmp_path: Path
-) -> Iterator[Machine]:
+@pytest.fixture(scope="module")
+def system_docker(namespace: Namespace, image_archive: Path) -> Iterator[Dockerd]:
+    """A dockerd on the instances' network that has the image."""
     with Dockerd.started(namespace, []) as dockerd:
         dockerd.docker("load", "--input", image_archive)
-        with Machine.started(dockerd, image.IMAGE, moto_ec2, TAGS, tmp_path) as machine:
-            yield machine
+        yield dockerd
+
+
+@pytest.fixture
+def machine(system_docker: Dockerd, moto_ec2: MotoEc2, tmp_path: Path) -> Iterator[Machine]:
+    with Machine.started(system_docker, image.IMAGE, moto_ec2, TAGS, tmp_path) as machine:
+        yield machine
 
 
 @pytest.fixture

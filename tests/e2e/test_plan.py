@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped] # it has no stubs of its own
@@ -18,6 +19,7 @@ from e2e.answering_api import DENIED, AnsweringApi
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
+from ros_stand_in import root_folder
 
 PAGE = Page("docs/plan.md")
 (SCHEMA,) = (json.loads(block.text) for block in PAGE.blocks if block.language == "json")
@@ -239,13 +241,16 @@ def test_nothing_is_written_not_even_for_a_moment(
 
 
 @pytest.mark.real_parts
-def test_on_a_read_only_disk_a_plan_is_as_on_any_other(disk: MachineDisk, imds: FakeImds) -> None:
+def test_on_a_read_only_disk_a_plan_is_as_on_any_other(
+    disk: MachineDisk, imds: FakeImds, tmp_path: Path
+) -> None:
     # As in the container: all is read-only, but for its own memory.
     read_only = (
         'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && ! touch "$0/x"'
         ' && mount -t tmpfs tmpfs "$0/dev/shm" && exec "$@"'
     )
-    asked = program.command("plan", *program.machine_flags(disk))
+    ros = root_folder.executable(tmp_path, disk.root, disk.release)  # sees the mounts
+    asked = program.command("plan", f"--ros={ros}", f"--root={disk.root}")
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", read_only, str(disk.root), *asked],
         env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),

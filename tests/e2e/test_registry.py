@@ -39,6 +39,7 @@ def pushed(
     image_archive: Path, image_dockerd: Dockerd, tmp_path_factory: pytest.TempPathFactory
 ) -> Pushed:
     data = tmp_path_factory.mktemp("registry")
+    image.load(image_dockerd, image_archive, data)
     with Registry.started(image_dockerd.namespace, data) as registry:
         pushed = Pushed(data, registry.port)
         image_dockerd.docker("tag", image.IMAGE, pushed.name)

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from e2e import program
 from e2e.answering_api import DENIED, THROTTLED, Answer, AnsweringApi, tags
@@ -48,13 +47,15 @@ def test_a_second_run_leaves_the_same_bytes_in_the_same_inodes_and_says_so(
 ) -> None:
     disk.cloud_config("rancher:\n  docker:\n    extra_args: [--mine]  # by hand\n")
     wrote = "wrote zz-ec2-metadata.yml, wrote cloud-config.yml"
-    last = rf"complete: 1 label, \d\d variables; {wrote}; exit 0"
+    last = rf"status: complete; 1 label, \d\d variables; {wrote}; exit 0"
     assert re.fullmatch(last, program.run(disk, imds=imds).log[-1])
     after_one = disk.snapshot()
     assert LABEL.encode() in after_one["host/var/lib/rancher/conf/cloud-config.yml"][1]
     again = program.run(disk, imds=imds)
     assert (again.status, disk.snapshot()) == (0, after_one)
-    assert re.fullmatch(r"complete: 1 label, \d\d variables; wrote no file; exit 0", again.log[-1])
+    assert re.fullmatch(
+        r"status: complete; 1 label, \d\d variables; wrote no file; exit 0", again.log[-1]
+    )
 
 
 def test_a_second_run_with_tags_of_the_api_writes_nothing_before_it_has_answered_either(
@@ -143,7 +144,7 @@ def test_without_tags_a_run_applies_the_metadata_names_the_reason_and_ends_with_
     assert disk.variables()["AWS_INSTANCE_TYPE"] == imds.instance.instance_type
     assert disk.variables()["EC2_METADATA_STATUS"] == "partial"
     assert disk.extra_args() == []
-    assert ran.log[-1].startswith("partial: 0 labels")
+    assert ran.log[-1].startswith("status: partial; 0 labels")
     assert ran.log[-1].endswith("exit 4")
 
 
@@ -196,7 +197,7 @@ def test_without_an_answer_of_ros_no_label_is_set_and_the_variables_are(
     assert ran.line("error: no label is set", named)
     assert disk.extra_args() == []
     assert disk.variables()["EC2_METADATA_STATUS"] == "partial"
-    assert re.fullmatch(r"partial: 0 labels, \d\d variables; wrote .*; exit 5", ran.log[-1])
+    assert re.fullmatch(r"status: partial; 0 labels, \d\d variables; wrote .*; exit 5", ran.log[-1])
 
 
 def test_conf_mounted_at_the_old_place_costs_the_labels_and_names_the_line_to_write(
@@ -232,25 +233,6 @@ def test_a_variable_that_cloud_config_sets_stays_and_the_command_that_changes_it
     assert disk.path(paths.CLOUD_CONFIG).read_bytes() == before
 
 
-def test_what_the_legacy_tool_left_is_named_at_boot_and_removed_by_clean_legacy(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    disk.cloud_config(
-        "rancher:\n"
-        "  environment: {AWS_INSTANCE_ID: i-0, AWS_SECRET_ACCESS_KE: old, MINE: kept}\n"
-        "  docker: {args: [daemon, --label, docker.role=old]}\n"
-    )
-    ran = program.run(disk, imds=imds)
-    assert ran.line("warning", "'AWS_SECRET_ACCESS_KE'", "'clean --legacy'")
-    assert b"old" in disk.path(paths.CLOUD_CONFIG).read_bytes()
-    cleaned = program.run(disk, "clean", "--legacy")
-    assert cleaned.status == 0
-    assert cleaned.line("'AWS_SECRET_ACCESS_KE'")
-    assert yaml.safe_load(disk.path(paths.CLOUD_CONFIG).read_text()) == {
-        "rancher": {"environment": {"MINE": "kept"}, "docker": {"args": ["daemon"]}}
-    }
-
-
 def test_a_required_tag_that_never_comes_is_status_6_and_the_rest_is_applied(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
@@ -275,34 +257,3 @@ def test_another_run_that_does_not_end_is_status_7_at_the_deadline(
     assert ran.status == 7
     assert ran.log[-1].endswith("exit 7")
     assert (disk.snapshot(), imds.requests) == (before, [])
-
-
-def test_a_plan_writes_nothing_and_ends_with_10_then_0_once_it_is_applied(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    before = disk.snapshot()
-    planned = program.run(disk, "plan", imds=imds)
-    assert planned.status == 10
-    assert disk.snapshot() == before
-    assert "Plan: 1 label to add" in planned.out
-    assert program.run(disk, imds=imds).status == 0
-    after = disk.snapshot()
-    nothing_left = program.run(disk, "plan", imds=imds)
-    assert nothing_left.status == 0
-    assert nothing_left.out.endswith("No changes.\n")
-    assert disk.snapshot() == after
-
-
-def test_clean_restores_the_disk_as_it_was(disk: MachineDisk, imds: FakeImds) -> None:
-    disk.cloud_config("# mine\nrancher: {docker: {extra_args: [--mine, '--label=docker.role=db']}}")
-    before = program.contents(disk)
-    program.run(disk, imds=imds)
-    dry = program.run(disk, "clean", "--dry-run")
-    assert (dry.status, dry.log[-1].count("would ")) == (10, 3)
-    assert disk.path(paths.DROP_IN).exists()
-    ran = program.run(disk, "clean")
-    assert ran.status == 0
-    assert program.contents(disk) == before
-    assert not disk.path(paths.STATE).exists()
-    assert f"wrote {paths.CLOUD_CONFIG}" in ran.log[-1]
-    assert program.run(disk, "clean").log[-1] == "nothing to remove; exit 0"

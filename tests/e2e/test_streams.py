@@ -37,7 +37,7 @@ def closing(streams: str, *arguments: str, imds: FakeImds) -> subprocess.Complet
     """Run the program with standard streams closed, as a shell writes it."""
     return subprocess.run(
         ["sh", "-c", f'exec "$@" {streams}', "sh", *program.command(*arguments)],
-        env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+        env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
         capture_output=True,
         text=True,
         timeout=60,
@@ -51,7 +51,7 @@ def test_a_log_that_cannot_be_written_costs_no_label(
 ) -> None:
     done = subprocess.run(
         program.command(*flags, *program.machine_flags(disk)),
-        env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+        env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
         stderr=dead_end,
         check=False,
     )
@@ -89,7 +89,7 @@ def test_a_reader_that_has_read_enough_is_no_bug(
     try:
         done = subprocess.run(
             program.command(command, *root_for(command, disk)),
-            env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+            env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
             stdout=written,
             stderr=subprocess.PIPE,
             text=True,
@@ -109,14 +109,14 @@ def test_a_full_disk_under_what_is_printed_is_no_bug(
     with Path("/dev/full").open("w", encoding="ascii") as full:
         done = subprocess.run(
             program.command(command, *root_for(command, disk)),
-            env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+            env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
             check=False,
         )
     assert done.returncode == 5
-    assert "standard output cannot be written (No space left on device)" in done.stderr
+    assert "standard output cannot be written: No space left on device" in done.stderr
     assert "bug" not in done.stderr
     assert "Exception" not in done.stderr
 
@@ -127,7 +127,7 @@ def test_a_log_that_cannot_be_written_is_not_in_the_status(
 ) -> None:
     done = subprocess.run(
         program.command(command, *root_for(command, disk)),
-        env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+        env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
         stdout=subprocess.DEVNULL,
         stderr=dead_end,
         check=False,

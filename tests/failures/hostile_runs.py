@@ -11,7 +11,7 @@ from e2e import program
 from failures import hostile, in_process
 from failures.in_process import Booted, GivenEc2, found
 from machine import MachineDisk
-from rancheros_ec2_metadata import invocation
+from rancheros_ec2_metadata import command_line
 from rancheros_ec2_metadata.settings import Settings
 from ros_stand_in import in_effect
 
@@ -42,7 +42,7 @@ def machine(folder: Path, release: str = "v1.5.8") -> MachineDisk:
 
 
 def settings(disk: MachineDisk, *flags: str) -> Settings:
-    return invocation.parse([*flags, "--root", str(disk.root)], {}).settings
+    return command_line.parse([*flags, "--root", str(disk.root)], {}).settings
 
 
 def run(

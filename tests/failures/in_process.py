@@ -7,14 +7,14 @@ import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from rancheros_ec2_metadata.apply import apply, last_line
-from rancheros_ec2_metadata.commands.call import Call, Terminal
 from rancheros_ec2_metadata.commands.clean import clean as run_clean
+from rancheros_ec2_metadata.commands.invocation import Invocation, Process
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
@@ -28,6 +28,7 @@ from rancheros_ec2_metadata.hosts.rancheros.rancheros_host import RancherOs
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import find_release
 from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
+from rancheros_ec2_metadata.hosts.selection import make_host
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.runtime import Runtime, Target
 from rancheros_ec2_metadata.settings import Settings
@@ -35,7 +36,7 @@ from ros_stand_in import root_folder
 
 Commands: TypeAlias = Sequence[Sequence[str]]
 
-NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+NOW = datetime(2026, 1, 5, 8, 0, tzinfo=timezone.utc)
 INSTANCE = "i-0123456789abcdef0"
 METADATA = {"AWS_INSTANCE_ID": INSTANCE, "AWS_LOCAL_IPV4": "10.0.0.12", "AWS_REGION": "eu-west-1"}
 
@@ -71,7 +72,7 @@ def found(
 
 def elsewhere() -> Facts:
     """Return what is found on a machine that is no EC2 instance."""
-    none = error(ExitStatus.NOT_ON_EC2, "this is no EC2 instance")
+    none = error(ExitStatus.NOT_ON_EC2, "this is not an EC2 instance")
     return Facts(on_ec2=False, notes=[none])
 
 
@@ -181,8 +182,11 @@ def run(
 def clean(root: Path, files: Files | None = None, *, legacy: bool = False) -> str:
     """Remove what runs on the machine below ``root`` wrote; return the log."""
     stream = io.StringIO()
-    terminal = Terminal({}, io.StringIO(), io.StringIO())
+    process = Process({}, io.StringIO(), io.StringIO())
     given = argparse.Namespace(legacy=legacy, dry_run=False)
-    call = Call(given, Settings(root=root), terminal, Log(stream))
-    run_clean(call, files or Files(partial(paths.locate, root)))
+    settings, log = Settings(root=root), Log(stream)
+    limit = Limit.after(settings.deadline, Clock())
+    host = make_host(settings, limit, remove_legacy=legacy)
+    files = files or Files(host.locate)
+    run_clean(Invocation(given, settings, process, log), Target(host, files, log), limit)
     return stream.getvalue()

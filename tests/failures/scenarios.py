@@ -154,19 +154,19 @@ def watched(root: Path) -> list[str]:
     return [str(paths.locate(root, name)) for name in names]
 
 
-def call_in_vain(call: str, conf: Path) -> None:
-    """Make a system call that changes no file, on one of the paths that are watched."""
-    folder = os.open(conf, os.O_RDONLY)
-    file = os.open(conf / "cloud-config.d/boot.yml", os.O_WRONLY)
+def call_in_vain(call: str, where: Path) -> None:
+    """Make a system call that changes no file, on a file that is watched, as its folder is."""
+    above = where.parent
+    folder, file = os.open(above, os.O_RDONLY), os.open(where, os.O_WRONLY)
     calls: dict[str, Callable[[], object]] = {
-        "mkdir": conf.mkdir,
+        "mkdir": above.mkdir,
         "write": lambda: os.write(file, b""),
         "fchmod": lambda: os.fchmod(file, os.fstat(file).st_mode),
         "fsync": lambda: os.fsync(folder),
-        "rename": lambda: conf.rename(conf),
-        "unlink": conf.unlink,
+        "rename": lambda: above.rename(above),
+        "unlink": above.unlink,
         "unlinkat": lambda: os.unlink("absent", dir_fd=folder),
-        "rmdir": conf.rmdir,
+        "rmdir": above.rmdir,
     }
     with contextlib.suppress(OSError):
         calls[call]()
@@ -174,23 +174,30 @@ def call_in_vain(call: str, conf: Path) -> None:
     os.close(folder)
 
 
-def main(root: Path) -> None:
+def make_killed_runs(runs: Mapping[str, Callable[[], object]], watched: Path) -> None:
     """For each line ``SCENARIO CALL NUMBER`` make the run that is killed there; say how it ended.
 
     The parent may not touch the files: its calls would be counted too.
+
+    Args:
+        runs: by the scenario's name.
+        watched: one of the files whose calls count.
     """
-    conf = paths.locate(root, paths.CONF)
     for line in sys.stdin:
         name, call, number = line.split()
         child = os.fork()
         if child == 0:
             for _ in range(LAST_CALL - int(number)):
-                call_in_vain(call, conf)
-            SCENARIOS[name].run(root)
+                call_in_vain(call, watched)
+            runs[name]()
             os._exit(0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    disk = Path(sys.argv[1])
+    make_killed_runs(
+        {name: partial(one.run, disk) for name, one in SCENARIOS.items()},
+        paths.locate(disk, f"{paths.CLOUD_CONFIG_D}/boot.yml"),
+    )

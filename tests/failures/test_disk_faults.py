@@ -20,8 +20,8 @@ from hostile_imds import SANE
 from machine import MachineDisk
 from rancheros_ec2_metadata.errors import FilesError
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
 
 LABEL = "--label=docker.role=web"
 USERS = ["--mine", "--label=docker.role=of-the-user"]
@@ -106,7 +106,7 @@ def test_on_a_read_only_disk_nothing_changes_and_the_status_is_5(
     ran = Mounted(disk).run(mount, imds)
     assert ran.status == 5
     assert ran.line(f"error: {paths.STATE} could not be written", "Read-only file system")
-    assert ran.log[-1].startswith("partial: 0 labels, 0 variables; wrote no file")
+    assert ran.log[-1].startswith("status: partial; 0 labels, 0 variables; wrote no file")
     assert contents_of(disk.root) == before
 
 

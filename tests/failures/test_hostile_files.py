@@ -18,7 +18,7 @@ from machine import MachineDisk
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.state import parse_state
-from rancheros_ec2_metadata.report import make_report, report_json, report_lines
+from rancheros_ec2_metadata.report import make_report, render_report, render_report_json
 
 ENV_FILE = "/opt/ec2.env"
 TAGS = {f"v.{number:02}": value for number, value in enumerate(VALUES)}
@@ -85,8 +85,8 @@ def test_a_plan_tells_each_label_as_it_is_and_prints_none_that_steers_the_termin
     plan = booted.plan
     assert plan is not None
     report = make_report(plan, {})
-    assert all(line.isprintable() for line in report_lines(report))
-    tree = json.loads(report_json(report, ExitStatus.OK, plan.notes))
+    assert all(line.isprintable() for line in render_report(report))
+    tree = json.loads(render_report_json(report, ExitStatus.OK, plan.notes))
     labels = {item["name"]: item["after"] for item in tree["labels"] if item["after"] is not None}
     everything = {**TAGS, **OF_KEYS}
     fits = {tag: v for tag, v in everything.items() if carried(tag + v) and "=" not in tag}

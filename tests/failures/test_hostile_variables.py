@@ -133,31 +133,47 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize("path", PATHS)
+AT_PATHS = (*VALUES, "10.0.0.1", "8080", "1.1.1.1,8.8.8.8")
+
+
+@pytest.mark.parametrize("first", range(len(AT_PATHS)))
 def test_a_config_path_takes_what_is_safe_there_and_changes_no_other_key(
-    tmp_path: Path, path: str
+    tmp_path: Path, first: int
 ) -> None:
-    keys = config_paths.keys(path)
-    for number, value in enumerate((*VALUES, "10.0.0.1", "8080", "1.1.1.1,8.8.8.8")):
-        folder = tmp_path / str(number)
-        disk = machine(folder)
-        ran = run(disk, {"x": value}, "-l", f"x:{path}", may_change=(*OURS, keys))
-        assert ran.status == 0
-        got: Any = in_effect.in_effect(disk.read(), disk.release)
-        for key in keys:
-            got = got.get(key) if got else None
-        if path.startswith("rancher.docker.") and got is not None:
+    """Each path has another value than the others: in all runs together it has every value."""
+    disk = machine(tmp_path)
+    given = {path: AT_PATHS[(first + n) % len(AT_PATHS)] for n, path in enumerate(PATHS)}
+    tags = {f"x{n}": value for n, value in enumerate(given.values())}
+    flags = [word for n, path in enumerate(PATHS) for word in ("-l", f"x{n}:{path}")]
+    before: Any = in_effect.in_effect(disk.read(), disk.release)
+    ran = run(disk, tags, *flags, may_change=(*OURS, *map(config_paths.keys, PATHS)))
+    assert ran.status == 0
+    after: Any = in_effect.in_effect(disk.read(), disk.release)
+    for path, value in given.items():
+        got = found_at(after, path)
+        if got == found_at(before, path):
+            continue
+        if path.startswith("rancher.docker."):
             for text in got if isinstance(got, list) else [got]:
                 # One word of a shell; dockerlaunch looks at each by its first characters.
-                printed = bash(f"exec printf '%s\\0' dockerd --option {text}", folder)
-                assert text == "" or printed == ["dockerd", "--option", text, ""]
+                printed = bash(f"exec printf '%s\\0' dockerd --option {text}", tmp_path)
+                assert printed == ["dockerd", "--option", text, ""]
                 assert not text.startswith("-")
         if path.startswith("rancher.network.") and isinstance(got, str):
-            assert got in ("", value)
-            assert at_login({"http_proxy": got}, folder)["http_proxy"] == got
-        if path.startswith("rancher.sysctl.") and got is not None:
+            assert at_login({"http_proxy": got}, tmp_path)["http_proxy"] == got
+        if path.startswith("rancher.sysctl."):
             # The kernel runs, as root, what kernel.modprobe and its like name.
             assert not re.search("[/|]", str(got))
+        if isinstance(got, list):
+            assert got == re.split(r"[\s,]+", value.strip())
+        else:
+            assert got == (int(value) if isinstance(got, int) else value)
+
+
+def found_at(tree: Any, path: str) -> Any:
+    for key in config_paths.keys(path):
+        tree = tree.get(key) if tree else None
+    return tree
 
 
 OTHER_PATHS = [

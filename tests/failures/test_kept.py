@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -23,6 +23,7 @@ from machine import MachineDisk
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.errors import ExitStatus, error
+from rancheros_ec2_metadata.fake_ec2.data import FakeInstance, ImdsOptions
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings, TagMapping, Template
@@ -76,7 +77,7 @@ def ours(disk: MachineDisk) -> dict[str, str]:
     return {name: text for name, text in environment.items() if name not in system}
 
 
-def of_another_machine(disk: MachineDisk) -> None:
+def warn_of_another_machine(disk: MachineDisk) -> None:
     """Let the disk be of an image that was baked on a configured instance."""
     run(disk, found(WEB, instance_id=OTHERS), OTHER)
     assert LABEL in timed.items(disk)
@@ -135,14 +136,35 @@ BAKED: dict[str, Case] = {
 @pytest.mark.parametrize("case", BAKED.values(), ids=BAKED)
 def test_of_a_baked_image_nothing_is_kept(disk: MachineDisk, case: Case) -> None:
     said, machine, status, labels, variables = case
-    of_another_machine(disk)
+    warn_of_another_machine(disk)
     assert run(disk, said, machine).status == status
     assert timed.items(disk) == ([users(disk)[0], *labels] if labels else users(disk))
     assert ours(disk) == variables
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"imds": ImdsOptions(enabled=False)},
+        {"extra": {"dynamic/instance-identity/document": "<html>", "instance-id": "<html>"}},
+    ],
+    ids=["refuses", "html"],
+)
+def test_behind_an_endpoint_that_is_set_the_labels_stay_where_nothing_tells_the_machine(
+    disk: MachineDisk, answers: Mapping[str, Any]
+) -> None:
+    program.elsewhere(disk)
+    mapped = ("-l", "example.db:DB_HOST")
+    with FakeImds(FakeInstance(tags=WEB)) as imds:
+        assert program.run(disk, *mapped, imds=imds).status == 0
+    with FakeImds(FakeInstance(tags=WEB, **answers)) as imds:
+        assert program.run(disk, *mapped, imds=imds).status == 4
+    assert LABEL in timed.items(disk)
+    assert ours(disk) == {"DB_HOST": "db.internal", STATUS_VARIABLE: "kept"}
+
+
 def test_nothing_is_asked_of_ec2_before_the_first_plan_is_on_the_disk(disk: MachineDisk) -> None:
-    of_another_machine(disk)
+    warn_of_another_machine(disk)
     ec2 = GivenEc2(found(WEB))
     seen: list[tuple[list[str], dict[str, str]]] = []
     ec2.before = lambda: seen.append((timed.items(disk), ours(disk)))
@@ -161,7 +183,7 @@ def test_kept_tags_follow_the_settings_of_today(disk: MachineDisk) -> None:
 
 def test_an_image_that_is_started_elsewhere_has_nothing_of_ours(disk: MachineDisk) -> None:
     before = program.contents(disk)
-    of_another_machine(disk)
+    warn_of_another_machine(disk)
     assert run(disk, elsewhere(), Machine("no")).status == 3
     assert program.contents(disk) == before
 
@@ -193,7 +215,7 @@ def killed_at_the_first_packet(disk: MachineDisk, listener: socket.socket) -> No
 def test_killed_at_the_first_packet_another_machines_values_are_gone_already(
     disk: MachineDisk, first_packet: socket.socket
 ) -> None:
-    of_another_machine(disk)
+    warn_of_another_machine(disk)
     killed_at_the_first_packet(disk, first_packet)
     assert timed.items(disk) == users(disk)
     assert ours(disk) == {STATUS_VARIABLE: "none"}

@@ -8,7 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,26 +17,29 @@ from typing import Any
 import pytest
 
 from e2e import program
-from failures import in_process, scenarios, timed
+from failures import in_process, plain_scenarios, scenarios, timed
 from failures.scenarios import CLOUD_CONFIG, LAST_CALL, SCENARIOS, WRITTEN, Recorded, contents_of
 from machine import MachineDisk
+from plain_machine import PlainMachine
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.state import State, parse_state
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, STATE
 
 pytestmark = pytest.mark.real_parts
 
 TMPFS = Path("/dev/shm")
 # What a kill at a call that only reads leaves, the next of these finds.
 CALLS = ("mkdir", "write", "fchmod", "fsync", "rename", "unlink", "unlinkat", "rmdir")
-CASES = [*(("ext4", name) for name in SCENARIOS), ("tmpfs", "edited-again")]
+# What a killed process leaves is in memory on any disk: one run on a real one is enough.
+CASES = [*(("tmpfs", name) for name in SCENARIOS), ("ext4", "edited-again")]
 
 
 @pytest.fixture(scope="module")
 def ext4(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An ext4 of its own, whatever this machine's disk is: RancherOS's /var is one."""
-    folder = tmp_path_factory.mktemp("ext4")
-    image, mounted = folder / "image", folder / "mounted"
-    mounted.mkdir()
+    mounted = tmp_path_factory.mktemp("ext4")
+    # Its image is in memory: to wait for this machine's disk would show nothing more.
+    image = TMPFS / f"ext4-{os.getpid()}"
     with image.open("wb") as file:
         file.truncate(16 << 20)
     make, mount = ("mkfs.ext4", "-q", image), ("mount", "-o", "loop", image, mounted)
@@ -46,6 +49,7 @@ def ext4(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             pytest.skip(f"no ext4 can be made here: {done.stderr}")
     yield mounted
     subprocess.run(["umount", mounted], check=True)
+    image.unlink()
 
 
 @pytest.fixture
@@ -68,8 +72,10 @@ class Killer:
 
     @classmethod
     @contextmanager
-    def started(cls, root: Path) -> Iterator[Killer]:
-        watched = [f"--trace-path={path}" for path in scenarios.watched(root)]
+    def started(
+        cls, root: Path, paths: Iterable[str], module: str = scenarios.__name__
+    ) -> Iterator[Killer]:
+        watched = [f"--trace-path={path}" for path in paths]
         kills = [f"--inject={call}:signal=KILL:when={LAST_CALL}" for call in CALLS]
         # Each kind is counted for itself, in each child. Coverage would be slow, and is killed.
         environment = program.unmeasured(os.environ)
@@ -78,7 +84,7 @@ class Killer:
                 *("strace", "--follow-forks", "--quiet=all", "--output=/dev/null"),
                 *watched,
                 *kills,
-                *(sys.executable, "-m", "failures.scenarios", str(root)),
+                *(sys.executable, "-m", module, str(root)),
             ],
             env=environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
             stdin=subprocess.PIPE,
@@ -170,7 +176,7 @@ def test_a_run_killed_at_any_call_leaves_each_file_old_or_new_and_the_next_run_c
     scenario.run(root)
     completed = contents_of(root)
     seen: set[object] = set()
-    with Killer.started(root) as killer:
+    with Killer.started(root, scenarios.watched(root)) as killer:
         for call in CALLS:
             for number in range(1, LAST_CALL):
                 replaced(root, template)
@@ -187,7 +193,8 @@ def test_a_run_killed_at_any_call_leaves_each_file_old_or_new_and_the_next_run_c
                 scenario.run(root)
                 files = contents_of(root)
                 assert {**files, paths.STATE: None} == {**completed, paths.STATE: None}, at
-                scenario.run(root)
+                if files != completed:
+                    scenario.run(root)
                 assert comparable(contents_of(root)) == comparable(completed), at
                 assert temporaries(disk) == []
                 assert scenario.clean or list((root / "dev/shm").iterdir()) == []
@@ -218,3 +225,57 @@ def check_folders(disk: MachineDisk, *, edits: bool) -> None:
 
 def temporaries(disk: MachineDisk) -> list[Path]:
     return sorted(disk.path(paths.CONF).rglob(".ec2-metadata.tmp.*"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [pytest.param("ext4", name, id=name) for name in plain_scenarios.SCENARIOS],
+    indirect=["folder"],
+)
+def test_on_a_host_with_systemd_too_and_docker_starts_with_what_is_left(
+    folder: Path, name: str
+) -> None:
+    scenario = plain_scenarios.SCENARIOS[name]
+    template, root, copy = folder / "template", folder / "disk", folder / "copy"
+    before = scenario.prepare(template).contents()
+    written: dict[str, set[str | None]] = {path: {text} for path, text in before.items()}
+
+    def restore() -> PlainMachine:
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(template, root)
+        return PlainMachine(root, is_made=True)
+
+    machine = restore()
+    scenario.run(root, after=lambda change: written[change.path].add(machine.read(change.path)))
+    scenario.run(root)
+    completed = machine.contents()
+    assert completed != before
+    seen: set[object] = set()
+    with Killer.started(root, plain_scenarios.watched(root), plain_scenarios.__name__) as killer:
+        for call in CALLS:
+            for number in range(1, LAST_CALL):
+                machine = restore()
+                if not killer.kill(name, call, number):
+                    break
+                files = {one: one.read_bytes() for one in root.rglob("*") if one.is_file()}
+                if (there := tuple(sorted(files.items()))) in seen:
+                    continue
+                seen.add(there)
+                at = f"{call} {number}"
+                left = machine.contents()
+                assert [path for path in left if left[path] not in written[path]] == [], at
+                assert scenario.stays <= {*(machine.labels or ())}, at
+                shutil.copytree(root, copy)
+                PlainMachine(copy, is_made=True).clean()
+                assert PlainMachine(copy, is_made=True).contents() == {
+                    **dict.fromkeys(left),
+                    DAEMON_JSON: scenario.users,
+                }, at
+                shutil.rmtree(copy)
+                scenario.run(root)
+                scenario.run(root)
+                again = machine.contents()
+                assert {**again, STATE: None} == {**completed, STATE: None}, at
+                assert list(root.rglob(".ec2-metadata.tmp.*")) == [], at
+            assert number < LAST_CALL - 1
+    assert len(seen) > 6

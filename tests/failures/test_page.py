@@ -1,4 +1,4 @@
-"""What docs/failures.md says is what is tested here."""
+"""What docs/evidence/failures.md says is what is tested here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-PAGE = (TESTS.parent / "docs" / "failures.md").read_text(encoding="utf-8")
+PAGE = (TESTS.parent / "docs/evidence/failures.md").read_text(encoding="utf-8")
 
 
 def names_in(files: Iterable[Path]) -> set[str]:

@@ -18,7 +18,7 @@ import pytest
 
 from e2e import program
 from failures import timed
-from failures.test_ros import script
+from failures.test_ros_faults import script
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths

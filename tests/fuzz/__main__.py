@@ -30,9 +30,9 @@ def live(name: str, folder: Path) -> Life:
             life.run()
             life.happens()
         life.end()
-    except BaseException as wrong:
-        wrong.add_note(f"in the life {name!r}, run {life.runs}, below {folder}\n{life.log}")
-        raise
+    except Exception as wrong:
+        where = f"in the life {name!r}, run {life.runs}, below {folder}"
+        raise AssertionError(f"{where}: {wrong}\n{life.log}") from wrong
     return life
 
 
@@ -47,8 +47,8 @@ def check(started: list[Started]) -> None:
         try:
             _check(one, users, now)
         except AssertionError as wrong:
-            wrong.add_note(f"in the life {one.where}: {one.users} {one.all} {one.planned}")
-            raise
+            where = f"in the life {one.where}: {one.users} {one.all} {one.planned}"
+            raise AssertionError(f"{where}: {wrong}") from wrong
 
 
 def _check(one: Started, users: list[str] | None, now: list[str] | None) -> None:

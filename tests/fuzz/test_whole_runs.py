@@ -28,7 +28,7 @@ def test_whatever_happens_the_files_the_users_things_and_docker_are_as_they_shou
         subprocess.Popen(
             [sys.executable, "-m", "fuzz", SEED, str(share), str(first), str(workers)],
             cwd=Path(__file__).parents[1],
-            env=environment | {"PYTHONPATH": "."},
+            env=environment | {"PYTHONPATH": ".:.."},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

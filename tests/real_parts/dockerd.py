@@ -23,6 +23,10 @@ class DockerdRefusedError(Exception):
     """dockerd ended, or was not ready in time; the message ends with what it wrote."""
 
 
+class DockerError(Exception):
+    """The docker client failed; the message ends with what it wrote to standard error."""
+
+
 @dataclass(frozen=True)
 class Dockerd:
     """A dockerd that answers.
@@ -37,7 +41,12 @@ class Dockerd:
     @classmethod
     @contextlib.contextmanager
     def started(
-        cls, namespace: Namespace, items: Sequence[str], *, sourced: Path | None = None
+        cls,
+        namespace: Namespace,
+        items: Sequence[str],
+        *,
+        sourced: Path | None = None,
+        cwd: Path | None = None,
     ) -> Iterator[Dockerd]:
         """Start dockerd with RancherOS's Docker arguments, and stop it on leaving.
 
@@ -48,6 +57,7 @@ class Dockerd:
             namespace: where it runs.
             items: the list of ``rancher.docker.extra_args``, in shell form.
             sourced: the file in the place of ``conf/docker``, if it exists.
+            cwd: its working folder; None is this process's.
 
         Raises:
             DockerdRefusedError: it did not come up.
@@ -59,6 +69,7 @@ class Dockerd:
             namespace.start(
                 ["bash", "-c", dockerd._command(items, sourced)],
                 env={k: v for k, v in os.environ.items() if not k.startswith("DOCKER_")},
+                cwd=cwd,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             ) as process,
@@ -74,14 +85,11 @@ class Dockerd:
         """Run the docker client against it and return what it prints.
 
         Raises:
-            subprocess.CalledProcessError: with what it wrote to standard error as a note.
+            DockerError: it failed.
         """
         done = self.namespace.run([*self.client, *argv], text=text, seconds=seconds)
-        try:
-            done.check_returncode()
-        except subprocess.CalledProcessError as error:
-            error.add_note(done.stderr)
-            raise
+        if done.returncode != 0:
+            raise DockerError(f"docker {argv}: status {done.returncode}: {done.stderr}")
         return done.stdout
 
     @property
@@ -117,7 +125,7 @@ class Dockerd:
     def _ready(self, process: Started) -> bool:
         ends = time.monotonic() + READY_SECONDS
         while process.running() and time.monotonic() < ends:
-            with contextlib.suppress(subprocess.CalledProcessError):
+            with contextlib.suppress(DockerError):
                 self.docker("version")
                 return True
             time.sleep(0.05)

@@ -81,7 +81,7 @@ class Ec2Instance:
     def docker_labels(self) -> Mapping[str, str]:
         """Start dockerd through bash with its arguments, return the labels it reports."""
         items = self.docker_arguments()
-        with contextlib.chdir(self.folder), Dockerd.started(self.namespace, items) as dockerd:
+        with Dockerd.started(self.namespace, items, cwd=self.folder) as dockerd:
             return dockerd.labels()
 
 

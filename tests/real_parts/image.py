@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 from rancheros_ec2_metadata import __version__
@@ -30,7 +29,7 @@ def make(dockerd: Dockerd, target: str, *variables: str, buildkit: bool = False)
     """Run ``make`` with a target of the image's.
 
     Raises:
-        subprocess.CalledProcessError: with what was printed as a note.
+        AssertionError: it failed; the message is what was printed.
     """
     # Of the make that may run this test nothing is passed on.
     env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
@@ -38,11 +37,7 @@ def make(dockerd: Dockerd, target: str, *variables: str, buildkit: bool = False)
     docker = f"DOCKER={' '.join(dockerd.client)}"
     settings = [docker, f"BASE_IMAGE={BASE}", "BUILD_FLAGS=--network=host", *variables]
     done = dockerd.namespace.run(["make", target, *settings], env=env, cwd=ROOT, seconds=300)
-    try:
-        done.check_returncode()
-    except subprocess.CalledProcessError as error:
-        error.add_note(done.stdout + done.stderr)
-        raise
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def make_archive(dockerd: Dockerd, folder: Path) -> Path:
@@ -50,3 +45,10 @@ def make_archive(dockerd: Dockerd, folder: Path) -> Path:
     make(dockerd, "preload", f"DIST={folder}")
     (archive,) = folder.glob("*.tar.gz")
     return archive
+
+
+def load(dockerd: Dockerd, archive: Path, folder: Path) -> None:
+    """Make the image and its base known to a dockerd that has not made them itself."""
+    if not dockerd.docker("images", "--quiet", IMAGE):
+        dockerd.docker("load", "--input", archive)
+        make_base(dockerd, folder)

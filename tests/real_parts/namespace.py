@@ -13,7 +13,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal, Self
+from typing import IO, TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 IMDS_IPV4 = "169.254.169.254"
 IMDS_IPV6 = "fd00:ec2::254"
@@ -125,6 +128,10 @@ class Namespace:
             if first.stdout is None or first.stdout.readline() != "ready\n":
                 raise RuntimeError("namespaces could not be set up: see standard error")
             yield cls(first, Path(folder))
+
+    def seen(self, path: Path) -> Path:
+        """Return a path inside, as this process can open it."""
+        return Path(f"/proc/{_child_of(self.first)}/root") / path.relative_to("/")
 
     def start(
         self,

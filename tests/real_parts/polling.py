@@ -12,9 +12,9 @@ _SECONDS = 30
 _STEP = 0.05
 
 
-def until(look: Callable[[], T], expected: T) -> T:
-    """Return what ``look`` sees once it is as expected, or what it sees after 30 seconds."""
-    ends = time.monotonic() + _SECONDS
+def until(look: Callable[[], T], expected: T, seconds: float = _SECONDS) -> T:
+    """Return what ``look`` sees once it is as expected, or what it sees after ``seconds``."""
+    ends = time.monotonic() + seconds
     while (seen := look()) != expected and time.monotonic() < ends:
         time.sleep(_STEP)
     return seen

@@ -10,23 +10,34 @@ from pathlib import Path
 # Another docker client may come first on PATH; Debian's package is the one the tests know.
 DOCKER = Path("/usr/bin/docker")
 REGISTRY = Path("/usr/bin/docker-registry")
-PROGRAMS = {
-    DOCKER: "docker.io",
-    Path("/usr/sbin/dockerd"): "docker.io",
-    REGISTRY: "docker-registry",
-    Path("/bin/busybox"): "busybox-static",
-    Path("/usr/bin/nsenter"): "util-linux",
-    Path("/usr/bin/unshare"): "util-linux",
-    Path("/sbin/ip"): "iproute2",
-}
+_NAMESPACES = (
+    (Path("/usr/bin/nsenter"), "util-linux"),
+    (Path("/usr/bin/unshare"), "util-linux"),
+    (Path("/sbin/ip"), "iproute2"),
+)
+Programs = tuple[tuple[Path, str], ...]  # each with its package
+PROGRAMS: Programs = (
+    (DOCKER, "docker.io"),
+    (Path("/usr/sbin/dockerd"), "docker.io"),
+    (REGISTRY, "docker-registry"),
+    (Path("/bin/busybox"), "busybox-static"),
+    (Path("/usr/bin/systemd-analyze"), "systemd"),
+    *_NAMESPACES,
+)
+# Of a machine that is booted; Docker is inside it.
+SYSTEMD_PROGRAMS: Programs = (
+    (Path("/usr/bin/systemd-nspawn"), "systemd-container"),
+    (Path("/usr/bin/mmdebstrap"), "mmdebstrap"),
+    *_NAMESPACES,
+)
 
 
 @functools.cache
-def missing() -> str | None:
-    """Return why tests on real parts cannot run here; None if they can."""
+def missing(programs: Programs = PROGRAMS) -> str | None:
+    """Return why tests that need these programs cannot run here; None if they can."""
     if os.geteuid() != 0:
         return "they need root"
-    for program, package in PROGRAMS.items():
+    for program, package in programs:
         if not program.exists():
             return f"{program} is missing (apt-get install {package})"
     tried = subprocess.run(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import STDOUT
 
-from e2e import program
+from real_parts.instance_imds import InstanceImds
 from real_parts.moto_ec2 import REGION, MotoEc2
-from real_parts.namespace import IMDS_IPV4, Namespace
-from real_parts.polling import until
+from real_parts.namespace import Namespace
 
 _NAME = "aws:autoscaling:groupName"
 
@@ -22,14 +19,12 @@ class ScalingGroup:
     """The group, and what its instance's metadata service is told.
 
     Args:
-        moto: where the group is. instance_id: its instance's.
-        data: the file that the metadata service shows. log: what that service says.
+        moto: where the group is. instance_id: its instance's. imds: its metadata service.
     """
 
     moto: MotoEc2
     instance_id: str
-    data: Path
-    log: Path
+    imds: InstanceImds
 
     @classmethod
     @contextlib.contextmanager
@@ -38,22 +33,12 @@ class ScalingGroup:
     ) -> Iterator[ScalingGroup]:
         """Make the group, and its instance's metadata service; ``folder`` is for their files."""
         instance_id = moto.launch_by_group(tags)
-        group = cls(moto, instance_id, folder / "imds.json", folder / "imds.log")
-        group._show()
-        listen = f"--listen={IMDS_IPV4}:80"
-        imds = program.command("fake-imds", listen, f"--data={group.data}")
-        with group.log.open("w") as out, namespace.start(imds, stdout=out, stderr=STDOUT):
-            assert until(
-                lambda: f"is at http://{IMDS_IPV4}:80\n" in group.log.read_text(), expected=True
-            )
-            yield group
+        with InstanceImds.started(namespace, _shown(moto, instance_id), folder) as imds:
+            yield cls(moto, instance_id, imds)
 
     def of_instance(self) -> dict[str, str]:
         """Return the instance's tags, as the EC2 API tells them."""
-        described = self.moto.ec2.describe_tags(
-            Filters=[{"Name": "resource-id", "Values": [self.instance_id]}]
-        )
-        return {tag["Key"]: tag["Value"] for tag in described["Tags"]}
+        return _tags(self.moto, self.instance_id)
 
     def retag(self, key: str, value: str) -> None:
         """Change a tag of the group, for instances to come, and of the instance that runs.
@@ -64,18 +49,19 @@ class ScalingGroup:
         tag = {**group, "Key": key, "Value": value, "PropagateAtLaunch": True}
         self.moto.autoscaling.create_or_update_tags(Tags=[tag])
         self.moto.tag(self.instance_id, {key: value})
-        self._show()
-        assert until(lambda: "was read again\n" in self.log.read_text(), expected=True)
+        self.imds.show(_shown(self.moto, self.instance_id))
 
-    def _show(self) -> None:
-        tags = self.of_instance()
-        instance = {
-            "instance_id": self.instance_id,
-            "region": REGION,
-            "autoscaling_group": tags.pop(_NAME),
-            "tags": tags,
-        }
-        # Replaced as a whole: the service looks at it at any time.
-        new = self.data.with_suffix(".new")
-        new.write_text(json.dumps(instance))
-        new.replace(self.data)
+
+def _shown(moto: MotoEc2, instance_id: str) -> dict[str, object]:
+    tags = _tags(moto, instance_id)
+    return {
+        "instance_id": instance_id,
+        "region": REGION,
+        "autoscaling_group": tags.pop(_NAME),
+        "tags": tags,
+    }
+
+
+def _tags(moto: MotoEc2, instance_id: str) -> dict[str, str]:
+    described = moto.ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [instance_id]}])
+    return {tag["Key"]: tag["Value"] for tag in described["Tags"]}

@@ -120,12 +120,32 @@ def series_of(release: str) -> Series:
 
 
 def load(disk: Disk, release: str) -> Loaded:
-    """Return what ``ros`` of a release loads from ``disk``.
+    """Return what ``ros`` of a release loads from ``disk``; not to be changed.
 
     Raises:
         FatalError: it loads nothing.
     """
-    series = series_of(release)
+    files = frozenset(disk.files.items())
+    texts = (*disk.files.values(), disk.oem, disk.cmdline.encode(errors="replace"))
+    shuffled = any(_SHUFFLED.search(text or b"") for text in texts)
+    once = _load_once.__wrapped__ if shuffled else _load_once
+    return once(files, disk.os_config, disk.oem, disk.cmdline, series_of(release))
+
+
+# Services have maps that come out in another order each time.
+_SHUFFLED = re.compile(rb"(?i)services|bootstrap|autoformat")
+
+
+# A machine is asked many questions, and looked at by the test, before anything changes on it.
+@lru_cache(maxsize=64)
+def _load_once(
+    files: frozenset[tuple[str, bytes | None]],
+    os_config: bytes,
+    oem: bytes,
+    cmdline: str,
+    series: Series,
+) -> Loaded:
+    disk = Disk(dict(files), os_config, oem, cmdline)
     try:
         loaded = _load_old(disk) if series == _OLD else _load(disk, series)
     except CrashError as crash:

@@ -17,6 +17,8 @@ from .yaml_scalars import Node
 from .yaml_writing import write_document
 
 COMMAND_LINE = "/proc/cmdline"
+# The commands that read standard input.
+READING = (["config", "merge"], ["config", "validate"])
 
 _LINKS_FOLLOWED = 40  # as Linux does
 _MODE = 0o620  # ros says 400 and means octal
@@ -74,7 +76,7 @@ def in_process(root: Path, release: str) -> Callable[..., tuple[int, bytes]]:
     """Return a function that answers as the executable: its first argument is the command."""
 
     def run(command: Sequence[str], *_: object) -> tuple[int, bytes]:
-        given = _call(str(root), release, command[1:])
+        given = call(str(root), release, command[1:])
         return given.status, given.stdout.encode("utf-8", "surrogatepass")
 
     return run
@@ -82,15 +84,12 @@ def in_process(root: Path, release: str) -> Callable[..., tuple[int, bytes]]:
 
 def executable(folder: Path, root: Path, release: str) -> Path:
     """Return an executable ``ros`` of a release in ``folder``, for the machine below ``root``."""
-    import yaml  # noqa: PLC0415 - its place only
-
-    places = [str(Path(__file__).resolve().parents[1]), str(Path(yaml.__file__).parents[1])]
     file = folder / "ros"
     # Isolated and without site it starts in half the time.
     file.write_text(
         f"#!{sys.executable} -IS\n"
         f"import sys\n"
-        f"sys.path += {places!r}\n"
+        f"sys.path += {places()!r}\n"
         f"from ros_stand_in.root_folder import main\n"
         f"sys.exit(main({str(root)!r}, {release!r}, sys.argv[1:]))\n"
     )
@@ -98,10 +97,17 @@ def executable(folder: Path, root: Path, release: str) -> Path:
     return file
 
 
+def places() -> list[str]:
+    """Return the folders of this package and of yaml."""
+    import yaml  # noqa: PLC0415 - its place only
+
+    return [str(Path(__file__).resolve().parents[1]), str(Path(yaml.__file__).parents[1])]
+
+
 def main(root: str, release: str, arguments: list[str]) -> int:
     """Be ``ros`` for one call, and return the exit status."""
-    reads = arguments[:2] in (["config", "merge"], ["config", "validate"])
-    given = _call(root, release, arguments, sys.stdin.buffer.read() if reads else b"")
+    reads = arguments[:2] in READING
+    given = call(root, release, arguments, sys.stdin.buffer.read() if reads else b"")
     for descriptor, text in ((1, given.stdout), (2, given.stderr)):
         rest = text.encode("utf-8", "surrogatepass")
         while rest:
@@ -122,7 +128,8 @@ def reserialised(root: Path, changes: dict[str, Node] | None = None) -> None:
     _write(str(root), CLOUD_CONFIG, write_document(merge(tree, changes or {})).encode())
 
 
-def _call(root: str, release: str, arguments: Sequence[str], stdin: bytes = b"") -> Answer:
+def call(root: str, release: str, arguments: Sequence[str], stdin: bytes = b"") -> Answer:
+    """Do what one call of ``ros`` does below a root folder; return what it prints."""
     given = answer(read_disk(root), release, arguments, stdin)
     for name, content in given.written.items():
         _write(root, name, content)

@@ -165,14 +165,14 @@ def _time(text: str) -> str:
     found = TIME.fullmatch(text)
     if not found:
         return text
-    from datetime import UTC, datetime, timedelta  # noqa: PLC0415 - as above
+    from datetime import datetime, timedelta, timezone  # noqa: PLC0415 - as above
 
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
     fraction, sign, hours, minutes = found.groups()[6:]
     zone = f"{sign}{int(hours):02d}:{int(minutes or 0):02d}" if sign else ""
     # A 13th month is the next January; the fraction, however long, is taken for milliseconds.
     try:
-        start = datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=UTC)
+        start = datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=timezone.utc)
         moment = start + timedelta(
             days=day - 1,
             hours=hour,

@@ -114,6 +114,8 @@ class _Writer:
 
     def _folded(self, text: str, indent: int, column: int) -> str:
         """Return ``text`` with a line end for each single space beyond the width."""
+        if column + len(text) <= self.width or " " not in text:
+            return text
         out = ""
         for place, character in enumerate(text):
             before, after = text[place - 1 : place], text[place + 1 : place + 2]

@@ -58,10 +58,12 @@ def test_the_first_and_the_last_line_frame_the_log(disk: MachineDisk) -> None:
     lines = run(disk).log.splitlines()
     start = "ec2-metadata: rancheros-ec2-metadata 1.0.0, 2026-01-05T08:00:00Z"
     assert lines[0] == f"{start}, {INSTANCE}, v1.5.8"
-    assert lines[-1].endswith("complete: 1 label, 4 variables; wrote zz-ec2-metadata.yml; exit 0")
+    assert lines[-1].endswith(
+        "status: complete; 1 label, 4 variables; wrote zz-ec2-metadata.yml; exit 0"
+    )
     nowhere = run(disk, machine=Machine("yes")).log.splitlines()
     assert nowhere[0] == f"{start}, instance not known yet, v1.5.8"
-    assert nowhere[-1].endswith("complete: 1 label, 4 variables; wrote no file; exit 0")
+    assert nowhere[-1].endswith("status: complete; 1 label, 4 variables; wrote no file; exit 0")
 
 
 def test_nothing_is_written_before_ec2_is_asked_on_a_first_boot(disk: MachineDisk) -> None:
@@ -186,15 +188,15 @@ def test_where_a_write_fails_what_is_in_effect_is_counted_not_what_was_planned(
     full = FilesError("zz could not be written: No space left; it is as it was")
     first = run(disk, files=Broken(disk, paths.DROP_IN, full))
     assert (first.status, first.outcome) == (ExitStatus.FILES, "partial")
-    assert "partial: 0 labels, 0 variables; wrote no file; exit 5" in first.log
+    assert "status: partial; 0 labels, 0 variables; wrote no file; exit 5" in first.log
     run(disk)
     later = run(disk, found({"docker.zone": "a"}), files=Broken(disk, paths.DROP_IN, full))
-    assert "partial: 1 label, 4 variables; wrote no file; exit 5" in later.log
+    assert "status: partial; 1 label, 4 variables; wrote no file; exit 5" in later.log
     assert parse_state(disk.path(paths.STATE).read_bytes()).labels == {"docker.role": "web"}
     state = FilesError("the state could not be written: No space left")
     booted = run(disk, files=Broken(disk, paths.STATE, state))
     assert booted.status == ExitStatus.FILES
-    assert "this run will not be in `status`" in booted.log
+    assert "this run will not be in 'status'" in booted.log
 
 
 def test_a_file_that_changes_meanwhile_is_planned_for_again(disk: MachineDisk) -> None:
@@ -211,7 +213,7 @@ def test_a_damaged_state_is_said_and_written_anew(disk: MachineDisk) -> None:
     disk.write(paths.STATE, "{")
     booted = run(disk)
     assert booted.status == 0
-    assert "cannot be used (it is not JSON); it is written anew" in booted.log
+    assert "cannot be used: it is not JSON; it is written anew" in booted.log
     assert parse_state(disk.path(paths.STATE).read_bytes()).labels == TAGS
 
 

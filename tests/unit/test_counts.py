@@ -267,3 +267,17 @@ def test_help_waits_for_nothing_of_a_run() -> None:
     modules = counted(["--help"]).modules
     assert "rancheros_ec2_metadata.cli" in modules
     assert {"requests", "yaml", "rancheros_ec2_metadata.apply"} & modules == set()
+
+
+def test_on_a_host_with_systemd_nothing_of_rancheros_and_no_yaml_is_imported(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    (tmp_path / "run/metadata").mkdir()
+    with FakeImds(FakeInstance(tags={"host": "web-1"})) as imds:
+        endpoint = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
+        ran = counted([f"--root={tmp_path}", "-l", "host:HOST"], **endpoint)
+    assert "wrote /run/metadata/ec2; exit 0" in ran.err
+    parts = {".".join(name.split(".")[:3]) for name in ran.modules}
+    assert "rancheros_ec2_metadata.hosts.systemd" in parts
+    assert parts & {"rancheros_ec2_metadata.hosts.rancheros", "yaml", "boto3", "botocore"} == set()

@@ -16,7 +16,7 @@ from rancheros_ec2_metadata.errors import (
     Note,
     error,
     info,
-    shown,
+    quote,
     warning,
     worst,
 )
@@ -36,12 +36,12 @@ def test_whatever_is_logged_is_one_printable_line(text: str) -> None:
 
 @given(st.text(min_size=200))
 def test_a_shown_text_is_short_and_printable(text: str) -> None:
-    assert shown(text).isprintable()
-    assert len(shown(text, 10)) <= 10 * 10 + 3
+    assert quote(text).isprintable()
+    assert len(quote(text, 10)) <= 10 * 10 + 3
 
 
 def test_a_shown_text_cannot_close_its_own_quotes() -> None:
-    assert shown("a' b\\'") == r"'a\' b\\\''"
+    assert quote("a' b\\'") == r"'a\' b\\\''"
 
 
 def test_a_terminal_that_is_not_utf_8_gets_escapes() -> None:

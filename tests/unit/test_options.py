@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 import pytest
 
-from rancheros_ec2_metadata import invocation, options
+from rancheros_ec2_metadata import command_line, options
+from rancheros_ec2_metadata.command_line import COMMANDS
 from rancheros_ec2_metadata.errors import SEVERITY, ExitStatus, UsageError
-from rancheros_ec2_metadata.invocation import COMMANDS
 from rancheros_ec2_metadata.options import OPTIONS
 from rancheros_ec2_metadata.plan.last_known_good import Outcome
 from rancheros_ec2_metadata.settings import EnvPrefix, Settings, TagMapping, Template
@@ -20,7 +20,7 @@ TWO = (TagMapping("a.b", "A"), TagMapping("x:y", "B"))
 
 def read(*arguments: str, **environ: str) -> Settings:
     environ.setdefault("AWS_METADATA_ROS", "none")
-    return invocation.parse(arguments, environ).settings
+    return command_line.parse(arguments, environ).settings
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,7 @@ def test_flags_and_variables_are_settings(
         (["zzz"], {}, ["unknown command 'zzz'"]),
         (["--dedline=9"], {}, ["apply has no flag '--dedline'; did you mean '--deadline'?"]),
         (["clean", "--legcay"], {}, ["did you mean '--legacy'?"]),
+        (["fake-imds", "--listn", "x"], {}, ["did you mean '--listen'?"]),
         (["--metadat"], {}, ["no flag '--metadat'", "--metadata"]),
         (["plan", "apply"], {}, ["plan takes no argument 'apply'"]),
         # A flag of another command.
@@ -120,7 +121,7 @@ def test_a_wrong_one_is_named_with_the_text_that_is_wrong(
 
 def test_a_variable_that_nobody_reads_is_named_with_the_one_that_may_be_meant() -> None:
     environ = ["AWS_METADATA_TAGPREFIXES", "AWS_METADATA_TAGS", "HOME", "AWS_METADATA_0"]
-    zero, near = [note.text for note in options.unknown_variables(environ)]
+    zero, near = [note.text for note in options.find_unknown_variables(environ)]
     assert zero == "unknown variable AWS_METADATA_0: ignored"
     assert near.endswith(
         "AWS_METADATA_TAGPREFIXES: ignored; did you mean 'AWS_METADATA_TAG_PREFIXES'?"
@@ -176,9 +177,9 @@ def test_ros_is_looked_for_on_this_machine_only(
     ros.write_text("#!/bin/sh\n")
     ros.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert invocation.parse([], {}).settings.ros == ros
-    assert invocation.parse([], {"AWS_METADATA_ROS": "none"}).settings.ros is None
-    assert invocation.parse(["--root=/elsewhere"], {}).settings.ros is None
+    assert command_line.parse([], {}).settings.ros == ros
+    assert command_line.parse([], {"AWS_METADATA_ROS": "none"}).settings.ros is None
+    assert command_line.parse(["--root=/elsewhere"], {}).settings.ros is None
 
 
 def section(title: str) -> str:

@@ -7,19 +7,20 @@ import re
 import shlex
 import subprocess
 import sys
-import tomllib
 import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+import tomli
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import rancheros_ec2_metadata
+from rancheros_ec2_metadata.__main__ import console
 
 ROOT = Path(__file__).parents[2]
-PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PYPROJECT = tomli.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME_LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
 
@@ -30,7 +31,7 @@ def pins(lock: Path) -> dict[str, str]:
 
 
 def python_files() -> list[Path]:
-    folders = ("rancheros_ec2_metadata", "tests", "benchmarks", "docker")
+    folders = ("rancheros_ec2_metadata", "tests", "benchmarks", "docker", "pyz")
     files = (file for folder in folders for file in sorted((ROOT / folder).rglob("*.py")))
     # What the benchmark has installed is not ours.
     return [file for file in files if ".work" not in file.parts]
@@ -65,6 +66,13 @@ def test_the_locks_satisfy_what_pyproject_asks_for(lock: Path, wanted: list[str]
     assert unmet == [], "make lock"
 
 
+@pytest.mark.parametrize("lock", [RUNTIME_LOCK, DEV_LOCK], ids=lambda lock: lock.name)
+def test_a_lock_file_is_resolved_for_the_oldest_python(lock: Path) -> None:
+    oldest = PYPROJECT["project"]["requires-python"].removeprefix(">=")
+    assert PYPROJECT["tool"]["mypy"]["python_version"] == oldest
+    assert f"by pip-compile with Python {oldest}\n" in lock.read_text(), "make lock with it"
+
+
 def test_what_is_tested_is_what_is_shipped() -> None:
     assert pins(RUNTIME_LOCK).items() <= pins(DEV_LOCK).items(), "make lock"
 
@@ -77,10 +85,10 @@ def test_the_newest_release_of_the_changelog_is_this_version() -> None:
     assert releases[0] == rancheros_ec2_metadata.__version__
 
 
-def test_the_console_script_runs_the_program() -> None:
-    (script,) = distribution("rancheros-ec2-metadata").entry_points.select(group="console_scripts")
-    assert script.name == "rancheros-ec2-metadata"
-    assert callable(script.load())
+def test_the_console_scripts_are_the_program_under_both_its_names() -> None:
+    scripts = distribution("rancheros-ec2-metadata").entry_points.select(group="console_scripts")
+    assert {script.name for script in scripts} == set(rancheros_ec2_metadata.PROGRAMS)
+    assert {script.load() for script in scripts} == {console}
 
 
 def calls(*target: str) -> list[list[str]]:

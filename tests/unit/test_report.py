@@ -14,7 +14,13 @@ from machine import MachineDisk
 from rancheros_ec2_metadata.errors import ExitStatus, Note, warning
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.report import Report, diff_file, make_report, report_json, report_lines
+from rancheros_ec2_metadata.report import (
+    Report,
+    diff_file,
+    make_report,
+    render_report,
+    render_report_json,
+)
 from rancheros_ec2_metadata.settings import Settings, TagMapping
 
 MAPPINGS = tuple(map(TagMapping.parse, ("db:DB_HOST", "h:hostname", "gone:GONE")))
@@ -37,7 +43,7 @@ def plan(disk: MachineDisk, tags: dict[str, str], *, write: bool = False) -> Rep
 
 
 def text(report: Report) -> str:
-    return "\n".join(report_lines(report))
+    return "\n".join(render_report(report))
 
 
 def test_a_first_plan_adds_and_the_next_ones_change_remove_and_end_with_totals(
@@ -77,6 +83,16 @@ def test_a_first_plan_adds_and_the_next_ones_change_remove_and_end_with_totals(
     assert "  - 'docker.zone' was 'a'" in text(last).splitlines()
 
 
+def test_an_address_of_the_users_is_shown_as_the_file_has_it(disk: MachineDisk) -> None:
+    disk.user_data('rancher: {docker: {extra_args: ["--dns=$private_ipv4", --label=docker.a=b]}}')
+    disk.write(f"{paths.CONF}/metadata", "privateipv4: [10, 0, 0, 12]\n")
+    report = plan(disk, {"docker.a": "c"})
+    as_json = render_report_json(report, ExitStatus.OK, [])
+    assert "    '--dns=$private_ipv4'" in text(report).splitlines()
+    assert '"text": "--dns=$private_ipv4"' in as_json
+    assert "10.0.0.12" not in text(report) + as_json
+
+
 def test_of_cloud_config_yml_no_value_is_shown(disk: MachineDisk) -> None:
     secret = "--log-opt=token=secret"
     disk.cloud_config(
@@ -85,7 +101,7 @@ def test_of_cloud_config_yml_no_value_is_shown(disk: MachineDisk) -> None:
     )
     report = plan(disk, {"docker.role": "web"})
     told = text(report)
-    assert "secret" not in told + report_json(report, ExitStatus.OK, [])
+    assert "secret" not in told + render_report_json(report, ExitStatus.OK, [])
     assert "+rancher.docker.extra_args: '--label=docker.role=web'" in told
     assert "-rancher.docker.extra_args: '--label…'" in told
     assert "    '--log-opt…'" in told.splitlines()
@@ -95,7 +111,7 @@ def test_the_json_document_has_every_value_whole(disk: MachineDisk) -> None:
     long = "x" * 256
     report = plan(disk, {"docker.role": long, "docker.a=b": "c"})
     notes: list[Note] = [warning("w")]
-    tree = json.loads(report_json(report, ExitStatus.WOULD_CHANGE, notes))
+    tree = json.loads(render_report_json(report, ExitStatus.WOULD_CHANGE, notes))
     assert (tree["schema"], tree["exit_status"], tree["would_change"]) == (2, 10, True)
     (label,) = tree["labels"]
     assert (label["after"], label["before"], label["action"]) == (long, None, "add")
@@ -126,4 +142,6 @@ def test_a_file_that_is_new_is_shown_as_diff_shows_it() -> None:
     lines = list(diff_file(FileChange("/etc/x", None, b"a\nb\n")))
     assert lines[2:] == ["@@ -0,0 +1,2 @@", "+a", "+b"]
     assert list(diff_file(FileChange("/etc/x", b"a\n", None)))[2] == "@@ -1 +0,0 @@"
-    assert list(diff_file(FileChange(paths.STATE, None, b"secret"))) == [f"write {paths.STATE}"]
+    assert list(diff_file(FileChange(paths.STATE, None, b"secret", is_record=True))) == [
+        f"write {paths.STATE}"
+    ]

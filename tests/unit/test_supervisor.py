@@ -20,7 +20,7 @@ print(supervisor.supervise(run, lambda text, status: print(text, status, sep="|"
 """
 NOTHING_HALF = "every file is its old or its new self"
 OVERDUE = f"the deadline passed, and the run was ended; {NOTHING_HALF}|7"
-BUG = "this is a bug of rancheros-ec2-metadata, or its image is damaged: ZeroDivisionError|1"
+BUG = "this is a bug of rancheros-ec2-metadata, or its files are damaged: ZeroDivisionError|1"
 
 
 def supervised(run: str, seconds: float = 60, before: str = "") -> list[str]:
@@ -146,5 +146,5 @@ def test_where_no_process_can_be_made_it_is_said() -> None:
         "import errno, os\ndef fork(): raise OSError(errno.EAGAIN, 'no room')\nos.fork = fork\n"
     )
     text, status = supervised("return 0", before=refuse)
-    assert (text.split("(")[0], status) == ("no process can be made for the run ", "1")
+    assert (text.partition(": ")[0] + ": ", status) == ("no process can be made for the run: ", "1")
     assert "pids_limit" in text

@@ -132,7 +132,7 @@ def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> Restored:
         try:
             text = _restore(text, key, edit, quoting)
         except CannotEditError as why:
-            problems.append(f"items of an earlier run stay in cloud-config.yml: {why}")
+            problems.append(str(why))
     return Restored(text, tuple(problems))
 
 

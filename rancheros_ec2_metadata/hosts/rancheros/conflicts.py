@@ -26,6 +26,8 @@ _MOST_UNPACKED = 1024 * 1024
 _MAPS_THAT_ARE_OPTIONS = frozenset(
     {"builder", "cluster-store-opts", "default-ulimits", "features", "log-opts", "runtimes"}
 )
+# What is in a script that sets Docker's arguments.
+SETS_ARGUMENTS = re.compile(rb"rancher\.docker|\bextra_args\b|rancher:\s*\{?\s*docker:")
 _COMMENT = re.compile(r"(?:^|[ \t])#.*$", re.MULTILINE)
 _DOCKER_OPTS = re.compile(r"^[ \t]*(?:export[ \t]+)?DOCKER_OPTS\+?=(.*)$", re.MULTILINE)
 
@@ -48,7 +50,9 @@ def find_daemon_json(answers: Answers, items: Sequence[str], quoting: Quoting) -
     return configured if isinstance(configured, str) and configured else paths.DAEMON_JSON
 
 
-def as_it_will_be(answers: Answers, read: Callable[[str], bytes | None], path: str) -> bytes | None:
+def read_as_it_will_be(
+    answers: Answers, read: Callable[[str], bytes | None], path: str
+) -> bytes | None:
     """Return a file as the console leaves it: ``write_files`` come after the run, before Docker.
 
     An entry that cannot be decoded is not written (rancher/os,
@@ -108,9 +112,9 @@ def find_later_changes(answers: Answers, script: bytes | None) -> Iterator[Note]
     """Yield a warning for what changes Docker's arguments after the run, before Docker starts."""
     what = "runs after this program and mentions rancher.docker: labels may be lost at every boot"
     fix = "set the arguments in cloud-config instead"
-    if "rancher.docker" in json.dumps(answers.runcmd):
+    if SETS_ARGUMENTS.search(json.dumps(answers.runcmd).replace("\\n", " ").encode()):
         yield warning(f"runcmd {what}; {fix}")
-    if script is not None and b"rancher.docker" in script:
+    if script is not None and SETS_ARGUMENTS.search(script):
         yield warning(f"the user-data script {what}; {fix}")
 
 

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, paths
 from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
 from rancheros_ec2_metadata.hosts.rancheros.found import decode
+from rancheros_ec2_metadata.hosts.rancheros.proposal import RefusedError
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
+
+UNNAMED = "a stronger file"
 
 
 def name_stronger(users: Snapshot, path: Sequence[str]) -> str:
@@ -24,20 +27,20 @@ def name_stronger(users: Snapshot, path: Sequence[str]) -> str:
         if cloud_config.sets(text, path):
             why = _explain_edit(text, path) if name == paths.CLOUD_CONFIG else ""
             return paths.name_layer(name) + why
-    return "a stronger file"
+    return UNNAMED
 
 
-def explain_difference(users: Snapshot, key: str) -> str:
+def refuse_difference(users: Snapshot, key: str) -> RefusedError:
     """Return why ``key`` would be read otherwise with us: an empty key that our map would fill."""
     for name in (*users.drop_ins(), paths.CLOUD_CONFIG):
         text = decode(users.files.get(name)) or ""
         for path in (("rancher",), cloud_config.DOCKER, cloud_config.ENVIRONMENT):
             if cloud_config.is_null(text, path):
-                return (
-                    f"{paths.name_layer(name)} has the empty key {'.'.join(path)}, which hides"
-                    f" {key}: anything of ours there would bring that back; remove the key"
+                return RefusedError(
+                    f"{paths.name_layer(name)} has the empty key {'.'.join(path)}: with ours there"
+                    f" it would no longer hide {key}; remove the key"
                 )
-    return f"{key} would be read otherwise than now; run `plan` with --debug and report it"
+    return RefusedError(f"{key} would be read otherwise than now; run 'plan --debug' and report it")
 
 
 def _explain_edit(text: str, path: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _ADDRESS_VARIABLE = re.compile(r"\$(?:private|public)_ipv[46]")
 
 
-def label_item(key: str, value: str, quoting: Quoting) -> str:
+def make_label_item(key: str, value: str, quoting: Quoting) -> str:
     """Return the one item that sets a label.
 
     One token, ``--label=k=v``: the system looks at arguments by prefix before dockerd does, and a
@@ -38,7 +38,7 @@ def label_item(key: str, value: str, quoting: Quoting) -> str:
     return f"--label={text}"
 
 
-def label_items(
+def make_label_items(
     wanted: Mapping[str, str], quoting: Quoting, taken: int
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the items for ``wanted`` labels by key, sorted, and why the others were left out.
@@ -55,7 +55,7 @@ def label_items(
     left_out: dict[str, str] = {}
     for key in sorted(wanted):
         try:
-            items[key] = label_item(key, wanted[key], quoting)
+            items[key] = make_label_item(key, wanted[key], quoting)
         except ValueError as reason:
             left_out[key] = str(reason)
     total = taken + size(items.values())

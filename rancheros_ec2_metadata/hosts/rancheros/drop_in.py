@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 Value: TypeAlias = "str | int | Sequence[Value] | Mapping[str, Value]"
@@ -19,9 +19,17 @@ _NOT_ASCII = re.compile(r"[^\t\n\r -~]")
 _NULLS = ("~", "null", "Null", "NULL")
 
 
-def render_drop_in(tree: Mapping[str, Value]) -> bytes:
-    """Return the file; a ``$`` is escaped, as ``ros`` would replace $private_ipv4 in the text."""
-    return (_COMMENT + json.dumps(tree, indent=1).replace("$", r"\u0024") + "\n").encode("ascii")
+def render_drop_in(tree: Mapping[str, Value], addressed: Iterable[str] = ()) -> bytes:
+    """Return the file; a ``$`` is escaped, as ``ros`` would replace $private_ipv4 in the text.
+
+    Args:
+        tree: of the file, Docker's arguments first.
+        addressed: arguments of the user's in which it shall do so.
+    """
+    text = json.dumps(tree, indent=1).replace("$", r"\u0024")
+    for item in map(json.dumps, addressed):
+        text = text.replace(item.replace("$", r"\u0024"), item, 1)
+    return f"{_COMMENT}{text}\n".encode("ascii")
 
 
 def parse_drop_in(raw: bytes) -> dict[str, Any]:

@@ -52,8 +52,7 @@ def find(root: Path, release: Release) -> tuple[Found, list[Note]]:
         restored = cloud_config.restore(text, state.edits, release.quoting)
         users, stuck = users.with_file(paths.CLOUD_CONFIG, encode(restored.text)), restored.problems
     elif state.edits and paths.CLOUD_CONFIG in disk.unreadable:
-        why = disk.unreadable[paths.CLOUD_CONFIG]
-        stuck = (f"items of an earlier run stay in cloud-config.yml: {why}",)
+        stuck = (disk.unreadable[paths.CLOUD_CONFIG],)
     return Found(disk, users, state, stuck, release), notes
 
 
@@ -65,7 +64,7 @@ def read_state(disk: Snapshot) -> tuple[State, list[Note]]:
     try:
         return parse_state(raw), []
     except DamagedStateError as why:
-        return State(), [warning(f"{paths.STATE} cannot be used ({why}); it is written anew")]
+        return State(), [warning(f"{paths.STATE} cannot be used: {why}; it is written anew")]
 
 
 def find_ours(disk: Snapshot, labels: Mapping[str, str], release: Release) -> Ours:
@@ -86,11 +85,11 @@ def find_ours(disk: Snapshot, labels: Mapping[str, str], release: Release) -> Ou
     there = {}
     for key, value in labels.items():
         try:
-            if docker_args.label_item(key, value, release.quoting) in items:
+            if docker_args.make_label_item(key, value, release.quoting) in items:
                 there[key] = value
         except ValueError:
             continue
-    return Ours(there, environment, config_values(tree))
+    return Ours(there, environment, list_config_values(tree))
 
 
 def count_missing_items(disk: Snapshot, state: State) -> int:
@@ -102,7 +101,7 @@ def count_missing_items(disk: Snapshot, state: State) -> int:
     )
 
 
-def config_values(tree: Mapping[str, Any]) -> dict[str, str]:
+def list_config_values(tree: Mapping[str, Any]) -> dict[str, str]:
     """Return the config values of a drop-in, by path, as text."""
     found: dict[str, str] = {}
 

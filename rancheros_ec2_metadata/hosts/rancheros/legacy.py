@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args
 from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError, Item
 from rancheros_ec2_metadata.settings import Settings
@@ -47,7 +47,7 @@ class Legacy:
         """Yield a warning that names what is in cloud-config.yml, if its mark is there."""
         there = cloud_config.find_variables(text)
         if _MARK in there:
-            names = ", ".join(map(shown, sorted(self._variables(there))))
+            names = ", ".join(map(quote, sorted(self._variables(there))))
             yield warning(
                 f"cloud-config.yml holds variables of the legacy amazon-metadata: {names};"
                 " 'clean --legacy' removes them"
@@ -60,7 +60,7 @@ class Legacy:
         try:
             if names:
                 text = cloud_config.remove_keys(text, cloud_config.ENVIRONMENT, names)
-                found = ", ".join(map(shown, sorted(names)))
+                found = ", ".join(map(quote, sorted(names)))
                 notes.append(info(f"removed from cloud-config.yml, of amazon-metadata: {found}"))
             text = self._without_labels(text)
         except CannotEditError as why:

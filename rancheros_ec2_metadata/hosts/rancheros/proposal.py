@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.base import ArgumentList
 from rancheros_ec2_metadata.hosts.rancheros import (
     cloud_config,
@@ -25,6 +25,8 @@ from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.plan.desired import Desired
 from rancheros_ec2_metadata.plan.provenance import LeftOut
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE
+
+_IN_DROP_IN = f"cloud-config.d/{paths.DROP_IN_NAME}"
 
 
 class RefusedError(Exception):
@@ -55,7 +57,9 @@ class Proposal:
 
     def put_into(self, users: Snapshot) -> Snapshot:
         """Return the user's files with ours among them."""
-        content = drop_in.render_drop_in(self.tree) if self.tree else None
+        in_it = (one for one in self.lists if one.written_to == _IN_DROP_IN)
+        addressed = [one.shown[item] for one in in_it for item in one.after if item in one.shown]
+        content = drop_in.render_drop_in(self.tree, addressed) if self.tree else None
         planned = users.with_file(paths.DROP_IN, content)
         if self.cloud_config is None:
             return planned
@@ -111,11 +115,11 @@ def propose(
     users = {key: before.arguments(key) for key in found.release.argument_keys}
     later = tuple(conflicts.find_later_changes(before, found.disk.files.get(paths.SCRIPT)))
     if not desired.labels:
-        unchanged = tuple(ArgumentList(key, one, one, {}, None) for key, one in users.items())
+        unchanged = tuple(_unchanged(key, one) for key, one in users.items())
         return replace(propose_without_lists(found, desired), lists=unchanged, notes=later)
     if not found.release.known:
         raise RefusedError(
-            f"the release is not known, {paths.OS_CONFIG} does not tell; mount /usr/share/ros"
+            f"the release is not known: {paths.OS_CONFIG} does not say; mount /usr/share/ros"
             " into this container (/usr/share/ros:/usr/share/ros:ro)"
         )
     _check_words(found, users)
@@ -132,9 +136,9 @@ def propose(
 def _label_items(
     found: Found, wanted: Mapping[str, str], taken: int
 ) -> tuple[dict[str, str], list[Note]]:
-    items, left_out = docker_args.label_items(wanted, found.release.quoting, taken)
+    items, left_out = docker_args.make_label_items(wanted, found.release.quoting, taken)
     return items, [
-        warning(f"label {shown(key)} is left out: {why}", LeftOut("label", key, why))
+        warning(f"label {quote(key)} is left out: {why}", LeftOut("label", key, why))
         for key, why in left_out.items()
     ]
 
@@ -144,7 +148,7 @@ def _check_words(found: Found, users: Mapping[str, tuple[str, ...]]) -> None:
         try:
             docker_args.find_labels(items, found.release.quoting)
         except shell.NotWordsError as wrong:
-            item = shown(docker_args.name_option(items[wrong.item]))
+            item = quote(docker_args.name_option(items[wrong.item]))
             text = f"item {item} of rancher.docker.{key} has {wrong.reason}"
             raise RefusedError(f"{text}; {wrong.so}") from None
 
@@ -164,17 +168,17 @@ def _without_conflicts(
     wanted, notes = dict(labels), []
     everything = [item for items in users.values() for item in items]
     path = conflicts.find_daemon_json(before, everything, found.release.quoting)
-    there = None if shell.EXPANDED in path else conflicts.as_it_will_be(before, read, path)
+    there = None if shell.EXPANDED in path else conflicts.read_as_it_will_be(before, read, path)
     if there is not None and conflicts.has_labels(there):
         raise RefusedError(
-            f"{path} has 'labels', and with any --label beside them Docker does not start;"
-            " move those labels to rancher.docker.extra_args"
+            f"{path} has 'labels': Docker does not start with them and a --label; move those"
+            " labels to rancher.docker.extra_args"
         )
-    opts = conflicts.as_it_will_be(before, read, paths.DOCKER_OPTS)
+    opts = conflicts.read_as_it_will_be(before, read, paths.DOCKER_OPTS)
     for key in sorted(conflicts.find_docker_opts_labels(opts, wanted) & wanted.keys()):
         del wanted[key]
         why = f"DOCKER_OPTS in {paths.DOCKER_OPTS} sets it too, and Docker would not start"
-        text = f"label {shown(key)} is left out: {why}; remove it there"
+        text = f"label {quote(key)} is left out: {why}; remove it there"
         left_out = LeftOut("label", key, why, by=paths.DOCKER_OPTS)
         notes.append(error(ExitStatus.FILES, text, left_out))
     return wanted, notes
@@ -195,21 +199,31 @@ def _compose(
         ours = list(items.values()) if key == target else []
         after = (*without.items, *ours)
         if after == before:
-            lists.append(ArgumentList(key, before, before, {}, None))
+            lists.append(_unchanged(key, before))
             continue
         if without.removed:
             gone = docker_args.find_labels(before, quoting).keys() & items.keys()
-            names = ", ".join(map(shown, sorted(gone)))
+            names = ", ".join(map(quote, sorted(gone)))
             notes.append(info(f"labels of rancher.docker.{key} overridden by tags: {names}"))
         if text is not None and _is_set_there(text, key, before):
-            written_to = "cloud-config.yml"
+            written_to, told = "cloud-config.yml", _options(before)
             text, edits[key] = _edit(found, text, key, items, ours)
         else:
-            written_to, in_drop_in[key] = f"cloud-config.d/{paths.DROP_IN_NAME}", list(after)
+            written_to, told = _IN_DROP_IN, _find_addressed(found, key, before)
+            in_drop_in[key] = [told.get(item, item) for item in after]
         by_item = {item: label for label, item in items.items()} if key == target else {}
-        lists.append(ArgumentList(key, before, after, by_item, written_to))
+        lists.append(ArgumentList(key, before, after, by_item, written_to, told))
     tree = _make_tree(desired, in_drop_in)
     return Proposal(desired, tree, text, items, tuple(lists), edits, tuple(notes))
+
+
+def _unchanged(key: str, items: tuple[str, ...]) -> ArgumentList:
+    # It may be cloud-config.yml's too.
+    return ArgumentList(key, items, items, {}, None, _options(items))
+
+
+def _options(items: tuple[str, ...]) -> dict[str, str]:
+    return {item: docker_args.name_option(item) for item in items}
 
 
 def _is_set_there(text: str, key: str, read: tuple[str, ...]) -> bool:
@@ -219,6 +233,28 @@ def _is_set_there(text: str, key: str, read: tuple[str, ...]) -> bool:
     except CannotEditError:
         return False
     return found is not None and cloud_config.matches(found.texts, read)
+
+
+def _find_addressed(found: Found, key: str, read: tuple[str, ...]) -> dict[str, str]:
+    """Return the text of each item in which ``ros`` has filled in an address, by what it read.
+
+    Where it reads two alike, or a backslash may escape an address, they stay as they were read.
+    """
+    for path in reversed(found.users.drop_ins()):
+        text = decode(found.users.files[path]) or ""
+        try:
+            there = cloud_config.find_list(text, key) if "_ipv" in text else None
+        except CannotEditError:
+            continue
+        if there is not None and cloud_config.matches(there.texts, read):
+            pairs = {*zip(read, there.texts, strict=True)}
+            once = [one for one, _ in pairs]
+            return {
+                one: written
+                for one, written in pairs
+                if one != written and "\\" not in written and once.count(one) == 1
+            }
+    return {}
 
 
 def _edit(

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, shown, warning
-from rancheros_ec2_metadata.hosts.base import Ours, Plan
-from rancheros_ec2_metadata.hosts.files import FileChange
+from rancheros_ec2_metadata.deadline import Limit
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
+from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus, Ours, Places, Plan
+from rancheros_ec2_metadata.hosts.env_files import plan_env_files
+from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, drop_in, paths, rehearsal
-from rancheros_ec2_metadata.hosts.rancheros.culprits import explain_difference, name_stronger
+from rancheros_ec2_metadata.hosts.rancheros.culprits import (
+    UNNAMED,
+    name_stronger,
+    refuse_difference,
+)
+from rancheros_ec2_metadata.hosts.rancheros.docker_start import check_start
 from rancheros_ec2_metadata.hosts.rancheros.found import (
     Found,
-    config_values,
+    count_missing_items,
+    decode,
     find,
     find_ours,
+    list_config_values,
     read_state,
 )
 from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
+from rancheros_ec2_metadata.hosts.rancheros.list_diff import diff_lists
 from rancheros_ec2_metadata.hosts.rancheros.proposal import (
     Proposal,
     RefusedError,
@@ -28,14 +39,34 @@ from rancheros_ec2_metadata.hosts.rancheros.proposal import (
     propose_without_lists,
 )
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
-from rancheros_ec2_metadata.hosts.rancheros.release import Release
-from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Tree
+from rancheros_ec2_metadata.hosts.rancheros.release import Release, find_release
+from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Ros, Tree
+from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import warn_of_another_machine
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 from rancheros_ec2_metadata.hosts.state import State, render_state
-from rancheros_ec2_metadata.plan import config_paths, env_file
+from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.plan.desired import Desired
 from rancheros_ec2_metadata.plan.provenance import LeftOut
-from rancheros_ec2_metadata.settings import STATUS_VARIABLE
+from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
+
+
+def make_rancheros(
+    settings: Settings, limit: Limit, *, remove_legacy: bool, off_machine: bool
+) -> RancherOs:
+    """Return this machine, or one in a folder; see hosts.selection."""
+    ros = Ros(str(settings.ros)) if settings.ros else None
+    disk = read_file(settings.root, Snapshot(), paths.OS_CONFIG)
+    release = find_release(disk.files.get(paths.OS_CONFIG, b""))
+    if not release.known and ros is not None:
+        with contextlib.suppress(NoAnswerError):
+            release = find_release(b"", ros.version())
+    return RancherOs(
+        root=settings.root,
+        release=release,
+        rehearsal=None if off_machine and ros is None else Rehearsal(settings.root, ros, limit),
+        legacy=Legacy.of(settings),
+        remove_legacy=remove_legacy,
+    )
 
 
 @dataclass(frozen=True)
@@ -73,7 +104,21 @@ class RancherOs:
     legacy: Legacy
     remove_legacy: bool = False
 
+    places = Places(
+        paths.CONF, paths.MOUNT_FIX, paths.STATE, swept=(paths.CONF, paths.CLOUD_CONFIG_D)
+    )
+    always_says_outcome = False
+    reads_long_once_a_boot = False
     carries = staticmethod(drop_in.explain_uncarriable)
+
+    @property
+    def description(self) -> str:
+        """The release; empty where that is not known."""
+        return self.release.text
+
+    def locate(self, path: str) -> Path:
+        """Return where a file of the machine is found."""
+        return paths.locate(self.root, path)
 
     def read_state(self) -> tuple[State, list[Note]]:
         """Return what the last run left; an empty state where it left none that reads."""
@@ -87,6 +132,29 @@ class RancherOs:
             for labels in (plan.before.labels, plan.after.labels)
         )
         return replace(new, labels={**old.labels, **new.labels})
+
+    def activate(self, _files: Files, _seconds: float) -> Iterator[Note]:
+        """Yield nothing: Docker takes its arguments when it starts."""
+        yield from ()
+
+    def check_files(self, state: State) -> Iterator[FileStatus]:
+        """Yield whether our items are in cloud-config.yml still, where that sets the list."""
+        if state.edits:
+            missing = count_missing_items(read_snapshot(self.root), state)
+            what = f"{missing} of our items are gone" if missing else "our items are in it"
+            yield FileStatus("cloud-config.yml", as_left=not missing, what=what)
+
+    def check_docker(self, state: State, boot_id: str | None) -> DockerStatus:
+        """Return whether Docker has been started since its labels last changed."""
+        return check_start(self.root, state, boot_id)
+
+    def check_metadata(self, variables: Mapping[str, str]) -> Iterator[Note]:
+        """Yield a warning where what RancherOS has saved of the metadata names another host."""
+        saved = read_file(self.root, Snapshot(), paths.SAVED_METADATA)
+        raw = saved.files.get(paths.SAVED_METADATA)
+        note = warn_of_another_machine(raw, variables) if raw else None
+        if note is not None:
+            yield note
 
     def plan(self, desired: Desired, kept: State) -> Plan:
         """Return what to write so that the machine has what is ``desired``.
@@ -102,12 +170,20 @@ class RancherOs:
         if desired.env_file is not None:
             disk = read_file(self.root, found.disk, desired.env_file.path)
             found = replace(found, disk=disk)
-        notes += [error(ExitStatus.FILES, text) for text in found.stuck]
+        notes += [
+            error(ExitStatus.FILES, f"items of an earlier run stay in cloud-config.yml: {why}")
+            for why in found.stuck
+        ]
         rehearsed = self._rehearse(found, desired)
         proposal, legacy_notes = self._look_for_legacy(rehearsed.proposal)
-        env_files, env_notes = _plan_env_files(found, proposal.desired)
+        env_files, env_notes = plan_env_files(
+            found.state.env_files,
+            proposal.desired.env_file,
+            found.disk.files,
+            found.disk.unreadable,
+        )
         before = find_ours(found.disk, found.state.labels, self.release)
-        after = Ours(proposal.labels, proposal.variables, config_values(proposal.tree))
+        after = Ours(proposal.labels, proposal.variables, list_config_values(proposal.tree))
         state = replace(
             kept,
             labels=after.labels,
@@ -130,9 +206,7 @@ class RancherOs:
             before=before,
             after=after,
             lists=proposal.lists,
-            items=frozenset(proposal.items.values()).union(
-                *(edit.ours for edit in found.state.edits.values())
-            ),
+            our_files=(paths.DROP_IN, *state.env_files),
             overridden=rehearsed.overridden,
             notes=(*notes, *desired.notes),
         )
@@ -200,18 +274,19 @@ class RancherOs:
         else:
             after = ros.ask(planned)
             restored = self._find_restored(ros, found, before, after)
-            for one in proposal.lists:
-                is_back = restored is not None and one.key == "args" and not one.after
-                if after.arguments(one.key) != one.after and not is_back:
-                    stronger = name_stronger(found.users, ("rancher", "docker", one.key))
-                    text = f"rancher.docker.{one.key} is overridden by {stronger}"
-                    raise RefusedError(f"{text}; remove it there")
             ours = [("docker", key) for key in self.release.argument_keys]
             ours += [("environment", name) for name in wanted.variables]
             config = [_below_rancher(config_paths.keys(path)) for path in wanted.config]
             key = rehearsal.find_difference(before, after, [*ours, *config], restored)
+            for one in proposal.lists:
+                is_back = restored is not None and one.key == "args" and not one.after
+                if after.arguments(one.key) != one.after and not is_back:
+                    stronger = name_stronger(found.users, ("rancher", "docker", one.key))
+                    if key is None or stronger != UNNAMED:
+                        text = f"rancher.docker.{one.key} is overridden by {stronger}"
+                        raise RefusedError(f"{text}; remove it there")
             if key is not None:
-                raise RefusedError(explain_difference(found.users, key))
+                raise refuse_difference(found.users, key)
             names = set(_find_overridden(wanted, after))
         overridden = {name: name_stronger(found.users, _path_of(name)) for name in sorted(names)}
         return _Rehearsed(proposal, overridden, digest)
@@ -253,7 +328,8 @@ def _check_readable(found: Found) -> None:
     if why := rehearsal.unreadable(found.disk):
         raise NoAnswerError(f"{why}; make it a plain file that root can read")
     if found.stuck:
-        raise NoAnswerError(found.stuck[0])
+        why = found.stuck[0]
+        raise NoAnswerError(f"items of an earlier run stay in cloud-config.yml: {why}")
 
 
 def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
@@ -270,7 +346,8 @@ def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
 
 def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterator[Note]:
     for name, stronger in overridden.items():
-        path, why = ".".join(_path_of(name)), f"overridden by {stronger}"
+        path = ".".join(_path_of(name))
+        why = f"overridden by {stronger}"
         fix = f"change it there, or with 'sudo ros config set {path} VALUE'"
         if name in desired.config:
             left_out = LeftOut("config path", name, why, by=stronger)
@@ -282,14 +359,14 @@ def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterato
 
 def _note_labels(labels: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Note]:
     if labels:
-        yield info(f"labels: {', '.join(map(shown, sorted(labels)))}")
+        yield info(f"labels: {', '.join(map(quote, sorted(labels)))}")
     changed = sorted(key for key in labels if key in before and before[key] != labels[key])
     if changed:
-        names = ", ".join(map(shown, changed))
+        names = ", ".join(map(quote, changed))
         yield info(f"labels changed: {names}; Docker takes them when it starts")
     removed = sorted(before.keys() - labels.keys())
     if removed:
-        names = ", ".join(map(shown, removed))
+        names = ", ".join(map(quote, removed))
         yield info(f"labels removed: {names}; Docker keeps them until it restarts")
 
 
@@ -308,25 +385,6 @@ def _read(root: Path, disk: Snapshot, path: str) -> bytes | None:
     if path not in disk.files:
         disk = read_file(root, disk, path)
     return disk.files.get(path)
-
-
-def _plan_env_files(found: Found, desired: Desired) -> tuple[dict[str, bytes | None], list[Note]]:
-    """Return the files of --env-file with what each shall be, None to remove it."""
-    wanted, planned, notes = desired.env_file, dict[str, bytes | None](), list[Note]()
-    for path in found.state.env_files:
-        if path in found.disk.files or path in found.disk.unreadable:
-            planned[path] = None
-    if wanted is not None and wanted.variables:
-        planned[wanted.path] = env_file.render_env_file(wanted.variables)
-    for path in list(planned):
-        why = found.disk.unreadable.get(path)
-        if why is None and not env_file.is_ours(found.disk.files.get(path, b"")):
-            why = "it does not begin with this program's line"
-        if why is not None:
-            del planned[path]
-            text = f"{path} is left as it is: {why}; move it away, or name another file"
-            notes.append(error(ExitStatus.FILES, text))
-    return planned, notes
 
 
 def _plan_changes(
@@ -357,8 +415,21 @@ def _plan_changes(
     steps += ours
     # Last: that one of the operator's folders cannot be written must not be at Docker's cost.
     steps += [(path, content) for path, content in env_files.items() if content is not None]
+    items = set(proposal.items.values()).union(*(x.ours for x in found.state.edits.values()))
+
+    def tell() -> Iterator[str]:
+        old, new = (decode(x.files.get(paths.CLOUD_CONFIG)) or "" for x in (disk, planned))
+        return diff_lists(old, new, items)
+
     return tuple(
-        FileChange(path, disk.files.get(path), content, path == paths.CLOUD_CONFIG)
+        FileChange(
+            path,
+            disk.files.get(path),
+            content,
+            keeps_attributes=path == paths.CLOUD_CONFIG,
+            is_record=path == paths.STATE,
+            tell=tell if path == paths.CLOUD_CONFIG else None,
+        )
         for path, content in steps
         if disk.files.get(path) != content or path in disk.unreadable
     )

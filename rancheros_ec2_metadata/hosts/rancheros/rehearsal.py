@@ -69,7 +69,7 @@ class Rehearsal:
             )
         self._check_mounts()
         if self._limit.passed():
-            raise NoAnswerError("no time was left to ask ros")
+            raise NoAnswerError("no time was left to ask ros; give a longer --deadline")
         self.rounds += 1
         copy = self._root / paths.COPY.lstrip("/")
         try:
@@ -84,7 +84,7 @@ class Rehearsal:
             text = f"{self._ros.path} config get: {why}; run it on the machine to see why"
             raise NoAnswerError(text) from None
         except OSError as why:
-            text = f"no copy can be made in {paths.COPY} ({why.strerror})"
+            text = f"no copy can be made in {paths.COPY}: {why.strerror}"
             raise NoAnswerError(f"{text}; it needs some free memory in /dev/shm") from None
 
     def _check_mounts(self) -> None:
@@ -128,7 +128,9 @@ def _locked(folder: Path, limit: Limit) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if limit.passed():
-                    raise NoAnswerError("another run in this container asks ros") from None
+                    raise NoAnswerError(
+                        "another run in this container asks ros; try again when it has ended"
+                    ) from None
                 limit.sleep(_LOCK_POLL)
         yield
     finally:

@@ -142,13 +142,13 @@ class Answers:
         if items in ("", "null"):
             return ()
         if not isinstance(items, list):
-            raise NoAnswerError(f"rancher.docker.{key} is not a list in its answer")
+            raise NoAnswerError(f"rancher.docker.{key} in its answer is not a list")
         return tuple(_text(item, f"rancher.docker.{key}") for item in items)
 
 
 def _text(item: Tree, key: str) -> str:
     if not isinstance(item, str):
-        raise NoAnswerError(f"{key} is not a list of texts in its answer")
+        raise NoAnswerError(f"{key} in its answer is not a list of texts")
     return item
 
 
@@ -194,7 +194,7 @@ class Ros:
         try:
             printed = self.run([[self.path, *words] for words in questions], seconds)
         except OSError as error:
-            raise NoAnswerError(f"it could not be started ({error.strerror})") from None
+            raise NoAnswerError(f"it could not be started, {error.strerror}") from None
         return [
             _answer(" ".join(words), one) for words, one in zip(questions, printed, strict=True)
         ]

@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
-from rancheros_ec2_metadata.errors import Note, shown, warning
+from rancheros_ec2_metadata.errors import Note, quote, warning
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.release import load_texts
 
@@ -20,7 +20,7 @@ from rancheros_ec2_metadata.hosts.rancheros.release import load_texts
 _SAME = {"hostname": "AWS_HOSTNAME", "privateipv4": "AWS_LOCAL_IPV4"}
 
 
-def of_another_machine(raw: bytes, variables: Mapping[str, str]) -> Note | None:
+def warn_of_another_machine(raw: bytes, variables: Mapping[str, str]) -> Note | None:
     """Return a warning where the file names another host than this instance.
 
     Args:
@@ -33,13 +33,12 @@ def of_another_machine(raw: bytes, variables: Mapping[str, str]) -> Note | None:
     for name, variable in _SAME.items():
         there, here = saved.get(name), variables.get(variable)
         if there and here and there != _host(here):
-            others.append(f"{shown(there)} (here {shown(here)})")
+            others.append(f"{quote(there)} (here {quote(here)})")
     if not others:
         return None
     return warning(
-        f"{paths.SAVED_METADATA} names another host, {', '.join(others)}: RancherOS takes a host"
-        " name, SSH keys and $private_ipv4 from it; it is written anew at a boot at which the"
-        " metadata can be read without a token; else remove it, before an image is made"
+        f"{paths.SAVED_METADATA} names another host, {', '.join(others)}: RancherOS takes its"
+        " host name, SSH keys and $private_ipv4 from it; remove it before an image is made"
     )
 
 

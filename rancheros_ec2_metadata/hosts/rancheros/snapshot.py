@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from rancheros_ec2_metadata.hosts.files import read_plain
 from rancheros_ec2_metadata.hosts.rancheros import paths
 
-SIZE_LIMIT = 4 * 1024 * 1024  # bytes; EC2 user-data is 16 KiB at most
 _LINKS_FOLLOWED = 40  # as Linux does
 _READ = (
     *(paths.OS_CONFIG, paths.OEM_CONFIG, paths.CLOUD_CONFIG, paths.SAVED_METADATA),
@@ -66,7 +65,7 @@ def read_file(root: Path, snapshot: Snapshot, path: str) -> Snapshot:
     """Return ``snapshot`` with one more file of the machine, as it is now."""
     without = snapshot.with_file(path, None)
     try:
-        return without.with_file(path, _read(_follow(root, path)))
+        return without.with_file(path, read_plain(_follow(root, path)))
     except (FileNotFoundError, NotADirectoryError):
         if not os.path.lexists(paths.locate(root, path)):
             return without
@@ -92,24 +91,6 @@ def _follow(root: Path, path: str) -> Path:
             return here
         path = os.path.normpath(Path(path).parent / here.readlink())
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-
-
-def _read(path: Path) -> bytes:
-    # O_NONBLOCK: to open a FIFO that nobody writes to would wait for ever, and the boot with it.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise OSError("a folder stands where a file should be")
-        if not stat.S_ISREG(mode):
-            raise OSError("it is not a regular file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(SIZE_LIMIT + 1)
-    finally:
-        os.close(descriptor)
-    if len(content) > SIZE_LIMIT:
-        raise OSError(f"it is larger than {SIZE_LIMIT // 1024**2} MiB")
-    return content
 
 
 def _why(error: OSError) -> str:

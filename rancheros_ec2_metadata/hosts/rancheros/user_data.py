@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from rancheros_ec2_metadata.errors import Note, info, warning
+from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros.release import Release
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
 
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS  # with gzip's header
@@ -19,6 +19,7 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS  # with gzip's header
 _UNPACKS_GZIP = (1, 4, 1)
 
 NO_FIRST_LINE = "its first line is not #cloud-config"
+_BEFORE_SCRIPT = "a byte order mark, which nobody sees, or white space is before #!"
 # By what the first line begins with, in lower case: why it is not saved.
 _OTHERS = {
     b"content-type:": "it is MIME multipart, which no release of RancherOS reads",
@@ -27,7 +28,7 @@ _OTHERS = {
     b"iyev": "it is base64: decode it first, as EC2 does (base64 -d)",
     b"h4si": "it is base64 of gzip: decode it first, as EC2 does (base64 -d)",
     b"\xef\xbb\xbf#cloud-config": "a byte order mark, which nobody sees, is before #cloud-config",
-    b"\xef\xbb\xbf#!": "a byte order mark, which nobody sees, is before #!",
+    b"#compose": "its first line is not #compose alone: a carriage return is too much too",
 }
 
 
@@ -68,6 +69,8 @@ def classify(raw: bytes, release: Release) -> UserData:
         return UserData(Kind.SCRIPT, plain)
     if plain.startswith(b"#compose\n"):
         return UserData(Kind.COMPOSE, plain)
+    if plain.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"#!"):
+        return UserData(Kind.OTHER, plain, _BEFORE_SCRIPT)
     lower = header.lower()
     known = (why for start, why in _OTHERS.items() if lower.startswith(start))
     return UserData(Kind.OTHER, plain, next(known, NO_FIRST_LINE))

@@ -11,7 +11,7 @@ import pytest
 import rancheros_ec2_metadata
 from rancheros_ec2_metadata.check import output
 from rancheros_ec2_metadata.cli import main
-from rancheros_ec2_metadata.commands.call import Terminal
+from rancheros_ec2_metadata.commands.invocation import Process
 from unit.check.checking import GOOD, SERVICE_FILE, changed
 
 BAD = changed("net: host", "net: bridge")
@@ -22,7 +22,7 @@ class Said:
 
     def __init__(self, *arguments: str | Path) -> None:
         out, err = io.StringIO(), io.StringIO()
-        self.status = main(["check", *map(str, arguments)], Terminal({}, out, err))
+        self.status = main(["check", *map(str, arguments)], Process({}, out, err))
         self.out, self.err = out.getvalue(), err.getvalue()
 
 

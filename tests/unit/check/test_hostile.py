@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import File
-from rancheros_ec2_metadata.check.finding import all_rules
+from rancheros_ec2_metadata.check.finding import load_rules
 from rancheros_ec2_metadata.check.output import CheckedFile, lines
-from rancheros_ec2_metadata.check.schema import schema_of
+from rancheros_ec2_metadata.check.schema import find_schema
 from rancheros_ec2_metadata.hosts.rancheros.release import UNKNOWN, Release, parse_release
 from unit.check.checking import GOOD, SERVICE_FILE
 
 RELEASES = [parse_release(name) for name in ("v0.4.5", "v0.6.1", "v1.0.4", "v1.5.8")]
-TYPES = schema_of(UNKNOWN).types
+TYPES = find_schema(UNKNOWN).types
 
 
 def check(raw: bytes, release: Release | None) -> None:
@@ -27,7 +27,7 @@ def check(raw: bytes, release: Release | None) -> None:
     found = rules.check(file)
     for finding in found:
         assert 1 <= finding.line <= max(1, len(raw.splitlines()))
-        assert finding.rule in all_rules()
+        assert finding.rule in load_rules()
         assert finding.reason
         assert finding.fix
     checked = [CheckedFile("a", file.form, (), tuple(found))]

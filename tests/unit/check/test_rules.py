@@ -139,7 +139,14 @@ LOADING = [
     *(case(text, "no-cloud-config @ ") for text in ("", "\n")),
     case("just words\n", "no-cloud-config", "not-read"),
     case(base64.b64encode(GOOD.encode()).decode(), "no-cloud-config", said="it is base64"),
-    case("\ufeff#!/bin/sh\n", "no-cloud-config", said="byte order mark"),
+    *(
+        case(f"{start}#!/bin/sh\n", "no-cloud-config", said="make #! the first two characters")
+        for start in ("\ufeff", "\n", " ")
+    ),
+    *(
+        case(f"{first}\n{SERVICE_FILE}", "no-cloud-config", said="make the first line #compose")
+        for first in ("#compose\r", "#compose ", "#Compose")
+    ),
     case(changed("      net: host\n", "      net: [host\n"), "not-read @ labels:"),
     case(changed("net: host", "net: host\n\tuser: a"), "not-read"),
     *cases(
@@ -310,6 +317,10 @@ rancher: {network: {interface: {}}}  #< unknown-key: interfaces
 rancher: {system_docker: {data_root: /a}}  #< unknown-key: rancher.system_docker
 write_files: [{path: /a, contents: b}]  #< unknown-key: without content
 write_files: [{path: /a, contents: b}]  #< unknown-key: write content
+write_files: [{path: /a, data: b}]  #< unknown-key: without content
+write_files: [{path: /a, Content: b}]  #< unknown-key: write content
+write_files: [{filename: /a, content: b}]  #< unknown-key: and writes no file
+write_files: [{paht: /a, content: b}]  #< unknown-key: write path
 """,
     ),
     *cases(
@@ -332,6 +343,11 @@ data_root: /mnt  #< unknown-key: write graph
 data_root: /mnt  #< unknown-key: write graph  #= v0.6.1
 graph: /mnt  #< unknown-key: write data_root  #= v2.0.5
 data-root: /mnt  #< unknown-key: write graph
+dataRoot: /mnt  #< unknown-key: write graph
+data-dir: /mnt  #< unknown-key: write graph
+Graph: /mnt  #< unknown-key: write graph
+graph_dir: /mnt  #< unknown-key: write data_root  #= v2.0.5
+dataroot: /mnt  #< unknown-key: write data_root  #= v2.0.5
 data-root: /mnt  #< unknown-key: write data_root  #= v2.0.5
 data-root: /mnt  #< unknown-key: on BurmillaOS  #= newest
 userns_enabled: true  #< unknown-key: in v1.5.8
@@ -417,6 +433,10 @@ image: registry.example.com:5000/mine/os-amazon-metadata  #< amazon-metadata
 image: mine/rancheros-amazon-metadata:2  #< amazon-metadata
 image: deadroot/rancheros-ec2-metadata:latest  #< amazon-metadata
 image: docker.io/deadroot/rancheros-ec2-metadata@sha256:0  #< amazon-metadata
+image: localhost:5000/deadroot/rancheros-ec2-metadata:1@sha256:0  #< amazon-metadata
+image: deadroot/rancheros-ec2-metadata-fork:1  #< amazon-metadata
+image: Rancher/OS-Amazon-Metadata:V1  #< amazon-metadata
+image: burmilla/os_amazon_metadata  #< amazon-metadata
 """,
     ),
     *parts(
@@ -438,6 +458,7 @@ volumes: ["/usr/bin/ros:/bin/ros:ro"]
 
   services_include:
     https://x/amazon-metadata.yml: yes  #< amazon-metadata: set amazon-metadata: false
+    https://x/deadroot/rancheros-ec2-metadata/master/a.yml: true  #< amazon-metadata
     amazon-metadata: true  #< amazon-metadata
     other: true
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,14 @@ import prune_botocore
 from e2e import described_api
 from e2e.answering_api import DENIED, THROTTLED, AnsweringApi, refusal
 from e2e.described_api import KEY_ID, SECRET
-from rancheros_ec2_metadata.ec2.described import described, pending_time
+from rancheros_ec2_metadata.ec2.described import (
+    described,
+    make_client,
+    open_session,
+    pending_time,
+)
 from rancheros_ec2_metadata.ec2.instance import GROUP, VARIABLES
-from rancheros_ec2_metadata.errors import ExitStatus
+from rancheros_ec2_metadata.errors import ExitStatus, UsageError
 from unit.commands.workstation import INSTANCE_ID, Workstation
 
 SHOW = ("show", "--instance", INSTANCE_ID)
@@ -207,14 +212,21 @@ def test_what_makes_no_sense_is_wrong_usage(
     assert [word for word in words if word not in workstation.error()] == []
 
 
+@pytest.mark.parametrize("command", [SHOW, ("preflight", "--auto-scaling-group", "web")])
 def test_with_the_data_of_the_image_it_says_where_to_get_the_whole(
-    workstation: Workstation, tmp_path: Path
+    workstation: Workstation, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     prune_botocore.cut(Path(botocore.__file__).parent / "data", tmp_path / "data")
     workstation.set(AWS_DATA_PATH=str(tmp_path / "data"), AWS_REGION="eu-west-1")
-    assert workstation.run(*SHOW) == ExitStatus.USAGE
+    assert workstation.run(*command) == ExitStatus.USAGE
     assert "not for the image" in workstation.error()
     assert "pip" in workstation.error()
+
+
+def test_a_service_that_the_image_has_no_data_of_is_no_bug() -> None:
+    session = open_session("preflight", None, "eu-west-1")
+    with pytest.raises(UsageError, match="preflight is not for the image"):
+        make_client("preflight", session, "no-such-service", "ask")
 
 
 NO_API = "does not answer as the EC2 API does"
@@ -261,7 +273,7 @@ def test_an_api_out_of_reach_is_named_with_its_address(
 @pytest.mark.parametrize(
     ("launched", "pending"),
     [
-        (datetime(2026, 1, 5, 8, tzinfo=UTC), "2026-01-05T08:00:00Z"),
+        (datetime(2026, 1, 5, 8, tzinfo=timezone.utc), "2026-01-05T08:00:00Z"),
         (datetime(2026, 1, 5, 10, tzinfo=timezone(timedelta(hours=2))), "2026-01-05T08:00:00Z"),
         (None, None),
     ],

@@ -16,7 +16,7 @@ from e2e.answering_api import AnsweringApi
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
+from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from unit.commands.workstation import INSTANCE_ID, Workstation
 
 USERS = "the user's own arguments: decided by ros on the machine"

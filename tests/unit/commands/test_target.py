@@ -18,7 +18,6 @@ from rancheros_ec2_metadata.ec2.instance import VARIABLES
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-from ros_stand_in import root_folder
 from unit.commands.workstation import INSTANCE_ID, Workstation
 
 UNTOLD = {name for name, row in VARIABLES.items() if row.described is None}
@@ -81,10 +80,8 @@ def test_a_copy_of_the_disk_after_the_run_needs_no_change(
     assert {one["action"] for one in plan.values()} == {"unchanged"}
     assert f", {INSTANCE_ID}, v1.5.8" in workstation.err.splitlines()[0]
     # With a ros the copy is rehearsed as on the machine, the user's arguments as well.
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    ros = root_folder.executable(folder, booted.root, "v1.5.8")
-    assert workstation.run("plan", *MAPPINGS, *flags, "--ros", str(ros)) == ExitStatus.OK
+    ros = ("--ros", str(booted.ros()))
+    assert workstation.run("plan", *MAPPINGS, *flags, *ros) == ExitStatus.OK
     assert workstation.out.splitlines()[-1] == "No changes."
     assert booted.snapshot() == before
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from e2e.answering_api import AnsweringApi
 from e2e.described_api import KEY_ID, SECRET
 from rancheros_ec2_metadata.cli import main
-from rancheros_ec2_metadata.commands.call import Terminal
+from rancheros_ec2_metadata.commands.invocation import Process
 
 if TYPE_CHECKING:
     import pytest
@@ -58,7 +58,7 @@ class Workstation:
     def run(self, *arguments: str) -> int:
         """Run the program, keep what it prints, and return its exit status."""
         out, err = io.StringIO(), io.StringIO()
-        status = main(arguments, Terminal(dict(os.environ), out, err))
+        status = main(arguments, Process(dict(os.environ), out, err))
         self.out, self.err = out.getvalue(), err.getvalue()
         assert SECRET not in self.out + self.err
         assert "Traceback" not in self.err

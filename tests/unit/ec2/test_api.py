@@ -393,7 +393,7 @@ def test_moto_gives_the_tags_of_this_instance_only() -> None:
     [
         ((403, "UnauthorizedOperation"), Reason.DENIED, ("'web-role'", "ec2:DescribeTags")),
         ((403, "AccessDenied"), Reason.DENIED, ("'web-role'", "ec2:DescribeTags")),
-        ((503, "RequestLimitExceeded"), Reason.BUSY, ("throttles", "metadata service")),
+        ((503, "RequestLimitExceeded"), Reason.BUSY, ("throttles", "InstanceMetadataTags")),
         ((400, "Throttling"), Reason.BUSY, ("throttles",)),
         ((429, "TooMany"), Reason.BUSY, ("throttles",)),
         ((500, "InternalError"), Reason.BUSY, ("500", "'InternalError'", "http://127.0.0.1")),

@@ -76,7 +76,7 @@ def test_the_token_comes_first_is_sent_on_every_get_and_never_shown(
     [
         (["TOKEN-1-SECRET", "TOKEN-2-SECRET"], "TOKEN-2-SECRET", None),
         ("TOKEN-1-SECRET", "another", f"{MAC}: answered with 401"),
-        (["TOKEN-1-SECRET", 403], "another", "its own token (401), and gives no other (403)"),
+        (["TOKEN-1-SECRET", 403], "another", "its own token, and gives no other: 403"),
     ],
     ids=["renewed", "refused again", "no other"],
 )
@@ -121,7 +121,7 @@ def test_without_tokens_v1_is_spoken_and_logged_or_it_is_forbidden(
 @pytest.mark.parametrize(
     ("tree", "v1", "words"),
     [
-        (HERE, False, ("`net: host`", "HttpPutResponseHopLimit", "401")),
+        (HERE, False, ("'net: host'", "HttpPutResponseHopLimit", "token is required")),
         ({"meta-data": {"instance-id": 403}}, True, ("disabled",)),
     ],
     ids=["tokens required", "disabled"],
@@ -163,7 +163,7 @@ def test_silence_is_asked_again_until_the_limit_and_named_with_what_to_do(
     assert caught.reason in SILENT
     assert 1100 < clock.time <= 1110
     assert max(clock.slept) <= 2
-    assert [w for w in (IPV4, "HttpEndpoint", "`net: host`") if w not in str(caught)] == []
+    assert [w for w in (IPV4, "HttpEndpoint", "'net: host'") if w not in str(caught)] == []
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_the_identity_is_in_the_document() -> None:
 
 
 def test_without_a_document_single_paths_say_the_same() -> None:
-    paths = instance.identity_paths({})
+    paths = instance.list_identity_paths({})
     assert paths == ["meta-data/instance-id", "meta-data/placement/region"]
     found = instance.identify({}, dict(zip(paths, ["i-12345678\n", "us-west-2"], strict=True)))
     assert found == instance.Identity("i-12345678", "us-west-2", partition="aws")
@@ -77,7 +77,7 @@ def test_the_partition_of_a_well_known_region_need_not_be_asked_for(
 
 
 def test_what_the_document_says_is_not_asked_for_again() -> None:
-    paths = instance.first_paths(FIELDS)
+    paths = instance.list_first_paths(FIELDS)
     for path in ("instance-id", "ami-id", "instance-type", "local-ipv4", "placement/region"):
         assert f"meta-data/{path}" not in paths
     assert len(paths) == len(set(paths))
@@ -85,7 +85,7 @@ def test_what_the_document_says_is_not_asked_for_again() -> None:
 
 def test_an_ipv6_only_instance_is_asked_for_its_ipv4() -> None:
     fields = FIELDS | {"privateIp": "2001:db8::7"}
-    assert "meta-data/local-ipv4" in instance.first_paths(fields)
+    assert "meta-data/local-ipv4" in instance.list_first_paths(fields)
     assert "AWS_LOCAL_IPV4" not in instance.read_variables(fields, {})[0]
     found, _ = instance.read_variables(fields, {"meta-data/local-ipv4": "10.0.0.9"})
     assert found["AWS_LOCAL_IPV4"] == "10.0.0.9"
@@ -93,7 +93,7 @@ def test_an_ipv6_only_instance_is_asked_for_its_ipv4() -> None:
 
 def test_only_what_is_listed_is_asked_for() -> None:
     listing = "ami-id\niam/\npublic-ipv4\nnetwork/\n"
-    assert instance.later_paths(listing, MAC, "aws") == [
+    assert instance.list_later_paths(listing, MAC, "aws") == [
         "meta-data/iam/security-credentials/",
         "meta-data/public-ipv4",
         f"meta-data/network/interfaces/macs/{MAC}/subnet-id",
@@ -102,7 +102,7 @@ def test_only_what_is_listed_is_asked_for() -> None:
 
 
 def test_without_a_listing_each_is_asked_for() -> None:
-    assert {path.split("/")[1] for path in instance.later_paths(None, None, None)} >= {
+    assert {path.split("/")[1] for path in instance.list_later_paths(None, None, None)} >= {
         "ancestor-ami-ids",
         "autoscaling",
         "iam",
@@ -149,7 +149,9 @@ def test_of_several_lines_a_variable_has_the_first_or_all(
 
 @given(
     st.dictionaries(
-        st.sampled_from([*instance.first_paths({}), *instance.later_paths(None, MAC, None)]),
+        st.sampled_from(
+            [*instance.list_first_paths({}), *instance.list_later_paths(None, MAC, None)]
+        ),
         st.none() | st.text() | st.just(RequestError("no")),
     ),
     st.text(),
@@ -167,7 +169,7 @@ def test_no_text_breaks_the_decoding_and_no_variable_is_empty(
 @pytest.mark.parametrize(("group", "found"), [("web", True), ("", False), (None, False)])
 def test_the_autoscaling_group_is_a_tag(group: str | None, found: bool) -> None:
     tags = {} if group is None else {"aws:autoscaling:groupName": group}
-    assert instance.group_variable(tags) == ({"AWS_AUTOSCALING_GROUP": "web"} if found else {})
+    assert instance.make_group_variable(tags) == ({"AWS_AUTOSCALING_GROUP": "web"} if found else {})
 
 
 @pytest.mark.parametrize(
@@ -207,5 +209,5 @@ def test_of_a_path_that_cannot_be_read_it_is_known_what_it_would_have_told(
 
 @pytest.mark.parametrize("mac", [None, "", "../..", "0e:00", f"{MAC}/..", f"{MAC} x", "%2e%2e"])
 def test_what_is_no_mac_leads_nowhere(mac: str | None) -> None:
-    assert instance.mac_of({"meta-data/mac": mac}) is None
-    assert instance.mac_of({"meta-data/mac": f"{MAC}\n"}) == MAC
+    assert instance.find_mac({"meta-data/mac": mac}) is None
+    assert instance.find_mac({"meta-data/mac": f"{MAC}\n"}) == MAC

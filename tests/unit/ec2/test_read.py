@@ -205,7 +205,7 @@ def test_a_whole_instance_is_read_with_all_its_variables(go: Go) -> None:
     assert (found.tags_source, run.api.asked_at, run.took) == ("imds", [], 0)
     assert (run.status, run.written) == (ExitStatus.OK, [])
     assert "IMDSv2 at http://169.254.169.254" in run.log
-    assert "3 tags from the metadata service, 1 of them mapped" in run.log
+    assert "3 tags from IMDS, 2 of them used" in run.log
 
 
 def test_what_an_instance_does_not_have_is_no_variable_and_no_failure(go: Go) -> None:
@@ -314,7 +314,7 @@ def test_without_a_listing_each_part_is_asked_for(go: Go, listing: object) -> No
 def test_a_mac_that_leads_elsewhere_is_named_and_not_followed(go: Go, mac: str) -> None:
     run = go(latest(metadata(mac=mac)))
     assert not [path for path in run.server.paths() if "user-data" in path or "macs" in path]
-    assert "is no MAC address" in run.log
+    assert "is not a MAC address" in run.log
     assert not run.facts.variables_complete
     assert run.facts.unread_variables == {"AWS_MAC_ADDRESS", "AWS_SUBNET_ID", "AWS_VPC_ID"}
 
@@ -640,7 +640,7 @@ def test_tags_that_are_not_in_the_metadata_service_come_from_the_api(go: Go) -> 
     assert credentials.role == "web-role"
     assert credentials.secret_key == SECRETS[3]
     assert (domain, clock_ahead) == ("amazonaws.com", 5)
-    assert "3 tags from the EC2 API, 1 of them mapped" in run.log
+    assert "3 tags from the EC2 API, 2 of them used" in run.log
     asked = [path for path in run.server.asked if not path.endswith("services/domain")]
     assert len(asked) == len(set(asked)) == 19
 

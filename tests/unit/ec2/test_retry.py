@@ -17,7 +17,7 @@ from rancheros_ec2_metadata.ec2.retry import (
     Reason,
     RequestError,
     RetryPolicy,
-    grace_periods,
+    choose_grace_periods,
     poll,
     retry,
     retry_api,
@@ -26,7 +26,7 @@ from unit.ec2.metadata_server import FakeClock
 
 POLICIES = st.sampled_from([IMDS, LATE, LATE_IMDS, THROTTLED, UNREACHABLE])
 OLD = GracePeriods()
-YOUNG = grace_periods(60, kept=False)
+YOUNG = choose_grace_periods(60, kept=False)
 
 
 @given(
@@ -135,7 +135,7 @@ def test_looking_stops_when_it_is_done_or_at_the_limit(clock: FakeClock) -> None
 def test_a_young_instance_is_given_time_and_one_with_kept_values_little(
     age: float | None, kept: bool, grace: GracePeriods
 ) -> None:
-    assert grace_periods(age, kept=kept) == grace
+    assert choose_grace_periods(age, kept=kept) == grace
 
 
 def test_throttled_the_api_is_asked_until_the_limit_with_growing_pauses(clock: FakeClock) -> None:

@@ -63,13 +63,13 @@ ROLES = "security-credentials"
         # Without a role both ways out are named.
         ({}, Reason.ABSENT, ("ec2:DescribeTags", "InstanceMetadataTags")),
         ({"iam": {ROLES: ""}}, Reason.ABSENT, ("ec2:DescribeTags", "InstanceMetadataTags")),
-        ({"iam": {ROLES: {None: "web-role"}}}, Reason.ABSENT, ("no credentials", "(404)")),
+        ({"iam": {ROLES: {None: "web-role"}}}, Reason.ABSENT, ("no credentials", "it is new")),
         (
             role(GOOD | {"Code": "AssumeRoleUnauthorizedAccess"}),
             *(Reason.FINAL, ("Code 'AssumeRoleUnauthorizedAccess'", "trust policy")),
         ),
         *[
-            (role(text), Reason.FINAL, ("'web-role'", "no JSON object"))
+            (role(text), Reason.FINAL, ("'web-role'", "not a JSON object"))
             for text in ("<html>", "[]", "[" * 100_000)
         ],
         *[

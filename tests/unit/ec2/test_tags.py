@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rancheros_ec2_metadata.ec2.retry import RequestError
-from rancheros_ec2_metadata.ec2.tags import Tags, all_known, read_tags
+from rancheros_ec2_metadata.ec2.tags import Tags, read_tags, take_all_known
 from unit.ec2.metadata_server import FakeClock, MetadataServer, imds_of
 
 
@@ -123,5 +123,5 @@ def test_no_list_makes_a_request_outside_the_tags(listed: str) -> None:
 
 def test_what_the_api_gave_is_reduced_to_what_is_used() -> None:
     tags = {"docker.role": "web", "Name": "one"}
-    found = all_known(tags, lambda key: key != "Name")
+    found = take_all_known(tags, lambda key: key != "Name")
     assert found == Tags(frozenset(tags), {"docker.role": "web"}, {})

@@ -12,11 +12,11 @@ from rancheros_ec2_metadata.errors import FilesError, UsageError
 from rancheros_ec2_metadata.fake_ec2.data import (
     FakeInstance,
     ImdsOptions,
-    instance_from,
+    parse_instance,
     read_instance,
 )
 
-IMAGE_PAGE = Path(__file__).parents[3] / "docs/image.md"
+PAGE = Path(__file__).parents[3] / "docs/fake-imds.md"
 # Every field, each with another value than its default.
 OTHERS: dict[str, Any] = {
     one.name: {"str": "x", "int": 3, "bool": False, "tuple[str, ...]": ("a", "b")}.get(
@@ -30,14 +30,12 @@ EVERY_FIELD = FakeInstance(**OTHERS)
 
 @pytest.mark.parametrize("instance", [FakeInstance(), EVERY_FIELD])
 def test_what_json_says_of_each_field_is_the_instance(instance: FakeInstance) -> None:
-    assert instance_from(json.loads(json.dumps(asdict(instance))), "f") == instance
-    assert instance_from({}, "f") == FakeInstance()
+    assert parse_instance(json.loads(json.dumps(asdict(instance))), "f") == instance
+    assert parse_instance({}, "f") == FakeInstance()
 
 
 def test_the_page_has_every_key_with_its_default() -> None:
-    page = IMAGE_PAGE.read_text("utf-8")
-    section = page.partition("\n## The fake metadata service\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| `([a-z0-9_]+)` \| `(.*?)` \|", section, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z0-9_]+)` \| `(.*?)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
     keys = [name for name, _ in rows]
     defaults = asdict(FakeInstance())
     assert keys == list(defaults)
@@ -59,13 +57,13 @@ def test_the_page_has_every_key_with_its_default() -> None:
         ({"extra": {"hostname": 1}}, "extra: must be a map of text to text or null"),
         ({"imds": "required"}, "imds: must be a map"),
         ({"imds": {"tokens": "never"}}, 'imds: tokens: must be "required" or "optional"'),
-        ({"tag": {}}, "unknown key 'tag'; known: account_id, ami_id, "),
-        ({"imds": {"x": 1}}, "imds: unknown key 'x'; known: enabled, hop_limit_lost, tokens"),
+        ({"tag": {}}, "unknown key 'tag'; the keys are account_id, ami_id, "),
+        ({"imds": {"x": 1}}, "imds: unknown key 'x'; the keys are enabled, hop_limit_lost, tokens"),
     ],
 )
 def test_what_is_wrong_is_named_with_file_and_key(given: object, said: str) -> None:
     with pytest.raises(UsageError) as caught:
-        instance_from(given, "fake.json")
+        parse_instance(given, "fake.json")
     assert str(caught.value).startswith(f"fake.json: {said}")
 
 
@@ -73,8 +71,8 @@ def test_what_is_wrong_is_named_with_file_and_key(given: object, said: str) -> N
 def test_a_file_that_describes_nothing_is_named(tmp_path: Path, raw: bytes) -> None:
     file = tmp_path / "fake.json"
     file.write_bytes(raw)
-    with pytest.raises(UsageError, match=f"^{file}: (no JSON: |unknown key 'tag')"):
+    with pytest.raises(UsageError, match=f"^{file}( is not JSON: |: unknown key 'tag')"):
         read_instance(file)
     file.unlink()
-    with pytest.raises(FilesError, match=f"^{file}: No such file"):
+    with pytest.raises(FilesError, match=f"^{file} cannot be read: No such file"):
         read_instance(file)

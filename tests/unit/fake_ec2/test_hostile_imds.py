@@ -1,8 +1,10 @@
-"""Each mode of hostile_imds does what its name says."""
+"""Modes of hostile_imds that a client could survive were they weaker than their names say.
+
+What the others send is to be read in one line each.
+"""
 
 from __future__ import annotations
 
-import itertools
 import json
 import socket
 import threading
@@ -18,8 +20,6 @@ from hostile_imds import (
     ALL_MODES,
     BOMB_MEMBER,
     BOMB_MEMBERS,
-    DATA_MODES,
-    MODES,
     TAG_LIST,
     TOKEN_PATH,
     HostileImds,
@@ -66,13 +66,6 @@ def test_never_accepts_lets_no_connection_be_made() -> None:
                 connected(url)
 
 
-def test_says_nothing_takes_the_request_and_says_nothing() -> None:
-    hostile = HostileImds("says-nothing")
-    with hostile as url, closing(asked(url)) as connection, pytest.raises(TimeoutError):
-        connection.recv(1)
-    assert hostile.requests == [("GET", "/")]
-
-
 @pytest.mark.parametrize(
     ("mode", "start"),
     [
@@ -91,15 +84,6 @@ def test_the_slow_modes_send_one_byte_at_a_time_without_end(mode: str, start: by
     assert sent.count(b"\r\n\r\n") == (mode == "one-byte-a-second-body")
 
 
-def test_the_slow_modes_take_a_second_for_each_byte() -> None:
-    with HostileImds("one-byte-a-second") as url, closing(asked(url)) as connection:
-        began = time.monotonic()
-        connection.settimeout(10)
-
-        assert connection.recv(2) == b"H"
-        assert 0.9 < time.monotonic() - began < 5
-
-
 @pytest.mark.parametrize("mode", ["sends-without-end", "headers-without-end"])
 def test_the_endless_modes_go_on_beyond_any_cap_and_count_what_they_sent(mode: str) -> None:
     hostile = HostileImds(mode)
@@ -109,53 +93,6 @@ def test_the_endless_modes_go_on_beyond_any_cap_and_count_what_they_sent(mode: s
             received += len(connection.recv(1 << 20))
 
     assert hostile.sent > 19_000_000
-
-
-def test_the_closing_modes_close_where_they_say(session: requests.Session) -> None:
-    with HostileImds("closes-at-once") as url:
-        assert everything(url) == b""
-    with HostileImds("closes-in-the-headers") as url:
-        assert everything(url) == b"HTTP/1.1 200 OK\r\nCon"
-    with (
-        HostileImds("closes-in-the-body") as url,
-        pytest.raises(requests.exceptions.ChunkedEncodingError, match="996 more expected"),
-    ):
-        session.get(url, timeout=10)
-
-
-def test_redirects_to_itself_is_followed_for_ever(session: requests.Session) -> None:
-    hostile = HostileImds("redirects-to-itself")
-    with hostile as url, pytest.raises(requests.TooManyRedirects):
-        session.get(f"{url}/latest/", timeout=10)
-    assert set(hostile.requests) == {("GET", "/latest/")}
-
-
-@pytest.mark.parametrize(
-    ("mode", "retry_after"),
-    [("503", None), ("503-retry-after", "1"), ("503-retry-after-a-day", "86400")],
-)
-def test_503_is_answered_for_ever(
-    session: requests.Session, mode: str, retry_after: str | None
-) -> None:
-    with HostileImds(mode) as url:
-        for method in ("PUT", "GET", "POST"):
-            answer = session.request(method, url, data="x", timeout=10)
-            assert answer.status_code == 503
-            assert answer.headers.get("Retry-After") == retry_after
-
-
-@pytest.mark.parametrize("method", ["PUT", "GET"])
-def test_html_is_a_200_for_everything(session: requests.Session, method: str) -> None:
-    with HostileImds("html") as url:
-        answer = session.request(method, url + TOKEN_PATH, timeout=10)
-
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html")
-    assert "<html>" in answer.text
-
-
-def test_no_text_is_a_200_that_is_not_utf_8(session: requests.Session) -> None:
-    with HostileImds("no-text") as url, pytest.raises(UnicodeDecodeError):
-        session.get(url, timeout=10).content.decode()
 
 
 def test_a_gzip_bomb_unpacks_to_a_thousand_times_its_size() -> None:
@@ -180,12 +117,6 @@ def test_a_mode_can_be_for_some_paths_and_the_others_are_sane(session: requests.
     assert mac.text == "02:29:96:8f:6a:2d"
     assert "<html>" in tags.text
     assert hostile.requests[1] == ("GET", "/latest/meta-data/mac")
-
-
-def test_token_of_1_mb_is_one_and_the_rest_is_strict(session: requests.Session) -> None:
-    with HostileImds("token-of-1-mb") as url:
-        assert len(token(session, url)["X-aws-ec2-metadata-token"]) == 1_000_000
-        assert session.get(f"{url}/latest/", timeout=10).status_code == 401
 
 
 def test_100000_keys_are_listed_and_each_has_a_value(session: requests.Session) -> None:
@@ -245,15 +176,3 @@ def test_every_mode_stops_quickly_and_leaves_no_thread(mode: str) -> None:
         connection.close()
     assert took < 1
     assert set(threading.enumerate()) <= before
-
-
-def test_a_mode_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(KeyError):
-        HostileImds("one-byte-a-minute")
-    assert len(set(itertools.chain(MODES, DATA_MODES))) == len(ALL_MODES) - 1
-
-
-def test_ipv6_is_served_too(session: requests.Session) -> None:
-    with HostileImds("html", at="/x", host="::1") as url:
-        assert url.startswith("http://[::1]:")
-        assert session.get(f"{url}/latest/", timeout=10).status_code == 401

@@ -22,7 +22,7 @@ def blocks(entries: Entries, files: dict[str, bytes], **docker: Any) -> bool:
     """Tell whether Docker's configuration file has labels when Docker starts."""
     said = answers(entries, **docker)
     path = conflicts.find_daemon_json(said, said.arguments("extra_args"), "shell")
-    content = conflicts.as_it_will_be(said, files.get, path)
+    content = conflicts.read_as_it_will_be(said, files.get, path)
     return content is not None and conflicts.has_labels(content)
 
 
@@ -138,7 +138,10 @@ def test_a_label_that_docker_opts_sets_otherwise_is_found(script: str, *, found:
     [
         ([["ros", "config", "set", "rancher.docker.tls", "true"]], None, ["runcmd"]),
         ([{"SliceValue": [], "StringValue": "echo rancher.docker"}], None, ["runcmd"]),
+        (["ros config merge <<E\nrancher:\n  docker: {tls: true}\nE"], None, ["runcmd"]),
         ([], b"#!/bin/sh\nros config set rancher.docker.extra_args x\n", ["script"]),
+        ([], b"#!/bin/sh\nfor k in extra_args; do ros c set $P.$k x; done\n", ["script"]),
+        ([], b"#!/bin/sh\nros config merge <<E\nrancher:\n  docker:\n    tls: true\n", ["script"]),
         ([["echo"]], b"#!/bin/sh\necho\n", []),
     ],
 )

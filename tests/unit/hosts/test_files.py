@@ -202,7 +202,7 @@ def test_what_cannot_be_written_is_named_and_leaves_nothing_behind(root: Path) -
 
 def test_without_the_folder_the_fix_is_named(tmp_path: Path) -> None:
     with (
-        pytest.raises(FilesError, match=r"/var/lib/rancher/conf is not there .*; mount it"),
+        pytest.raises(FilesError, match=r"/var/lib/rancher/conf is not there: .*; mount it"),
         store(tmp_path).lock(paths.CONF, Limit.after(1, Clock()), "mount it"),
     ):
         pass

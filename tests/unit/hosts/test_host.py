@@ -14,6 +14,7 @@ from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.ros import NoAnswerError, Printed, Ros
 from rancheros_ec2_metadata.settings import Settings, TagMapping
+from ros_stand_in.in_effect import docker_arguments
 from ros_stand_in.os_config import os_config
 
 WEB = "--label=docker.role=web"
@@ -108,6 +109,41 @@ def test_labels_are_put_behind_the_users_own_arguments(
     assert not lab.disk.path(paths.STATE).exists()
 
 
+ADDRESSED = """\
+#cloud-config
+rancher:
+  docker:
+    extra_args:
+    - --dns=$private_ipv4
+    - '--label="ip=$public_ipv4"'
+    - "--x=\\u0024private_ipv4"
+    - --y=a
+"""
+
+
+@pytest.mark.parametrize("release", SHELL[1:])
+def test_an_address_of_the_users_arguments_is_filled_in_anew_at_each_boot(
+    tmp_path: Path, release: str
+) -> None:
+    # Files that are not read, and would be stronger.
+    lost = "hostname: [a]\nrancher: {docker: {extra_args: [--dns=$private_ipv4]}}"
+    more = {"cloud-config.d/x.yml": "a: [$private_ipv4\n", "cloud-config.d/y.yml": lost}
+    lab = Lab(tmp_path, release, boot(ADDRESSED) | more)
+    metadata = f"{paths.CONF}/metadata"
+    lab.disk.write(metadata, "privateipv4: [10, 0, 0, 12]\n")
+    assert lab.run().status == 0
+    written = lab.lists()["extra_args"]
+    assert written[:2] == ["--dns=$private_ipv4", '--label="ip=$public_ipv4"']
+    assert b'"--x=\\u0024private_ipv4"' in lab.read("cloud-config.d/zz-ec2-metadata.yml")
+    # Also where this program is not run again.
+    lab.disk.write(metadata, "privateipv4: [10, 0, 0, 99]\npublicipv4: [192, 0, 2, 1]\n")
+    assert docker_arguments(lab.disk.read(), release) == [
+        *("--dns=10.0.0.99", '--label="ip=192.0.2.1"', "--x=$private_ipv4", "--y=a", WEB)
+    ]
+    again = lab.run()
+    assert (again.status, dict(again.changed)) == (0, {})
+
+
 @pytest.mark.parametrize("release", NEW)
 def test_a_null_in_user_data_takes_nothing_of_the_oems(tmp_path: Path, release: str) -> None:
     files = boot(NULL) | {"cloud-config.d/init.yml": INIT, "oem": OEM}
@@ -127,8 +163,8 @@ def test_before_v0_7_empty_args_become_the_systems_again(tmp_path: Path, release
 REFUSED = [
     (
         boot("rancher:\n  docker:\n") | {"oem": GRAPH, "cloud-config.d/init.yml": INIT},
-        "boot.yml has the empty key rancher.docker, which hides rancher.docker.",
-        NEW,
+        "boot.yml has the empty key rancher.docker: with ours there it would no longer hide",
+        RELEASES,
     ),
     (
         {"cloud-config.yml": "rancher:\n  docker:\n", "oem": OEM},
@@ -189,7 +225,7 @@ def test_where_a_variable_alone_would_undo_a_null_nothing_is_set(tmp_path: Path)
     lab = Lab(tmp_path, "v1.5.8", boot(NULL))
     booted = lab.run()
     assert (booted.status, booted.outcome) == (ExitStatus.FILES, "none")
-    assert "boot.yml has the empty key rancher, which hides" in booted.log
+    assert "boot.yml has the empty key rancher: with ours there" in booted.log
     assert not lab.disk.path(paths.DROP_IN).exists()
 
 
@@ -312,6 +348,7 @@ def test_off_ec2_everything_is_removed_and_the_state_knows_the_run(make: Any) ->
     ros = Ros("ros", lambda commands, _: [Printed(1, b"") for _ in commands])
     booted = in_process.run(lab.root, GivenEc2(elsewhere()), ros=ros)
     assert booted.status == ExitStatus.NOT_ON_EC2
+    assert "removed zz-ec2-metadata.yml, wrote cloud-config.yml; exit 3" in booted.log
     assert lab.read("cloud-config.yml").decode() == CLOUD_CONFIG
     assert not lab.disk.path(paths.DROP_IN).exists()
 

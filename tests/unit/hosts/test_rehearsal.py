@@ -17,7 +17,7 @@ from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
 
 BOOT = f"{paths.CLOUD_CONFIG_D}/boot.yml"
 FILES = Snapshot({BOOT: b"boot", paths.CLOUD_CONFIG: b"private key", paths.DOCKER_OPTS: b"x"})
-SOON = Limit.after(600, Clock())
+SOON = Limit.after(600, Clock(lambda: 0.0))
 
 
 class Asked:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rancheros_ec2_metadata.errors import Level
-from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import of_another_machine
+from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import warn_of_another_machine
 
 HERE = {
     "AWS_HOSTNAME": "ip-10-0-0-12.eu-west-1.compute.internal",
@@ -22,11 +22,11 @@ def saved(host: str, last: int) -> bytes:
 
 def test_of_this_instance_nothing_is_said() -> None:
     for host in (HERE["AWS_HOSTNAME"], HERE["AWS_HOSTNAME"].upper(), f"{HERE['AWS_HOSTNAME']}."):
-        assert of_another_machine(saved(host, 12), HERE) is None
+        assert warn_of_another_machine(saved(host, 12), HERE) is None
 
 
 def test_of_another_machine_host_and_address_are_named_and_what_follows_but_no_key() -> None:
-    note = of_another_machine(saved("ip-10-0-0-9.ec2.internal", 9), HERE)
+    note = warn_of_another_machine(saved("ip-10-0-0-9.ec2.internal", 9), HERE)
     assert note is not None
     assert (note.level, note.status) == (Level.WARNING, 0)
     for text in (
@@ -50,7 +50,7 @@ def test_of_another_machine_host_and_address_are_named_and_what_follows_but_no_k
     ],
 )
 def test_each_form_of_an_address_or_a_host_is_read(text: str, named: str) -> None:
-    note = of_another_machine(text.encode(), HERE)
+    note = warn_of_another_machine(text.encode(), HERE)
     assert note is not None
     assert f"{named} (here" in note.text
 
@@ -72,8 +72,8 @@ def test_each_form_of_an_address_or_a_host_is_read(text: str, named: str) -> Non
     ],
 )
 def test_what_names_no_host_is_not_of_another(text: str) -> None:
-    assert of_another_machine(text.encode(), HERE) is None
+    assert warn_of_another_machine(text.encode(), HERE) is None
 
 
 def test_without_knowing_this_instance_nothing_can_be_said() -> None:
-    assert of_another_machine(saved("other", 9), {}) is None
+    assert warn_of_another_machine(saved("other", 9), {}) is None

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rancheros_ec2_metadata.hosts.rancheros import paths, snapshot
+from rancheros_ec2_metadata.hosts import files
+from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def test_a_fifo_does_not_hang_the_boot(tmp_path: Path) -> None:
 def test_a_file_beyond_the_limit_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "SIZE_LIMIT", 1024**2)
+    monkeypatch.setattr(files, "SIZE_LIMIT", 1024**2)
     put(tmp_path, BOOT, b"#" * 1024**2)
     put(tmp_path, paths.CLOUD_CONFIG, b"#" * (1024**2 + 1))
     disk = read_snapshot(tmp_path)

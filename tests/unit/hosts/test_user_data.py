@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancheros_ec2_metadata.errors import Level, Note
+from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros.release import Release
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros.user_data import Kind, classify, explain
 
 CONFIG = b"#cloud-config\nhostname: x\n"
 NEWEST = Release((1, 5, 8), "v1.5.8")
 BEFORE_GZIP = Release((1, 4, 0), "v1.4.0")
 # Without the time of day in it: the processes of a test run must all name their tests alike.
+COMPOSE = (b"#compose\r", b"#compose ", b"#Compose", b"#compose: 1")
 PACKED = gzip.compress(CONFIG, mtime=0)
 
 
@@ -54,6 +55,11 @@ def test_gzip_is_unpacked_where_the_release_unpacks_it() -> None:
         (b"hostname: x\n", NEWEST, ("first line", "#cloud-config")),
         (b"\n#cloud-config\n", NEWEST, ("first line", "#cloud-config")),
         (b"", NEWEST, ("first line", "#cloud-config")),
+        *(
+            (start + b"#!/bin/sh\n", NEWEST, ("before #!",))
+            for start in (b"\n", b" ", b"\r\n\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n")
+        ),
+        *((first + b"\na: {image: b}\n", NEWEST, ("#compose",)) for first in COMPOSE),
     ],
 )
 def test_what_rancheros_does_not_save_is_said_with_the_reason(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ def warned(found: Desired, *texts: str) -> bool:
 
 
 def with_mappings(*mappings: str) -> Settings:
-    return Settings(mappings=tuple(map(TagMapping.parse, mappings)))
+    return Settings(label_prefixes=(), mappings=tuple(map(TagMapping.parse, mappings)))
 
 
 def test_docker_tags_are_labels_with_their_keys_whole() -> None:
@@ -77,6 +79,56 @@ def test_of_two_mappings_to_one_variable_the_later_wins_and_the_loser_is_named()
     found = mapped(with_mappings("a:V", "b:V"), {"a": "1", "b": "2"})
     assert found.variables["V"] == "2"
     assert any("'a'" in note.text and "overridden" in note.text for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "texts"),
+    [
+        (with_mappings("db.hots:DB"), ["DB not set: no tag 'db.hots' on this instance"]),
+        (with_mappings("h:hostname"), ["hostname not set: no tag 'h' on this instance"]),
+        # Another source sets it all the same.
+        (
+            with_mappings("db.host:DB", "db.hots:DB"),
+            ["DB is from tag 'db.host': no tag 'db.hots' on this instance"],
+        ),
+        (
+            with_mappings("x:hostname", "name:hostname"),
+            ["hostname is from tag 'name': no tag 'x' on this instance"],
+        ),
+        (
+            with_mappings("x:AWS_REGION"),
+            ["AWS_REGION is from metadata: no tag 'x' on this instance"],
+        ),
+        (
+            replace(with_mappings("x:A"), templates=(Template.parse("A=b"),)),
+            ["A is from --set A: no tag 'x' on this instance"],
+        ),
+        (
+            replace(with_mappings(), env_prefixes=(EnvPrefix.parse("exmaple.:APP_"),)),
+            ["no variable 'APP_*': no tag on this instance begins with 'exmaple.'"],
+        ),
+        (
+            Settings(label_prefixes=("db.", "dokcer.")),
+            ["no label 'dokcer.*': no tag on this instance begins with 'dokcer.'"],
+        ),
+        (
+            replace(with_mappings("db.host:DB"), tags="none"),
+            ["DB not set: no tags are read (--tags none)"],
+        ),
+        (Settings(label_prefixes=("",), env_prefixes=(EnvPrefix.parse(":APP_"),)), []),
+        (Settings(), []),
+    ],
+)
+def test_a_mapping_of_which_the_instance_has_no_tag_is_named(
+    settings: Settings, texts: list[str]
+) -> None:
+    tags = {} if settings.tags == "none" else {"db.host": "x", "name": "web-1"}
+    found = mapped(settings, tags, AWS_REGION="eu-west-1")
+    notes = [note for note in found.notes if "no tag" in note.text]
+    assert [note.text for note in notes] == texts
+    assert all(note.left_out for note in notes)
+    unread = make_desired(settings, {}, {}, None, explain_uncarriable, tags_known=False)
+    assert not [note for note in unread.notes if "no tag" in note.text]
 
 
 def test_set_beats_mappings_and_these_beat_prefixes_and_these_metadata() -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from rancheros_ec2_metadata.errors import Level, Note
 from rancheros_ec2_metadata.plan.labels import (
-    constraint_refusal,
-    mapped_labels,
-    only_swarm_mode_names,
+    explain_unnameable,
+    is_for_swarm_mode_only,
+    map_labels,
 )
 from rancheros_ec2_metadata.settings import Settings
 
@@ -33,7 +33,7 @@ from rancheros_ec2_metadata.settings import Settings
 def test_a_label_that_no_constraint_can_name_is_refused(
     key: str, value: str, why: str | None
 ) -> None:
-    found = constraint_refusal(key, value)
+    found = explain_unnameable(key, value)
     assert found == why if why is None else why in (found or "")
 
 
@@ -49,7 +49,7 @@ def test_a_label_that_no_constraint_can_name_is_refused(
     ],
 )
 def test_classic_swarm_wants_other_keys_than_swarm_mode(key: str, only: bool) -> None:
-    assert only_swarm_mode_names(key) is only
+    assert is_for_swarm_mode_only(key) is only
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,6 @@ def test_the_log_says_so_at_info_level_and_the_label_is_set(
     tags: dict[str, str], said: list[str]
 ) -> None:
     notes: list[Note] = []
-    labels, _ = mapped_labels(Settings(label_prefixes=("",)), {}, tags, notes)
+    labels, _ = map_labels(Settings(label_prefixes=("",)), {}, tags, notes)
     assert labels == tags
     assert [(note.level, note.text) for note in notes] == [(Level.INFO, text) for text in said]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Terminal:
+class Process:
     """What the program is given of the process it runs in.
 
     Args:
@@ -50,22 +50,22 @@ class Terminal:
         except BrokenPipeError:
             raise
         except OSError as why:
-            text = f"standard output cannot be written ({why.strerror}): what it has is not whole"
+            text = f"standard output cannot be written: {why.strerror}; what it has is not whole"
             raise FilesError(text) from why
 
 
 @dataclass(frozen=True)
-class Call:
+class Invocation:
     """One call of a command.
 
     Args:
         given: its flags.
         settings: the run's; the defaults where the command does not take them.
-        terminal: the process's.
+        process: that it runs in.
         log: the boot log.
     """
 
     given: argparse.Namespace
     settings: Settings
-    terminal: Terminal
+    process: Process
     log: Log

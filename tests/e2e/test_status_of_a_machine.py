@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ import pytest
 from e2e import program
 from e2e.program import Ran
 from machine import MachineDisk
-from rancheros_ec2_metadata.commands.status import DOCKER_PID
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
+from rancheros_ec2_metadata.hosts.rancheros.docker_start import DOCKER_PID
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 CLOUD_CONFIG = """\
@@ -59,7 +59,7 @@ def not_as_left(disk: MachineDisk) -> dict[str, str]:
 
 def docker_started(disk: MachineDisk, seconds_from_now: float) -> None:
     pid = disk.write(DOCKER_PID, "4711")
-    at = datetime.now(UTC).timestamp() + seconds_from_now
+    at = datetime.now(timezone.utc).timestamp() + seconds_from_now
     os.utime(pid, (at, at))
 
 
@@ -152,7 +152,7 @@ def test_a_docker_that_was_started_before_its_labels_changed_is_named(
     assert as_json(disk)["docker"]["has_labels"] is None
     docker_started(disk, -60)
     assert as_json(disk)["docker"]["has_labels"] is False
-    assert "Docker has the former labels" in status(disk).out.splitlines()[0]
+    assert "Docker still has the former labels" in status(disk).out.splitlines()[0]
     # Docker's pid is there, so Docker was started in this boot.
     disk.write(BOOT_ID, "another\n")
     assert as_json(disk)["docker"]["has_labels"] is True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from real_parts import stand_in_image
 from real_parts.dockerd import Dockerd
 
 PATH = f"{paths.CONF}/ec2.env"
@@ -155,9 +155,13 @@ def test_a_container_started_with_it_has_every_value_as_the_tags_have_it(
     disk: MachineDisk, imds: FakeImds, image_dockerd: Dockerd, tmp_path: Path
 ) -> None:
     assert run(disk, imds, *FLAGS).status == 0
-    stand_in_image.make(image_dockerd, "localhost/env:1", tmp_path)
+    archive = tmp_path / "busybox.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add("/bin/busybox", "bin/busybox")
+    image_dockerd.docker("import", archive, "localhost/env:1")
     command = ["run", "--rm", "--network=none", "--env-file", str(env_file(disk))]
-    printed = image_dockerd.docker(*command, "localhost/env:1", "cat", "/proc/self/environ")
+    cat = ["/bin/busybox", "cat", "/proc/self/environ"]
+    printed = image_dockerd.docker(*command, "localhost/env:1", *cat)
     got = dict(entry.split("=", 1) for entry in printed.split("\0") if entry)
     assert got | EXPECTED == got
     assert got["AWS_INSTANCE_ID"] == FakeInstance().instance_id

@@ -1,4 +1,4 @@
-"""The command line: the commands with their help, and how an invocation is read."""
+"""The command line: the commands with their help, and how one is read."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from rancheros_ec2_metadata import __version__, options
-from rancheros_ec2_metadata.errors import UsageError, shown
+from rancheros_ec2_metadata import __version__, called_as, options
+from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.options import meant
 from rancheros_ec2_metadata.settings import Settings
 
-PROGRAM = "rancheros-ec2-metadata"
 _WIDTH = 80
+_OF_THE_PROGRAM = ("-h", "--help", "-V", "--version")
+_SHORTEST, _LONGEST = 5, 86_400  # seconds between runs of --follow
 
 
 class Command(NamedTuple):
@@ -34,7 +35,7 @@ class Command(NamedTuple):
     arguments: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
-class Invocation(NamedTuple):
+class CommandLine(NamedTuple):
     """A command line, read: the command, its own arguments, and the settings of the run."""
 
     command: str
@@ -45,6 +46,13 @@ class Invocation(NamedTuple):
 def _format(*forms: str) -> tuple[str, Mapping[str, Any]]:
     text = f"one of {', '.join(forms)} (default {forms[0]})"
     return "--format", {"choices": forms, "default": forms[0], "metavar": "FORM", "help": text}
+
+
+def _follow(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not _SHORTEST <= int(text) <= _LONGEST:
+        text = f"{quote(text)} is not a number of seconds from {_SHORTEST} to {_LONGEST}"
+        raise UsageError(f"--follow: {text}")
+    return int(text)
 
 
 _INSTANCE = (
@@ -66,9 +74,9 @@ _RUN = {
 COMMANDS = {
     "apply": Command(
         "the run at boot: read EC2, write the configuration, exit",
-        "Reads this EC2 instance's metadata and tags, and writes them into RancherOS's"
-        " configuration, so that user Docker starts with docker.* tags as its labels. Done too"
-        " where no command is named.",
+        "Reads this EC2 instance's metadata and tags, and writes them into the configuration of"
+        " RancherOS, or of Docker on a host with systemd, so that Docker starts with docker.* tags"
+        " as its labels. Done too where no command is named.",
         {
             "-m": "docker.* tags to labels, the metadata to variables",
             "-t docker. -t team. -l example.db.host:DB_HOST": (
@@ -161,6 +169,39 @@ COMMANDS = {
             _format("text", "json"),
         ),
     ),
+    "preflight": Command(
+        "what the next instance of an Auto Scaling group gets, before it is there",
+        "Asks AWS, from your workstation or a pipeline, for an Auto Scaling group or a launch"
+        " template, and shows what labels and variables the next instance gets, with the tag of"
+        " each, and what would stop it (docs/preflight.md). The flags are those of the"
+        " user-data's own service or install line; flags that are given here replace them."
+        " Writes nothing.",
+        {
+            "preflight --auto-scaling-group web": "with the flags that are in its user-data",
+            "preflight --auto-scaling-group web --region eu-west-1 -l example.db.host:DB_HOST": (
+                "an image has the service, and these are its flags"
+            ),
+            "preflight --launch-template web:2 --format json": (
+                "version 2 of a launch template, by its name or its id, for a program"
+            ),
+        },
+        {
+            0: "nothing was found",
+            **_FAILED,
+            4: "not said by AWS, or only in part",
+            11: "something was found",
+        },
+        (
+            ("--auto-scaling-group", {"metavar": "NAME", "help": "the group"}),
+            (
+                "--launch-template",
+                {"metavar": "ID", "help": "or a template: ID, NAME, ID:VERSION, NAME:VERSION"},
+            ),
+            ("--profile", {"metavar": "NAME", "help": "the profile of ~/.aws"}),
+            ("--region", {"metavar": "NAME", "help": "the region"}),
+            _format("text", "json"),
+        ),
+    ),
     "clean": Command(
         "remove what this program wrote, restore what it changed",
         "Removes everything this program wrote, and restores what it changed. Run as the"
@@ -182,28 +223,70 @@ COMMANDS = {
             ("--dry-run", {"action": "store_true", "help": "only say what would be removed"}),
         ),
     ),
+    "install": Command(
+        "on a host with systemd: run before Docker at each boot",
+        "Copies the program to /usr/local/lib, writes and enables a unit that runs it with these"
+        " flags before Docker starts, and starts it without waiting. Done again, it changes what"
+        " differs.",
+        {
+            "install": "docker.* tags to labels, the metadata to /run/metadata/ec2",
+            "install --follow 30 -l example.db.host:DB_HOST": (
+                "a variable too; a changed tag is a label within 30 seconds"
+            ),
+            "install --dry-run": "show the units",
+        },
+        {0: "done", **_FAILED, **_FILES},
+        (
+            (
+                "--follow",
+                {"metavar": "SECONDS", "type": _follow, "help": "also run so often from then on"},
+            ),
+            ("--dry-run", {"action": "store_true", "help": "only show the units"}),
+        ),
+    ),
+    "uninstall": Command(
+        "on a host with systemd: remove the units and all that was written",
+        "Stops, disables and removes the units of install, removes what the program wrote, and"
+        " restores daemon.json.",
+        {"uninstall --dry-run": "what would be removed", "uninstall": "remove it"},
+        {
+            0: "done",
+            **_FAILED,
+            **_FILES,
+            7: "the deadline passed",
+            10: "with --dry-run: something would change",
+        },
+        (("--dry-run", {"action": "store_true", "help": "only say what would be removed"}),),
+    ),
     "demo": Command(
         "play a boot on this machine, on a fake EC2; needs no AWS, no root",
-        "Plays a boot on this machine: a fake EC2 on loopback, a RancherOS disk in a temporary"
-        " folder. Shows the files before and after, and the arguments that Docker would get.",
-        {"demo": "play it"},
+        "Plays a boot on this machine: a fake EC2 on loopback, the disk of a host in a temporary"
+        " folder. Shows the files before and after, and what Docker would get.",
+        {"demo": "RancherOS", "demo --host systemd": "a Linux with systemd"},
         {0: "played", **_FAILED, **_FILES},
     ),
     "fake-imds": Command(
-        "the fake metadata service alone",
-        "Answers as the EC2 metadata service would, for an instance described in a JSON file"
-        " (docs/image.md), until it is stopped. The file may be edited meanwhile.",
+        "a fake IMDS, for trying without AWS",
+        "Answers as the instance metadata service (IMDS) would, for an instance described in a JSON"
+        " file (docs/fake-imds.md), until it is stopped. The file may be edited meanwhile.",
         {"fake-imds --listen 127.0.0.1:1338 --data instance.json": "serve instance.json"},
         {0: "it was stopped", **_FAILED, **_FILES},
         (
             ("--listen", {"metavar": "HOST:PORT", "required": True, "help": "where to answer"}),
-            ("--data", {"metavar": "FILE", "required": True, "help": "the instance, as JSON"}),
+            (
+                "--data",
+                {
+                    "metavar": "FILE",
+                    "required": True,
+                    "help": "the instance, as JSON (docs/fake-imds.md)",
+                },
+            ),
         ),
     ),
 }
 
 
-def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Invocation:
+def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> CommandLine:
     """Read a command line.
 
     Args:
@@ -215,18 +298,32 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Invocation:
         SystemExit: --help or --version was printed.
     """
     words = list(arguments)
-    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
+    if not words or (words[0].startswith("-") and words[0] not in _OF_THE_PROGRAM):
         words.insert(0, "apply")
     if not words[0].startswith("-") and words[0] not in COMMANDS:
-        raise UsageError(f"unknown command {shown(words[0])}{meant(words[0], COMMANDS)}")
+        raise UsageError(f"unknown command {quote(words[0])}{meant(words[0], COMMANDS)}")
+    _check_flags(words)
     given, unknown = _parser(words[0]).parse_known_args(words)
     for word in unknown:
+        if not word.startswith("-"):
+            raise UsageError(f"{given.command} takes no argument {quote(word)}")
+        raise _unknown_flag(given.command, word)
+    return CommandLine(given.command, given, options.settings(given, environ))
+
+
+def _check_flags(words: Sequence[str]) -> None:
+    """Name a misspelt flag before argparse says that the one it is meant for is missing."""
+    known = (*_flags(words[0]), *_OF_THE_PROGRAM) if words[0] in COMMANDS else ()
+    for word in words[1:] if known else ():
         flag = word.partition("=")[0]
-        if not flag.startswith("-"):
-            raise UsageError(f"{given.command} takes no argument {shown(word)}")
-        text = f"{given.command} has no flag {shown(flag)}"
-        raise UsageError(f"{text}{meant(flag, _flags(given.command))}")
-    return Invocation(given.command, given, options.settings(given, environ))
+        if flag.startswith("--") and flag.isprintable() and " " not in flag and flag not in known:
+            raise _unknown_flag(words[0], word)
+
+
+def _unknown_flag(command: str, word: str) -> UsageError:
+    flag = word.partition("=")[0]
+    text = f"{command} has no flag {quote(flag)}"
+    return UsageError(f"{text}{meant(flag, _flags(command))}")
 
 
 def _flags(command: str) -> Iterator[str]:
@@ -247,22 +344,23 @@ def _parser(first: str) -> argparse.ArgumentParser:
     def form(prog: str) -> argparse.HelpFormatter:
         return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=_WIDTH)
 
+    program = called_as()
     top = _Parser(
-        prog=PROGRAM,
-        usage=f"{PROGRAM} [COMMAND] [FLAG ...]",
-        description="EC2 tags and metadata into RancherOS, before Docker starts.",
+        prog=program,
+        usage=f"{program} [COMMAND] [FLAG ...]",
+        description="EC2 tags and metadata as Docker labels and variables, before Docker starts.",
         epilog="Without a command it is apply. Each command has a --help of its own.",
         formatter_class=form,
         allow_abbrev=False,
     )
-    top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    top.add_argument("-V", "--version", action="version", version=f"{program} {__version__}")
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     # The others would take longer to make than to read anything.
     named = {first: COMMANDS[first]} if first in COMMANDS else COMMANDS
     for name, command in named.items():
         parser = commands.add_parser(
             name,
-            usage=f"{PROGRAM} {'[apply]' if name == 'apply' else name} [FLAG ...]",
+            usage=f"{program} {'[apply]' if name == 'apply' else name} [FLAG ...]{_words(command)}",
             help=command.summary,
             description=textwrap.fill(command.about, _WIDTH),
             epilog="\n".join([*_examples(command), "", *_statuses(command)]),
@@ -275,10 +373,19 @@ def _parser(first: str) -> argparse.ArgumentParser:
     return top
 
 
+def _words(command: Command) -> str:
+    """Return what follows the flags in the usage line."""
+    forms = {"?": " [{}]", "+": " {} [{} ...]"}
+    plain = (one for flag, one in command.arguments if not flag.startswith("-"))
+    return "".join(forms[one["nargs"]].replace("{}", one["metavar"]) for one in plain)
+
+
 def _examples(command: Command) -> Iterator[str]:
     yield "examples:"
     for arguments, what in command.examples.items():
-        yield f"  {PROGRAM} {arguments}"
+        words = f"{called_as()} {arguments}"
+        lines = textwrap.wrap(words, _WIDTH - 6, break_long_words=False, break_on_hyphens=False)
+        yield "  " + " \\\n    ".join(lines)
         yield f"      {what}"
 
 

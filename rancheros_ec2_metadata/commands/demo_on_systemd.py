@@ -1,0 +1,129 @@
+"""The demo's boot of a host with systemd: a disk in a folder, and a stand-in for Docker."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from rancheros_ec2_metadata.apply import Result, apply, last_line
+from rancheros_ec2_metadata.commands.demo_on_rancheros import MAPPINGS, SECONDS, TAGS
+from rancheros_ec2_metadata.deadline import Clock
+from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
+from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from rancheros_ec2_metadata.hosts.systemd import unit_env_file
+from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, DockerUnit
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON
+from rancheros_ec2_metadata.hosts.systemd.systemd_host import SystemdHost
+from rancheros_ec2_metadata.log import Log
+from rancheros_ec2_metadata.runtime import Limits, make_runtime
+from rancheros_ec2_metadata.scratch import scratch
+from rancheros_ec2_metadata.settings import ImdsSettings, Settings, TagMapping
+
+_USERS = '{\n  "log-driver": "journald"\n}\n'
+_SHOWN = ("AWS_INSTANCE_ID", "DB_HOST", "EC2_METADATA_STATUS")
+
+
+@dataclass
+class _StandIn:
+    """Docker, as systemd and dockerd would have it: not started yet, then running."""
+
+    daemon_json: Path
+    active: str = "inactive"
+    labels: tuple[str, ...] = field(default=())
+
+    def read_unit(self) -> DockerUnit:
+        return DockerUnit("loaded", self.active, ("/usr/bin/dockerd", "-H", "fd://"))
+
+    def find_refusal(self, _unit: DockerUnit, _content: bytes) -> str | None:
+        return None
+
+    def read_labels(self, _unit: DockerUnit) -> tuple[str, ...] | None:
+        return self.labels if self.active == "active" else None
+
+    def reload(self) -> None:
+        self.labels = tuple(json.loads(self.daemon_json.read_bytes()).get("labels", self.labels))
+
+
+def play(show: Callable[[Iterable[str]], None]) -> int:
+    """Play a boot, and a tag that changes while Docker runs; return the boot's exit status.
+
+    Args:
+        show: prints lines.
+
+    Raises:
+        FilesError: there is no place for the disk.
+    """
+    with scratch("demo") as root:
+        daemon_json, variables = (
+            root / path.lstrip("/") for path in (DAEMON_JSON, unit_env_file.PATH)
+        )
+        for folder in (daemon_json.parent, variables.parent):
+            folder.mkdir(parents=True)
+        daemon_json.write_text(_USERS)
+        docker = _StandIn(daemon_json)
+        instance = FakeInstance(tags=TAGS, role="docker-node", autoscaling_group="web")
+        show(_opening())
+        with FakeImds(instance) as imds:
+
+            def run() -> tuple[Result, list[str]]:
+                settings = Settings(
+                    mappings=tuple(map(TagMapping.parse, MAPPINGS)),
+                    root=root,
+                    host="systemd",
+                    deadline=SECONDS,
+                    imds=ImdsSettings(endpoint=imds.url),
+                )
+                lines, limits = io.StringIO(), Limits.of(SECONDS, 0, Clock())
+                runtime = make_runtime(settings, Log(lines), limits)
+                host = SystemdHost(root, docker, limits.deadline)
+                target = replace(runtime.target, host=host)
+                result = apply(settings, replace(runtime, target=target))
+                target.log.last(last_line(result))
+                return result, lines.getvalue().splitlines()
+
+            result, log = run()
+            show(log)
+            show(_diff(daemon_json.read_text()))
+            show(_variables(variables.read_text()))
+            docker.active = "active"
+            docker.reload()
+            show(_labels("Docker starts. Its labels", docker))
+            imds.instance = replace(instance, tags={**TAGS, "docker.role": "db"})
+            show(["# The tag docker.role changes to db. The next run of the timer:"])
+            show(line for line in run()[1] if "Docker has" in line or "; exit" in line)
+            show(_labels("Docker's labels, without a restart", docker))
+    return result.status
+
+
+def _opening() -> Iterator[str]:
+    yield "# An instance of an Auto Scaling group boots, with systemd and Docker. Its tags:"
+    for key, value in TAGS.items():
+        yield f"  {key:20} {value}"
+    flags = " ".join(f"-l {mapping}" for mapping in MAPPINGS)
+    yield f"# The run before {UNIT}, with {flags},"
+    yield "# on a stand-in for systemd and dockerd:"
+
+
+def _diff(written: str) -> Iterator[str]:
+    yield f"# What it changed in {DAEMON_JSON}:"
+    lines = _USERS.splitlines(), written.splitlines()
+    yield from difflib.unified_diff(*lines, DAEMON_JSON, DAEMON_JSON, n=9, lineterm="")
+
+
+def _variables(written: str) -> Iterator[str]:
+    yield f"# {unit_env_file.PATH}, for EnvironmentFile= of units:"
+    lines = [line for line in written.splitlines() if not line.startswith("#")]
+    for line in lines:
+        if line.partition("=")[0] in _SHOWN:
+            yield f"  {line}"
+    yield f"  ({len(lines) - len(_SHOWN)} more AWS_ variables)"
+
+
+def _labels(title: str, docker: _StandIn) -> Iterator[str]:
+    yield f"# {title} ({len(docker.labels)}):"
+    for label in docker.labels:
+        yield f"  {label}"

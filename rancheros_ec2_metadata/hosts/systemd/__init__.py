@@ -1,0 +1,1 @@
+"""Any Linux with systemd and Docker, as a host."""

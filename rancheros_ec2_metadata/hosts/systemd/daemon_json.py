@@ -1,0 +1,265 @@
+"""``labels`` of /etc/docker/daemon.json, changed in the text: all else stays as the user has it.
+
+With what is written every Docker from 20.10 on starts (docs/plain-hosts.md, "daemon.json"): strict
+JSON in UTF-8, no label with two values, no key of our own. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from rancheros_ec2_metadata.errors import quote
+from rancheros_ec2_metadata.hosts.state import Edit
+from rancheros_ec2_metadata.plan.labels import is_reserved
+
+KEY = "labels"
+_BLANK = re.compile(r"[ \t\r\n]*")
+
+
+class CannotMergeError(Exception):
+    """The file is left alone; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of the object: where it begins, behind a comma, and its key and value stand."""
+
+    name: str
+    start: int
+    key: int
+    value: int
+    end: int
+
+    def source(self, text: str) -> str:
+        """Return the text of its value."""
+        return text[self.value : self.end]
+
+
+@dataclass(frozen=True)
+class DaemonJson:
+    """A daemon.json, as read.
+
+    Args:
+        text: of it.
+        items: of ``labels``.
+        members: where its keys and their values stand.
+    """
+
+    text: str
+    items: tuple[str, ...]
+    members: tuple[Member, ...]
+
+    @property
+    def index(self) -> int | None:
+        """Return which of its members is ``labels``."""
+        return next((i for i, one in enumerate(self.members) if one.name == KEY), None)
+
+    @property
+    def source(self) -> str:
+        """Return the text of the value of ``labels``; empty where it has no such key."""
+        return "" if self.index is None else self.members[self.index].source(self.text)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What daemon.json shall be.
+
+    Args:
+        text: of it; None where there shall be no file.
+        items: of ``labels`` in it.
+        edit: how to restore it; None where it is the user's alone.
+    """
+
+    text: str | None
+    items: tuple[str, ...]
+    edit: Edit | None
+
+
+def parse_daemon_json(raw: bytes) -> DaemonJson:
+    """Read a daemon.json.
+
+    Raises:
+        CannotMergeError: Docker, or an older or a newer one, would not start with it.
+    """
+    try:
+        text = raw.decode("utf-8")
+        tree = json.loads(text, object_pairs_hook=_Object, parse_constant=_refuse_constant)
+        members = tuple(_find_members(text)) if isinstance(tree, _Object) else ()
+    except UnicodeDecodeError:
+        raise CannotMergeError("it is not UTF-8; save it as UTF-8 without a mark") from None
+    except RecursionError:
+        raise CannotMergeError("it is nested too deep; correct it") from None
+    except ValueError as why:
+        raise CannotMergeError(f"it is not JSON: {why}; correct it") from None
+    if not isinstance(tree, _Object):
+        raise CannotMergeError("it is not a JSON object; correct it")
+    # Docker reads keys without regard to case, of two the last one.
+    keys = [name for name, _ in tree if name.casefold() == KEY]
+    if keys not in ([], [KEY]):
+        raise CannotMergeError(f"it has {', '.join(map(quote, keys))}; keep one key 'labels'")
+    return DaemonJson(text, read_items(dict(tree).get(KEY)), members)
+
+
+def merge(
+    found: DaemonJson | None,
+    labels: Mapping[str, str],
+    edit: Edit | None,
+    *,
+    clear: bool,
+    existed: bool = True,
+) -> Merged:
+    """Return daemon.json with our ``labels`` in place of those that an earlier run set.
+
+    Args:
+        found: as it is; None where there is no file.
+        labels: ours, by key.
+        edit: what an earlier run changed; None where it changed nothing.
+        clear: leave ``[]`` where the key would go: a running Docker keeps its labels without it.
+        existed: there was a file before ours: it stays, if empty.
+    """
+    former, users = _take_out(found, edit)
+    ours = tuple(f"{key}={value}" for key, value in sorted(labels.items()))
+    kept = tuple(item for item in users if _key(item) not in labels)
+    if ours:
+        source = _render((*kept, *ours), found or _NEW)
+    else:
+        source = former if former.startswith("[") or not clear else "[]"
+    stays = found and (existed or any(one.name != KEY for one in found.members))
+    text = _put(found or _NEW, source) if source or stays else None
+    if not ours and source == former:
+        return Merged(text, users, None)
+    # A run may be killed before it writes: what is there now is ours too.
+    was_ours = found is not None and edit is not None and found.source in edit.written
+    known = [found.source] if found is not None and was_ours else []
+    still = [item for item in edit.ours if item in found.items] if found and edit else []
+    return Merged(
+        text,
+        (*kept, *ours),
+        Edit(
+            former=former,
+            written=tuple(dict.fromkeys((*known, source))),
+            ours=tuple(dict.fromkeys((*still, *ours))),
+            displaced=tuple(item for item in users if item not in kept),
+        ),
+    )
+
+
+def diff_labels(before: bytes | None, after: bytes | None) -> Iterator[str]:
+    """Yield the labels that are removed and added: what else is in the file is not for showing."""
+    old, new = (_read_labels(raw) for raw in (before, after))
+    for sign, these, others in (("-", old, new), ("+", new, old)):
+        for item in these:
+            if item not in others:
+                yield f"{sign}labels: {quote(item, 600)}"
+
+
+def _read_labels(raw: bytes | None) -> tuple[str, ...]:
+    try:
+        return parse_daemon_json(raw).items if raw is not None else ()
+    except CannotMergeError:
+        return ()
+
+
+def _take_out(found: DaemonJson | None, edit: Edit | None) -> tuple[str, tuple[str, ...]]:
+    """Return the value of ``labels`` without us, as text and as items; the text may be empty."""
+    if found is None:
+        return "", ()
+    if edit is None:
+        return found.source, found.items
+    # A run may have been killed before it wrote, or after it had restored.
+    if found.source in (edit.former, *edit.written):
+        return edit.former, read_items(json.loads(edit.former or "null"))
+    if not set(edit.ours).intersection(found.items):
+        return found.source, found.items
+    # Somebody has changed the list since: it is the base, and ours are removed by value.
+    users = [item for item in found.items if item not in edit.ours]
+    keys = set(map(_key, users))
+    users += [item for item in edit.displaced if _key(item) not in keys]
+    if not users and not edit.former.startswith("["):
+        return edit.former, ()
+    return _render(users, found), tuple(users)
+
+
+def _put(found: DaemonJson, source: str) -> str:
+    """Return the text with ``source`` as the value of ``labels``, without the key where empty."""
+    text, members, index = found.text, found.members, found.index
+    start = text.index("{") + 1
+    if index is not None and source:
+        one = members[index]
+        return text[: one.value] + source + text[one.end :]
+    if index is not None:
+        last = members[index].end
+        if index > 0:
+            return text[: members[index - 1].end] + text[last:]
+        return text[:start] + text[members[1].start if len(members) > 1 else last :]
+    if not source:
+        return text
+    lead = text[start : members[0].key] if members else ""
+    return f'{text[:start]}{lead}"labels": {source}{"," if members else ""}{text[start:]}'
+
+
+def _find_members(text: str) -> Iterator[Member]:
+    decode = json.JSONDecoder().raw_decode
+    start = text.index("{") + 1
+    while text[key := _skip(text, start)] != "}":
+        name, end = decode(text, key)
+        value = _skip(text, _skip(text, end) + 1)
+        _, end = decode(text, value)
+        yield Member(name, start, key, value, end)
+        comma = _skip(text, end)
+        start = comma + 1 if text[comma] == "," else comma
+
+
+def _skip(text: str, start: int) -> int:
+    blank = _BLANK.match(text, start)
+    return blank.end() if blank else start
+
+
+def _render(items: Sequence[str], file: DaemonJson) -> str:
+    """Return a list in ASCII, one label a line where the file has a line for each key."""
+    lead = file.text[one.start : one.key] if (one := next(iter(file.members), None)) else ""
+    newline, indent = "\r\n" if "\r\n" in lead else "\n", lead.rpartition("\n")[2]
+    if "\n" not in lead or not items:
+        return json.dumps(list(items))
+    lines = f",{newline}".join(f"{indent * 2}{json.dumps(item)}" for item in items)
+    return f"[{newline}{lines}{newline}{indent}]"
+
+
+class _Object(list[tuple[str, Any]]):
+    """A JSON object with each of its keys, also those that it has twice."""
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def read_items(node: object) -> tuple[str, ...]:
+    """Return the items of a value of ``labels``.
+
+    Raises:
+        CannotMergeError: Docker would not start with it.
+    """
+    if node is None:
+        return ()
+    if not isinstance(node, list) or isinstance(node, _Object):
+        raise CannotMergeError("its labels are not a list; correct them")
+    values: dict[str, str] = {}
+    for item in node:
+        if not isinstance(item, str) or "=" not in item:
+            raise CannotMergeError(f"its label {quote(str(item))} is not KEY=VALUE; correct it")
+        if is_reserved(item):
+            raise CannotMergeError(f"its label {quote(item)} is in a reserved namespace; remove it")
+        if values.setdefault(_key(item), item) != item:
+            raise CannotMergeError(f"its label {quote(_key(item))} has two values; keep one")
+    return tuple(node)
+
+
+def _key(item: str) -> str:
+    return item.partition("=")[0]
+
+
+_NEW = parse_daemon_json(b'{\n  "labels": []\n}\n')

@@ -1,0 +1,272 @@
+"""Docker on this machine: its unit as systemd has it, and the daemon, asked and reloaded.
+
+What systemd and dockerd do is in docs/plain-hosts.md.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from rancheros_ec2_metadata.errors import escape
+from rancheros_ec2_metadata.hosts.files import read_plain
+
+UNIT = "docker.service"
+_SNAP = "snap.docker.dockerd.service"
+_SOCKET = "/run/docker.sock"
+# For one question; systemd takes some 10 ms, dockerd 70.
+_SECONDS = 10.0
+_BODY_LIMIT = 4 * 1024 * 1024  # bytes
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+_NOT_HERE = re.compile(rb"--(?:label|config-file)\b")
+_COMMENT = re.compile(rb"^[ \t]*[#;].*$", re.MULTILINE)
+
+
+class NoAnswerError(Exception):
+    """systemd or dockerd could not be asked, or did not answer; the message says why."""
+
+
+@dataclass(frozen=True)
+class DockerUnit:
+    """docker.service, as systemd has it.
+
+    Args:
+        load: loaded, not-found, masked and others (LoadState).
+        active: active, inactive, activating and others (ActiveState).
+        command: the argv of ExecStart; variables in it are as written.
+        environment: NAME=value of Environment=.
+        environment_files: paths of EnvironmentFile=.
+        started: when it became active, in microseconds since 1970; 0 where it is not.
+        snap: there is a Docker of snap.
+    """
+
+    load: str = "not-found"
+    active: str = "inactive"
+    command: tuple[str, ...] = ()
+    environment: tuple[str, ...] = field(default=(), repr=False)
+    environment_files: tuple[str, ...] = ()
+    started: int = 0
+    snap: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether this machine has a Docker that systemd starts."""
+        return self.load not in ("not-found", "masked")
+
+    @property
+    def may_have_read(self) -> bool:
+        """Tell whether a daemon runs or starts, and may have read daemon.json."""
+        return self.active not in ("inactive", "failed")
+
+    @property
+    def dockerd(self) -> tuple[str, ...]:
+        """The daemon's program and flags; empty where the unit does not start it by that name."""
+        names = [word.rpartition("/")[2] for word in self.command]
+        return self.command[names.index("dockerd") :] if "dockerd" in names else ()
+
+    @property
+    def socket(self) -> str:
+        """The path of the socket that the daemon answers on."""
+        given = (word.partition("unix://")[2] for word in self.dockerd if "unix://" in word)
+        return next(given, _SOCKET)
+
+
+class Docker(Protocol):
+    """Docker, as a run asks it; tests pass one of their own."""
+
+    def read_unit(self) -> DockerUnit:
+        """Return its unit.
+
+        Raises:
+            NoAnswerError: systemd did not say.
+        """
+
+    def find_refusal(self, unit: DockerUnit, content: bytes) -> str | None:
+        """Return what dockerd says against a daemon.json; None where it takes it, or is too old."""
+
+    def read_labels(self, unit: DockerUnit) -> tuple[str, ...] | None:
+        """Return the labels that a running daemon has; None where it does not say."""
+
+    def reload(self) -> None:
+        """Have it read daemon.json again.
+
+        Raises:
+            NoAnswerError: systemd refuses it.
+        """
+
+
+@dataclass(frozen=True)
+class LocalDocker:
+    """Docker on this machine.
+
+    Args:
+        path: PATH of the programs that are asked.
+        seconds: how long each may take.
+    """
+
+    path: str = _PATH
+    seconds: float = _SECONDS
+
+    def read_unit(self) -> DockerUnit:
+        """Return its unit.
+
+        Raises:
+            NoAnswerError: systemd did not say.
+        """
+        load, active, since = self._ask(
+            UNIT, "Unit", "LoadState", "ActiveState", "ActiveEnterTimestamp"
+        )
+        if load in ("not-found", "masked"):
+            (snap,) = self._ask(_SNAP, "Unit", "LoadState")
+            return DockerUnit(load, active, snap=snap == "loaded")
+        starts, environment, files = self._ask(
+            UNIT, "Service", "ExecStart", "Environment", "EnvironmentFiles"
+        )
+        return DockerUnit(
+            load=load,
+            active=active,
+            command=tuple(starts[0][1]) if starts else (),
+            environment=tuple(environment),
+            environment_files=tuple(path for path, _ in files),
+            started=since if active == "active" else 0,
+        )
+
+    def find_refusal(self, unit: DockerUnit, content: bytes) -> str | None:
+        """Return what dockerd says against a daemon.json; None where it takes it, or is too old.
+
+        Raises:
+            NoAnswerError: it did not say.
+        """
+        program, *words = unit.dockerd
+        plain: list[str] = []
+        for word in words:
+            if "$" not in word:
+                plain.append(word)
+            elif word.startswith("$") and re.fullmatch(r"-[^=]+", "".join(plain[-1:])):
+                plain.pop()  # what the variable adds is not known, and may be this flag's value
+        with tempfile.NamedTemporaryFile(prefix="ec2-metadata-", suffix=".json") as copy:
+            copy.write(content)
+            copy.flush()
+            done = self._run([program, "--validate", f"--config-file={copy.name}", *plain])
+        # Before 23 it has no such flag, and with it ends before it does anything.
+        if done.returncode == 0 or b"unknown flag: --validate" in done.stderr:
+            return None
+        return _last_line(done.stderr)
+
+    def read_labels(self, unit: DockerUnit) -> tuple[str, ...] | None:
+        """Return the labels that a running daemon has; None where it does not say."""
+        if unit.active != "active":
+            return None  # a connection would start it, or wait for a start that waits for us
+        connection = _UnixConnection(unit.socket, self.seconds)
+        try:
+            connection.request("GET", "/info")
+            answer = json.loads(connection.getresponse().read(_BODY_LIMIT))
+            labels = answer["Labels"]
+            return tuple(map(str, labels or ()))
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+            return None
+        finally:
+            connection.close()
+
+    def reload(self) -> None:
+        """Have it read daemon.json again, without waiting for it.
+
+        In a unit that Docker waits for, a call that waits would wait for itself.
+
+        Raises:
+            NoAnswerError: systemd refuses it.
+        """
+        done = self._run(["systemctl", "--no-block", "reload", UNIT])
+        if done.returncode:
+            raise NoAnswerError(_last_line(done.stderr))
+
+    def _ask(self, unit: str, interface: str, *names: str) -> list[Any]:
+        """Return properties; busctl gives ExecStart as words, where systemctl joins them."""
+        path = "/org/freedesktop/systemd1/unit/" + re.sub(
+            r"[^A-Za-z0-9]", lambda match: f"_{ord(match[0]):02x}", unit
+        )
+        command = ["busctl", "--json=short", "get-property", "org.freedesktop.systemd1", path]
+        done = self._run([*command, f"org.freedesktop.systemd1.{interface}", *names])
+        try:
+            found = [json.loads(line)["data"] for line in done.stdout.splitlines()]
+        except (ValueError, KeyError, TypeError):
+            found = []
+        if done.returncode or len(found) != len(names):
+            why = _last_line(done.stderr) or "no answer"
+            raise NoAnswerError(
+                f"systemd does not tell of {unit}: {why}; run '{' '.join(command)}'"
+            )
+        return found
+
+    def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(  # noqa: S603 - no shell, and nothing of a tag's
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env={"PATH": self.path, "LC_ALL": "C"},
+                cwd="/",
+                timeout=self.seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise NoAnswerError(f"{command[0]} did not answer in {self.seconds:g} s") from None
+        except OSError as why:
+            raise NoAnswerError(f"{command[0]} cannot be run, {why.strerror}") from None
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a socket of this machine."""
+
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__("docker", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def find_other_labels(unit: DockerUnit, root: Path) -> str | None:
+    """Return where flags of the unit set labels or another file: Docker would not start with both.
+
+    Args:
+        unit: as systemd has it.
+        root: the folder that stands for the machine's root.
+
+    Raises:
+        NoAnswerError: an environment file cannot be read.
+    """
+    sources: dict[str, bytes] = {
+        f"ExecStart of {UNIT}": "\n".join(unit.dockerd).encode("utf-8", "surrogateescape"),
+        f"Environment of {UNIT}": "\n".join(unit.environment).encode("utf-8", "surrogateescape"),
+        **dict(_read_files(unit.environment_files, root)),
+    }
+    for where, text in sources.items():
+        if found := _NOT_HERE.search(_COMMENT.sub(b"", text)):
+            return f"{where} has {found[0].decode()}"
+    return None
+
+
+def _read_files(paths: Sequence[str], root: Path) -> Iterator[tuple[str, bytes]]:
+    for pattern in paths:
+        for path in sorted(root.glob(pattern.lstrip("/"))):
+            try:
+                yield f"/{path.relative_to(root)}", read_plain(path)
+            except OSError as why:
+                text = f"{path}, which {UNIT} reads, cannot be read: {why.strerror or why}"
+                raise NoAnswerError(f"{text}; make it a plain file") from None
+
+
+def _last_line(output: bytes) -> str:
+    lines = output.decode("utf-8", "replace").strip().splitlines()
+    return escape(lines[-1][:300]) if lines else ""

@@ -1,0 +1,144 @@
+"""A machine with systemd as a run finds it: its files, what of them is ours, and its Docker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rancheros_ec2_metadata.errors import Note, warning
+from rancheros_ec2_metadata.hosts.files import read_plain
+from rancheros_ec2_metadata.hosts.state import DamagedStateError, Edit, State, parse_state
+from rancheros_ec2_metadata.hosts.systemd import daemon_json, unit_env_file
+from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, DaemonJson
+from rancheros_ec2_metadata.hosts.systemd.docker_unit import Docker, DockerUnit, NoAnswerError
+from rancheros_ec2_metadata.hosts.systemd.label_record import LabelRecord, parse_record
+
+FOLDER = "/etc/docker"
+DAEMON_JSON = f"{FOLDER}/daemon.json"
+RECORD = f"{FOLDER}/.ec2-docker-labels.json"
+STATE_FOLDER = "/var/lib/ec2-docker-labels"
+STATE = f"{STATE_FOLDER}/state.json"
+
+_READ = (DAEMON_JSON, RECORD, STATE, unit_env_file.PATH)
+
+
+@dataclass(frozen=True)
+class FoundMachine:
+    """The machine as it is.
+
+    Args:
+        files: content by path.
+        unreadable: why a file that is there is left alone, by path.
+        state: what the last run left.
+        record: what of daemon.json is ours.
+        unit: Docker's; None where it is not known.
+        unknown: why systemd did not tell of it.
+        docker_has: the labels of the running daemon; None where it does not say.
+        notes: what is to be said of it.
+    """
+
+    files: Mapping[str, bytes] = field(repr=False)
+    unreadable: Mapping[str, str]
+    state: State
+    record: LabelRecord
+    unit: DockerUnit | None
+    unknown: NoAnswerError | None
+    docker_has: tuple[str, ...] | None
+    notes: tuple[Note, ...]
+
+    def parse(self) -> DaemonJson | None:
+        """Return daemon.json as read; None where there is none.
+
+        Raises:
+            CannotMergeError: it is to be left alone.
+        """
+        if why := self.unreadable.get(DAEMON_JSON):
+            raise CannotMergeError(f"{why}; make it a plain file")
+        if why := self.unreadable.get(RECORD):
+            raise CannotMergeError(f"what of it is ours is not known, {RECORD}: {why}; remove that")
+        raw = self.files.get(DAEMON_JSON)
+        return None if raw is None else daemon_json.parse_daemon_json(raw)
+
+    @property
+    def our_labels(self) -> dict[str, str]:
+        """The labels of ours that daemon.json sets."""
+        try:
+            file = self.parse()
+        except CannotMergeError:
+            return {}
+        edit = self.record.edit
+        if file is None or edit is None:
+            return {}
+        ours = (item.partition("=") for item in file.items if item in edit.ours)
+        return {key: value for key, _, value in ours}
+
+    @property
+    def may_run(self) -> bool:
+        """Tell whether there may be a daemon that has read daemon.json."""
+        if self.unit is None:
+            return self.unknown is not None
+        return self.unit.may_have_read
+
+    def docker_has_all(self, items: Iterable[str]) -> bool:
+        """Tell whether the running daemon has these labels and no others."""
+        return has_all(self.docker_has, items)
+
+
+def has_all(docker_has: tuple[str, ...] | None, items: Iterable[str]) -> bool:
+    """Tell whether a daemon has these labels and no others; it has not where it does not say."""
+    return docker_has is not None and set(docker_has) == set(items)
+
+
+def read_files(root: Path, paths: Iterable[str]) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return files that are there by path, and why a file that is there is left alone."""
+    files, unreadable = dict[str, bytes](), dict[str, str]()
+    for path in paths:
+        where = root / path.lstrip("/")
+        try:
+            if where.is_symlink() or where.parent.is_symlink():
+                unreadable[path] = "a symbolic link, which is never followed in writing"
+            else:
+                files[path] = read_plain(where)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as why:
+            unreadable[path] = why.strerror or str(why)
+    return files, unreadable
+
+
+def read_state(root: Path) -> tuple[State, list[Note]]:
+    """Return what the last run left; an empty state where it left none that reads."""
+    files, _ = read_files(root, (STATE,))
+    try:
+        return (parse_state(files[STATE]) if STATE in files else State()), []
+    except DamagedStateError as why:
+        return State(), [warning(f"{STATE} cannot be used: {why}; it is written anew")]
+
+
+def find_machine(root: Path, docker: Docker | None, more: Iterable[str] = ()) -> FoundMachine:
+    """Return the machine as it is.
+
+    Args:
+        root: the folder that stands for the machine's root.
+        docker: is asked; None where this is not the machine.
+        more: paths of other files to read.
+    """
+    state, notes = read_state(root)
+    files, unreadable = read_files(root, (*_READ, *state.env_files, *more))
+    unit, unknown, has = None, None, None
+    if docker is not None:
+        try:
+            unit = docker.read_unit()
+            has = docker.read_labels(unit)
+        except NoAnswerError as why:
+            unknown = why
+    try:
+        record = parse_record(files[RECORD])
+    except (KeyError, ValueError):
+        # Ours are known by what the last run has set, too.
+        ours = tuple(f"{key}={value}" for key, value in state.labels.items())
+        record = LabelRecord(Edit("", (), ours) if ours else None)
+        if RECORD in files:
+            notes.append(warning(f"{RECORD} cannot be used; it is written anew"))
+    return FoundMachine(files, unreadable, state, record, unit, unknown, has, tuple(notes))

@@ -1,0 +1,50 @@
+"""What of daemon.json is ours: a file beside it, so that both are copied and restored together."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from rancheros_ec2_metadata.hosts.state import Edit, parse_edit
+from rancheros_ec2_metadata.hosts.systemd import daemon_json
+from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class LabelRecord:
+    """What of daemon.json is ours.
+
+    Args:
+        edit: how to restore it; None where nothing of ours is in it.
+        existed: there was a file before ours.
+        pending: Docker has not shown yet that it has the labels of the file.
+    """
+
+    edit: Edit | None = None
+    existed: bool = True
+    pending: bool = False
+
+
+def parse_record(raw: bytes) -> LabelRecord:
+    """Return the record that ``raw`` holds.
+
+    Raises:
+        ValueError: it is not one of ours, or no longer whole.
+    """
+    try:
+        found = json.loads(raw.decode("utf-8"))
+        edit = parse_edit(found["edit"]) if found["edit"] is not None else None
+        if edit is None and found["edit"] is not None:
+            raise ValueError("it has no edit that reads")
+        if edit is not None:
+            daemon_json.read_items(json.loads(edit.former or "null"))
+        return LabelRecord(edit, bool(found["existed"]), bool(found["pending"]))
+    except (KeyError, TypeError, RecursionError, CannotMergeError) as why:
+        raise ValueError("it is not a record of labels") from why
+
+
+def render_record(record: LabelRecord) -> bytes:
+    """Return the record as the bytes of its file: ASCII JSON, the same for the same record."""
+    return (json.dumps({"schema": SCHEMA, **asdict(record)}, indent=1) + "\n").encode("ascii")

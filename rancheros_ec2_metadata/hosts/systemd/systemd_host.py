@@ -1,0 +1,309 @@
+"""A Linux with systemd and Docker as a host: reads it, plans, rehearses, and says what to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from rancheros_ec2_metadata.deadline import Limit
+from rancheros_ec2_metadata.errors import (
+    ExitStatus,
+    FilesError,
+    Note,
+    error,
+    info,
+    quote,
+    warning,
+)
+from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus, Ours, Places, Plan
+from rancheros_ec2_metadata.hosts.env_files import plan_env_files
+from rancheros_ec2_metadata.hosts.files import FileChange, Files
+from rancheros_ec2_metadata.hosts.state import State, render_state
+from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit, unit_env_file
+from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError
+from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError
+from rancheros_ec2_metadata.hosts.systemd.found_machine import (
+    DAEMON_JSON,
+    FOLDER,
+    RECORD,
+    STATE,
+    STATE_FOLDER,
+    FoundMachine,
+    find_machine,
+    has_all,
+    read_state,
+)
+from rancheros_ec2_metadata.hosts.systemd.label_plan import LabelPlanner, PlannedLabels
+from rancheros_ec2_metadata.hosts.systemd.label_record import render_record
+from rancheros_ec2_metadata.plan.desired import Desired
+from rancheros_ec2_metadata.plan.provenance import LeftOut
+from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
+
+SYSTEMD = "/run/systemd/system"
+_LOOK = 0.05  # seconds between looks at whether Docker has its labels
+
+
+@dataclass(frozen=True)
+class SystemdHost:
+    """One machine with systemd.
+
+    Args:
+        root: the folder that stands for the machine's root.
+        docker: is asked; None where this is not the machine.
+        limit: for what is waited for.
+        off_machine: only a plan is made: Docker need not be asked.
+    """
+
+    root: Path
+    docker: Docker | None
+    limit: Limit
+    off_machine: bool = False
+
+    places = Places(
+        lock=STATE_FOLDER,
+        lock_fix="make it a folder",
+        state=STATE,
+        swept=(FOLDER, STATE_FOLDER, unit_env_file.FOLDER),
+        lock_is_ours=True,
+    )
+    description = "systemd"
+    # Units that name the file do not start without it.
+    always_says_outcome = True
+    reads_long_once_a_boot = True
+    carries = staticmethod(unit_env_file.explain_uncarriable)
+
+    def locate(self, path: str) -> Path:
+        """Return where a file of the machine is found."""
+        return self.root / path.lstrip("/")
+
+    def read_state(self) -> tuple[State, list[Note]]:
+        """Return what the last run left; an empty state where it left none that reads."""
+        return read_state(self.root)
+
+    def read_ours(self, plan: Plan) -> Ours:
+        """Return what of ours the files set, where not all of a plan could be written."""
+        found = find_machine(self.root, self.docker)
+        there = found.files.get(unit_env_file.PATH)
+        for one in (plan.after, plan.before):
+            if one.variables and there == unit_env_file.render_unit_env_file(one.variables):
+                return Ours(found.our_labels, one.variables)
+        return Ours(found.our_labels)
+
+    def plan(self, desired: Desired, kept: State) -> Plan:
+        """Return what to write so that the machine has what is ``desired``, rehearsed.
+
+        Args:
+            desired: labels and variables; config values are RancherOS's alone.
+            kept: the instance, tags and metadata that the new state shall name.
+        """
+        more = (desired.env_file.path,) if desired.env_file is not None else ()
+        found = find_machine(self.root, self.docker, more)
+        planned = LabelPlanner(self.root, self.docker, self.off_machine, found).plan(desired)
+        variables, content, env_notes = _plan_unit_env_file(found, planned.desired.variables)
+        env_files, file_notes = plan_env_files(
+            found.state.env_files, planned.desired.env_file, found.files, found.unreadable
+        )
+        same = found.files.get(unit_env_file.PATH) == unit_env_file.render_unit_env_file(
+            found.state.variables
+        )
+        before = Ours(found.our_labels, found.state.variables if same else {})
+        after = Ours(planned.labels, variables)
+        state = replace(
+            kept,
+            labels=after.labels,
+            variables=after.variables,
+            env_files=tuple(path for path, raw in env_files.items() if raw is not None),
+            status=planned.desired.variables.get(STATUS_VARIABLE, kept.status),
+            labels_changed=found.state.labels_changed,
+            last_run=found.state.last_run,
+        )
+        notes = (*found.notes, *planned.notes, *_note_config(desired), *env_notes, *file_notes)
+        return Plan(
+            changes=_order(found, planned, state, content, env_files),
+            state=state,
+            desired=replace(planned.desired, config={}),
+            before=before,
+            after=after,
+            our_files=(unit_env_file.PATH, *state.env_files),
+            labels_take_effect="when Docker starts or is reloaded",
+            notes=(*notes, *_note_labels(after.labels, before.labels), *desired.notes),
+        )
+
+    def activate(self, files: Files, seconds: float) -> Iterator[Note]:
+        """Reload a running Docker that does not have the labels of daemon.json yet.
+
+        A reload waits for the end of a unit with Before=docker.service, which this run may be.
+
+        Args:
+            files: writes that it has them.
+            seconds: how long to look whether it has; a reload takes some 15 ms.
+        """
+        found = find_machine(self.root, self.docker)
+        if not found.record.pending or found.unit is None or found.unit.active != "active":
+            return
+        assert self.docker is not None  # noqa: S101 - it has given the unit
+        try:
+            file = found.parse()
+        except CannotMergeError:
+            return
+        items = file.items if file is not None else ()
+        limit = self.limit.within(seconds)
+        try:
+            if not found.docker_has_all(items):
+                self.docker.reload()
+            while not (has := has_all(self.docker.read_labels(found.unit), items)):
+                if limit.passed():
+                    break
+                limit.sleep(_LOOK)
+        except NoAnswerError as why:
+            yield warning(f"Docker is not reloaded: {why}")
+            return
+        if not has:
+            yield info(
+                "Docker is told to reload daemon.json, which it does when this run has ended"
+            )
+            return
+        yield info("Docker has the labels of daemon.json, without a restart")
+        record = render_record(replace(found.record, pending=False))
+        try:
+            files.write(FileChange(RECORD, found.files.get(RECORD), record, is_record=True))
+        except FilesError as failed:
+            yield failed.note()
+
+    def check_files(self, state: State) -> Iterator[FileStatus]:
+        """Yield whether our labels are in daemon.json still."""
+        if not state.labels:
+            return
+        missing = len(state.labels.keys() - find_machine(self.root, self.docker).our_labels.keys())
+        what = f"{missing} of our labels are gone" if missing else "our labels are in it"
+        yield FileStatus(DAEMON_JSON, as_left=not missing, what=what)
+
+    def check_metadata(self, _variables: Mapping[str, str]) -> Iterator[Note]:
+        """Yield nothing: such a machine saves none."""
+        yield from ()
+
+    def check_docker(self, _state: State, _boot_id: str | None) -> DockerStatus:
+        """Return whether Docker has the labels of daemon.json: it is asked itself."""
+        found = find_machine(self.root, self.docker)
+        unit = found.unit
+        if unit is None:
+            return DockerStatus(None, None, f"not known: {found.unknown or 'it is not asked here'}")
+        if not unit.is_there:
+            return DockerStatus(None, None, f"there is no {UNIT}")
+        if not unit.may_have_read:
+            return DockerStatus(None, None, "it does not run: it reads daemon.json when it starts")
+        at = datetime.fromtimestamp(unit.started / 1_000_000, timezone.utc)
+        started = f"{at:%Y-%m-%dT%H:%M:%SZ}" if unit.started else None
+        has: bool | None = None
+        try:
+            file = found.parse()
+        except CannotMergeError as why:
+            what = f"{DAEMON_JSON}: {why}"
+        else:
+            what = "it does not say which labels it has"
+            if found.docker_has is not None:
+                has = found.docker_has_all(file.items if file is not None else ())
+                what = "it has the labels of daemon.json"
+        if has is False:
+            what = "it has NOT the labels of daemon.json: 'systemctl reload docker' loads them"
+        since = f"{unit.active}, started {started}" if started else unit.active
+        return DockerStatus(started, has, f"{since}; {what}")
+
+
+def make_systemd(settings: Settings, limit: Limit, *, off_machine: bool) -> SystemdHost:
+    """Return this machine, or one in a folder; see hosts.selection.
+
+    Raises:
+        FilesError: this machine does not run systemd.
+    """
+    if settings.root != Path("/"):
+        return SystemdHost(settings.root, None, limit, off_machine)
+    if not Path(SYSTEMD).is_dir():
+        raise FilesError(
+            f"systemd does not run here, {SYSTEMD} is not there; run it on the machine, not in a"
+            " container"
+        )
+    return SystemdHost(settings.root, docker_unit.LocalDocker(), limit, off_machine)
+
+
+def _plan_unit_env_file(
+    found: FoundMachine, variables: Mapping[str, str]
+) -> tuple[Mapping[str, str], bytes | None, list[Note]]:
+    path = unit_env_file.PATH
+    there, why = found.files.get(path), found.unreadable.get(path)
+    if why is None and there and not there.startswith(unit_env_file.FIRST_LINE):
+        why = "it does not begin with this program's line"
+    if why is not None:
+        text = f"no variable is set: {path} is left as it is: {why}; move it away"
+        names = tuple(LeftOut("variable", name, why) for name in variables)
+        return {}, there, [error(ExitStatus.FILES, text, *names)]
+    return variables, unit_env_file.render_unit_env_file(variables) if variables else None, []
+
+
+def _order(
+    found: FoundMachine,
+    planned: PlannedLabels,
+    state: State,
+    variables: bytes | None,
+    env_files: Mapping[str, bytes | None],
+) -> tuple[FileChange, ...]:
+    """Return the changes in the order of writing.
+
+    First the variables: they are in memory, so that a full disk does not keep units from their
+    file. What is to go is in the state and the record until it has gone: after a kill in between,
+    nothing of ours may be taken for the user's, and nothing of the user's be lost.
+    """
+    record = planned.record
+    is_needed = record.edit is not None or record.pending
+    kept = (RECORD, render_record(record) if is_needed else None)
+    file = (DAEMON_JSON, planned.content)
+    # Where there is no record, the state is one: it may name no label as ours before it.
+    steps: list[tuple[str, bytes | None]] = [(unit_env_file.PATH, variables)]
+    steps += [kept] if record.edit is not None else []
+    if state.holds_values():
+        between = replace(
+            state,
+            env_files=tuple(sorted({*found.state.env_files, *state.env_files})),
+            labels_changed=state.labels_changed if state.labels == found.state.labels else (),
+        )
+        if between != found.state:
+            steps.append((STATE, render_state(between)))
+    steps += [file] if record.edit is not None else [file, kept]
+    steps += [(path, raw) for path, raw in env_files.items() if raw is None]
+    steps += [(path, raw) for path, raw in env_files.items() if raw is not None]
+
+    def tell() -> Iterator[str]:
+        return daemon_json.diff_labels(found.files.get(DAEMON_JSON), planned.content)
+
+    return tuple(
+        FileChange(
+            path,
+            found.files.get(path),
+            raw,
+            keeps_attributes=path == DAEMON_JSON,
+            is_record=path in (STATE, RECORD),
+            tell=tell if path == DAEMON_JSON else None,
+        )
+        for path, raw in steps
+        if found.files.get(path) != raw and (path != RECORD or path not in found.unreadable)
+    )
+
+
+def _note_config(desired: Desired) -> Iterator[Note]:
+    for path in desired.config:
+        why = "only RancherOS has config paths"
+        left_out = LeftOut("config path", path, why, desired.sources.config.get(path))
+        yield warning(f"{path} is not set: {why}; remove its mapping", left_out)
+
+
+def _note_labels(labels: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Note]:
+    if labels:
+        yield info(f"labels: {', '.join(map(quote, sorted(labels)))}")
+    changed = sorted(key for key in labels if before.get(key, labels[key]) != labels[key])
+    if changed:
+        yield info(f"labels changed: {', '.join(map(quote, changed))}")
+    removed = sorted(before.keys() - labels.keys())
+    if removed:
+        yield info(f"labels removed: {', '.join(map(quote, removed))}")

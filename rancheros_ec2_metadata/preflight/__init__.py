@@ -1,0 +1,1 @@
+"""``preflight``: what the next instance of an Auto Scaling group gets, and what would stop it."""

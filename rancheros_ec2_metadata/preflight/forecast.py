@@ -1,0 +1,105 @@
+"""What the next instance has, before it is there: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rancheros_ec2_metadata.ec2.instance import GROUP, VARIABLES
+from rancheros_ec2_metadata.hosts.rancheros import drop_in
+from rancheros_ec2_metadata.hosts.systemd import unit_env_file
+from rancheros_ec2_metadata.plan.desired import Desired, make_desired
+from rancheros_ec2_metadata.plan.provenance import Source
+from rancheros_ec2_metadata.preflight.launch import Group, Launch, Sourced
+from rancheros_ec2_metadata.preflight.user_data_flags import UserDataFlags, read_flags
+from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
+
+_CARRIES = {
+    "rancheros": drop_in.explain_uncarriable,
+    "systemd": unit_env_file.explain_uncarriable,
+}
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What one launch gives the next instance.
+
+    Args:
+        launch: that it is of.
+        flags: what the user-data says of this program.
+        settings: of the run: those of the user-data, and what the command line has over them.
+        tags: of the instance, with what sets each.
+        metadata: the AWS_ variables that it can have; in braces those that only it will know.
+        desired: labels, variables and config values.
+    """
+
+    launch: Launch
+    flags: UserDataFlags
+    settings: Settings
+    tags: Mapping[str, Sourced]
+    metadata: Mapping[str, str]
+    desired: Desired
+
+    @property
+    def at_launch(self) -> tuple[str, ...]:
+        """The variables of the metadata whose values only the instance will know."""
+        variables, sources = self.desired.variables, self.desired.sources.variables
+        return tuple(
+            name
+            for name, value in sorted(variables.items())
+            if sources[name].kind in ("metadata", "outcome") and value == place(name)
+        )
+
+    def set_by(self, source: Source) -> str:
+        """Return what sets the tag that gives a value; empty where no tag does."""
+        return self.tags[source.name].source if source.kind == "tag" else ""
+
+
+def make_forecast(group: Group, launch: Launch, given: Settings, names: set[str]) -> Forecast:
+    """Return what a launch gives the next instance of a group.
+
+    Args:
+        group: as AWS says that it is.
+        launch: one of the group's.
+        given: the settings of the command line.
+        names: the fields of those that were given; the others are the user-data's.
+    """
+    flags = read_flags(launch.user_data, given.host)
+    of_command_line: dict[str, Any] = {name: getattr(given, name) for name in names}
+    settings = replace(flags.settings or Settings(), **of_command_line)
+    tags = group.next_tags(launch)
+    metadata = _metadata(group, launch)
+    desired = make_desired(
+        settings,
+        metadata,
+        {} if settings.tags == "none" else {key: one.value or "" for key, one in tags.items()},
+        place(STATUS_VARIABLE),
+        _CARRIES[flags.host],
+    )
+    return Forecast(launch, flags, settings, tags, metadata, desired)
+
+
+def place(name: str) -> str:
+    """Return what stands for a value that only the instance will know."""
+    return f"{{{name}}}"
+
+
+def _metadata(group: Group, launch: Launch) -> dict[str, str]:
+    known = {
+        "AWS_REGION": group.region,
+        "AWS_DEFAULT_REGION": group.region,
+        "AWS_PARTITION": group.partition,
+    }
+    if launch.image and launch.image.startswith("ami-"):
+        known["AWS_AMI_ID"] = launch.image
+    if len(launch.instance_types) == 1:
+        known["AWS_INSTANCE_TYPE"] = launch.instance_types[0]
+    if group.name is not None:
+        known[GROUP] = group.name
+    lacks = {GROUP} if group.name is None else set()
+    if launch.profile is None:
+        lacks.add("AWS_IAM_ROLE")
+    if group.is_ipv6_only(launch):
+        lacks |= {"AWS_LOCAL_IPV4", "AWS_PUBLIC_IPV4"}
+    return {name: known.get(name, place(name)) for name in VARIABLES if name not in lacks}

@@ -1,0 +1,214 @@
+"""The flags that user-data gives this program: of its own service, or of its ``install`` line."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import contextlib
+import email
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rancheros_ec2_metadata import command_line, options
+from rancheros_ec2_metadata.check import yaml_reader
+from rancheros_ec2_metadata.check.checked_file import File, Form
+from rancheros_ec2_metadata.errors import UsageError, quote
+from rancheros_ec2_metadata.hosts.rancheros import user_data
+from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, Release
+from rancheros_ec2_metadata.settings import HostKind, Settings
+
+_VARIABLES = frozenset({*options.AWS_VARIABLES, *(one.variable for one in options.OPTIONS)})
+_RELEASE = Release(NEWEST, "newest")
+_MIME = (b"content-type:", b"mime-version:")
+# A script for RancherOS, which has no first line of its own.
+_ROS = re.compile(rb"\bros (?:config|service|engine|console|os|install)\b|\bsystem-docker\b")
+_PROGRAM = r"(?:ec2[-_]docker[-_]labels|rancheros[-_]ec2[-_]metadata)"
+_INSTALL = re.compile(rf"^(.*\b{_PROGRAM}[\w.+-]*[\"']?\s+)install(?![\w-])(.*)$")
+_OPERATORS = frozenset(";&|<>()")
+_REDIRECTED = re.compile(r"(?<=\s)\d(?=[<>])")  # the 2 of 2> is no word of the command
+_EXPANDED = re.compile(r"[$`]")
+
+
+@dataclass(frozen=True)
+class UserDataFlags:
+    """What user-data says of this program.
+
+    Args:
+        host: the kind of host that it is for.
+        form: what the user-data is, in words.
+        source: what gives the flags, in words; empty where nothing does.
+        words: the flags, and variables as ``NAME=value``.
+        settings: that they make; None where nothing gives any, or what does is wrong.
+        follow: the seconds of ``install --follow``.
+        wrong: what is wrong with the ``install`` line, if anything is.
+        file: the user-data as `check` sees it; None where it is for another host.
+    """
+
+    host: Literal["rancheros", "systemd"]
+    form: str
+    source: str = ""
+    words: tuple[str, ...] = ()
+    settings: Settings | None = None
+    follow: int | None = None
+    wrong: str = ""
+    file: File | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of user-data, or all of it: what it is for cloud-init, and its bytes unpacked."""
+
+    type: str
+    content: bytes
+
+
+def read_flags(raw: bytes | None, host: HostKind) -> UserDataFlags:
+    """Return what user-data says of this program.
+
+    Args:
+        raw: its bytes, as the instance is given them; None where there are none.
+        host: the kind of host; auto goes by the user-data.
+    """
+    if raw is None:
+        return UserDataFlags("systemd" if host == "systemd" else "rancheros", "none")
+    form, parts = _unpack(raw)
+    files = [File.of(part.content, _RELEASE) for part in parts]
+    if host == "auto":
+        host = "rancheros" if any(map(_is_for_rancheros, files)) else "systemd"
+    if host == "rancheros":
+        return _of_service(File.of(raw, _RELEASE), form)
+    return _of_install(form, parts)
+
+
+def _unpack(raw: bytes) -> tuple[str, list[_Part]]:
+    """Return what user-data is, in words, and its parts."""
+    plain, packed = _unpacked(raw)
+    if not plain.lower().startswith(_MIME):
+        part = _Part(_type(plain), plain)
+        return f"{packed}{part.type}", [part]
+    parts = []
+    for one in email.message_from_bytes(plain).walk():
+        content = one.get_payload(decode=True)
+        if isinstance(content, bytes) and not one.is_multipart():
+            inner = _unpacked(content)[0]
+            sniffed, told = _type(inner), one.get_content_type()
+            parts.append(_Part(told if sniffed == "text/plain" else sniffed, inner))
+    types = ", ".join(part.type for part in parts) or "nothing"
+    return f"{packed}MIME multipart of {types}", parts
+
+
+def _unpacked(raw: bytes) -> tuple[bytes, str]:
+    """Return user-data without base64 and gzip, as far as it can be, and those in words."""
+    packed = ""
+    seen = user_data.classify(raw, _RELEASE)
+    if "base64" in seen.why:
+        with contextlib.suppress(binascii.Error):
+            raw, packed = base64.b64decode(raw), "base64 of "
+            seen = user_data.classify(raw, _RELEASE)
+    return seen.plain, packed + "gzip of " * (seen.plain != raw)
+
+
+def _type(plain: bytes) -> str:
+    """Return what the first line says that it is, in the words of cloud-init."""
+    if plain.startswith(b"#cloud-config"):
+        return "text/cloud-config"
+    return "text/x-shellscript" if plain.startswith(b"#!") else "text/plain"
+
+
+def _is_for_rancheros(file: File) -> bool:
+    is_script = file.form is Form.SCRIPT and bool(_ROS.search(file.raw))
+    return is_script or file.form is Form.COMPOSE or "rancher" in file.root.fields
+
+
+def _of_service(file: File, form: str) -> UserDataFlags:
+    if not file.ours:
+        return UserDataFlags("rancheros", form, file=file)
+    service = file.ours[0]
+    command = service.node.at("command")
+    words = [item.text for item in command.items] or command.text.split()
+    variables = service.environ.items()
+    words += [f"{name}={node.text}" for name, node in variables if _is_variable(f"{name}=")]
+    source = f"the service {service.name} of the user-data"
+    settings = service.settings
+    return UserDataFlags("rancheros", form, source, tuple(words), settings, file=file)
+
+
+def _of_install(form: str, parts: list[_Part]) -> UserDataFlags:
+    found = [match for part in parts for line in _lines(part) if (match := _INSTALL.match(line))]
+    if not found:
+        return UserDataFlags("systemd", form)
+    before, behind = found[-1].groups()  # done again, it changes what differs
+    source, words = "the install line of the user-data", list[str]()
+    try:
+        words = _words(behind)
+        variables = [one for one in _words(before, whole=True) if _is_variable(one)]
+        words, given, settings = _parse(words, variables)
+    except UsageError as error:
+        return UserDataFlags("systemd", form, source, tuple(words), wrong=str(error))
+    return UserDataFlags("systemd", form, source, tuple(words), settings, given.follow)
+
+
+def _parse(
+    words: list[str], variables: list[str]
+) -> tuple[list[str], argparse.Namespace, Settings]:
+    """Return the words and variables of an ``install``, and what they make.
+
+    Raises:
+        UsageError: the program does not take them, or only a shell knows what they are.
+    """
+    shown_words = [*words, *variables]
+    if expanded := next((one for one in shown_words if _EXPANDED.search(one)), None):
+        raise UsageError(f"only the shell knows what {quote(expanded)} is")
+    if {"-h", "--help"} & {*words}:
+        raise UsageError("--help installs nothing")
+    environ = dict(one.split("=", 1) for one in variables)
+    _, given, settings = command_line.parse(["install", *words], environ)
+    return shown_words, given, settings
+
+
+def _lines(part: _Part) -> Iterator[str]:
+    """Yield the lines of a script, and those that a cloud-config has anywhere in it."""
+    if part.type != "text/cloud-config":
+        text = part.content.decode("utf-8", "replace").replace("\\\n", " ")
+        yield from (line for line in text.splitlines() if not line.lstrip().startswith("#"))
+        return
+    yield from _lines_in(yaml_reader.read(part.content)[0])
+
+
+def _lines_in(node: yaml_reader.Node) -> Iterator[str]:
+    yield from node.text.replace("\\\n", " ").splitlines()
+    if node.items and all(item.is_scalar for item in node.items):
+        yield shlex.join(item.text for item in node.items)
+    for inner in (*node.items, *node.fields.values()):
+        yield from _lines_in(inner)
+
+
+def _is_variable(word: str) -> bool:
+    """Tell whether a word sets a variable of a run; no other is shown, it may be a credential."""
+    name, equals, _ = word.partition("=")
+    return bool(equals) and name in _VARIABLES
+
+
+def _words(text: str, *, whole: bool = False) -> list[str]:
+    """Return the words of a line of shell up to the first operator, or ``whole`` without them.
+
+    Raises:
+        UsageError: a quote is open.
+    """
+    text = _REDIRECTED.sub("", text)
+    reader = shlex.shlex(text, posix=True, punctuation_chars=True)
+    reader.whitespace_split = True
+    words: list[str] = []
+    try:
+        for word in reader:
+            if not word or not {*word} <= _OPERATORS:
+                words.append(word)
+            elif not whole:
+                break
+    except ValueError:
+        raise UsageError("a quote in it is open") from None
+    return words
