@@ -95,7 +95,7 @@ def simulate(starts: list[float], bucket: Bucket, draw: Callable[[], float]) -> 
             absolute.append(now)
             continue
         failures[instance] += 1
-        left = readings[instance].left()
+        left = readings[instance].remaining()
         if THROTTLED.gives_up(failures[instance], left):
             unserved += 1
         else:

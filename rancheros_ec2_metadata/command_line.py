@@ -209,7 +209,7 @@ COMMANDS = {
         {
             "clean --dry-run": "what would be removed",
             "clean": "remove it",
-            "clean --legacy": "also what the tool of 2016 left, its credentials first of all",
+            "clean --legacy": "also what amazon-metadata left, its credentials first of all",
         },
         {
             0: "done",
@@ -219,7 +219,10 @@ COMMANDS = {
             10: "with --dry-run: something would change",
         },
         (
-            ("--legacy", {"action": "store_true", "help": "also what the 2016 tool left"}),
+            (
+                "--legacy",
+                {"action": "store_true", "help": "also what amazon-metadata left"},
+            ),
             ("--dry-run", {"action": "store_true", "help": "only say what would be removed"}),
         ),
     ),

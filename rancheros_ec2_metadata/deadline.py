@@ -32,13 +32,13 @@ class Limit:
         """Return the limit that ends ``seconds`` from now."""
         return cls(clock, clock.now() + seconds)
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Return the seconds left, never negative."""
         return max(0.0, self.ends - self.clock.now())
 
     def passed(self) -> bool:
         """Tell whether nothing is left."""
-        return self.left() <= 0
+        return self.remaining() <= 0
 
     def within(self, seconds: float) -> Limit:
         """Return the limit ``seconds`` from now, or this one where it is earlier."""
@@ -46,4 +46,4 @@ class Limit:
 
     def sleep(self, seconds: float) -> None:
         """Wait ``seconds``, or until the limit if that is sooner."""
-        self.clock.sleep(min(seconds, self.left()))
+        self.clock.sleep(min(seconds, self.remaining()))

@@ -82,7 +82,7 @@ class File:
 
     @cached_property
     def legacy(self) -> list[Service]:
-        """The services of the program of 2016; a fork is told by how it stands beside this one."""
+        """The services of the legacy amazon-metadata; a fork by how it stands beside ours."""
         ours = [one for one in self.services if one.is_ours]
         forks = [one for one in ours if one.looks_legacy]
         found = forks if len(forks) < len(ours) else []

@@ -62,7 +62,7 @@ class Service:
 
     @property
     def is_legacy(self) -> bool:
-        """Whether it is the program of 2016, by its image or, in the catalogue, by its name."""
+        """Whether it is the legacy amazon-metadata, by its image or the catalogue's name."""
         is_its_image = _LEGACY.fullmatch(self.node.at("image").text)
         return bool(is_its_image) or self.name == "amazon-metadata"
 

@@ -107,7 +107,7 @@ def _find_legacy(file: File) -> Iterator[Finding]:
             what = f"{quote(name)} is turned on"
             yield finding("amazon-metadata", node.line, what, "set amazon-metadata: false")
     for service in file.legacy:
-        what = f"{quote(service.name)} is the program of 2016"
+        what = f"{quote(service.name)} is the legacy amazon-metadata"
         yield finding("amazon-metadata", service.node.at("image").line, what)
 
 

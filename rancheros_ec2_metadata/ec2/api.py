@@ -170,7 +170,7 @@ class TagsApi:
 
     def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         """Send one of botocore's requests; botocore itself would read a body without end."""
-        left = max(self._limit.left(), 0.001) if self._limit else READ_SECONDS
+        left = max(self._limit.remaining(), 0.001) if self._limit else READ_SECONDS
         options: dict[str, Any] = {  # the stubs do not know all that it takes
             "verify": self._settings.ca_bundle or True,
             "proxies": get_environ_proxies(request.url),

@@ -289,7 +289,7 @@ def send(
     Raises:
         RequestError: no connection, no whole answer in time, too long a body, a URL that is none.
     """
-    left = max(limit.left(), 0.001)
+    left = max(limit.remaining(), 0.001)
     timeout = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))
     try:
         # Not `request`: it goes through cookies, proxies and netrc for each, and all are empty.

@@ -61,7 +61,7 @@ class Variable(NamedTuple):
             words; None: `--instance` cannot know it, because the EC2 API does not tell it.
         path: below meta-data/; asked where the identity document does not say it.
         field: of the identity document.
-        label: its name for --metadata-labels; None: it is no label.
+        label: its name for --metadata-labels; None: it cannot be one.
         listed: only some instances have it; the list of meta-data/ shows its first component.
         decode: makes the value of the text at the path.
     """

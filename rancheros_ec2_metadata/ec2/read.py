@@ -188,7 +188,7 @@ class _Reading:
         """
         facts, limit = self.facts, self.imds.limit
         # The service may still be starting, so this is given more time than other parts.
-        first = limit.within(max(limit.left() - 2 * _PART_SECONDS, limit.left() / 2))
+        first = limit.within(max(limit.remaining() - 2 * _PART_SECONDS, limit.remaining() / 2))
         problem = None
         try:
             document = self.imds.get(instance.DOCUMENT_PATH, first)
@@ -398,4 +398,4 @@ def _part(limit: Limit, of: int) -> Limit:
         limit: of all parts.
         of: how many there are, this one and those to come.
     """
-    return limit.within(min(_PART_SECONDS, limit.left() / of))
+    return limit.within(min(_PART_SECONDS, limit.remaining() / of))

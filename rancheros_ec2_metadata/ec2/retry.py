@@ -174,13 +174,13 @@ def retry(
 
     def pause(state: tenacity.RetryCallState) -> float:
         error: Any = state.outcome and state.outcome.exception()
-        return policy.pause(state.attempt_number, limit.left(), draw(), error.retry_after)
+        return policy.pause(state.attempt_number, limit.remaining(), draw(), error.retry_after)
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(
             lambda error: isinstance(error, RequestError) and error.reason in reasons
         ),
-        stop=lambda state: policy.gives_up(state.attempt_number, limit.left()),
+        stop=lambda state: policy.gives_up(state.attempt_number, limit.remaining()),
         wait=pause,
         sleep=limit.sleep,
         reraise=True,
@@ -219,7 +219,7 @@ def poll(
 ) -> None:
     """Look again and again, each time after a pause, until ``done`` or the limit."""
     looks = 1
-    while not done() and not policy.gives_up(looks, limit.left()):
-        limit.sleep(policy.pause(looks, limit.left(), draw()))
+    while not done() and not policy.gives_up(looks, limit.remaining()):
+        limit.sleep(policy.pause(looks, limit.remaining(), draw()))
         look()
         looks += 1

@@ -82,7 +82,7 @@ def is_reserved(key: str) -> bool:
 
 
 def refused(tag: str) -> str | None:
-    """Return why a tag of this key is no label, whatever its value; None if it may be one."""
+    """Return why a tag of this key cannot be a label, whatever its value; None if it may be one."""
     if not tag:
         return "its key is empty"
     if "=" in tag:

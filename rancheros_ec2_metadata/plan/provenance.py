@@ -41,7 +41,7 @@ class LeftOut:
 
     Args:
         kind: what it would be.
-        name: its name as that; a tag that is no label would have had its key.
+        name: its name as that; a tag that cannot be a label would have had its key.
         reason: for an operator.
         source: what gives it; None where the desired state says it.
         by: the file that is in the way, if one is.

@@ -10,8 +10,8 @@ from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args
 from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError, Item
 from rancheros_ec2_metadata.settings import Settings
 
-# What the 2016 tool and its fork wrote, a misspelt secret included. They are stale from the next
-# start on, and some are credentials.
+# What it and its fork wrote, a misspelt secret included. They are stale from the next start on, and
+# some are credentials.
 _VARIABLES = frozenset(
     {
         *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KE", "AWS_SECRET_ACCESS_KEY"),

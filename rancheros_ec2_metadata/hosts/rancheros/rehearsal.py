@@ -77,7 +77,7 @@ class Rehearsal:
             with _locked(copy.parent, self._limit.within(SECONDS)):
                 try:
                     _lay_out(copy, read_by_ros(snapshot))
-                    return self._ros.ask(min(SECONDS, self._limit.left()))
+                    return self._ros.ask(min(SECONDS, self._limit.remaining()))
                 finally:
                     shutil.rmtree(copy, ignore_errors=True)
         except NoAnswerError as why:

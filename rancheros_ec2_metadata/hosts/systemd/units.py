@@ -12,7 +12,6 @@ FOLDER = "/etc/systemd/system"
 LIBRARY = f"/usr/local/lib/{NAME}"
 SERVICE, FOLLOW, TIMER = f"{NAME}.service", f"{NAME}-follow.service", f"{NAME}-follow.timer"
 UNITS = (SERVICE, FOLLOW, TIMER)
-LIBRARY_MAIN = f"{LIBRARY}/__main__.py"
 LAUNCHER = f"/usr/local/bin/{NAME}"
 
 _FIRST_LINE = (
