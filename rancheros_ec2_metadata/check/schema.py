@@ -94,7 +94,7 @@ class Schema(NamedTuple):
         elif not outer and key in self.types["rancher"]:
             fix = "put it below rancher"
         elif type_ == "docker":
-            where += f" in {self.release}"
+            where += f" in {'the newest release' if self.release == 'newest' else self.release}"
         elif type_ == "file" and "content" not in above.fields:
             why = "RancherOS drops it without a word, and writes the file without content"
         elif type_ == "file" and "path" not in above.fields:
