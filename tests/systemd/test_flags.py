@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rancheros_ec2_metadata.hosts.systemd.units import quote_word
-from systemd import installed
+from systemd import debian_tree, installed
 from systemd.installed import SERVICE, add_drop_in
 
 pytestmark = pytest.mark.systemd_host
@@ -97,3 +97,16 @@ def test_a_label_among_the_flags_of_docker_is_refused_by_name_and_docker_starts(
         add_drop_in(machine, "docker.service", "")
         machine.reboot()
         assert machine.labels() == WEB
+
+
+@pytest.mark.skipif(debian_tree.SUITE == "bookworm", reason="dockerd 20.10 has no --validate")
+def test_dockerd_is_asked_within_the_sandbox_of_the_unit(tree: Path, tmp_path: Path) -> None:
+    with installed.labelled(tree, tmp_path, WEB) as (machine, imds):
+        daemon_json = machine.root / "etc/docker/daemon.json"
+        daemon_json.write_text('{"no-such-key": 1}')
+        imds.show({"tags": {**WEB, "docker.zone": "a"}})
+        assert machine.attempt("systemctl", "restart", SERVICE).returncode == 1
+        assert machine.property(SERVICE, "ExecMainStatus") == "5"
+        said = "no label is set: dockerd does not take /etc/docker/daemon.json as it is"
+        assert said in machine.journal(f"--unit={SERVICE}")
+        assert daemon_json.read_text() == '{"no-such-key": 1}'
