@@ -110,7 +110,10 @@ def _lines(now: Status) -> Iterator[str]:
         where = (now.instance_id, run.release, run.version and f"version {run.version}")
         yield f"  {', '.join(filter(None, (run.time, *where)))}"
         yield f"  {now.outcome or 'nothing set'}, exit {run.exit_status}"
-        yield from (f"  {line}" for line in (*run.summary, *run.notes))
+        # What is left out is a note too, with its level.
+        noted = {note.partition(": ")[2] for note in run.notes}
+        summary = (x for x in run.summary if x.removeprefix("left out: ") not in noted)
+        yield from (f"  {line}" for line in (*summary, *run.notes))
     if now.files:
         yield ""
         yield "FILES"

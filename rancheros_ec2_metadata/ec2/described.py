@@ -244,7 +244,8 @@ def make_client(asked: str, session: boto3.Session, service: str, method: str) -
 
 
 def _no_login(asked: str, why: Exception) -> UsageError:
-    return UsageError(f"{asked}: {render_failure(why)} (see --profile, --region, and ~/.aws)")
+    text = f"{asked}: {render_failure(why).rstrip('.')}; see --profile, --region, and ~/.aws"
+    return UsageError(text)
 
 
 def render_failure(why: Exception) -> str:

@@ -96,3 +96,10 @@ def test_nothing_in_it_steers_a_terminal_and_the_document_has_all_of_it() -> Non
     assert tree["schema"] == 2
     assert tree["last_run"]["notes"] == ("b\x1b",)
     assert tree["exit_status"] == ExitStatus.OK
+
+
+def test_what_is_left_out_is_said_once() -> None:
+    run = replace(RUN, summary=("left out: x: y", "left out: 2 more"), notes=("warning: x: y",))
+    lines = list(render_status(status(replace(STATE, last_run=run))))
+    assert [line for line in lines if "x: y" in line] == ["  warning: x: y"]
+    assert "  left out: 2 more" in lines
