@@ -112,7 +112,7 @@ def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = Fa
     host = make_host(settings, limits.deadline, off_machine=dry and settings.root != Path("/"))
     boot = boot_id(settings.root)
     reading = limits.reading
-    if host.reads_long_once_a_boot:
+    if host.later_runs_read_briefly:
         last = host.read_state()[0].last_run
         if last is not None and boot is not None and last.boot_id == boot:
             reading = reading.within(_LATER_READING)  # `systemctl restart docker` waits for us

@@ -11,8 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from rancheros_ec2_metadata.apply import Result, apply, last_line
+from rancheros_ec2_metadata.commands.demo_instance import (
+    FLAGS,
+    INSTANCE,
+    describe_tags,
+    make_settings,
+)
 from rancheros_ec2_metadata.deadline import Clock
-from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.drop_in import parse_drop_in
@@ -22,16 +27,7 @@ from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.runtime import Limits, make_runtime
 from rancheros_ec2_metadata.scratch import scratch
-from rancheros_ec2_metadata.settings import ImdsSettings, Settings, TagMapping
 
-SECONDS = 30.0
-TAGS = {
-    "docker.environment": "production",
-    "docker.motto": "it's café; $(touch pwned)",
-    "docker.role": "web",
-    "example.db.host": "db.internal",
-}
-MAPPINGS = ("example.db.host:DB_HOST",)
 _OS_CONFIG = "rancher:\n  environment:\n    VERSION: v1.5.8\n"
 _USER_DATA = "#cloud-config\nrancher:\n  docker:\n    extra_args: [--debug]\n"
 _BOOT_YML = f"{paths.CLOUD_CONFIG_D}/boot.yml"
@@ -52,17 +48,10 @@ def play(show: Callable[[Iterable[str]], None]) -> int:
     log = Log(lines)
     with scratch("demo") as root:
         _install(root)
-        instance = FakeInstance(tags=TAGS, role="docker-node", autoscaling_group="web")
         show(_opening())
-        with FakeImds(instance) as imds:
-            settings = Settings(
-                mappings=tuple(map(TagMapping.parse, MAPPINGS)),
-                root=root,
-                host="rancheros",
-                deadline=SECONDS,
-                imds=ImdsSettings(endpoint=imds.url),
-            )
-            limits = Limits.of(SECONDS, 0, Clock())
+        with FakeImds(INSTANCE) as imds:
+            settings = make_settings(root, "rancheros", imds.url)
+            limits = Limits.of(settings.deadline, 0, Clock())
             runtime = make_runtime(settings, log, limits)
             ros = Ros("ros", lambda commands, _: [_answer(root, one[-1]) for one in commands])
             rehearsal = Rehearsal(root, ros, limits.deadline)
@@ -100,10 +89,8 @@ def _answer(root: Path, key: str) -> Printed:
 
 def _opening() -> Iterator[str]:
     yield "# An instance of an Auto Scaling group boots RancherOS v1.5.8. Its tags:"
-    for key, value in TAGS.items():
-        yield f"  {key:20} {value}"
-    flags = " ".join(f"-l {mapping}" for mapping in MAPPINGS)
-    yield f"# Its user-data: extra_args [--debug]. The run, with {flags},"
+    yield from describe_tags()
+    yield f"# Its user-data: extra_args [--debug]. The run, with {FLAGS},"
     yield "# on a stand-in for ros that knows this one disk:"
 
 

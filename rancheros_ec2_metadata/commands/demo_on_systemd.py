@@ -10,9 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rancheros_ec2_metadata.apply import Result, apply, last_line
-from rancheros_ec2_metadata.commands.demo_on_rancheros import MAPPINGS, SECONDS, TAGS
+from rancheros_ec2_metadata.commands.demo_instance import (
+    FLAGS,
+    INSTANCE,
+    TAGS,
+    describe_tags,
+    make_settings,
+)
 from rancheros_ec2_metadata.deadline import Clock
-from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.systemd import unit_env_file
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, DockerUnit
@@ -21,7 +26,6 @@ from rancheros_ec2_metadata.hosts.systemd.systemd_host import SystemdHost
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.runtime import Limits, make_runtime
 from rancheros_ec2_metadata.scratch import scratch
-from rancheros_ec2_metadata.settings import ImdsSettings, Settings, TagMapping
 
 _USERS = '{\n  "log-driver": "journald"\n}\n'
 _SHOWN = ("AWS_INSTANCE_ID", "DB_HOST", "EC2_METADATA_STATUS")
@@ -65,19 +69,12 @@ def play(show: Callable[[Iterable[str]], None]) -> int:
             folder.mkdir(parents=True)
         daemon_json.write_text(_USERS)
         docker = _StandIn(daemon_json)
-        instance = FakeInstance(tags=TAGS, role="docker-node", autoscaling_group="web")
         show(_opening())
-        with FakeImds(instance) as imds:
+        with FakeImds(INSTANCE) as imds:
 
             def run() -> tuple[Result, list[str]]:
-                settings = Settings(
-                    mappings=tuple(map(TagMapping.parse, MAPPINGS)),
-                    root=root,
-                    host="systemd",
-                    deadline=SECONDS,
-                    imds=ImdsSettings(endpoint=imds.url),
-                )
-                lines, limits = io.StringIO(), Limits.of(SECONDS, 0, Clock())
+                settings = make_settings(root, "systemd", imds.url)
+                lines, limits = io.StringIO(), Limits.of(settings.deadline, 0, Clock())
                 runtime = make_runtime(settings, Log(lines), limits)
                 host = SystemdHost(root, docker, limits.deadline)
                 target = replace(runtime.target, host=host)
@@ -92,7 +89,7 @@ def play(show: Callable[[Iterable[str]], None]) -> int:
             docker.active = "active"
             docker.reload()
             show(_labels("Docker starts. Its labels", docker))
-            imds.instance = replace(instance, tags={**TAGS, "docker.role": "db"})
+            imds.instance = replace(INSTANCE, tags={**TAGS, "docker.role": "db"})
             show(["# The tag docker.role changes to db. The next run of the timer:"])
             show(line for line in run()[1] if "Docker has" in line or "; exit" in line)
             show(_labels("Docker's labels, without a restart", docker))
@@ -101,10 +98,8 @@ def play(show: Callable[[Iterable[str]], None]) -> int:
 
 def _opening() -> Iterator[str]:
     yield "# An instance of an Auto Scaling group boots, with systemd and Docker. Its tags:"
-    for key, value in TAGS.items():
-        yield f"  {key:20} {value}"
-    flags = " ".join(f"-l {mapping}" for mapping in MAPPINGS)
-    yield f"# The run before {UNIT}, with {flags},"
+    yield from describe_tags()
+    yield f"# The run before {UNIT}, with {FLAGS},"
     yield "# on a stand-in for systemd and dockerd:"
 
 

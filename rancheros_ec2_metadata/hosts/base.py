@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from rancheros_ec2_metadata.errors import Note
+from rancheros_ec2_metadata.errors import Note, info, quote
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.desired import Desired
@@ -121,6 +121,28 @@ class DockerStatus:
     what: str
 
 
+def note_labels(
+    labels: Mapping[str, str], before: Mapping[str, str], *, changed_until: str, removed_until: str
+) -> Iterator[Note]:
+    """Yield which labels are set, and which of them changed or were removed.
+
+    Args:
+        labels: ours, as planned.
+        before: ours, as the files set them now.
+        changed_until: what is said of changed ones, a running Docker has the former.
+        removed_until: the same of removed ones.
+    """
+    changed = sorted(key for key in labels if before.get(key, labels[key]) != labels[key])
+    removed = sorted(before.keys() - labels.keys())
+    for keys, what, end in (
+        (sorted(labels), "labels", ""),
+        (changed, "labels changed", changed_until),
+        (removed, "labels removed", removed_until),
+    ):
+        if keys:
+            yield info(f"{what}: {', '.join(map(quote, keys))}{end}")
+
+
 class Host(Protocol):
     """One kind of machine: how its configuration is read, planned, rehearsed and written."""
 
@@ -137,7 +159,7 @@ class Host(Protocol):
         """Tell whether EC2_METADATA_STATUS is set even where nothing else is."""
 
     @property
-    def reads_long_once_a_boot(self) -> bool:
+    def later_runs_read_briefly(self) -> bool:
         """Tell whether later runs of a boot wait for EC2 for some seconds at most."""
 
     def locate(self, path: str) -> Path:

@@ -168,7 +168,10 @@ def test_on_a_signal_an_absent_key_keeps_the_labels_and_an_empty_list_clears_the
 
 def test_docker_starts_with_a_file_of_ours_alone(namespace: Namespace, tmp_path: Path) -> None:
     file = tmp_path / "daemon.json"
-    hostile = {"docker.é": "日\n\0", 'docker."': "\\", "docker.$x": "$(x)", "docker.empty": ""}
+    hostile = {"docker.é": "日\n\0", 'docker."': "\\", "docker.$x": "$(x)", "docker.empty": ""} | {
+        "docker.home": "~",
+        "docker.long": "x" * 256,
+    }
     text = merged(None, hostile).text or ""
     file.write_text(text)
     with Dockerd.started(namespace, [f"--config-file={file}"]) as dockerd:

@@ -24,6 +24,8 @@ HOSTILE = {
     "COMMENT": "# ; none",
     "PERCENT": "%h %% 100%",
     "EMPTY": "",
+    "HOME_SIGN": "~",
+    "LONG": "é" * 256,
 }
 TAGS = {"docker.role": "web", "docker.zone": "a b=c", "example.db.host": "db.internal"} | {
     f"example.{name}": value for name, value in HOSTILE.items()

@@ -8,8 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rancheros_ec2_metadata.deadline import Limit
-from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
-from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus, Ours, Places, Plan
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, warning
+from rancheros_ec2_metadata.hosts.base import (
+    DockerStatus,
+    FileStatus,
+    Ours,
+    Places,
+    Plan,
+    note_labels,
+)
 from rancheros_ec2_metadata.hosts.env_files import plan_env_files
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, drop_in, paths, rehearsal
@@ -108,7 +115,7 @@ class RancherOs:
         paths.CONF, paths.MOUNT_FIX, paths.STATE, swept=(paths.CONF, paths.CLOUD_CONFIG_D)
     )
     always_says_outcome = False
-    reads_long_once_a_boot = False
+    later_runs_read_briefly = False
     carries = staticmethod(drop_in.explain_uncarriable)
 
     @property
@@ -197,7 +204,12 @@ class RancherOs:
             last_run=found.state.last_run,
         )
         notes += [*rehearsed.notes, *proposal.notes, *legacy_notes, *env_notes]
-        notes += [*_note_labels(after.labels, before.labels)]
+        notes += note_labels(
+            after.labels,
+            before.labels,
+            changed_until="; Docker takes them when it starts",
+            removed_until="; Docker keeps them until it restarts",
+        )
         notes += [*_note_overridden(rehearsed.overridden, proposal.desired)]
         return Plan(
             changes=_plan_changes(found, proposal, state, env_files),
@@ -355,19 +367,6 @@ def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterato
         else:
             left_out = LeftOut("variable", name, why, by=stronger)
             yield warning(f"variable {name} is {why}; {fix}", left_out)
-
-
-def _note_labels(labels: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Note]:
-    if labels:
-        yield info(f"labels: {', '.join(map(quote, sorted(labels)))}")
-    changed = sorted(key for key in labels if key in before and before[key] != labels[key])
-    if changed:
-        names = ", ".join(map(quote, changed))
-        yield info(f"labels changed: {names}; Docker takes them when it starts")
-    removed = sorted(before.keys() - labels.keys())
-    if removed:
-        names = ", ".join(map(quote, removed))
-        yield info(f"labels removed: {names}; Docker keeps them until it restarts")
 
 
 def _path_of(name: str) -> tuple[str, ...]:

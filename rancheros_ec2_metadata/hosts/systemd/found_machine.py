@@ -28,6 +28,7 @@ class FoundMachine:
     """The machine as it is.
 
     Args:
+        root: the folder that stands for its root.
         files: content by path.
         unreadable: why a file that is there is left alone, by path.
         state: what the last run left.
@@ -38,6 +39,7 @@ class FoundMachine:
         notes: what is to be said of it.
     """
 
+    root: Path
     files: Mapping[str, bytes] = field(repr=False)
     unreadable: Mapping[str, str]
     state: State
@@ -79,10 +81,6 @@ class FoundMachine:
         if self.unit is None:
             return self.unknown is not None
         return self.unit.may_have_read
-
-    def docker_has_all(self, items: Iterable[str]) -> bool:
-        """Tell whether the running daemon has these labels and no others."""
-        return has_all(self.docker_has, items)
 
 
 def has_all(docker_has: tuple[str, ...] | None, items: Iterable[str]) -> bool:
@@ -141,4 +139,4 @@ def find_machine(root: Path, docker: Docker | None, more: Iterable[str] = ()) ->
         record = LabelRecord(Edit("", (), ours) if ours else None)
         if RECORD in files:
             notes.append(warning(f"{RECORD} cannot be used; it is written anew"))
-    return FoundMachine(files, unreadable, state, record, unit, unknown, has, tuple(notes))
+    return FoundMachine(root, files, unreadable, state, record, unit, unknown, has, tuple(notes))

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit
 from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, DaemonJson, Merged
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError
-from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, FOLDER, FoundMachine
+from rancheros_ec2_metadata.hosts.systemd.found_machine import (
+    DAEMON_JSON,
+    FOLDER,
+    FoundMachine,
+    has_all,
+)
 from rancheros_ec2_metadata.hosts.systemd.label_record import LabelRecord
 from rancheros_ec2_metadata.plan.desired import Desired
 from rancheros_ec2_metadata.plan.provenance import LeftOut
@@ -45,148 +49,145 @@ class PlannedLabels:
     notes: tuple[Note, ...]
 
 
-@dataclass(frozen=True)
-class LabelPlanner:
-    """Plans daemon.json, and asks dockerd whether it would start with it.
+def plan_labels(
+    found: FoundMachine, desired: Desired, docker: Docker | None, *, off_machine: bool
+) -> PlannedLabels:
+    """Return daemon.json with our labels, or without them and why.
 
     Args:
-        root: the folder that stands for the machine's root.
-        docker: is asked; None where this is not the machine.
-        off_machine: only a plan is made: Docker need not be asked.
         found: the machine.
+        desired: what it shall have.
+        docker: is asked whether it would start with the file; None where this is not the machine.
+        off_machine: only a plan is made: Docker need not be asked.
     """
+    labels, left_out = _encodable(desired.labels)
+    notes: list[Note] = []
+    file: DaemonJson | None = None
+    try:
+        file = found.parse()
+        if labels or found.record.edit is not None:
+            _check_unit(found, off_machine=off_machine)
+        clear = found.record.edit is not None and found.may_run
+        merged = _merge(found, file, labels, clear=clear and found.docker_has != ())
+        if labels:
+            _rehearse(found, docker, file, merged)
+        elif merged.edit is not None:
+            text = "daemon.json has an empty list until Docker has let its labels go"
+            notes.append(info(text))
+        planned = _planned(found, merged, labels, desired, (*left_out, *notes))
+        _check_disk(found, planned)
+    except _WaitingError as why:
+        if labels:
+            gone = tuple(LeftOut("label", key, str(why)) for key in labels)
+            notes.append(info(f"labels wait: {why}", *gone))
+    except _RefusedError as why:
+        if labels:
+            gone = tuple(LeftOut("label", key, str(why)) for key in labels)
+            notes.append(error(ExitStatus.FILES, f"no label is set: {why}", *gone))
+            desired = _in_part(desired)
+    except (CannotMergeError, NoAnswerError) as why:
+        text = f"{DAEMON_JSON}: {why}" if isinstance(why, CannotMergeError) else str(why)
+        return _leave(found, labels, text, desired)
+    else:
+        return planned
+    # No list, not even an empty one: Docker would not start with it beside a flag. A running
+    # Docker keeps what it has.
+    restored = _planned(found, _merge(found, file, {}), {}, desired, notes)
+    return replace(restored, record=replace(restored.record, pending=False))
 
-    root: Path
-    docker: Docker | None
-    off_machine: bool
-    found: FoundMachine
 
-    def plan(self, desired: Desired) -> PlannedLabels:
-        """Return daemon.json with our labels, or without them and why."""
-        labels, left_out = _encodable(desired.labels)
-        notes: list[Note] = []
-        file: DaemonJson | None = None
-        try:
-            file = self.found.parse()
-            if labels or self.found.record.edit is not None:
-                self._check_unit()
-            clear = self.found.record.edit is not None and self.found.may_run
-            merged = _merge(self.found, file, labels, clear=clear and self.found.docker_has != ())
-            if labels:
-                self._rehearse(file, merged)
-            elif merged.edit is not None:
-                text = "daemon.json has an empty list until Docker has let its labels go"
-                notes.append(info(text))
-            planned = self._planned(merged, labels, desired, (*left_out, *notes))
-            self._check_disk(planned)
-        except _WaitingError as why:
-            if labels:
-                gone = tuple(LeftOut("label", key, str(why)) for key in labels)
-                notes.append(info(f"labels wait: {why}", *gone))
-        except _RefusedError as why:
-            if labels:
-                gone = tuple(LeftOut("label", key, str(why)) for key in labels)
-                notes.append(error(ExitStatus.FILES, f"no label is set: {why}", *gone))
-                desired = _in_part(desired)
-        except (CannotMergeError, NoAnswerError) as why:
-            text = f"{DAEMON_JSON}: {why}" if isinstance(why, CannotMergeError) else str(why)
-            return _leave(self.found, labels, text, desired)
-        else:
-            return planned
-        # No list, not even an empty one: Docker would not start with it beside a flag. A running
-        # Docker keeps what it has.
-        restored = self._planned(_merge(self.found, file, {}), {}, desired, notes)
-        return replace(restored, record=replace(restored.record, pending=False))
+def _check_disk(found: FoundMachine, planned: PlannedLabels) -> None:
+    """Look at whether daemon.json can be changed, so that all else is done where it cannot.
 
-    def _check_disk(self, planned: PlannedLabels) -> None:
-        """Look at whether daemon.json can be changed, so that all else is done where it cannot.
+    Raises:
+        CannotMergeError: the disk is read-only.
+    """
+    if planned.content == found.files.get(DAEMON_JSON):
+        return
+    folder = found.root / FOLDER.lstrip("/")
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if os.statvfs(there).f_flag & os.ST_RDONLY:
+        raise CannotMergeError("it is on a read-only disk; make it writable")
 
-        Raises:
-            CannotMergeError: the disk is read-only.
-        """
-        if planned.content == self.found.files.get(DAEMON_JSON):
+
+def _planned(
+    found: FoundMachine,
+    merged: Merged,
+    labels: Mapping[str, str],
+    desired: Desired,
+    notes: Iterable[Note],
+) -> PlannedLabels:
+    content = None if merged.text is None else merged.text.encode()
+    changes = content != found.files.get(DAEMON_JSON)
+    pending = (changes or found.record.pending) and not has_all(found.docker_has, merged.items)
+    if merged.edit is None and not found.may_run:
+        pending = False  # it reads the file when it starts
+    first = found.record.edit is None
+    existed = DAEMON_JSON in found.files and (first or found.record.existed)
+    record = LabelRecord(merged.edit, existed, pending)
+    return PlannedLabels(content, record, labels, desired, tuple(notes))
+
+
+def _check_unit(found: FoundMachine, *, off_machine: bool) -> None:
+    """Look at how this machine's Docker is started.
+
+    Raises:
+        _RefusedError: it would not take, or not start with, labels in daemon.json.
+        _WaitingError: there is none yet.
+        NoAnswerError: systemd did not say, or an environment file cannot be read.
+    """
+    unit = found.unit
+    if found.unknown is not None:
+        raise found.unknown
+    if unit is None:
+        if off_machine:
             return
-        folder = self.root / FOLDER.lstrip("/")
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        if os.statvfs(there).f_flag & os.ST_RDONLY:
-            raise CannotMergeError("it is on a read-only disk; make it writable")
-
-    def _planned(
-        self,
-        merged: Merged,
-        labels: Mapping[str, str],
-        desired: Desired,
-        notes: Iterable[Note],
-    ) -> PlannedLabels:
-        content = None if merged.text is None else merged.text.encode()
-        changes = content != self.found.files.get(DAEMON_JSON)
-        pending = (changes or self.found.record.pending) and not self.found.docker_has_all(
-            merged.items
+        raise _RefusedError("systemd cannot be asked about another root; run it on the machine")
+    if unit.snap:
+        raise _RefusedError(
+            "Docker is a snap, which has a configuration of its own; install your"
+            " distribution's or Docker's own package"
         )
-        if merged.edit is None and not self.found.may_run:
-            pending = False  # it reads the file when it starts
-        first = self.found.record.edit is None
-        existed = DAEMON_JSON in self.found.files and (first or self.found.record.existed)
-        record = LabelRecord(merged.edit, existed, pending)
-        return PlannedLabels(content, record, labels, desired, tuple(notes))
-
-    def _check_unit(self) -> None:
-        """Look at how this machine's Docker is started.
-
-        Raises:
-            _RefusedError: it would not take, or not start with, labels in daemon.json.
-            _WaitingError: there is none yet.
-            NoAnswerError: systemd did not say, or an environment file cannot be read.
-        """
-        unit = self.found.unit
-        if self.found.unknown is not None:
-            raise self.found.unknown
-        if unit is None:
-            if self.off_machine:
-                return
-            raise _RefusedError("systemd cannot be asked about another root; run it on the machine")
-        if unit.snap:
+    if not unit.is_there:
+        if next(found.root.glob("run/user/*/docker.sock"), None) is not None:
             raise _RefusedError(
-                "Docker is a snap, which has a configuration of its own; install your"
-                " distribution's or Docker's own package"
+                "Docker is rootless, with a file of its user's; install it for the system"
             )
-        if not unit.is_there:
-            if next(self.root.glob("run/user/*/docker.sock"), None) is not None:
-                raise _RefusedError(
-                    "Docker is rootless, with a file of its user's; install it for the system"
-                )
-            raise _WaitingError(f"there is no {UNIT} yet")
-        if not unit.dockerd:
-            raise _RefusedError(
-                f"{UNIT} does not start dockerd itself; its flags are not known, see 'systemctl cat"
-                f" {UNIT}'"
-            )
-        if where := docker_unit.find_other_labels(unit, self.root):
-            raise _RefusedError(
-                f"{where}, and Docker does not start with that and labels in daemon.json; move it"
-                " into daemon.json"
-            )
+        raise _WaitingError(f"there is no {UNIT} yet")
+    if not unit.dockerd:
+        raise _RefusedError(
+            f"{UNIT} does not start dockerd itself; its flags are not known, see 'systemctl cat"
+            f" {UNIT}'"
+        )
+    if where := docker_unit.find_other_labels(unit, found.root):
+        raise _RefusedError(
+            f"{where}, and Docker does not start with that and labels in daemon.json; move it"
+            " into daemon.json"
+        )
 
-    def _rehearse(self, file: DaemonJson | None, merged: Merged) -> None:
-        """Ask dockerd whether it would start with the file as planned, where it is another one.
 
-        Raises:
-            _RefusedError: it would not. NoAnswerError: it did not say.
-        """
-        assert merged.text is not None  # noqa: S101 - with labels there is a file
-        without = _merge(self.found, file, {}).text or "{}"
-        is_same = file is not None and file.text == merged.text
-        if self.docker is None or self.found.unit is None or is_same:
-            return
-        why = self.docker.find_refusal(self.found.unit, merged.text.encode())
-        if why is None:
-            return
-        if self.docker.find_refusal(self.found.unit, without.encode()) is not None:
-            # Its words may quote what the user has in it.
-            raise _RefusedError(
-                f"dockerd does not take {DAEMON_JSON} as it is; run 'dockerd --validate' to see why"
-            )
-        raise _RefusedError(f"dockerd does not take our labels: {why}")
+def _rehearse(
+    found: FoundMachine, docker: Docker | None, file: DaemonJson | None, merged: Merged
+) -> None:
+    """Ask dockerd whether it would start with the file as planned, where it is another one.
+
+    Raises:
+        _RefusedError: it would not. NoAnswerError: it did not say.
+    """
+    assert merged.text is not None  # noqa: S101 - with labels there is a file
+    without = _merge(found, file, {}).text or "{}"
+    is_same = file is not None and file.text == merged.text
+    if docker is None or found.unit is None or is_same:
+        return
+    why = docker.find_refusal(found.unit, merged.text.encode())
+    if why is None:
+        return
+    if docker.find_refusal(found.unit, without.encode()) is not None:
+        # Its words may quote what the user has in it.
+        raise _RefusedError(
+            f"dockerd does not take {DAEMON_JSON} as it is; run 'dockerd --validate' to see why"
+        )
+    raise _RefusedError(f"dockerd does not take our labels: {why}")
 
 
 def _merge(

@@ -14,10 +14,16 @@ from rancheros_ec2_metadata.errors import (
     Note,
     error,
     info,
-    quote,
     warning,
 )
-from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus, Ours, Places, Plan
+from rancheros_ec2_metadata.hosts.base import (
+    DockerStatus,
+    FileStatus,
+    Ours,
+    Places,
+    Plan,
+    note_labels,
+)
 from rancheros_ec2_metadata.hosts.env_files import plan_env_files
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.state import State, render_state
@@ -35,7 +41,7 @@ from rancheros_ec2_metadata.hosts.systemd.found_machine import (
     has_all,
     read_state,
 )
-from rancheros_ec2_metadata.hosts.systemd.label_plan import LabelPlanner, PlannedLabels
+from rancheros_ec2_metadata.hosts.systemd.label_plan import PlannedLabels, plan_labels
 from rancheros_ec2_metadata.hosts.systemd.label_record import render_record
 from rancheros_ec2_metadata.plan.desired import Desired
 from rancheros_ec2_metadata.plan.provenance import LeftOut
@@ -71,7 +77,7 @@ class SystemdHost:
     description = "systemd"
     # Units that name the file do not start without it.
     always_says_outcome = True
-    reads_long_once_a_boot = True
+    later_runs_read_briefly = True
     carries = staticmethod(unit_env_file.explain_uncarriable)
 
     def locate(self, path: str) -> Path:
@@ -84,7 +90,7 @@ class SystemdHost:
 
     def read_ours(self, plan: Plan) -> Ours:
         """Return what of ours the files set, where not all of a plan could be written."""
-        found = find_machine(self.root, self.docker)
+        found = find_machine(self.root, None)
         there = found.files.get(unit_env_file.PATH)
         for one in (plan.after, plan.before):
             if one.variables and there == unit_env_file.render_unit_env_file(one.variables):
@@ -100,7 +106,7 @@ class SystemdHost:
         """
         more = (desired.env_file.path,) if desired.env_file is not None else ()
         found = find_machine(self.root, self.docker, more)
-        planned = LabelPlanner(self.root, self.docker, self.off_machine, found).plan(desired)
+        planned = plan_labels(found, desired, self.docker, off_machine=self.off_machine)
         variables, content, env_notes = _plan_unit_env_file(found, planned.desired.variables)
         env_files, file_notes = plan_env_files(
             found.state.env_files, planned.desired.env_file, found.files, found.unreadable
@@ -128,7 +134,11 @@ class SystemdHost:
             after=after,
             our_files=(unit_env_file.PATH, *state.env_files),
             labels_take_effect="when Docker starts or is reloaded",
-            notes=(*notes, *_note_labels(after.labels, before.labels), *desired.notes),
+            notes=(
+                *notes,
+                *note_labels(after.labels, before.labels, changed_until="", removed_until=""),
+                *desired.notes,
+            ),
         )
 
     def activate(self, files: Files, seconds: float) -> Iterator[Note]:
@@ -151,7 +161,7 @@ class SystemdHost:
         items = file.items if file is not None else ()
         limit = self.limit.within(seconds)
         try:
-            if not found.docker_has_all(items):
+            if not has_all(found.docker_has, items):
                 self.docker.reload()
             while not (has := has_all(self.docker.read_labels(found.unit), items)):
                 if limit.passed():
@@ -176,7 +186,7 @@ class SystemdHost:
         """Yield whether our labels are in daemon.json still."""
         if not state.labels:
             return
-        missing = len(state.labels.keys() - find_machine(self.root, self.docker).our_labels.keys())
+        missing = len(state.labels.keys() - find_machine(self.root, None).our_labels.keys())
         what = f"{missing} of our labels are gone" if missing else "our labels are in it"
         yield FileStatus(DAEMON_JSON, as_left=not missing, what=what)
 
@@ -204,7 +214,7 @@ class SystemdHost:
         else:
             what = "it does not say which labels it has"
             if found.docker_has is not None:
-                has = found.docker_has_all(file.items if file is not None else ())
+                has = has_all(found.docker_has, file.items if file is not None else ())
                 what = "it has the labels of daemon.json"
         if has is False:
             what = "it has NOT the labels of daemon.json: 'systemctl reload docker' loads them"
@@ -296,14 +306,3 @@ def _note_config(desired: Desired) -> Iterator[Note]:
         why = "only RancherOS has config paths"
         left_out = LeftOut("config path", path, why, desired.sources.config.get(path))
         yield warning(f"{path} is not set: {why}; remove its mapping", left_out)
-
-
-def _note_labels(labels: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Note]:
-    if labels:
-        yield info(f"labels: {', '.join(map(quote, sorted(labels)))}")
-    changed = sorted(key for key in labels if before.get(key, labels[key]) != labels[key])
-    if changed:
-        yield info(f"labels changed: {', '.join(map(quote, changed))}")
-    removed = sorted(before.keys() - labels.keys())
-    if removed:
-        yield info(f"labels removed: {', '.join(map(quote, removed))}")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -458,6 +459,26 @@ def test_variables_that_systemd_cannot_read_and_config_paths_are_left_out_and_na
     assert 'C="1\n2"\n' in text
     assert "\nA=" not in text
     assert "\nB=" not in text
+
+
+@pytest.mark.parametrize("text", ["$(id)", "é", "1\n2", "~", "x" * 256, "`id`\\\"'"])
+def test_what_a_tag_says_is_data_in_each_file_and_one_line_in_the_log(
+    machine: PlainMachine, text: str
+) -> None:
+    key = f"docker.{text[:120]}"
+    chosen = Settings(
+        root=machine.root, env_file="/etc/docker/ec2.env", mappings=(TagMapping.parse("v:V"),)
+    )
+    ran = machine.run({key: text, "v": text}, settings=chosen)
+    assert ran.status == 0
+    assert ran.log.count("\nec2-metadata: ") == ran.log.count("\n") - 1
+    assert json.loads(machine.read() or "")["labels"] == ["mine=1", *machine.docker.has[1:]]
+    assert machine.docker.has[-1] == f"{key}={text}"
+    quoted = re.sub(r'(["\\\\`$])', r"\\\1", text)
+    assert f'\nV="{quoted}"\n' in (machine.read(ENV_FILE) or "")
+    in_dockers_form = f"\nV={text}\n" in (machine.read("/etc/docker/ec2.env") or "")
+    assert in_dockers_form is ("\n" not in text)
+    assert machine.clean().status == 0
 
 
 def test_the_env_file_is_in_dockers_form_and_goes_when_it_is_no_longer_asked_for(
