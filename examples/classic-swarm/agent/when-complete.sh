@@ -1,12 +1,13 @@
 #!/bin/sh
-# Runs swarm with the arguments given, on a machine whose labels are complete. Docker is labelled at
-# its start or never: a node that joins with half its labels is given the wrong work until it reboots.
+# Runs swarm with the arguments given, if the labels of this machine are complete. Docker reads its
+# labels only when it starts: a node that joins without some of them gets the wrong containers until
+# it reboots.
 set -eu
 
 if [ "${EC2_METADATA_STATUS:-none}" != complete ]; then
     echo "not joining: EC2_METADATA_STATUS is ${EC2_METADATA_STATUS:-not set}, not complete;" \
         "see: sudo system-docker logs ec2-metadata" >&2
-    # No failure: with "restart: on-failure" the container then stays down.
+    # Status 0: with "restart: on-failure" the container is not started again.
     exit 0
 fi
 for name in SWARM_ADVERTISE SWARM_DISCOVERY; do
