@@ -92,7 +92,7 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
     target, machine = runtime.target, runtime.machine
     log, host, files = target.log, target.host, target.files
     log.line(
-        f"{called_as()} {__version__}, {runtime.now:%Y-%m-%dT%H:%M:%SZ},"
+        f"status: started; {called_as()} {__version__}, {runtime.now:%Y-%m-%dT%H:%M:%SZ},"
         f" {machine.instance_id or 'instance not known yet'},"
         f" {host.description or 'release not known'}"
     )

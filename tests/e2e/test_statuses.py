@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from e2e import program
-from e2e.answering_api import DENIED, THROTTLED, Answer, AnsweringApi, tags
+from e2e.answering_api import DENIED, AnsweringApi, tags
 from machine import MachineDisk
 from rancheros_ec2_metadata import __version__
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
@@ -38,7 +38,9 @@ def test_the_first_line_says_who_runs_when_and_where(disk: MachineDisk, imds: Fa
     first = program.run(disk, imds=imds).log[0]
     date = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
     version = re.escape(__version__)
-    line = rf"rancheros-ec2-metadata {version}, {date}, i-0123456789abcdef0, v1\.5\.8"
+    line = (
+        rf"status: started; rancheros-ec2-metadata {version}, {date}, i-0123456789abcdef0, v1\.5\.8"
+    )
     assert re.fullmatch(line, first)
 
 
@@ -125,29 +127,6 @@ def test_not_on_ec2_ends_with_3_and_takes_out_what_an_earlier_run_wrote(
     assert ran.log[-1].endswith("exit 3")
 
 
-@pytest.mark.parametrize(
-    ("answer", "role", "named"),
-    [
-        (DENIED, "node", ["'node'", "ec2:DescribeTags"]),
-        (THROTTLED, "node", ["throttles", "RequestLimitExceeded"]),
-        (DENIED, None, ["no role", "ec2:DescribeTags"]),
-    ],
-)
-def test_without_tags_a_run_applies_the_metadata_names_the_reason_and_ends_with_4(
-    disk: MachineDisk, imds: FakeImds, answer: Answer, role: str | None, named: list[str]
-) -> None:
-    imds.instance = replace(imds.instance, tags_in_metadata=False, role=role)
-    with AnsweringApi(answer) as api:
-        ran = program.run(disk, "--deadline=12", imds=imds, AWS_ENDPOINT_URL_EC2=api.url)
-    assert ran.status == 4
-    assert ran.line("error: ", *named)
-    assert disk.variables()["AWS_INSTANCE_TYPE"] == imds.instance.instance_type
-    assert disk.variables()["EC2_METADATA_STATUS"] == "partial"
-    assert disk.extra_args() == []
-    assert ran.log[-1].startswith("status: partial; 0 labels")
-    assert ran.log[-1].endswith("exit 4")
-
-
 def test_tags_that_are_denied_now_are_kept_from_the_last_run(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
@@ -160,13 +139,6 @@ def test_tags_that_are_denied_now_are_kept_from_the_last_run(
     assert disk.variables()["EC2_METADATA_STATUS"] == "kept"
 
 
-def test_a_silent_metadata_service_on_ec2_is_status_4_and_outcome_none(disk: MachineDisk) -> None:
-    program.on_ec2(disk)
-    ran = program.run(disk, "--deadline=9", AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:1")
-    assert ran.status == 4
-    assert disk.variables() == {"EC2_METADATA_STATUS": "none"}
-
-
 def test_without_a_conf_folder_a_run_ends_with_5_and_names_it_and_the_mount(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
@@ -174,7 +146,7 @@ def test_without_a_conf_folder_a_run_ends_with_5_and_names_it_and_the_mount(
     before = disk.snapshot()
     ran = program.run(disk, imds=imds)
     assert ran.status == 5
-    assert ran.log[0].startswith("rancheros-ec2-metadata ")
+    assert ran.log[0].startswith("status: started; ")
     assert ran.line("error", f"{paths.CONF} is not there", paths.MOUNT)
     assert ran.log[-1] == "exit 5"
     assert disk.snapshot() == before
@@ -231,17 +203,6 @@ def test_a_variable_that_cloud_config_sets_stays_and_the_command_that_changes_it
     key = "rancher.environment.AWS_REGION"
     assert ran.line("warning: variable AWS_REGION", "cloud-config.yml", f"ros config set {key} ")
     assert disk.path(paths.CLOUD_CONFIG).read_bytes() == before
-
-
-def test_a_required_tag_that_never_comes_is_status_6_and_the_rest_is_applied(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    # A sixth of it is left for the rest where reading ends.
-    ran = program.run(disk, "--require-tag=docker.fleet", "--tags=imds", "--deadline=18", imds=imds)
-    assert ran.status == 6
-    assert ran.line("error", "'docker.fleet'")
-    assert disk.extra_args() == ["--debug", LABEL]
-    assert disk.variables()["EC2_METADATA_STATUS"] == "partial"
 
 
 def test_another_run_that_does_not_end_is_status_7_at_the_deadline(

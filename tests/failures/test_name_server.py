@@ -1,7 +1,7 @@
 """A name server that never answers: a wait inside the C library, which takes no time-out.
 
 ``/etc/resolv.conf`` names a port that takes every question and answers none. The C library waits
-5 s for it, twice for each name: longer than this deadline.
+30 s for it, five times for each name: longer than the deadline.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 from e2e import program
 from failures import timed
-from failures.timed import SLACK, Timed
+from failures.timed import IN_VAIN, SLACK, Timed
 from hostile_imds import SANE
 from machine import MachineDisk
 from real_parts.ec2_instance import Ec2Instance
@@ -25,7 +25,6 @@ from real_parts.namespace import IMDS_IPV4, Namespace
 
 pytestmark = pytest.mark.real_parts
 
-DEADLINE = 5.0
 BY_NAME = "http://ec2.eu-west-1.example"
 WITHOUT_TAGS = replace(SANE, tags_in_metadata=False)
 # Only this run's mounts have it; $0 is the file.
@@ -49,7 +48,7 @@ class Silence:
     def __init__(self, namespace: Namespace, folder: Path) -> None:
         self._namespace = namespace
         self._resolv_conf = folder / "resolv.conf"
-        self._resolv_conf.write_text("nameserver 127.0.0.53\n")
+        self._resolv_conf.write_text("options timeout:30 attempts:5\nnameserver 127.0.0.53\n")
         ours, theirs = socket.socketpair()
         with ours, theirs:
             argv = [sys.executable, "-I", "-c", _BIND, str(theirs.fileno())]
@@ -80,12 +79,13 @@ class Silence:
         """
         argv: Sequence[str | Path] = [
             *("unshare", "--mount", "sh", "-c", MOUNTED, str(self._resolv_conf)),
-            *program.command(f"--deadline={DEADLINE:g}", *program.machine_flags(disk)),
+            *program.command(f"--deadline={IN_VAIN:g}", *program.machine_flags(disk)),
         ]
         started = time.monotonic()
-        done = self._namespace.run(argv, env=program.environment(**variables), seconds=30)
+        done = self._namespace.run(
+            argv, env=program.environment(**variables), seconds=IN_VAIN + SLACK
+        )
         ran = Timed(program.Ran.of(done), time.monotonic() - started, disk)
-        assert ran.seconds < DEADLINE + SLACK
         timed.environment(disk)  # ros can read it
         return ran
 

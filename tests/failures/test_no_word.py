@@ -32,7 +32,7 @@ def test_a_run_that_is_killed_has_a_last_line_all_the_same(tmp_path: Path, comma
         assert "rancheros-ec2-metadata" in run.stderr.readline()
         (child,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
         os.kill(int(child), number)
-        _, log = run.communicate(timeout=20)
+        _, log = run.communicate(timeout=60)
     assert run.returncode == 1
     said = program.Ran(run.returncode, "", log)
     text = f"signal {number.value}, see dmesg; every file is its old or its new self; exit 1"

@@ -13,9 +13,11 @@ from machine import MachineDisk
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE
 from ros_stand_in import in_effect
 
-# What a loaded machine may need after the deadline to end a process and tell its parent. Where
-# nothing ended the run, each of these would take for ever.
-SLACK = 4.0
+# What a loaded machine may need to start a run, ask ros and write, and to end a process after the
+# deadline. A run that nothing ends takes for ever.
+SLACK = 60.0
+IN_VAIN = 75.0
+"""The deadline, in seconds, of a run that waits for what never comes; reading ends before it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def run(
     variables: Mapping[str, str],
     before: Sequence[str] = (),
 ) -> Timed:
-    """Run the program on a disk to its end; it must come by itself.
+    """Run the program on a disk to its end, which must come by itself.
 
     Args:
         disk: the machine's.
@@ -69,7 +71,7 @@ def run(
         env=program.environment(**variables),
         capture_output=True,
         text=True,
-        timeout=deadline + 30,
+        timeout=deadline + SLACK,
         check=False,
     )
     return Timed(program.Ran.of(done), time.monotonic() - started, disk)

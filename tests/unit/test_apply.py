@@ -56,7 +56,7 @@ def silent() -> Facts:
 
 def test_the_first_and_the_last_line_frame_the_log(disk: MachineDisk) -> None:
     lines = run(disk).log.splitlines()
-    start = "ec2-metadata: rancheros-ec2-metadata 1.0.0, 2026-01-05T08:00:00Z"
+    start = "ec2-metadata: status: started; rancheros-ec2-metadata 1.0.0, 2026-01-05T08:00:00Z"
     assert lines[0] == f"{start}, {INSTANCE}, v1.5.8"
     assert lines[-1].endswith(
         "status: complete; 1 label, 4 variables; wrote zz-ec2-metadata.yml; exit 0"
