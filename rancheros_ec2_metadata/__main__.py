@@ -1,4 +1,4 @@
-"""Where the program starts: a boot's run in a child under the supervisor, all else in place."""
+"""The entry point: a run at boot is a child of the supervisor, all else runs in this process."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def console() -> None:
         try:
             stream.flush()
         except OSError:
-            continue  # whatever it was, the status is of what was done
-    # Not sys.exit: Python would flush once more, and end with a status of its own.
+            continue  # the exit status is that of the command
+    # Not sys.exit: Python would flush again, and could exit with another status.
     os._exit(status)
 
 
 def _open_what_is_closed() -> None:
-    """Give standard streams that are closed to the null device.
+    """Open the null device for each standard stream that is closed.
 
-    Python has None in their place, and the next file that is opened would get their number.
+    Python has None in its place, and the next file that is opened would get its number.
     """
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
@@ -51,7 +51,7 @@ def _open_what_is_closed() -> None:
 
 
 def _run_at_boot(started: float, run_for: supervisor.RunFor) -> int:
-    gc.disable()  # a run makes too little garbage to be worth looking for it
+    gc.disable()  # a run is too short for garbage collection to pay off
     from rancheros_ec2_metadata.commands.invocation import Process  # noqa: PLC0415 - after the fork
     from rancheros_ec2_metadata.log import at_boot  # noqa: PLC0415 - as above
 
@@ -81,7 +81,7 @@ def _kernel_log() -> str | None:
 
 
 def _root() -> str:
-    """Return what --root or its variable says; the command line may be a wrong one."""
+    """Return the value of --root or its variable. The command line is not validated yet."""
     root = os.environ.get("AWS_METADATA_ROOT") or "/"
     for word, following in zip(sys.argv, (*sys.argv[1:], ""), strict=False):
         if word == "--root" or word.startswith("--root="):
@@ -93,12 +93,12 @@ def _main(process: Process) -> int:
     from rancheros_ec2_metadata import cli  # noqa: PLC0415 - as above
 
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # What tags hold, a terminal's encoding may not have.
+        # Tags may hold characters that the terminal's encoding does not have.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return cli.main(sys.argv[1:], process)
     except BrokenPipeError:
-        return 128 + signal.SIGPIPE  # `show | head`: whoever reads has read enough
+        return 128 + signal.SIGPIPE  # the reader has closed the pipe, as in `show | head`
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The whole story of a run: read EC2 and the machine, plan, rehearse, write."""
+"""A run: read EC2 and the machine, plan, rehearse, write."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ if TYPE_CHECKING:
     from rancheros_ec2_metadata.hosts.base import Plan
     from rancheros_ec2_metadata.settings import Settings
 
-# The system writes cloud-config.yml once or twice at a boot; more often is a fault.
+# The system writes cloud-config.yml at most twice at a boot. More changes are a fault.
 _ATTEMPTS = 5
 _MOST_LEFT_OUT = 3
-_LOOK_SECONDS = 2.0  # at whether a running Docker has its new labels
+_LOOK_SECONDS = 2.0  # between checks whether a running Docker has its new labels
 _SOURCES = {"imds": "IMDS", "api": "the EC2 API", None: "nowhere"}
 
 
 def run(invocation: Invocation) -> int:
-    """Run at boot; the supervisor ends it at the deadline whatever it is doing."""
+    """Run at boot; the supervisor ends it at the deadline in any state."""
     age = time.monotonic() - invocation.process.started
     limits = Limits.of(invocation.settings.deadline, age, Clock())
     result = apply(invocation.settings, make_runtime(invocation.settings, invocation.log, limits))
@@ -62,12 +62,12 @@ class Result:
     """How a run ended.
 
     Args:
-        plan: the last one; None where it came to none.
+        plan: the last one; None if none was made.
         status: the exit status.
-        outcome: what EC2_METADATA_STATUS is set to; None where nothing is set.
-        in_effect: what of ours the machine has now.
+        outcome: what EC2_METADATA_STATUS is set to; None if it is not set.
+        in_effect: this program's values that the machine has now.
         changed: the files that were written, and those that were removed, by path.
-        ended: all of the last plan was written.
+        ended: whether the last plan was written completely.
         sources: where EC2 says each variable of the metadata.
     """
 
@@ -105,7 +105,7 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
                 settings, state, machine, host.carries
             )
             converge(target, result, wanted, kept)
-        # What was said of the last known good values is over once EC2's are planned.
+        # Notes about the last known good values are out of date once EC2's values are planned.
         earlier = result.plan.notes if result.plan is not None else ()
 
         def converge_on(said: Facts, *, so_far: bool = False) -> None:
@@ -115,7 +115,7 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
             if said.on_ec2 is False:
                 status = "none" if host.always_says_outcome else None
                 wanted, kept = NOTHING.with_outcome(status) if status else NOTHING, State()
-            # An outcome that is not the last one is no reason to write.
+            # Do not write only because of an outcome that is not final.
             if not so_far or result.plan is None or not _sets_the_same(wanted, result.plan.desired):
                 converge(target, result, wanted, kept)
 
@@ -160,9 +160,9 @@ def converge(target: Target, result: Result, desired: Desired, kept: State) -> N
 
     Args:
         target: what is configured.
-        result: takes what came of it.
-        desired: what the machine shall have.
-        kept: what the new state shall name.
+        result: is filled with the result.
+        desired: the labels, variables and config values to set, and the outcome.
+        kept: the instance, tags and metadata for the new state.
     """
     host, files, log = target.host, target.files, target.log
     result.ended = False
@@ -191,13 +191,13 @@ def converge(target: Target, result: Result, desired: Desired, kept: State) -> N
 
 
 def _sets_the_same(one: Desired, other: Desired) -> bool:
-    """Tell whether two desired states differ in the outcome of the run at most."""
+    """Tell whether two desired states are equal except for the outcome of the run."""
     one, other = one.with_outcome("none"), other.with_outcome("none")
     return (one.labels, one.variables, one.config) == (other.labels, other.variables, other.config)
 
 
 def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, ...]) -> None:
-    """Write the state, with how this run ended; what goes wrong there is not the run's failure."""
+    """Write the state and the result of this run. An error here does not change the exit status."""
     log, files, plan = runtime.target.log, runtime.target.files, result.plan
     if plan is None:
         return
@@ -216,7 +216,7 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
         files=digests,
     )
     labels = dict(result.in_effect.labels)
-    # A run that was killed has not said when.
+    # A killed run has not recorded when it changed the labels.
     changed = labels != dict(before.labels) or (labels and not before.labels_changed)
     moment = (stamp, runtime.boot_id or "") if changed else before.labels_changed
     state = replace(
@@ -253,7 +253,7 @@ def last_line(result: Result) -> str:
 
 
 def _summarise(facts: Facts, plan: Plan | None, seconds: float) -> Iterator[str]:
-    """Yield what came from where, what was left out, and what was asked."""
+    """Yield the summary: the sources, what was left out, and the requests."""
     metadata, tags = (plan.state.metadata, plan.state.tags) if plan is not None else ({}, {})
     yield (
         f"metadata: {_from('IMDS', facts.variables, metadata)};"
@@ -265,7 +265,7 @@ def _summarise(facts: Facts, plan: Plan | None, seconds: float) -> Iterator[str]
 
 
 def _from(source: str, said: Collection[str], used: Collection[str]) -> str:
-    """Return how many of the names that are used were said now, and how many are kept."""
+    """Return how many of the used names come from the source, and how many from the last run."""
     now = sum(name in said for name in used)
     parts = [f"{now} from {source}"] if now else []
     if len(used) > now:

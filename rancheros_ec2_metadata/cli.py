@@ -38,7 +38,7 @@ def main(arguments: Sequence[str], process: Process) -> int:
         what = f"{called_as()} {__version__}: {type(bug).__name__}"
         log.note(error(ExitStatus.BUG, f"this is a bug of {what}; please report it"))
         if log.debug:
-            # Without the message: what it quotes may be anybody's.
+            # Without the message: it may quote untrusted text.
             for line in "".join(traceback.format_tb(bug.__traceback__)).splitlines():
                 log.line(line)
     log.last(f"exit {int(log.status())}")
@@ -56,7 +56,7 @@ def _run(arguments: Sequence[str], process: Process, log: Log) -> int:
         log.notes(options.find_unknown_variables(process.environ))
     if command in AT_BOOT:
         process.run_for(settings.deadline)
-    # Only now: --help, and what is wrong, need none of it.
+    # Imported only here: --help and usage errors do not need it.
     name = "apply" if command == "apply" else f"commands.{command.replace('-', '_')}"
     module = importlib.import_module(f"{__package__}.{name}")
     run: Callable[[Invocation], int] = module.run

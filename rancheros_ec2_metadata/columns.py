@@ -11,12 +11,12 @@ WIDTH = 80
 
 
 def joined(start: str, end: str, indent: int) -> Iterator[str]:
-    """Yield ``start`` and ``end`` in one line, or in several where that would be too long.
+    """Yield ``start`` and ``end`` in one line, or in several if that would be too long.
 
     Args:
-        start: its first ``indent`` characters stand alone in the lines that follow.
-        end: two columns behind it, or in lines of its own.
-        indent: of the lines that follow.
+        start: if it is wrapped, its further lines begin below its character number ``indent``.
+        end: two columns after ``start``, or on its own lines.
+        indent: of all further lines.
     """
     line = f"{start}  {end}".rstrip()
     if len(line) <= WIDTH and line.isprintable():

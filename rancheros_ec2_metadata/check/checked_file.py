@@ -36,7 +36,7 @@ class File:
     Args:
         raw: its bytes, unpacked; there may be private keys among them.
         size: of the file as it was given, in bytes.
-        ignored: why RancherOS takes no notice of it as user-data; empty if it does.
+        ignored: why RancherOS ignores it as user-data; empty if it does not.
         release: that it is meant for.
         form: which kind of file it is.
         root: what ``ros`` reads in it, a map.
@@ -82,7 +82,11 @@ class File:
 
     @cached_property
     def legacy(self) -> list[Service]:
-        """The services of the legacy amazon-metadata; a fork by how it stands beside ours."""
+        """The services of the legacy amazon-metadata.
+
+        A service with this program's name that looks legacy is a fork of it, if another one with
+        this name does not look legacy.
+        """
         ours = [one for one in self.services if one.is_ours]
         forks = [one for one in ours if one.looks_legacy]
         found = forks if len(forks) < len(ours) else []
@@ -95,7 +99,7 @@ class File:
 
 
 def _form_by_keys(root: Node) -> Form:
-    """Return which kind a file without a first line was meant to be."""
+    """Guess the form of a file without a first line from its keys."""
     if root.fields.keys() & find_schema(UNKNOWN).types["cloud-config"].keys():
         return Form.CLOUD_CONFIG
     all_maps = bool(root.fields) and all(node.kind == "map" for node in root.fields.values())

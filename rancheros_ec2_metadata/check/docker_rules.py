@@ -68,7 +68,7 @@ def _name(item: Node) -> str:
 def _find_in_label(line: int, label: str, known: dict[str, str]) -> Iterator[Finding]:
     key, equals, value = label.partition("=")
     what = f"the label {quote(key)}"
-    if shell.EXPANDED in key:  # what an expansion gives only bash knows
+    if shell.EXPANDED in key:  # the result of an expansion is not known
         return
     if not equals:
         yield finding("docker-labels", line, f"{what} has no =")

@@ -11,7 +11,7 @@ import yaml
 
 
 class Rule(NamedTuple):
-    """What comes of that which a rule finds, what to do then, and what a service has to have."""
+    """A rule: why a finding matters, how to fix it, and what a service must have."""
 
     why: str
     fix: str

@@ -1,4 +1,4 @@
-"""What was found, as lines for somebody who reads it and as JSON for a program."""
+"""The findings, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CheckedFile(NamedTuple):
 
 
 def lines(files: Sequence[CheckedFile], release: str, form: Format) -> Iterator[str]:
-    """Yield the lines to print; what is hostile in them cannot reach the terminal."""
+    """Yield the lines to print, with control characters escaped."""
     if form == "json":
         trees = [
             {**one._asdict(), "findings": [finding._asdict() for finding in one.findings]}

@@ -10,7 +10,7 @@ from rancheros_ec2_metadata.check.finding import Finding, finding
 
 # Bytes; EC2, "Run commands when you launch an EC2 instance with user data input".
 _MOST_USER_DATA = 16384
-# Of user-data that was meant to be another kind, by a word of why it is ignored.
+# Fixes for user-data of another form, by a word in the reason why it is ignored.
 _MEANT = {
     "#!": "make #! the first two characters",
     "#compose": "make the first line #compose, with nothing behind it",
@@ -23,7 +23,7 @@ _EMPTY_MAPS_OF_OLD = ("environment", "network")
 
 def check(file: File) -> list[Finding]:
     """Return what the rules find in a file, by line."""
-    # libyaml finds what is missing at the end behind the last line.
+    # libyaml reports something missing at the end of a file on the line after the last.
     last = max(1, len(file.raw.splitlines()))
     rules = (_find_not_loaded, _find_not_typed, _find_empty_maps)
     found = [

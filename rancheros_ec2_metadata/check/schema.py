@@ -1,4 +1,4 @@
-"""What of a file is not as RancherOS takes it: keys and types, which are in types.yml."""
+"""Compares the keys and types of a file with those that RancherOS accepts (types.yml)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SCALARS: dict[str, Callable[[Node], object]] = {
     "text": lambda _: True,
     "flag": lambda node: node.text.lower() in FLAGS,
     "integer": lambda node: _INTEGER.fullmatch(node.text),
-    # Of libcompose's own types, which take no number, no flag and no null among texts.
+    # For libcompose's own types, which accept no number, flag or null among texts.
     "string": lambda node: node.kind == "text",
     "variable": lambda node: node.kind == "text" or _INTEGER.fullmatch(node.text),
     "word": lambda node: node.kind in ("text", "address"),
@@ -48,7 +48,7 @@ class Schema(NamedTuple):
     instead: dict[str, dict[str, str]]
 
     def differences(self, node: Node, type_: str, path: tuple[str, ...] = ()) -> Iterator[Finding]:
-        """Yield what of a value, at its path in the file, is not as a type has it."""
+        """Yield each difference between a value, at its path in the file, and a type."""
         if node.kind == "null" and type_ not in _NEVER_NULL:
             return
         choices = type_.split(" or ")
@@ -77,7 +77,7 @@ class Schema(NamedTuple):
         wanted = " or ".join(_MEANS.get(self._kind(one), "a text") for one in choices)
         what, fix = f"{_KINDS.get(node.kind, f'a {node.kind}')}, not {wanted}", ""
         if node.kind == "address":
-            # Where the machine has no such address there is nothing.
+            # If the machine has no such address, the value is empty.
             what = f"{node.text} without quotes, not {wanted}"
         elif node.kind == "text" and "words" in choices:
             what, fix = "not closed: it has an open quote", "close its quotes"
@@ -105,7 +105,7 @@ class Schema(NamedTuple):
 
 @cache
 def find_schema(release: Release, *, of_service_file: bool = False) -> Schema:
-    """Return what a release has; in a service file, where RancherOS makes texts of more."""
+    """Return the schema of a release. In a service file RancherOS converts more types to text."""
     raw: Any = yaml.safe_load(files(__package__).joinpath("types.yml").read_bytes())
     types = {
         name: {
@@ -119,7 +119,7 @@ def find_schema(release: Release, *, of_service_file: bool = False) -> Schema:
         types["service"] |= dict.fromkeys(
             ("environment", "labels", "links"), "text list or text map"
         )
-    if release.is_before((0, 8, 0)):  # where a text among the commands loses the file
+    if release.is_before((0, 8, 0)):  # there a text in `runcmd` loses the whole file
         types["cloud-config"]["runcmd"] = "text list list"
     version = release.version or NEWEST
     versions = raw["newest"] if version == NEWEST else [list(version)]
@@ -136,7 +136,7 @@ def similar(name: str, known: Iterable[str]) -> str:
 
 
 def _dotted(path: Iterable[str]) -> str:
-    """Return a path as an operator knows it; its keys may be anybody's."""
+    """Return a path with dots. Its keys are untrusted, so they are quoted."""
     return ".".join(quote(key)[1:-1] for key in path)
 
 

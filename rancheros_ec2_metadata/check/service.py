@@ -1,4 +1,4 @@
-"""A service as RancherOS's libcompose reads it, and what this program would do as it."""
+"""A service as RancherOS's libcompose reads it, and the settings that its run would have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rancheros_ec2_metadata.commands import AT_BOOT
 from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.settings import Settings
 
-# What a run uses that is not told otherwise; not looked for on the machine this is checked on.
+# The default of a run; not searched for on the machine on which `check` runs.
 ROS = "/usr/bin/ros"
 VARIABLES = frozenset(option.variable for option in options.OPTIONS)
 _FLAGS = frozenset(flag for one in options.OPTIONS if one.metavar for flag in one.flags)
@@ -68,7 +68,7 @@ class Service:
 
     @property
     def looks_legacy(self) -> bool:
-        """Whether it is written as the README of 2016 has it; this program may be too."""
+        """Whether it is defined as in the README of 2016; a service of this program may be too."""
         is_privileged = FLAGS.get(self.node.at("privileged").text.lower(), False)
         return is_privileged and any(one.shows(ROS, "/bin/ros") for one in self.volumes)
 
@@ -149,7 +149,7 @@ class Service:
         try:
             words = [replace(node, text=text) for text in shlex.split(node.text)]
         except ValueError:
-            return [], []  # `wrong-type` has it
+            return [], []  # the rule `wrong-type` reports it
         wrong = []
         for item in node.items:
             two = _TWO_WORDS.fullmatch(item.text)

@@ -39,7 +39,7 @@ def _find_mounts(service: Service) -> Iterator[Finding]:
     """Yield what is wrong with how a service sees the machine's paths."""
     settings, conf, docker = service.settings, paths.CONF, paths.DOCKER_FOLDER
     share, folder = "/usr/share/ros", dirname(settings.env_file or paths.CLOUD_CONFIG)
-    # Where the program looks for each, how it is mounted, and what comes of it if it is missing.
+    # By path of the machine: its path in the container, its mode, and the effect if it is missing.
     needed = {
         folder: (f"/host{folder}", "", "the file of --env-file does not outlast the container"),
         conf: (f"/host{conf}", "", "it can write nothing, and sets nothing"),

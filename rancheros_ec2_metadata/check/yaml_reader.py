@@ -25,8 +25,8 @@ FLAGS = {"y": True, "yes": True, "true": True, "on": True}
 FLAGS |= {"n": False, "no": False, "false": False, "off": False}
 
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-_DEEPEST = 100  # lists and maps in each other
-_MOST_VALUES = 100_000  # with each alias taken for what it stands for
+_DEEPEST = 100  # depth of nested lists and maps
+_MOST_VALUES = 100_000  # with aliases expanded
 _NUMBER = re.compile(
     r"[-+]{0,2}(0x[0-9a-f]+|0o[0-7]+|([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?|\.(inf|nan))",
     re.IGNORECASE,
@@ -177,9 +177,9 @@ def _check_size(line: int, depth: int, values: int) -> None:
 
 
 def _is_lost(character: str) -> bool:
-    """Tell whether ``ros`` loses a file, or fails in every call, for a character.
+    """Tell whether a character makes ``ros`` lose the file, or fail in every call.
 
-    Its emitter writes a hexadecimal digit 0 to 9 of its number as another character.
+    The emitter of ``ros`` writes each digit 0 to 9 of the character's hexadecimal number wrongly.
     """
     digits = f"{ord(character):02X}" if character <= "\xff" else f"{ord(character):04X}"
     is_kept = "\xa0" < character <= "\ufffd" and digits.isalpha()

@@ -13,7 +13,7 @@ from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.desired import NOTHING
 from rancheros_ec2_metadata.runtime import Target
 
-_LOOK_SECONDS = 10.0  # at whether a running Docker has let its labels go
+_LOOK_SECONDS = 10.0  # between checks whether a running Docker has removed its labels
 
 
 def run(invocation: Invocation) -> int:
@@ -28,7 +28,7 @@ def run(invocation: Invocation) -> int:
 
 
 def clean(invocation: Invocation, target: Target, limit: Limit) -> int:
-    """Do so with a target; return the exit status.
+    """Remove and restore with a given target; return the exit status.
 
     Raises:
         FilesError: there is nothing to write to. DeadlineError: another run is in the way.
@@ -40,7 +40,7 @@ def clean(invocation: Invocation, target: Target, limit: Limit) -> int:
         converge(target, result, NOTHING, State())
         if result.ended and not files.dry and (notes := list(host.activate(files, _LOOK_SECONDS))):
             log.notes(notes)
-            converge(target, result, NOTHING, State())  # what a running Docker needed until now
+            converge(target, result, NOTHING, State())  # what a running Docker needed until here
         if result.plan is not None and not result.plan.state.edits and result.ended:
             _remove_state(target, result)
     if files.dry and result.plan is not None:

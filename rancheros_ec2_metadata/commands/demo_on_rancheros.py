@@ -78,7 +78,7 @@ def _install(root: Path) -> None:
 
 
 def _answer(root: Path, key: str) -> Printed:
-    """Answer as ``ros config get`` does, on this one disk: our drop-in is over the user-data."""
+    """Answer like ``ros config get`` on the demo's disk: the drop-in overrides the user-data."""
     drop_in = root / paths.CONF.lstrip("/") / "cloud-config.d" / paths.DROP_IN_NAME
     ours = parse_drop_in(drop_in.read_bytes()).get("rancher", {}) if drop_in.exists() else {}
     docker = {"extra_args": ["--debug"]} | ours.get("docker", {})

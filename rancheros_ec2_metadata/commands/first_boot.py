@@ -61,7 +61,7 @@ def make_first_disk(invocation: Invocation) -> Iterator[Settings]:
     saved = {paths.OS_CONFIG: json.dumps(config).encode("ascii")}  # JSON is YAML too
     if found.kind is user_data.Kind.CLOUD_CONFIG:
         saved[BOOT_YML] = found.plain
-    # The run's line reads a machine's files below a root: this is one, for its owner's eyes only.
+    # The plan reads a machine's files below a root: a temporary one, readable only by its owner.
     with scratch("plan") as root:
         (root / paths.CLOUD_CONFIG_D.lstrip("/")).mkdir(parents=True)
         for path, content in saved.items():
@@ -72,7 +72,7 @@ def make_first_disk(invocation: Invocation) -> Iterator[Settings]:
 
 
 def check_disk(given: argparse.Namespace, settings: Settings) -> None:
-    """Look at the flags that say which disk a plan is for.
+    """Check the flags that say which disk a plan is for.
 
     Raises:
         UsageError: they contradict each other, or name none where there is none.

@@ -44,7 +44,7 @@ def run(invocation: Invocation) -> int:
 
 
 def show(invocation: Invocation, words: Sequence[str]) -> int:
-    """Print the units; they are the same on any machine."""
+    """Print the units without installing them; they do not depend on the machine."""
     for path, text in _render(invocation, words).items():
         invocation.process.print([f"# {path}", *text.splitlines(), ""])
     return ExitStatus.OK
@@ -60,7 +60,7 @@ def _render(invocation: Invocation, words: Sequence[str]) -> dict[str, str]:
 
 
 def check_place(python: Path) -> None:
-    """Look at whether the unit will see a Python, or what it links to.
+    """Check that the unit will see a Python, and what it links to.
 
     Raises:
         FilesError: it will not.
@@ -73,7 +73,10 @@ def check_place(python: Path) -> None:
 
 
 def find_program() -> tuple[Path | None, tuple[str, ...]]:
-    """Return the folder that the one file has unpacked, if it is one, and the words of a start."""
+    """Return the folder to install and the command that starts the program.
+
+    The folder is the one into which the .pyz file was unpacked; None if there is none.
+    """
     if zipfile.is_zipfile(sys.argv[0]):
         return Path(__file__).parents[2], (sys.executable, "-I", "-S", units.LIBRARY)
     return None, (sys.executable, "-I", "-m", "rancheros_ec2_metadata")
@@ -98,7 +101,7 @@ def install(
     systemctl: Systemctl,
     program: tuple[Path | None, Sequence[str]],
 ) -> int:
-    """Do so; return the exit status.
+    """Install the units; return the exit status.
 
     Args:
         invocation: the command's.
@@ -132,7 +135,7 @@ def install(
     systemctl("daemon-reload")
     started = [units.SERVICE] if invocation.given.follow is None else [units.SERVICE, units.TIMER]
     systemctl("enable", *started)
-    # A start that waits would hang a boot that waits for this command.
+    # Do not wait for the start: a boot that waits for this command would hang.
     systemctl("--no-block", "restart", *started)
     invocation.log.last(
         f"installed {', '.join(started)}; 'journalctl -u {units.SERVICE}' has its log"
@@ -166,7 +169,7 @@ def _copy(folder: Path, library: Path) -> None:
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
-    """Return what a program's folder has, by path; what Python has compiled of it aside."""
+    """Return the files of a program's folder by path, without compiled files."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")

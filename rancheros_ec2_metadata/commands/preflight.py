@@ -1,4 +1,4 @@
-"""``preflight``: what the next instance of an Auto Scaling group gets, before it is there."""
+"""``preflight``: what the next instance of an Auto Scaling group will get."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from rancheros_ec2_metadata.settings import GROUP_TAG
 
 Format = Literal["table", "json", "yaml", "env"]
 _INDENT = 4
-_WIDEST = 28  # of the names' column; longer ones stand out
+_WIDEST = 28  # width of the column of names; longer names exceed it
 
 
 def run(invocation: Invocation) -> int:
@@ -35,7 +35,7 @@ def run(invocation: Invocation) -> int:
     facts = runtime.ec2.read(kept=False, so_far=lambda _: None)
     if given.name is not None:
         value = find_value(facts, given.name)
-        # A program gets the value as it is; what would steer a terminal does not reach one.
+        # A pipe or file gets the exact value. On a terminal, control characters are escaped.
         process.print([escape(value) if process.out.isatty() else value])
         return invocation.log.status()
     warnings = list(runtime.target.host.check_metadata(facts.variables))
@@ -51,7 +51,7 @@ def tree(facts: Facts, warnings: Sequence[str] = ()) -> dict[str, Any]:
         facts: what EC2 said.
         warnings: about what is on the disk.
     """
-    unread = {*facts.unread_variables} - {GROUP}  # a tag, though it is told with the metadata
+    unread = {*facts.unread_variables} - {GROUP}  # a tag, although it is listed with the metadata
     if facts.tags is None or GROUP_TAG in facts.unread_tags:
         unread.add(GROUP)
     missing = sorted({*VARIABLES} - facts.variables.keys())
@@ -79,7 +79,7 @@ def tree(facts: Facts, warnings: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def lines(shown_tree: Mapping[str, Any], form: Format) -> Iterator[str]:
-    """Yield the lines to print; what is hostile in them cannot reach the terminal.
+    """Yield the lines to print, with control characters escaped.
 
     Args:
         shown_tree: from `tree`.

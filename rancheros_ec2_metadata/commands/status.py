@@ -1,4 +1,4 @@
-"""``status``: how the last run ended, and whether it is still as that left it."""
+"""``status``: how the last run ended, and whether its files are still as it left them."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Status:
 
     Args:
         verdict: the whole in one line.
-        exit_status: 5 where a file is not as it was left or no run is known, 7 where none of this
-            boot has ended, else that of the last run.
+        exit_status: 5 if a file has changed or no run is known, 7 if no run of this boot has
+            ended, otherwise that of the last run.
         instance_id: that the last run was on.
         outcome: what EC2_METADATA_STATUS was set to.
-        this_boot: the last run was since the machine started; None where that is not known.
-        last_run: None where none is known.
+        this_boot: whether the last run was since the machine started; None if not known.
+        last_run: None if not known.
         files: those that it left.
-        docker: the user's.
+        docker: the state of the user's Docker.
     """
 
     verdict: str
@@ -63,12 +63,12 @@ class Status:
 def make_status(
     state: State, files: tuple[FileStatus, ...], docker: DockerStatus, boot_id: str | None
 ) -> Status:
-    """Return how the machine is beside what its last run left.
+    """Return the status: the machine compared with the state of its last run.
 
     Args:
         state: of the last run.
         files: that it left, as they are now.
-        docker: the user's.
+        docker: the state of the user's Docker.
         boot_id: the kernel's name for this boot.
     """
     run = state.last_run
@@ -97,7 +97,7 @@ def make_status_tree(now: Status) -> dict[str, Any]:
 
 
 def render_status(now: Status) -> Iterator[str]:
-    """Yield the lines to print; nothing in them can steer a terminal."""
+    """Yield the lines to print, with control characters escaped."""
     return map(escape, _lines(now))
 
 

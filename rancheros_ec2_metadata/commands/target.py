@@ -22,10 +22,10 @@ _INSTANCE_ID = re.compile(r"i-[0-9a-f]{1,32}")
 
 
 def check_instance(given: argparse.Namespace) -> None:
-    """Look at the flags that say which instance, and who asks.
+    """Check the flags for the instance, and for the login of the client.
 
     Raises:
-        UsageError: they make no sense.
+        UsageError: they are not valid.
     """
     if given.instance is None:
         for flag in ("profile", "region"):
@@ -52,7 +52,7 @@ def make_runtime_without_writing(invocation: Invocation, settings: Settings) -> 
     here = make_runtime(settings, invocation.log, limits, dry=True)
     if given.instance is None:
         return here
-    # Not at the top: boto3 takes a while, and a plan on the machine may do without.
+    # Imported here: boto3 is slow to import, and a plan on the machine may not need it.
     from rancheros_ec2_metadata.ec2 import described  # noqa: PLC0415 - as said above
 
     last, notes = here.target.host.read_state()

@@ -26,7 +26,9 @@ def run(invocation: Invocation) -> int:
 
 
 def uninstall(invocation: Invocation, target: Target, limit: Limit, systemctl: Systemctl) -> int:
-    """Do so; return the exit status. What it wrote goes last: it can be tried again.
+    """Remove the units and the program; return the exit status.
+
+    `clean` runs before their files are removed, so that a failed uninstall can be repeated.
 
     Raises:
         FilesError: a file cannot be written, or systemd says no.

@@ -250,7 +250,7 @@ def describe_tags(client: EC2Client, instance_id: str) -> dict[str, str]:
     )
     tags: dict[str, str] = {}
     for number, page in enumerate(pages, start=1):
-        # An answer that is XML, but not this answer, would look like an instance without tags.
+        # Reject other XML: it would look like an instance without tags.
         if number > _MOST_PAGES or "Tags" not in page:
             raise ResponseParserError("no tagSet, or too many")
         for tag in page["Tags"]:

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 # Credentials come from files and programs, which may hold anything.
 FAILURES = (BotoCoreError, ClientError, EOFError, KeyError, OSError, ValueError)
 _LAST_RUN = "the machine's last run"
-_LONGEST = 300  # characters of what AWS says
-# What an instance in another state has is not what it will have when it boots.
+_LONGEST = 300  # maximum length of AWS's text
+# In another state an instance may have other values when it boots.
 _BOOTS = ("pending", "running")
 
 
@@ -90,7 +90,7 @@ class OperatorReader:
         """Return what the API says, each question in one call.
 
         Raises:
-            Ec2Error: the API does not say. A plan from a part would be one of another machine.
+            Ec2Error: the API does not say. A plan from incomplete data would be wrong.
         """
         settings, meta = self.settings, self.client.meta
         facts = Facts(on_ec2=True, variables_complete=True, tags={}, tags_complete=True)
@@ -164,7 +164,7 @@ class OperatorReader:
             Ec2Error: there is no such instance.
         """
         answer: Any = self.client.describe_instances(InstanceIds=[self.instance_id])
-        # An answer that is XML, but not this answer, would look like no such instance.
+        # Reject other XML: it would look as if there is no such instance.
         if "Reservations" not in answer:
             raise ResponseParserError("no reservationSet")
         for reservation in answer["Reservations"]:
@@ -197,7 +197,7 @@ def open_session(asked: str, profile: str | None, region: str | None) -> boto3.S
 
     Args:
         asked: the flag or command that needs it, for the messages.
-        profile: as `log_in` has it.
+        profile: as for `log_in`.
         region: likewise.
 
     Raises:
@@ -293,7 +293,7 @@ def described(
 
 
 def _texts(tree: Any, path: str) -> list[str]:
-    """Return all that is at a path, lists gone through; nothing where it leads nowhere."""
+    """Return all texts at a path, descending into lists; none if the path does not exist."""
     if isinstance(tree, list):
         return [text for inner in tree for text in _texts(inner, path)]
     if path and isinstance(tree, dict):

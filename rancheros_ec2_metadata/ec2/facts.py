@@ -17,15 +17,15 @@ class Facts:
     """What EC2 said, filled step by step.
 
     Args:
-        on_ec2: whether this is an EC2 instance; None while that is not known.
+        on_ec2: whether this is an EC2 instance; None while not known.
         identity: which one.
         age: seconds since its last start, by the service's clock.
         variables: AWS_ variables.
         sources: where each of them comes from, in words.
-        unread_variables: those that it may have, for all that has been read so far.
-        variables_complete: none of them is missing for a failure.
+        unread_variables: those that have not been read, and so may exist.
+        variables_complete: whether no variable is missing because of a failure.
         tags: those that are used; None while no source has given them.
-        tags_complete: none of them is missing for a failure.
+        tags_complete: whether no tag is missing because of a failure.
         tags_source: who gave them.
         unread_tags: keys whose values could not be read, each with the reason.
         keys: keys of all tags that the instance has.

@@ -31,7 +31,7 @@ BODY_BYTES = 128 * 1024
 _TOKEN_SECONDS = 600  # of 1..21600; a run that takes longer renews it
 _TOKEN = re.compile(rb"[!-~]{1,1024}")  # what may stand in a header
 _NO_TOKENS = (403, 404, 405)
-_PLAIN_PATH = "meta-data/instance-id"  # asked without a token, to tell the hop limit from silence
+_PLAIN_PATH = "meta-data/instance-id"  # asked without a token: an answer shows the hop limit
 _HOP_LIMIT = (
     "the answer to the token request is lost, as beyond the hop limit; run in the network of the "
     "host ('net: host'), or raise HttpPutResponseHopLimit of the instance"
@@ -39,7 +39,7 @@ _HOP_LIMIT = (
 
 
 class TooLongError(ValueError):
-    """A body is longer than anything that this server has to say."""
+    """A body is longer than the limit."""
 
 
 class Readable(Protocol):
@@ -175,8 +175,8 @@ class Imds:
     ) -> dict[str, str | RequestError | None]:
         """Return what `get` returns or raises for each path.
 
-        All are asked for before any is asked for again, so that one path that fails or never
-        answers does not take the time of the others.
+        Each path is requested once before any is retried, so that a path that fails or never
+        answers does not use up the time of the others.
         """
         within = limit or self.limit
         answers: dict[str, str | RequestError | None] = dict.fromkeys(paths)
@@ -200,9 +200,9 @@ class Imds:
         return answers
 
     def _greet(self, base: str, limit: Limit) -> Note:
-        """Get a token at one address, or agree to do without.
+        """Get a token from one address, or decide to use IMDSv1.
 
-        Two token requests that time out and a GET that is answered are the hop limit.
+        If two token requests time out and a GET is answered, the hop limit is too small.
         """
         try:
             answer = self._request_token(base, limit)
@@ -315,7 +315,7 @@ def send(
         raise RequestError(f"{url}: cannot be asked, {type(error).__name__}") from None
     answer = Answer(url, response.status_code, body, response.headers)
     if answer.status == 200 and not _says_its_length(answer.headers):
-        # To http.client headers that break off are whole: a list of tags would be empty.
+        # http.client accepts truncated headers: a list of tags would seem empty.
         text = f"{url}: the connection failed, the answer does not say its length"
         raise RequestError(text, Reason.UNREACHABLE)
     return answer
@@ -336,7 +336,7 @@ def read_capped(raw: Readable, cap: int) -> bytes:
 
 
 def cause(error: BaseException) -> str:
-    """Return the operating system's word for what went wrong, else the name of the error."""
+    """Return the operating system's error text, else the name of the exception."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.strerror:

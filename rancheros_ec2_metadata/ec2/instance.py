@@ -237,7 +237,7 @@ def list_later_paths(listing: str | None, mac: str | None, partition: str | None
 
 
 def is_whole_listing(listing: str | None) -> bool:
-    """Tell whether a text lists what every instance has; else it is no list, or is cut."""
+    """Tell whether a text lists what every instance has. If not, it is no listing, or truncated."""
     return listing is not None and "instance-id" in map(str.strip, listing.split("\n"))
 
 

@@ -142,9 +142,9 @@ class _Reading:
 
     @property
     def is_surely_ec2(self) -> bool:
-        """Tell whether a silence is a failure, and not another kind of machine.
+        """Tell whether this is certainly an EC2 instance, so that no answer is a failure.
 
-        The firmware says it, the operator who has set an endpoint does, or the last run here.
+        The firmware, a configured endpoint or the last run here show it.
         """
         on_ec2 = self.reader.machine.verdict == "yes" or self.imds.settings.endpoint is not None
         return on_ec2 or self.kept
@@ -158,7 +158,7 @@ class _Reading:
 
         Raises:
             NotOnEc2Error: the firmware names another vendor, or is unclear and nothing answers.
-            Ec2Error: the service does not answer, or not to us.
+            Ec2Error: the service does not answer, or refuses.
         """
         imds = self.imds
         if self.reader.machine.verdict == "no" and imds.settings.endpoint is None:
@@ -333,7 +333,7 @@ class _Reading:
 
         def read() -> Credentials:
             nonlocal role
-            known, role = role, role or None  # one that was not there may come
+            known, role = role, role or None  # a missing one may come later
             return read_credentials(imds, known, limit)
 
         until = limit.within(self.grace.role)
@@ -358,7 +358,7 @@ class _Reading:
             limit = self.imds.limit.within(seconds)
 
             def again() -> None:
-                # What the first look gave stands: this one is for what may come later.
+                # If this request fails, the first result stays: it only looks for what comes late.
                 with contextlib.suppress(RequestError):
                     look(limit)
 

@@ -28,10 +28,10 @@ class Reason(str, Enum):
     UNREACHABLE = "unreachable"  # no connection, or it broke
     TIMED_OUT = "timed out"  # connected, and no whole answer in time
     BUSY = "busy"  # 429, 5xx, throttled
-    ABSENT = "absent"  # not there; it may be late
-    DENIED = "denied"  # the caller is known and may not
-    UNAUTHENTIC = "unauthentic"  # the caller is not believed
-    FINAL = "final"  # asking again would not help
+    ABSENT = "absent"  # not there, perhaps not yet
+    DENIED = "denied"  # authenticated, but not authorised
+    UNAUTHENTIC = "unauthentic"  # not authenticated
+    FINAL = "final"  # a retry would not help
 
 
 SILENT = frozenset({Reason.UNREACHABLE, Reason.TIMED_OUT})
@@ -61,7 +61,7 @@ class RetryPolicy(NamedTuple):
         longest: largest window, seconds.
         reserve: seconds of the limit that the last try itself may need.
         tries: tries in all; None: as many as there is time for.
-        shortest: with less room than this for a pause, seconds, there is no other try.
+        shortest: seconds that must be left for a pause; with less there is no other try.
     """
 
     first: float
@@ -129,10 +129,10 @@ class GracePeriods(NamedTuple):
 
 
 def choose_grace_periods(age: float | None, *, kept: bool) -> GracePeriods:
-    """Return what an instance is given.
+    """Return how long to wait for what an instance does not have yet.
 
-    A young one is given time: tags, roles and policies reach a new instance late. An older one
-    has what it has, and one that keeps values of its last run can do without.
+    Tags, roles and policies reach a new instance late, so a young one is given time for them. An
+    older one is not. One that keeps values of its last run waits for required tags alone.
 
     Args:
         age: seconds since its start; None counts as old.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TAGS_PATH = "meta-data/tags/instance"
 
-# The only keys an instance can have while its tags are in the metadata service.
+# The tag keys that EC2 allows while the metadata service serves an instance's tags.
 _KEY = re.compile(r"[0-9a-zA-Z\-_+=,.@:]{1,255}")
 # At most 50, and those of `aws:`, which are not counted.
 MOST_KEYS = 256

@@ -249,7 +249,7 @@ class Reader:
         found: list[Any] = []
         for page in pages:
             said = page.get(key, {} if key == "AccountLevel" and page else None)
-            # XML that is not this answer would look like one that says there is nothing.
+            # Reject other XML: it would look like an empty list.
             if said is None:
                 url = quote(client.meta.endpoint_url)
                 text = f"{service}:{action}: {url} does not answer as AWS does"
