@@ -180,7 +180,7 @@ class LocalDocker:
     def reload(self) -> None:
         """Have it read daemon.json again, without waiting for it.
 
-        If Docker waits for this unit, a call that waits would deadlock.
+        If Docker waits for the unit of this run, a call that waits would deadlock.
 
         Raises:
             NoAnswerError: systemd refuses it.
