@@ -70,22 +70,22 @@ class Note:
 
 
 def debug(text: str, *left_out: LeftOut) -> Note:
-    """Return a note of something that is as it often is."""
+    """Return a note about a normal event."""
     return Note(Level.DEBUG, text, left_out=left_out)
 
 
 def info(text: str, *left_out: LeftOut) -> Note:
-    """Return a note of something decided."""
+    """Return a note about a decision."""
     return Note(Level.INFO, text, left_out=left_out)
 
 
 def warning(text: str, *left_out: LeftOut) -> Note:
-    """Return a note of something left out, or done otherwise than asked."""
+    """Return a note about something left out, or done otherwise than asked."""
     return Note(Level.WARNING, text, left_out=left_out)
 
 
 def error(status: ExitStatus, text: str, *left_out: LeftOut) -> Note:
-    """Return a note of a failure that shows in the exit status."""
+    """Return a note about a failure that shows in the exit status."""
     return Note(Level.ERROR, text, status, left_out)
 
 
@@ -106,7 +106,7 @@ class Ec2MetadataError(Exception):
 
 
 class UsageError(Ec2MetadataError):
-    """A flag, mapping or variable that makes no sense; nothing has been touched."""
+    """A flag, mapping or variable that is not valid; nothing has been changed."""
 
     status = ExitStatus.USAGE
 
@@ -136,7 +136,7 @@ class DeadlineError(Ec2MetadataError):
 
 
 def counted(number: int, what: str) -> str:
-    """Return a number with the word for what is counted, in the plural but for one."""
+    """Return a number and its noun, in the plural unless the number is one."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 

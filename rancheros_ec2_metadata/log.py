@@ -50,10 +50,10 @@ class Log:
         self.notes([note])
 
     def line(self, text: str) -> None:
-        """Write a line that is no decision: the first of a run and its summary."""
+        """Write a line that is not a note: the first of a run and its summary."""
         line = f"{_line(text)}\n"
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
-        # That nobody reads the log any more, or its disk is full, is no reason to label nothing.
+        # Labels are set even if the log has no reader any more, or its disk is full.
         with contextlib.suppress(OSError):
             self.stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
             self.stream.flush()
@@ -76,10 +76,10 @@ class Log:
 
 
 def at_boot(stderr: TextIO) -> TextIO:
-    """Return a stream for the log that no boot waits for.
+    """Return a stream for the log that never blocks a boot.
 
-    A pipe is opened anew, without waiting: what its reader does not take is lost. The former one
-    is left as it is, others may have it too.
+    A pipe is reopened, non-blocking: what its reader does not take is lost. The flags of the former
+    one stay, because other processes may share it.
     """
     with contextlib.suppress(OSError, ValueError):
         if stat.S_ISFIFO(os.fstat(stderr.fileno()).st_mode):

@@ -1,4 +1,4 @@
-"""What a plan would do, told for an operator or a program; imported by `plan` and `clean` alone."""
+"""What a plan would do, as text and as JSON; imported only by `plan` and `clean`."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Item:
     Args:
         name: of it.
         action: against what our files set now.
-        before: its value there; None where it is not.
-        after: its value as planned; None where it is removed.
-        source: what gives it; None where it is removed.
+        before: its value there; None if it is not set.
+        after: its value as planned; None if it is removed.
+        source: of it; None if it is removed.
         overridden_by: the file that sets it over ours.
         takes_effect: when, in words.
     """
@@ -140,7 +140,7 @@ def diff_file(change: FileChange) -> Iterator[str]:
 
 
 def render_report(report: Report) -> Iterator[str]:
-    """Yield the lines to print; what is hostile in them cannot reach the terminal."""
+    """Yield the lines to print, with control characters escaped."""
     for _, _, diff in report.files:
         yield from diff
     yield from _section(

@@ -1,4 +1,4 @@
-"""Where a run touches the world: the firmware's files, EC2, the clock, ``ros``."""
+"""What a run uses of the system: the firmware's files, EC2, the clock, ``ros``."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where a run touches the world.
+    """What a run uses of the system.
 
     Args:
         target: what is configured.
@@ -97,7 +97,7 @@ class Limits:
 
 
 def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = False) -> Runtime:
-    """Return where a run touches the world.
+    """Return what a run uses of the system.
 
     Args:
         settings: the run's.
@@ -115,7 +115,8 @@ def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = Fa
     if host.later_runs_read_briefly:
         last = host.read_state()[0].last_run
         if last is not None and boot is not None and last.boot_id == boot:
-            reading = reading.within(_LATER_READING)  # `systemctl restart docker` waits for us
+            # `systemctl restart docker` waits for this run.
+            reading = reading.within(_LATER_READING)
     imds = Imds(session, settings.imds, reading)
     return Runtime(
         target=Target(host, Files(host.locate, dry=dry), log),
@@ -128,7 +129,7 @@ def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = Fa
 
 
 def boot_id(root: Path) -> str | None:
-    """Return the kernel's name for this boot; None where it does not say."""
+    """Return the kernel's name for this boot; None if it does not say."""
     try:
         return (root / "proc/sys/kernel/random/boot_id").read_text("utf-8").strip() or None
     except (OSError, ValueError):

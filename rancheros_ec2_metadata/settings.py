@@ -16,8 +16,8 @@ STATUS_VARIABLE = "EC2_METADATA_STATUS"
 GROUP_TAG = "aws:autoscaling:groupName"
 
 # RancherOS writes the first into /etc/profile.d, where $(…) stays live, or into its own service
-# files and command line (docs/rancheros.md, "Services, order, waiting"); the others have a program
-# that a unit starts load code: who sets them runs the machine.
+# files and command line (docs/rancheros.md, "Services, order, waiting"); the others make a
+# program that a unit starts load code: whoever sets them controls the machine.
 NEVER_FROM_TAGS = frozenset(
     {
         *("PATH", "path", "VERSION", "SUFFIX", "REGISTRY_DOMAIN"),
@@ -43,7 +43,7 @@ class ImdsSettings:
         endpoint: base URL that replaces both well-known addresses.
         mode: ask only the IPv4 or only the IPv6 address; None tries IPv4, then IPv6.
         disabled: the operator forbids asking it at all (AWS_EC2_METADATA_DISABLED).
-        v1: IMDSv1 may be spoken where no token can be had.
+        v1: IMDSv1 may be used if no token can be had.
     """
 
     endpoint: str | None = None
@@ -125,7 +125,7 @@ class EnvPrefix:
         return self.variable_prefix + re.sub(r"[^A-Z0-9_]", "_", _ascii_upper(rest))
 
     def spells(self, tag: str, name: str) -> bool:
-        """Tell whether a tag is a variable's name in lower case with dots."""
+        """Tell whether a tag is a variable's name in lower case, with dots for underscores."""
         rest = tag.removeprefix(self.tag_prefix)
         plain = name.removeprefix(self.variable_prefix).lower()
         return rest == plain.replace("_", ".")
@@ -198,7 +198,7 @@ def _check_variable(name: str, where: str) -> None:
 
 
 def _ascii_upper(text: str) -> str:
-    # str.upper turns one letter into several ('ß' to 'SS'): two tags could then meet unseen.
+    # str.upper turns one letter into several ('ß' to 'SS'): two tags could then give one name.
     return "".join(c.upper() if c.isascii() else c for c in text)
 
 
@@ -216,7 +216,7 @@ class Settings:
         status_label: also set the label ec2-metadata.status.
         env_file: path of the file for ``docker run --env-file``, as the machine names it.
         require_tags: keys of tags to wait for.
-        deadline: seconds after which the run ends, whatever it is doing.
+        deadline: seconds after which the run ends, in any state.
         tags: where tags are asked for.
         host: the kind of machine; auto looks.
         root: folder that stands for the machine's root.
@@ -264,7 +264,7 @@ class Settings:
         )
 
     def is_label(self, tag: str) -> bool:
-        """Tell whether a tag is a label: below a prefix, aws: ones only where it names them."""
+        """Tell whether a tag is a label: below a prefix, aws: ones only if it names them."""
         return any(
             tag.startswith(prefix) and (not tag.startswith("aws:") or prefix.startswith("aws:"))
             for prefix in self.label_prefixes

@@ -1,8 +1,8 @@
-"""The process over a run: it ends the run at the deadline, whatever the run is doing.
+"""The process that supervises a run: it ends the run at the deadline, in any state.
 
 The run is a child process, forked before anything heavy is imported: parent and child share each
 page of memory until one of them writes to it. A thread could not end it: the run may hold the
-interpreter. Killing is safe at any time: each file is its old or its new self.
+interpreter. Killing is safe at any time: each file is the old or the new one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     """Says how many seconds after the start of the program the run has to be over."""
 
 _SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
-_DEADLINE = 120.0  # seconds, until the run has said what its own is
+_DEADLINE = 120.0  # seconds, until the run has reported its own
 _BUG, _OVERDUE = 1, 7  # of errors.ExitStatus
 _FILES = "every file is its old or its new self"
 
@@ -33,8 +33,8 @@ def supervise(run: Callable[[float, RunFor], int], last_line: Callable[[str, int
 
     Args:
         run: is given the time of the program's start, on the monotonic clock, and the function
-            that says the deadline. Returns an exit status.
-        last_line: writes what a run cannot say that is over, with its exit status.
+            that reports the deadline. Returns an exit status.
+        last_line: writes the last line of a run that ended without one, with its exit status.
     """
 
     def ended(text: str, status: int) -> int:
@@ -42,7 +42,7 @@ def supervise(run: Callable[[float, RunFor], int], last_line: Callable[[str, int
         return status
 
     started = time.monotonic() - _process_age()
-    # It can be inherited that no child leaves a status.
+    # SIGCHLD may be inherited as ignored; children then leave no exit status.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     former = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     reading, writing = os.pipe()
@@ -75,7 +75,7 @@ def supervise(run: Callable[[float, RunFor], int], last_line: Callable[[str, int
 
 
 def _run(run: Callable[[], int], ended: Callable[[str, int], int]) -> NoReturn:
-    """Be the child: run, and end the process."""
+    """Run in the child, and end the process."""
     os.setpgid(0, 0)
     status = _BUG
     try:
@@ -103,7 +103,7 @@ def _say(writing: int, seconds: float) -> None:
 
 
 def _hear(reading: int) -> float:
-    """Return the deadline that the run has said; it ends without a word where usage is wrong."""
+    """Return the deadline that the run reports; on wrong usage it ends without one."""
     ready, _, _ = select.select([reading], [], [], _DEADLINE)
     said = os.read(reading, 64) if ready else b""
     os.close(reading)
@@ -130,6 +130,6 @@ def _children(process: int) -> list[int]:
             with open(f"/proc/{process}/task/{thread}/children", "rb") as file:  # noqa: PTH123 - as above
                 children += [int(number) for number in file.read().split()]
     except OSError:
-        # Not every kernel has it. In a container the end of its first process ends all anyway.
+        # Not every kernel has this file. In a container all end with the first process anyway.
         pass
     return children

@@ -147,7 +147,7 @@ class Imds:
         if root or version not in _VERSIONS:
             return None
         wanted = "".join(below)
-        # A folder's list is the same with and without the slash; a leaf with one does not exist.
+        # A folder can be requested with or without a final slash, a leaf only without.
         return self._tree.get(wanted, self._tree.get(f"{wanted}/"))
 
 
@@ -208,7 +208,7 @@ class FakeImds(Imds):
         self._server.server_close()
 
     def reply(self, method: str, target: str, headers: Message) -> Answer | None:
-        """Return the answer to a request, None where none is given; both are noted."""
+        """Return the answer to a request, None if none is given; both are noted."""
         with self._lock:
             found = self.answer(method, decoded(target), headers)
             self.requests.append(Request(method, target, found.status if found else 0))

@@ -15,7 +15,7 @@ from rancheros_ec2_metadata.plan.desired import Desired
 
 @dataclass(frozen=True)
 class Ours:
-    """What of ours a machine has.
+    """This program's values on a machine.
 
     Args:
         labels: Docker labels.
@@ -37,8 +37,8 @@ class ArgumentList:
         before: the items in effect without us.
         after: the items as planned.
         ours: those of ``after`` that are ours, with the label that each sets.
-        written_to: the file that sets it, by name; None where it stays as it is.
-        shown: what is shown of items that are not shown as they are.
+        written_to: the file that sets it, by name; None if it stays as it is.
+        shown: the text to show for items that are not shown as they are.
     """
 
     key: str
@@ -54,14 +54,14 @@ class Plan:
     """What a run is about to do.
 
     Args:
-        changes: files that change, in the order of writing; the state as it is between.
-        state: what the next run shall know.
-        desired: what it was made of.
-        before: what of ours the machine has now.
-        after: what it shall have.
-        lists: Docker's arguments; empty where nothing told what they are.
+        changes: files that change, in the order of writing, the intermediate state included.
+        state: the state for the next run.
+        desired: the desired state that the plan was made from.
+        before: this program's values on the machine now.
+        after: the planned values.
+        lists: Docker's arguments; empty if they are not known.
         our_files: paths of the files that are wholly ours, there or not.
-        labels_take_effect: when, in words.
+        labels_take_effect: when labels take effect, in words.
         overridden: names of variables and config paths that a stronger file sets.
         notes: what was decided.
     """
@@ -84,10 +84,10 @@ class Places:
 
     Args:
         lock: the folder whose lock a run holds.
-        lock_fix: what to do where that folder is not there.
+        lock_fix: what to do if that folder does not exist.
         state: the file of the state.
         swept: the folders in which a run that was killed may leave a temporary file.
-        lock_is_ours: the folder of the lock is this program's: it is made where it is not there.
+        lock_is_ours: the folder of the lock is this program's: it is made if it does not exist.
     """
 
     lock: str
@@ -111,8 +111,8 @@ class DockerStatus:
     """Whether Docker has the labels.
 
     Args:
-        started: when it was started, as 2026-01-05T08:00:00Z; None where that is not known.
-        has_labels: it has those that were written last; None where that is not known.
+        started: when it was started, as 2026-01-05T08:00:00Z; None if not known.
+        has_labels: it has those that were written last; None if not known.
         what: the same in words.
     """
 
@@ -129,8 +129,8 @@ def note_labels(
     Args:
         labels: ours, as planned.
         before: ours, as the files set them now.
-        changed_until: what is said of changed ones, a running Docker has the former.
-        removed_until: the same of removed ones.
+        changed_until: the text for changed ones, while a running Docker has the old ones.
+        removed_until: the same for removed ones.
     """
     changed = sorted(key for key in labels if before.get(key, labels[key]) != labels[key])
     removed = sorted(before.keys() - labels.keys())
@@ -152,27 +152,27 @@ class Host(Protocol):
 
     @property
     def description(self) -> str:
-        """The release or the kind of it, for the log; empty where that is not known."""
+        """The release or the kind of it, for the log; empty if that is not known."""
 
     @property
     def always_says_outcome(self) -> bool:
-        """Tell whether EC2_METADATA_STATUS is set even where nothing else is."""
+        """Tell whether EC2_METADATA_STATUS is set even if nothing else is."""
 
     @property
     def later_runs_read_briefly(self) -> bool:
         """Tell whether later runs of a boot wait for EC2 for some seconds at most."""
 
     def locate(self, path: str) -> Path:
-        """Return where a file of the machine is found."""
+        """Return the path at which this process finds a machine's file."""
 
     def carries(self, value: str) -> str | None:
         """Return why its environment cannot carry a value; None if it can."""
 
     def read_state(self) -> tuple[State, list[Note]]:
-        """Return what the last run left; an empty state where it left none that reads."""
+        """Return the state of the last run; an empty one if there is none that can be read."""
 
     def read_ours(self, plan: Plan) -> Ours:
-        """Return what of ours the files set, where not all of a plan could be written."""
+        """Return this program's values in the files, after a plan was not written completely."""
 
     def plan(self, desired: Desired, kept: State) -> Plan:
         """Return what to write so that the machine has what is ``desired``, rehearsed."""

@@ -1,4 +1,4 @@
-"""Files, written so that each is its old or its new self, whatever happens in between."""
+"""Writes files so that each is the old or the new one, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class ChangedError(FilesError):
 
 @dataclass(frozen=True)
 class FileChange:
-    """One file, as it is and as it shall be; None is no file.
+    """One file, as it is and as planned; None is no file.
 
     Args:
         path: absolute, as the machine names it.
         before: what the plan was made from. It may hold private keys, so it is in no repr.
-        after: what it shall be.
+        after: the planned content.
         keeps_attributes: the file is the user's: owner, mode and extended attributes stay.
         is_record: the file is this program's own record, and configures nothing.
         mode: of the file, unless the user's stays.
@@ -65,14 +65,14 @@ class Files:
     def lock(self, folder: str, limit: Limit, fix: str, *, is_ours: bool = False) -> Iterator[None]:
         """Hold the lock on a folder: two runs at once take turns.
 
-        The lock is on the folder itself, so no file is left behind for it. What only looks waits
-        for its turn too, then lets the next one go ahead: a boot waits for nobody's look.
+        The lock is on the folder itself, so no file is left behind for it. A dry run
+        waits for it too, but does not hold it, so that a boot never waits for a dry run.
 
         Args:
             folder: as the machine names it.
             limit: until when it is waited for.
-            fix: what to do where the folder is not there.
-            is_ours: make it instead; what only looks then needs no lock.
+            fix: what to do if the folder does not exist.
+            is_ours: make it instead; a dry run then needs no lock.
 
         Raises:
             FilesError: the folder is not there. DeadlineError: another run held it until the limit.
@@ -161,7 +161,7 @@ def read_plain(path: Path) -> bytes:
 
 
 def digest_file(path: Path) -> str | None:
-    """Return the sha256 of a file; None where there is none that reads."""
+    """Return the sha256 of a file; None if there is none that can be read."""
     try:
         return hashlib.sha256(read_plain(path)).hexdigest()
     except OSError:
@@ -219,7 +219,7 @@ def _copy_attributes(source: Path, target: int) -> None:
 
 
 def _check(change: FileChange, target: Path) -> os.stat_result | None:
-    """Return the attributes of the file that is there, None where none is.
+    """Return the attributes of the file that is there, None if none is.
 
     Raises:
         ChangedError: its content is not what the plan was made from.

@@ -1,4 +1,4 @@
-"""What the last run knew and did, so that the next one tells its own from the user's."""
+"""The state of the last run, by which the next one tells its own values from the user's."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LastRun:
         exit_status: the process's.
         summary: its last lines.
         notes: its warnings and errors.
-        files: sha256 of each file of ours as it left it, by path; None where there was none.
+        files: sha256 of each file of ours as it left it, by path; None if there was none.
     """
 
     time: str
@@ -92,7 +92,7 @@ class State:
     last_run: LastRun | None = None
 
     def holds_values(self) -> bool:
-        """Tell whether a machine could still have something of ours."""
+        """Tell whether a machine may still have values of this program's."""
         return any((self.labels, self.variables, self.edits, self.env_files))
 
 
@@ -161,7 +161,7 @@ def _map(value: Any) -> dict[str, str]:
 
 
 def parse_edit(value: Any) -> Edit | None:
-    """Return an edit as the state has it; None where it does not read as one."""
+    """Return an edit as the state has it; None if it does not read as one."""
     if not isinstance(value, dict) or not isinstance(value.get("former"), str):
         return None
     written, ours, displaced = (_texts(value.get(x)) for x in ("written", "ours", "displaced"))

@@ -1,1 +1,1 @@
-"""Pure: tags, an instance and the disk as read go in, a plan comes out."""
+"""Pure functions that map tags and metadata to labels, variables and config values."""

@@ -19,7 +19,7 @@ Kind = Literal["text", "flag", "port", "list"]
 # No dash comes first: before dockerd, dockerlaunch takes any argument of -b…, -g…, --bip… or --mtu…
 # for the option, wherever it stands (docs/rancheros.md).
 _SAFE = r"[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*"
-# No slash: of kernel.modprobe, kernel.core_pattern and their like the kernel runs what they name.
+# No slash: the kernel executes the path in kernel.modprobe, kernel.core_pattern and the like.
 _SYSCTL = r"[A-Za-z0-9 ._:-]{1,128}"
 _PROXY = r"[A-Za-z0-9._~:/@,*%+=\[\]-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

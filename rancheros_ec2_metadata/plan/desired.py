@@ -1,4 +1,4 @@
-"""What the machine shall have: tags and metadata to labels, variables and config values."""
+"""The desired state: tags and metadata to labels, variables and config values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Desired:
         config: values by config path.
         env_file: the file of --env-file, each variable of which Docker reads there.
         notes: what was refused, left out or lost, and why.
-        sources: what gives each; empty where that is not known any more.
+        sources: of each; empty if no longer known.
     """
 
     labels: Mapping[str, str]
@@ -142,7 +142,7 @@ def _note_untagged(settings: Settings, tags: Mapping[str, str], sources: Sources
             left_out = LeftOut(kind, one.target, reason, Source("tag", one.tag))
             is_set = f"is from {there}" if there else "not set"
             yield info(f"{one.target} {is_set}: {reason}", left_out)
-    # Of the default prefix most instances have no tag, and nobody has asked for one.
+    # No note for the default prefix: most instances have no such tag, and none was asked for.
     asked = settings.label_prefixes != Settings.label_prefixes
     prefixes: list[tuple[Kind, str, str]] = [
         *(("label", f"{prefix}*", prefix) for prefix in settings.label_prefixes if asked),

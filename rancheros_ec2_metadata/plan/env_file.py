@@ -24,7 +24,7 @@ _FIRST_LINE = (
     b"# Written by rancheros-ec2-metadata, anew at every boot, for docker run --env-file.\n"
 )
 
-# What runs or steers the machine: a line in one of these is more than a variable of a container.
+# The system executes these or reads them as configuration, not only as variables.
 _CONF = "/var/lib/rancher/conf"
 _NOT_FOR_IT = (
     *("/etc/environment", "/etc/profile", "/etc/ld.so.preload", "/run/metadata/ec2"),

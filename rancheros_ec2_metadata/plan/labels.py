@@ -27,7 +27,7 @@ def map_labels(
     tags: Mapping[str, str],
     notes: list[Note],
 ) -> tuple[dict[str, str], dict[str, Source]]:
-    """Return the labels and what gives each, and add to ``notes`` why a tag is none."""
+    """Return the labels and their sources, and add to ``notes`` why a tag is not a label."""
     labels: dict[str, str] = {}
     sources: dict[str, Source] = {}
     for name in settings.metadata_labels:
@@ -37,7 +37,7 @@ def map_labels(
         else:
             why = "the instance does not have it, or EC2 did not say"
             notes.append(debug(f"no label {key}: {why}", LeftOut("label", key, why, source)))
-    # Also those that this instance does not have: a tag must not pass for what EC2 says.
+    # Also those that this instance does not have: a tag must not be mistaken for metadata.
     own = {f"aws.{name}" for name in settings.metadata_labels}
     if settings.status_label:
         own.add(STATUS_LABEL)

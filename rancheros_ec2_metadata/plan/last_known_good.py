@@ -19,7 +19,7 @@ Outcome = Literal["complete", "partial", "kept", "none"]
 
 
 def is_same_machine(state: State, machine: Machine) -> bool | None:
-    """Tell whether ``state`` is of this machine; None where nothing tells."""
+    """Tell whether ``state`` is of this machine; None if not known."""
     if machine.instance_id and state.instance_id:
         return machine.instance_id == state.instance_id
     if machine.product_uuid and state.product_uuid:
@@ -38,7 +38,7 @@ def make_desired_before_requests(
     # The file may be damaged: what the host cannot carry is not what a run of ours has written.
     status = state.status if carries(state.status or "") is None else None
     known = make_desired(settings, state.metadata, state.tags, status, carries, tags_known=False)
-    known = replace(known, notes=())  # said of what EC2 says now
+    known = replace(known, notes=())  # notes are about what EC2 says now
     match is_same_machine(state, machine):
         case True:
             return known, state
@@ -63,7 +63,7 @@ def make_desired_after_requests(
     now = machine._replace(instance_id=said or machine.instance_id)
     same = is_same_machine(state, now)
     if same is None and settings.imds.endpoint is not None:
-        same = True  # emulators have no firmware that tells; the operator has named this one
+        same = True  # an emulator has no firmware to check; the operator set this endpoint
     same_start = same and facts.pending_time is not None
     same_start = same_start and facts.pending_time == state.pending_time
     metadata = dict(facts.variables)

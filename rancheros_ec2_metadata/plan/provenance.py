@@ -13,7 +13,7 @@ Kind = Literal["label", "variable", "config path", "env-file variable"]
 
 @dataclass(frozen=True)
 class Source:
-    """What gives one label, variable or config value.
+    """The source of one label, variable or config value.
 
     Args:
         kind: a tag, a field of the metadata, a ``--set``, or the outcome of the run.
@@ -41,9 +41,9 @@ class LeftOut:
 
     Args:
         kind: what it would be.
-        name: its name as that; a tag that cannot be a label would have had its key.
+        name: the name it would have; for a tag that cannot be a label, its key.
         reason: for an operator.
-        source: what gives it; None where the desired state says it.
+        source: of it; None if the desired state says it.
         by: the file that is in the way, if one is.
     """
 
@@ -56,7 +56,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Sources:
-    """What gives each label, variable and config value, by its name."""
+    """The source of each label, variable and config value, by its name."""
 
     labels: Mapping[str, Source] = field(default_factory=dict)
     variables: Mapping[str, Source] = field(default_factory=dict)

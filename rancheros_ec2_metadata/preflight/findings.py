@@ -71,7 +71,7 @@ _MOST_NAMED = 10
 
 
 class Found(NamedTuple):
-    """One finding: its rule, what it is about, what comes of it, what to do."""
+    """One finding: its rule, its subject, the reason and the fix."""
 
     rule: str
     where: str
@@ -198,7 +198,7 @@ def _find_in_user_data(_: Group, forecast: Forecast) -> Iterator[Found]:
 def _find_running(group: Group, forecasts: Sequence[Forecast]) -> Iterator[Found]:
     differing: dict[tuple[str, ...], list[str]] = {}
     for name, tags in sorted(group.instances.items()):
-        # An instance may be of any launch: the one that it is most like counts.
+        # An instance may come from any launch: compare it with the most similar one.
         by_launch = [tuple(_differences(tags, one)) for one in forecasts]
         if least := min(by_launch, key=len, default=()):
             differing.setdefault(least, []).append(name)

@@ -1,4 +1,4 @@
-"""What the next instance has, before it is there: pure."""
+"""Computes what the next instance will have. Pure."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Forecast:
         )
 
     def set_by(self, source: Source) -> str:
-        """Return what sets the tag that gives a value; empty where no tag does."""
+        """Return what sets the tag that a value comes from; empty if it comes from no tag."""
         return self.tags[source.name].source if source.kind == "tag" else ""
 
 

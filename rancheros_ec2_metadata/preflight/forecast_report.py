@@ -25,7 +25,7 @@ _PROFILE = "what it allows is not asked"
 def render_report(
     group: Group, forecasts: Sequence[Forecast], found: Sequence[Found]
 ) -> Iterator[str]:
-    """Yield the lines to print; what is hostile in them cannot reach the terminal."""
+    """Yield the lines to print, with control characters escaped."""
     named = f" of {quote(group.name)}" if group.name is not None else ""
     for forecast in forecasts:
         yield f"THE NEXT INSTANCE{named}, from {forecast.launch.name}"

@@ -62,7 +62,7 @@ class Reader:
     def log_in(
         cls, profile: str | None, region: str | None, note: Callable[[Note], None]
     ) -> Reader:
-        """Return who asks, with the operator's own login.
+        """Return a reader with the operator's own login.
 
         Raises:
             UsageError: there is no such profile, no region, or this boto3 cannot do it.
@@ -216,7 +216,7 @@ class Reader:
         }
 
     def _try(self, action: str, **arguments: Any) -> list[Any] | None:
-        """Return what AWS says; None where it does not, which is an error of the log."""
+        """Return what AWS says; None if it does not, which is an error in the log."""
         try:
             return self._ask(action, **arguments)
         except Ec2Error as error:

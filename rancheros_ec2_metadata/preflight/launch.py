@@ -10,7 +10,7 @@ from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.settings import GROUP_TAG
 
 _TEMPLATE = "the template"
-# What EC2 takes where nobody says; AWS, "Configure instance metadata options for new instances".
+# EC2's defaults; AWS, "Configure instance metadata options for new instances".
 _LAST = {
     "HttpEndpoint": "enabled",
     "HttpTokens": "optional",
@@ -26,7 +26,7 @@ _NOT_SET = ("no-preference", "-1")
 
 @dataclass(frozen=True)
 class Sourced:
-    """A value, None where nobody said it, and what sets it in words."""
+    """A value, None if it is not set, and what sets it in words."""
 
     value: str | None
     source: str
@@ -47,7 +47,7 @@ class Launch:
 
     Args:
         name: for an operator, such as ``launch template lt-1 version 3``.
-        image: its id, or the parameter that names it; None where nothing does.
+        image: its id, or the parameter that names it; None if nothing does.
         instance_types: those that may be chosen; empty where they are chosen by attributes.
         profile: the instance profile, by name or ARN; None without.
         user_data: its bytes; None without.
@@ -78,7 +78,7 @@ class Group:
         partition: of that region.
         launches: the ways in which instances are started.
         tags: of the group.
-        subnets: of the group; empty where it has none.
+        subnets: of the group; empty if it has none.
         ipv6_only: those of all subnets that have IPv6 alone.
         instances: the tags of those that run, by id.
     """
@@ -124,7 +124,7 @@ def resolve_options(
     Args:
         given: MetadataOptions of the template.
         defaults: of the account, in this region; None where AWS did not say.
-        image_requires_tokens: None where that is not known.
+        image_requires_tokens: None if not known.
     """
     options = {}
     for name, last in _LAST.items():

@@ -40,12 +40,12 @@ class UserDataFlags:
     Args:
         host: the kind of host that it is for.
         form: what the user-data is, in words.
-        source: what gives the flags, in words; empty where nothing does.
+        source: of the flags, in words; empty if there is none.
         words: the flags, and variables as ``NAME=value``.
-        settings: that they make; None where nothing gives any, or what does is wrong.
+        settings: that they make; None if there are no flags, or they are wrong.
         follow: the seconds of ``install --follow``.
         wrong: what is wrong with the ``install`` line, if anything is.
-        file: the user-data as `check` sees it; None where it is for another host.
+        file: the user-data as `check` sees it; None if it is for another host.
     """
 
     host: Literal["rancheros", "systemd"]
@@ -70,7 +70,7 @@ def read_flags(raw: bytes | None, host: HostKind) -> UserDataFlags:
     """Return what user-data says of this program.
 
     Args:
-        raw: its bytes, as the instance is given them; None where there are none.
+        raw: its bytes, as the instance is given them; None if there are none.
         host: the kind of host; auto goes by the user-data.
     """
     if raw is None:
@@ -141,7 +141,7 @@ def _of_install(form: str, parts: list[_Part]) -> UserDataFlags:
     found = [match for part in parts for line in _lines(part) if (match := _INSTALL.match(line))]
     if not found:
         return UserDataFlags("systemd", form)
-    before, behind = found[-1].groups()  # done again, it changes what differs
+    before, behind = found[-1].groups()  # a later `install` overrides
     source, words = "the install line of the user-data", list[str]()
     try:
         words = _words(behind)

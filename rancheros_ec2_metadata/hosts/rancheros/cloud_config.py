@@ -67,7 +67,7 @@ class UserList:
 
 
 def find_list(text: str, key: str) -> UserList | None:
-    """Return the list at rancher.docker.``key``; None where the text does not set it.
+    """Return the list at rancher.docker.``key``; None if the text does not set it.
 
     Raises:
         CannotEditError: the list, or the way to it, is not plain.
@@ -171,7 +171,7 @@ def _not_set_again(
 
 
 def matches(written: Sequence[str], read: Sequence[str]) -> bool:
-    """Tell whether ``ros`` may have read a list as it is written: it fills in addresses."""
+    """Tell whether a list that ``ros`` read may be the written one, with addresses filled in."""
     if len(written) != len(read):
         return False
     return all(
@@ -203,7 +203,7 @@ def is_null(text: str, path: Sequence[str]) -> bool:
 
 
 def find_variables(text: str) -> dict[str, str]:
-    """Return rancher.environment as the text has it; empty where it does not read."""
+    """Return rancher.environment as the text has it; empty if it does not read."""
     try:
         found = _find(text, ENVIRONMENT)
     except CannotEditError:
@@ -305,7 +305,7 @@ def _find(text: str, path: Iterable[str]) -> tuple[Any, Any] | None:
 
 
 def _is_key(found: object, key: str) -> bool:
-    """Tell whether ``ros`` takes a key for another: its own, all in lower case, in any case."""
+    """Tell whether ``ros`` reads a key as ``key``: it ignores case if ``key`` is in lower case."""
     return found == key or (key.islower() and str(found).lower() == key)
 
 

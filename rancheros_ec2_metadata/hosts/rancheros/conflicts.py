@@ -22,7 +22,7 @@ from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, Tree
 
 # More than any daemon.json; what unpacks to more is not read.
 _MOST_UNPACKED = 1024 * 1024
-# Of every other map in daemon.json Docker takes the keys for options.
+# Docker reads the keys of every other map in daemon.json as options.
 _MAPS_THAT_ARE_OPTIONS = frozenset(
     {"builder", "cluster-store-opts", "default-ulimits", "features", "log-opts", "runtimes"}
 )
@@ -60,7 +60,7 @@ def read_as_it_will_be(
 
     Args:
         answers: what ``ros`` reads.
-        read: returns a file as it is, None where there is none.
+        read: returns a file as it is, None if there is none.
         path: of the file.
     """
     for entry in reversed(answers.write_files):
@@ -89,10 +89,10 @@ def has_labels(content: bytes) -> bool:
 
 
 def find_docker_opts_labels(content: bytes | None, labels: Mapping[str, str]) -> set[str]:
-    """Return the keys of the labels that DOCKER_OPTS sets, but those that ``labels`` have too.
+    """Return the keys of labels that DOCKER_OPTS sets, unless ``labels`` has the same value.
 
-    What a script makes of it only bash can tell, so each label that is written anywhere in the file
-    counts: over several lines, behind an ``if``, in another variable.
+    Only bash can evaluate the script, so each label that is written anywhere in the file counts:
+    over several lines, behind an ``if``, in another variable.
     """
     if content is None:
         return set()
@@ -127,7 +127,7 @@ def _writes(entry: Mapping[str, Tree], path: str) -> bool:
 
 
 def _content(entry: Mapping[str, Tree]) -> bytes | None:
-    """Return what a ``write_files`` entry writes; None where it cannot be decoded."""
+    """Return what a ``write_files`` entry writes; None if it cannot be decoded."""
     text, encoding = entry.get("content"), entry.get("encoding")
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else b""
     steps = encoding.split("+") if isinstance(encoding, str) and encoding else []

@@ -1,4 +1,4 @@
-"""Which file of the user's is in the way; for messages alone."""
+"""Finds the user's file that overrides a value; used only in messages."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ def make_label_items(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the items for ``wanted`` labels by key, sorted, and why the others were left out.
 
-    Where all of them do not fit, the longest goes first: whoever can set one tag of 256 characters
-    cannot push out the short ones.
+    If not all labels fit, the longest are left out first, so that one long tag cannot displace the
+    short ones.
 
     Args:
         wanted: label key to value.

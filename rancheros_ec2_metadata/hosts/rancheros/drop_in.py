@@ -24,7 +24,7 @@ def render_drop_in(tree: Mapping[str, Value], addressed: Iterable[str] = ()) -> 
 
     Args:
         tree: of the file, Docker's arguments first.
-        addressed: arguments of the user's in which it shall do so.
+        addressed: the user's arguments in which ``ros`` must replace it.
     """
     text = json.dumps(tree, indent=1).replace("$", r"\u0024")
     for item in map(json.dumps, addressed):
@@ -33,7 +33,7 @@ def render_drop_in(tree: Mapping[str, Value], addressed: Iterable[str] = ()) -> 
 
 
 def parse_drop_in(raw: bytes) -> dict[str, Any]:
-    """Return what a drop-in of ours sets; empty where it is not as this program writes it."""
+    """Return what a drop-in of ours sets; empty if it is not as this program writes it."""
     lines = raw.decode("utf-8", "replace").splitlines()
     try:
         found = json.loads("\n".join(line for line in lines if not line.startswith("#")))

@@ -1,4 +1,4 @@
-"""The machine as a run finds it: its files, what of them is ours, and what they are without us."""
+"""The machine's files, this program's values in them, and the files without these."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Found:
 
     @property
     def users_text(self) -> str | None:
-        """The text of cloud-config.yml as the user has it; None where there is none."""
+        """The text of cloud-config.yml as the user has it; None if there is none."""
         return decode(self.users.files.get(paths.CLOUD_CONFIG))
 
 
 def find(root: Path, release: Release) -> tuple[Found, list[Note]]:
-    """Return the machine as it is, and what is to be said of it."""
+    """Return the machine as it is, and notes about it."""
     disk = read_snapshot(root)
     state, notes = read_state(disk)
     for path in state.env_files:
@@ -57,7 +57,7 @@ def find(root: Path, release: Release) -> tuple[Found, list[Note]]:
 
 
 def read_state(disk: Snapshot) -> tuple[State, list[Note]]:
-    """Return what the last run left; an empty state where it left none that reads."""
+    """Return the state of the last run; an empty one if there is none that can be read."""
     raw = disk.files.get(paths.STATE)
     if raw is None:
         return State(), []
@@ -68,7 +68,7 @@ def read_state(disk: Snapshot) -> tuple[State, list[Note]]:
 
 
 def find_ours(disk: Snapshot, labels: Mapping[str, str], release: Release) -> Ours:
-    """Return what of ours the files on the disk set.
+    """Return this program's values in the files on the disk.
 
     Args:
         disk: as read.

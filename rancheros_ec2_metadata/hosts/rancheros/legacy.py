@@ -22,7 +22,7 @@ _VARIABLES = frozenset(
         *("AWS_RESERVATION_ID", "AWS_SECURITY_GROUPS"),
     }
 )
-_MARK = "AWS_INSTANCE_ID"  # it always wrote this one
+_MARK = "AWS_INSTANCE_ID"  # amazon-metadata always wrote this variable
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What is told of a change of cloud-config.yml: private keys are in it, so no text of it is."""
+"""The diff of cloud-config.yml: no text of it, because private keys are in it."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _MOUNTED = (CONF, DOCKER_FOLDER)
 
 
 def locate(root: Path, path: str) -> Path:
-    """Return where a file of the machine is found.
+    """Return the path at which this process finds a machine's file.
 
     Args:
         root: the folder that stands for the root of the container.
@@ -45,7 +45,7 @@ def locate(root: Path, path: str) -> Path:
             return root / f"host{path}"
     copy = root / COPY.lstrip("/")
     if (path + "/").startswith(CONF + "/") and copy.is_mount():
-        # A conf that is mounted at the old place is where the link of the image leads.
+        # A conf mounted at its former path is at COPY: the mount follows the image's link.
         return copy / path[len(CONF) + 1 :]
     return root / path.lstrip("/")
 

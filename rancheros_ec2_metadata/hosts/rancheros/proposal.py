@@ -1,4 +1,4 @@
-"""What our files shall be: the drop-in, and the lists that cloud-config.yml sets. Pure."""
+"""Plans the drop-in, and the lists that cloud-config.yml sets. Pure."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Proposal:
-    """What our files shall be.
+    """The planned drop-in and lists.
 
     Args:
-        desired: what it was made of.
+        desired: the desired state that it was made from.
         tree: of the drop-in; empty: there is none.
-        cloud_config: the text of cloud-config.yml; None where there is none.
+        cloud_config: the text of cloud-config.yml; None if there is none.
         items: of Docker's arguments, by the label that each sets.
         lists: Docker's arguments, without us and as planned.
         edits: of cloud-config.yml.
@@ -77,19 +77,19 @@ class Proposal:
 
 
 def propose_nothing(found: Found, desired: Desired) -> Proposal:
-    """Return the files as the user has them; what of ours cannot be taken out stays known."""
+    """Return the user's files; items of ours that cannot be removed stay recorded."""
     edits = found.state.edits if found.stuck else {}
     return Proposal(replace(desired, labels={}, config={}), {}, found.users_text, edits=edits)
 
 
 def propose_without_lists(found: Found, desired: Desired) -> Proposal:
-    """Return our variables and config values alone."""
+    """Return only our variables and config values."""
     nothing = propose_nothing(found, desired)
     return replace(nothing, desired=replace(desired, labels={}), tree=_make_tree(desired, {}))
 
 
 def propose_off_machine(found: Found, desired: Desired) -> Proposal:
-    """Return what of ours a machine will have: the rest of its list ``ros`` decides there."""
+    """Return our values on another machine: only ``ros`` there knows the user's arguments."""
     items, notes = _label_items(found, desired.labels, 0)
     if items:
         notes.append(info("the user's own arguments: decided by ros on the machine"))
@@ -107,7 +107,7 @@ def propose(
         found: the machine.
         desired: what it shall have.
         before: what ``ros`` reads without us.
-        read: returns a file of the machine as it is, None where there is none.
+        read: returns a file of the machine as it is, None if there is none.
 
     Raises:
         RefusedError: no label may be set.
@@ -190,7 +190,7 @@ def _compose(
     users: Mapping[str, tuple[str, ...]],
     items: Mapping[str, str],
 ) -> Proposal:
-    # args replaces os-config.yml's, so labels go there only where it was read whole.
+    # args replaces os-config.yml's, so labels go there only if that was read completely.
     target = "args" if users.get("args", ())[:1] == ("daemon",) else "extra_args"
     quoting, text, notes = found.release.quoting, found.users_text, list[Note]()
     lists, edits, in_drop_in = [], {}, {}
@@ -218,7 +218,7 @@ def _compose(
 
 
 def _unchanged(key: str, items: tuple[str, ...]) -> ArgumentList:
-    # It may be cloud-config.yml's too.
+    # cloud-config.yml may set it too.
     return ArgumentList(key, items, items, {}, None, _options(items))
 
 

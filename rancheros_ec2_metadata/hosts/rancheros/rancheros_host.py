@@ -81,9 +81,9 @@ class _Rehearsed:
     """A proposal, and what ``ros`` makes of it.
 
     Args:
-        proposal: what is to be written.
+        proposal: what to write.
         overridden: what sets a variable or a config path over ours, by name.
-        digest: of the files that were rehearsed; None where none were.
+        digest: of the files that were rehearsed; None if none were.
         notes: what was refused.
     """
 
@@ -120,19 +120,19 @@ class RancherOs:
 
     @property
     def description(self) -> str:
-        """The release; empty where that is not known."""
+        """The release; empty if that is not known."""
         return self.release.text
 
     def locate(self, path: str) -> Path:
-        """Return where a file of the machine is found."""
+        """Return the path at which this process finds a machine's file."""
         return paths.locate(self.root, path)
 
     def read_state(self) -> tuple[State, list[Note]]:
-        """Return what the last run left; an empty state where it left none that reads."""
+        """Return the state of the last run; an empty one if there is none that can be read."""
         return read_state(read_file(self.root, Snapshot(), paths.STATE))
 
     def read_ours(self, plan: Plan) -> Ours:
-        """Return what of ours the files set, where not all of a plan could be written."""
+        """Return this program's values in the files, after a plan was not written completely."""
         disk = read_snapshot(self.root)
         old, new = (
             find_ours(disk, labels, self.release)
@@ -171,7 +171,7 @@ class RancherOs:
 
         Args:
             desired: labels, variables and config values.
-            kept: the instance, tags and metadata that the new state shall name.
+            kept: the instance, tags and metadata for the new state.
         """
         found, notes = find(self.root, self.release)
         if desired.env_file is not None:
@@ -224,7 +224,7 @@ class RancherOs:
         )
 
     def _rehearse(self, found: Found, desired: Desired) -> _Rehearsed:
-        """Return what is to be written: all, all but lists, or nothing, as ``ros`` reads it."""
+        """Rehearse, and return what may be written: all, all but lists, or nothing."""
         if not (desired.labels or desired.variables or desired.config):
             return _Rehearsed(propose_nothing(found, desired), {}, None)
         if self.rehearsal is None:
@@ -242,7 +242,7 @@ class RancherOs:
     def _without_lists(
         self, ros: Rehearsal, found: Found, desired: Desired, why: Exception
     ) -> _Rehearsed:
-        """Return our plan without lists, rehearsed likewise; without anything where that fails."""
+        """Return our plan without lists, rehearsed too; an empty one if that fails."""
         status = desired.variables.get(STATUS_VARIABLE)
         notes: list[Note] = []
         rest = desired
@@ -306,9 +306,9 @@ class RancherOs:
     def _find_restored(
         self, ros: Rehearsal, found: Found, before: Answers, after: Answers
     ) -> dict[str, Tree] | None:
-        """Return what os-config.yml alone gives, where its lost ``args`` come back.
+        """Return the values of os-config.yml alone, if its hidden ``args`` are restored.
 
-        Before v0.7 Docker cannot start without them. An OEM's values stay hidden.
+        Before v0.7 Docker cannot start without them. Values of oem-config.yml stay hidden.
         """
         if "args" not in self.release.argument_keys or before.arguments("args"):
             return None
@@ -391,8 +391,8 @@ def _plan_changes(
 ) -> tuple[FileChange, ...]:
     """Return the changes in the order of writing.
 
-    What is to go from a file is in the state until it has gone there: after a kill in between,
-    nothing of ours may be taken for the user's, and nothing of the user's be lost.
+    An item to remove stays in the state until its file is written: after a kill in between, no item
+    of ours may be taken for the user's, and none of the user's be lost.
     """
     planned, disk = proposal.put_into(found.users), found.disk
     steps: list[tuple[str, bytes | None]] = []
@@ -412,7 +412,7 @@ def _plan_changes(
         ours = [one for one in ours if one[0] != paths.CLOUD_CONFIG]
     steps += [(path, None) for path, content in env_files.items() if content is None]
     steps += ours
-    # Last: that one of the operator's folders cannot be written must not be at Docker's cost.
+    # Written last: an error in a folder of the operator's must not prevent labels.
     steps += [(path, content) for path, content in env_files.items() if content is not None]
     items = set(proposal.items.values()).union(*(x.ours for x in found.state.edits.values()))
 

@@ -29,7 +29,7 @@ class Rehearsal:
 
     Args:
         root: the folder that stands for the root of the container.
-        ros: is asked; None where there is none.
+        ros: is asked; None if there is none.
         limit: for all questions together.
     """
 
@@ -144,7 +144,7 @@ def read_by_ros(snapshot: Snapshot) -> dict[str, bytes]:
 
 
 def digest(snapshot: Snapshot) -> str:
-    """Return what all that ``ros`` reads is known by: files, defaults, command line."""
+    """Return a digest of all that ``ros`` reads: files, defaults, command line."""
     others = (paths.OS_CONFIG, paths.OEM_CONFIG, paths.COMMAND_LINE)
     read = {path: snapshot.files.get(path, b"") for path in others} | read_by_ros(snapshot)
     whole = hashlib.sha256()
@@ -176,8 +176,8 @@ def find_difference(
         before: what ``ros`` reads without us.
         after: what it reads with us.
         ours: the keys that are ours to change, below ``rancher``.
-        restored: before v0.7, what os-config.yml alone gives: what a null of the user's had
-            hidden, and is as that file has it again, is no difference.
+        restored: before v0.7, the values of os-config.yml alone: a value that a null of the user's
+            had hidden is no difference if it is as in that file.
     """
     if before.write_files != after.write_files:
         return "write_files"
@@ -222,7 +222,7 @@ def _difference(
             inner = _difference(here, there, known.get(key))
             if inner is not None:
                 return (key, *inner)
-        # Of an empty map and nothing, the one is the other, but where nothing may change.
+        # A map in place of an empty value is no difference only if it is restored.
         return None if isinstance(before, dict) or restored is not None else ()
     was_hidden = _is_empty(before) or before in ("false", "0")
     return None if restored is not None and was_hidden and after == restored else ()

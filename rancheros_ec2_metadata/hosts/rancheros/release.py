@@ -16,7 +16,7 @@ NEWEST: Version = (999, 0, 0)
 _VERSION = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?:[-+_.].*)?", re.ASCII | re.DOTALL)
 _CONSOLE_IMAGE = re.compile(r"(?:.*/)?os-console:([^@/:]+)(?:@.*)?", re.DOTALL)
 _ROS_VERSION = re.compile(r"\bversion (\S+)(?: from os image (\S+))?")
-_UNVERSIONED: Version = (0, 0, 0)  # v0.0.0-dev, what a `ros` calls itself that nobody released
+_UNVERSIONED: Version = (0, 0, 0)  # v0.0.0-dev: the version of an unreleased `ros`
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def find_release(os_config: bytes, ros_version: str = "") -> Release:
 
 
 def load_texts(raw: bytes) -> dict[str, Any]:
-    """Return the map of a YAML file, every scalar as text; empty where it does not read."""
+    """Return the map of a YAML file, every scalar as text; empty if it does not read."""
     try:
         found = yaml.load(raw, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))  # noqa: S506 - it makes texts, lists and maps only
     except (yaml.YAMLError, ValueError, RecursionError):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SECONDS = 10.0  # for one question, which takes some 45 ms
 OUTPUT_LIMIT = 4 * 1024 * 1024  # bytes
-_LOOK = 0.003  # seconds between looks at whether they have ended
+_LOOK = 0.003  # seconds between checks whether they have ended
 
 Tree: TypeAlias = "str | list[Tree] | dict[str, Tree]"
 
@@ -88,7 +88,7 @@ def run_programs(commands: Sequence[Sequence[str]], seconds: float) -> list[Prin
             with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (OUTPUT_LIMIT, OUTPUT_LIMIT))
             started.append((process, memory))
-        # Popen.wait(timeout) looks 31 ms after the start, and then not before 63.
+        # Popen.wait(timeout) polls 31 ms after the start, and then not before 63.
         while time.monotonic() < ends and any(process.poll() is None for process, _ in started):
             time.sleep(_LOOK)
         return [
@@ -121,19 +121,19 @@ class Answers:
     hostname: str
 
     def map(self, *keys: str) -> dict[str, Tree]:
-        """Return the map below ``rancher`` at ``keys``; empty where there is none."""
+        """Return the map below ``rancher`` at ``keys``; empty if there is none."""
         found = self.get(*keys)
         return found if isinstance(found, dict) else {}
 
     def get(self, *keys: str) -> Tree:
-        """Return what is below ``rancher`` at ``keys``; empty text where nothing is."""
+        """Return what is below ``rancher`` at ``keys``; empty text if nothing is."""
         node: Tree = self.rancher
         for key in keys:
             node = node.get(key, "") if isinstance(node, dict) else ""
         return node
 
     def arguments(self, key: str) -> tuple[str, ...]:
-        """Return the list rancher.docker.``key``; empty where there is none.
+        """Return the list rancher.docker.``key``; empty if there is none.
 
         Raises:
             NoAnswerError: it is no list of texts.

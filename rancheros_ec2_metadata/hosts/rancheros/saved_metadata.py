@@ -21,7 +21,7 @@ _SAME = {"hostname": "AWS_HOSTNAME", "privateipv4": "AWS_LOCAL_IPV4"}
 
 
 def warn_of_another_machine(raw: bytes, variables: Mapping[str, str]) -> Note | None:
-    """Return a warning where the file names another host than this instance.
+    """Return a warning if the file names another host than this instance.
 
     Args:
         raw: the file.

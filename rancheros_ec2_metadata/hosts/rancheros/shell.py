@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Stands for whatever an expansion would give; bash itself can pass no NUL.
+# Placeholder for the result of an expansion; a word of bash cannot hold NUL.
 EXPANDED = "\0"
 
 _SPECIAL = {";": "a ;", "&": "an &", "|": "a |", "<": "a <", ">": "a >", "(": "a (", ")": "a )"}
@@ -32,7 +32,7 @@ _ANSI_C_LETTERS = {
     b"t": b"\t",
     b"v": b"\v",
 }
-# Each is followed to the end of its word: of more, a boot would have to wait for that.
+# Each is scanned to the end of its word, so more would hold up the boot.
 _MOST_BRACES = 100
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 
@@ -224,7 +224,7 @@ class _Reader:
 def _forks_at(bare: str) -> int | None:
     """Return where braces begin of which bash makes several words: ``{a,b}``, ``{1..3}``.
 
-    None where there are none. Some that bash leaves as they are (``{ab..c}``, or any beside very
+    None if there are none. Some that bash leaves as they are (``{ab..c}``, or any beside very
     many others) are among them.
 
     Args:

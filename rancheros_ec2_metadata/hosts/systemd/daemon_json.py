@@ -60,18 +60,18 @@ class DaemonJson:
 
     @property
     def source(self) -> str:
-        """Return the text of the value of ``labels``; empty where it has no such key."""
+        """Return the text of the value of ``labels``; empty if it has no such key."""
         return "" if self.index is None else self.members[self.index].source(self.text)
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What daemon.json shall be.
+    """The planned daemon.json.
 
     Args:
-        text: of it; None where there shall be no file.
+        text: of it; None for no file.
         items: of ``labels`` in it.
-        edit: how to restore it; None where it is the user's alone.
+        edit: how to restore it; None if it is the user's alone.
     """
 
     text: str | None
@@ -115,9 +115,9 @@ def merge(
     """Return daemon.json with our ``labels`` in place of those that an earlier run set.
 
     Args:
-        found: as it is; None where there is no file.
+        found: as it is; None if there is no file.
         labels: ours, by key.
-        edit: what an earlier run changed; None where it changed nothing.
+        edit: what an earlier run changed; None if it changed nothing.
         clear: leave ``[]`` where the key would go: a running Docker keeps its labels without it.
         existed: there was a file before ours: it stays, if empty.
     """
@@ -175,7 +175,7 @@ def _take_out(found: DaemonJson | None, edit: Edit | None) -> tuple[str, tuple[s
         return edit.former, read_items(json.loads(edit.former or "null"))
     if not set(edit.ours).intersection(found.items):
         return found.source, found.items
-    # Somebody has changed the list since: it is the base, and ours are removed by value.
+    # Another tool has changed the list since: it is the base, and ours are removed by value.
     users = [item for item in found.items if item not in edit.ours]
     keys = set(map(_key, users))
     users += [item for item in edit.displaced if _key(item) not in keys]

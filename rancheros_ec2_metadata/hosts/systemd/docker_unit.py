@@ -1,4 +1,4 @@
-"""Docker on this machine: its unit as systemd has it, and the daemon, asked and reloaded.
+"""Docker on this machine: its unit as systemd reports it, and the daemon, asked and reloaded.
 
 What systemd and dockerd do is in docs/plain-hosts.md.
 """
@@ -36,7 +36,7 @@ class NoAnswerError(Exception):
 
 @dataclass(frozen=True)
 class DockerUnit:
-    """docker.service, as systemd has it.
+    """docker.service, as systemd reports it.
 
     Args:
         load: loaded, not-found, masked and others (LoadState).
@@ -44,7 +44,7 @@ class DockerUnit:
         command: the argv of ExecStart; variables in it are as written.
         environment: NAME=value of Environment=.
         environment_files: paths of EnvironmentFile=.
-        started: when it became active, in microseconds since 1970; 0 where it is not.
+        started: when it became active, in microseconds since 1970; 0 if it is not.
         snap: there is a Docker of snap.
     """
 
@@ -68,7 +68,7 @@ class DockerUnit:
 
     @property
     def dockerd(self) -> tuple[str, ...]:
-        """The daemon's program and flags; empty where the unit does not start it by that name."""
+        """The daemon's program and flags; empty if the unit does not start it by that name."""
         names = [word.rpartition("/")[2] for word in self.command]
         return self.command[names.index("dockerd") :] if "dockerd" in names else ()
 
@@ -90,10 +90,10 @@ class Docker(Protocol):
         """
 
     def find_refusal(self, unit: DockerUnit, content: bytes) -> str | None:
-        """Return what dockerd says against a daemon.json; None where it takes it, or is too old."""
+        """Return what dockerd says against a daemon.json; None if it takes it, or is too old."""
 
     def read_labels(self, unit: DockerUnit) -> tuple[str, ...] | None:
-        """Return the labels that a running daemon has; None where it does not say."""
+        """Return the labels that a running daemon has; None if it does not say."""
 
     def reload(self) -> None:
         """Have it read daemon.json again.
@@ -140,7 +140,7 @@ class LocalDocker:
         )
 
     def find_refusal(self, unit: DockerUnit, content: bytes) -> str | None:
-        """Return what dockerd says against a daemon.json; None where it takes it, or is too old.
+        """Return what dockerd says against a daemon.json; None if it takes it, or is too old.
 
         Raises:
             NoAnswerError: it did not say.
@@ -162,9 +162,10 @@ class LocalDocker:
         return _last_line(done.stderr)
 
     def read_labels(self, unit: DockerUnit) -> tuple[str, ...] | None:
-        """Return the labels that a running daemon has; None where it does not say."""
+        """Return the labels that a running daemon has; None if it does not say."""
         if unit.active != "active":
-            return None  # a connection would start it, or wait for a start that waits for us
+            # A connection would start Docker, or deadlock with a start that waits for this run.
+            return None
         connection = _UnixConnection(unit.socket, self.seconds)
         try:
             connection.request("GET", "/info")
@@ -179,7 +180,7 @@ class LocalDocker:
     def reload(self) -> None:
         """Have it read daemon.json again, without waiting for it.
 
-        In a unit that Docker waits for, a call that waits would wait for itself.
+        If Docker waits for the unit of this run, a call that waits would deadlock.
 
         Raises:
             NoAnswerError: systemd refuses it.
@@ -240,7 +241,7 @@ def find_other_labels(unit: DockerUnit, root: Path) -> str | None:
     """Return where flags of the unit set labels or another file: Docker would not start with both.
 
     Args:
-        unit: as systemd has it.
+        unit: as systemd reports it.
         root: the folder that stands for the machine's root.
 
     Raises:

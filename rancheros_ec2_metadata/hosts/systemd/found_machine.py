@@ -1,4 +1,4 @@
-"""A machine with systemd as a run finds it: its files, what of them is ours, and its Docker."""
+"""A machine with systemd: its files, this program's values in them, and its Docker."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class FoundMachine:
         files: content by path.
         unreadable: why a file that is there is left alone, by path.
         state: what the last run left.
-        record: what of daemon.json is ours.
-        unit: Docker's; None where it is not known.
-        unknown: why systemd did not tell of it.
-        docker_has: the labels of the running daemon; None where it does not say.
-        notes: what is to be said of it.
+        record: this program's labels in daemon.json.
+        unit: Docker's; None if not known.
+        unknown: why systemd did not report it.
+        docker_has: the labels of the running daemon; None if it does not say.
+        notes: for the log.
     """
 
     root: Path
@@ -50,10 +50,10 @@ class FoundMachine:
     notes: tuple[Note, ...]
 
     def parse(self) -> DaemonJson | None:
-        """Return daemon.json as read; None where there is none.
+        """Return daemon.json as read; None if there is none.
 
         Raises:
-            CannotMergeError: it is to be left alone.
+            CannotMergeError: it must be left alone.
         """
         if why := self.unreadable.get(DAEMON_JSON):
             raise CannotMergeError(f"{why}; make it a plain file")
@@ -84,7 +84,7 @@ class FoundMachine:
 
 
 def has_all(docker_has: tuple[str, ...] | None, items: Iterable[str]) -> bool:
-    """Tell whether a daemon has these labels and no others; it has not where it does not say."""
+    """Tell whether a daemon has these labels and no others; False if it does not say."""
     return docker_has is not None and set(docker_has) == set(items)
 
 
@@ -106,7 +106,7 @@ def read_files(root: Path, paths: Iterable[str]) -> tuple[dict[str, bytes], dict
 
 
 def read_state(root: Path) -> tuple[State, list[Note]]:
-    """Return what the last run left; an empty state where it left none that reads."""
+    """Return the state of the last run; an empty one if there is none that can be read."""
     files, _ = read_files(root, (STATE,))
     try:
         return (parse_state(files[STATE]) if STATE in files else State()), []

@@ -1,4 +1,4 @@
-"""What daemon.json shall be: with our labels, or without them and why."""
+"""Plans daemon.json: with our labels, or without them and why."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class _RefusedError(Exception):
 
 
 class _WaitingError(Exception):
-    """No label of ours is set yet, and that is as it should be; the message says why."""
+    """No label of ours is set yet, which is no error; the message says why."""
 
 
 @dataclass(frozen=True)
 class PlannedLabels:
-    """What daemon.json shall be; the labels that it sets, and what was decided.
+    """The planned daemon.json; the labels that it sets, and what was decided.
 
     Args:
-        content: None where there shall be no file.
-        record: what of it is ours then.
+        content: None for no file.
+        record: this program's labels in it.
         labels: of ours.
         desired: with the outcome of that.
         notes: for the log.
@@ -56,7 +56,7 @@ def plan_labels(
 
     Args:
         found: the machine.
-        desired: what it shall have.
+        desired: the desired state.
         docker: is asked whether it would start with the file; None where this is not the machine.
         off_machine: only a plan is made: Docker need not be asked.
     """
@@ -97,7 +97,7 @@ def plan_labels(
 
 
 def _check_disk(found: FoundMachine, planned: PlannedLabels) -> None:
-    """Look at whether daemon.json can be changed, so that all else is done where it cannot.
+    """Check that daemon.json can be changed; if it cannot, all else is still done.
 
     Raises:
         CannotMergeError: the disk is read-only.
@@ -129,7 +129,7 @@ def _planned(
 
 
 def _check_unit(found: FoundMachine, *, off_machine: bool) -> None:
-    """Look at how this machine's Docker is started.
+    """Check how this machine's Docker is started.
 
     Raises:
         _RefusedError: it would not take, or not start with, labels in daemon.json.
@@ -169,7 +169,7 @@ def _check_unit(found: FoundMachine, *, off_machine: bool) -> None:
 def _rehearse(
     found: FoundMachine, docker: Docker | None, file: DaemonJson | None, merged: Merged
 ) -> None:
-    """Ask dockerd whether it would start with the file as planned, where it is another one.
+    """Ask dockerd whether it would start with the planned file, if that differs.
 
     Raises:
         _RefusedError: it would not. NoAnswerError: it did not say.
@@ -183,7 +183,7 @@ def _rehearse(
     if why is None:
         return
     if docker.find_refusal(found.unit, without.encode()) is not None:
-        # Its words may quote what the user has in it.
+        # dockerd's message may quote the user's configuration.
         raise _RefusedError(
             f"dockerd does not take {DAEMON_JSON} as it is; run 'dockerd --validate' to see why"
         )
@@ -201,7 +201,7 @@ def _merge(
 def _leave(
     found: FoundMachine, labels: Mapping[str, str], why: str, desired: Desired
 ) -> PlannedLabels:
-    """Leave daemon.json as it is: what is not known is no reason to change what was good."""
+    """Leave daemon.json unchanged: if something is not known, the last good labels stay."""
     there, notes = found.our_labels, []
     if labels or found.record.edit is not None:
         gone = (key for key, value in labels.items() if there.get(key) != value)

@@ -1,4 +1,4 @@
-"""What of daemon.json is ours: a file beside it, so that both are copied and restored together."""
+"""The record of our labels in daemon.json: beside it, so that both are copied and restored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LabelRecord:
     """What of daemon.json is ours.
 
     Args:
-        edit: how to restore it; None where nothing of ours is in it.
+        edit: how to restore it; None if nothing of ours is in it.
         existed: there was a file before ours.
         pending: Docker has not shown yet that it has the labels of the file.
     """

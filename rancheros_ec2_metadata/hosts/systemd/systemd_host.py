@@ -48,7 +48,7 @@ from rancheros_ec2_metadata.plan.provenance import LeftOut
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
 
 SYSTEMD = "/run/systemd/system"
-_LOOK = 0.05  # seconds between looks at whether Docker has its labels
+_LOOK = 0.05  # seconds between checks whether Docker has its labels
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,15 @@ class SystemdHost:
     carries = staticmethod(unit_env_file.explain_uncarriable)
 
     def locate(self, path: str) -> Path:
-        """Return where a file of the machine is found."""
+        """Return the path at which this process finds a machine's file."""
         return self.root / path.lstrip("/")
 
     def read_state(self) -> tuple[State, list[Note]]:
-        """Return what the last run left; an empty state where it left none that reads."""
+        """Return the state of the last run; an empty one if there is none that can be read."""
         return read_state(self.root)
 
     def read_ours(self, plan: Plan) -> Ours:
-        """Return what of ours the files set, where not all of a plan could be written."""
+        """Return this program's values in the files, after a plan was not written completely."""
         found = find_machine(self.root, None)
         there = found.files.get(unit_env_file.PATH)
         for one in (plan.after, plan.before):
@@ -102,7 +102,7 @@ class SystemdHost:
 
         Args:
             desired: labels and variables; config values are RancherOS's alone.
-            kept: the instance, tags and metadata that the new state shall name.
+            kept: the instance, tags and metadata for the new state.
         """
         more = (desired.env_file.path,) if desired.env_file is not None else ()
         found = find_machine(self.root, self.docker, more)
@@ -148,7 +148,7 @@ class SystemdHost:
 
         Args:
             files: writes that it has them.
-            seconds: how long to look whether it has; a reload takes some 15 ms.
+            seconds: how long to check whether it has; a reload takes some 15 ms.
         """
         found = find_machine(self.root, self.docker)
         if not found.record.pending or found.unit is None or found.unit.active != "active":
@@ -262,14 +262,14 @@ def _order(
     """Return the changes in the order of writing.
 
     First the variables: they are in memory, so that a full disk does not keep units from their
-    file. What is to go is in the state and the record until it has gone: after a kill in between,
-    nothing of ours may be taken for the user's, and nothing of the user's be lost.
+    file. An item to remove stays in the state and the record until its file is written: after a
+    kill in between, no item of ours may be taken for the user's, and none of the user's be lost.
     """
     record = planned.record
     is_needed = record.edit is not None or record.pending
     kept = (RECORD, render_record(record) if is_needed else None)
     file = (DAEMON_JSON, planned.content)
-    # Where there is no record, the state is one: it may name no label as ours before it.
+    # Without a record the state serves as one: it must name no label before the record does.
     steps: list[tuple[str, bytes | None]] = [(unit_env_file.PATH, variables)]
     steps += [kept] if record.edit is not None else []
     if state.holds_values():

@@ -20,7 +20,7 @@ _FIRST_LINE = (
 _FOLLOW_SECONDS = 30  # the deadline of a run of the timer
 
 # The job asks the network and systemd, reads the firmware, and writes into /etc/docker, /run,
-# /var/lib and the file of --env-file. A system call too many is refused, and ends no run.
+# /var/lib and the file of --env-file. A forbidden system call fails, and does not kill the run.
 _SERVICE = """\
 Type=oneshot
 ExecStart=@RUN@
