@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 # The system writes cloud-config.yml at most twice at a boot. More changes are a fault.
 _ATTEMPTS = 5
 _MOST_LEFT_OUT = 3
-_LOOK_SECONDS = 2.0  # between checks whether a running Docker has its new labels
+_LOOK_SECONDS = 2.0  # for which a running Docker is asked whether it has its new labels
 _SOURCES = {"imds": "IMDS", "api": "the EC2 API", None: "nowhere"}
 
 
@@ -197,7 +197,7 @@ def _sets_the_same(one: Desired, other: Desired) -> bool:
 
 
 def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, ...]) -> None:
-    """Write the state and the result of this run. An error here does not change the exit status."""
+    """Write the state and the result of this run; where that fails, the status is that of files."""
     log, files, plan = runtime.target.log, runtime.target.files, result.plan
     if plan is None:
         return

@@ -13,7 +13,7 @@ from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.desired import NOTHING
 from rancheros_ec2_metadata.runtime import Target
 
-_LOOK_SECONDS = 10.0  # between checks whether a running Docker has removed its labels
+_LOOK_SECONDS = 10.0  # for which a running Docker is asked whether its labels are gone
 
 
 def run(invocation: Invocation) -> int:
