@@ -70,20 +70,21 @@ class Silence:
             except BlockingIOError:
                 return questions
 
-    def run(self, disk: MachineDisk, **variables: str) -> Timed:
+    def run(self, disk: MachineDisk, deadline: float, **variables: str) -> Timed:
         """Run the program where this name server is asked.
 
         Args:
             disk: the machine's.
+            deadline: seconds.
             variables: of the environment.
         """
         argv: Sequence[str | Path] = [
             *("unshare", "--mount", "sh", "-c", MOUNTED, str(self._resolv_conf)),
-            *program.command(f"--deadline={IN_VAIN:g}", *program.machine_flags(disk)),
+            *program.command(f"--deadline={deadline:g}", *program.machine_flags(disk)),
         ]
         started = time.monotonic()
         done = self._namespace.run(
-            argv, env=program.environment(**variables), seconds=IN_VAIN + SLACK
+            argv, env=program.environment(**variables), seconds=deadline + SLACK
         )
         ran = Timed(program.Ran.of(done), time.monotonic() - started, disk)
         timed.environment(disk)  # ros can read it
@@ -110,7 +111,9 @@ def test_a_metadata_service_by_name_ends_at_the_deadline_and_nothing_is_removed(
     silence: Silence, machine: MachineDisk
 ) -> None:
     before = machine.snapshot()
-    ran = silence.run(machine, AWS_EC2_METADATA_SERVICE_ENDPOINT="http://imds.example")
+    # A run that has not even begun to ask by then must end likewise.
+    endpoint = "http://imds.example"
+    ran = silence.run(machine, 5, AWS_EC2_METADATA_SERVICE_ENDPOINT=endpoint)
     assert ran.ran.status == 7
     assert machine.snapshot() == before
 
@@ -118,7 +121,7 @@ def test_a_metadata_service_by_name_ends_at_the_deadline_and_nothing_is_removed(
 def test_an_api_by_name_ends_at_the_deadline_with_the_metadata_written(
     silence: Silence, machine: MachineDisk
 ) -> None:
-    ran = silence.run(machine, AWS_ENDPOINT_URL_EC2=BY_NAME)
+    ran = silence.run(machine, IN_VAIN, AWS_ENDPOINT_URL_EC2=BY_NAME)
     assert ran.ran.status == 7
     assert b"eu-west-1" in silence.asked()
     assert ran.outcome == "partial"
