@@ -43,7 +43,7 @@ def _find_in_arguments(file: File) -> Iterator[Finding]:
 
 
 def _find_shell_surprises(item: Node) -> Iterator[Finding]:
-    words = [word.text for word in shell.words([item.text])]
+    words = [word.text for word in shell.split([item.text])]
     if words[1:] and words[0].startswith("--label=") and words[1][:1] != "-":
         what = f"{_name(item)} has a space, and is two words"
         yield finding("docker-arguments", item.line, what)
@@ -53,7 +53,7 @@ def _find_shell_surprises(item: Node) -> Iterator[Finding]:
         fix = "use a tag (-t) or --metadata-labels"
         yield finding("docker-arguments", item.line, what, fix, why)
     try:
-        shell.words([ADDRESS.sub("<nil>", item.text)])
+        shell.split([ADDRESS.sub("<nil>", item.text)])
     except shell.NotWordsError:
         what = f"{_name(item)} has {', '.join(ADDRESS.findall(item.text))} without quotes"
         fix = "quote it for the shell too: \"--label='ip=$public_ipv4'\""

@@ -100,7 +100,7 @@ def find_docker_opts_labels(content: bytes | None, labels: Mapping[str, str]) ->
     readings = [_without_quotes(script)]
     for value in _DOCKER_OPTS.findall(script):
         try:
-            readings.append("".join(word.text for word in shell.words([value])[:1]))
+            readings.append("".join(word.text for word in shell.split([value])[:1]))
         except shell.NotWordsError:
             continue
     # Bash splits $DOCKER_OPTS at spaces and takes no quotes away.

@@ -29,7 +29,7 @@ def make_label_item(key: str, value: str, quoting: Quoting) -> str:
     """
     text = f"{key}={value}"
     if quoting == "shell":
-        return f"--label={shell.quoted(text)}"
+        return f"--label={shell.quote(text)}"
     if not _PRINTABLE.fullmatch(text):
         raise ValueError("before v0.6 only printable ASCII can be passed")
     if _ADDRESS_VARIABLE.search(text):
@@ -160,11 +160,9 @@ def _options(
     found: list[tuple[str, tuple[shell.Word, ...]]] = []
     left = iter(_words(items, quoting))
     for word in left:
-        _check_braces(word, f"{name}=")
         if word.text.startswith(name + "="):
             found.append((word.text[len(name) + 1 :], (word,)))
         elif word.text == name and (value := next(left, None)) is not None:
-            _check_braces(value, "")
             found.append((value.text, (word, value)))
     return found
 
@@ -172,14 +170,7 @@ def _options(
 def _words(items: Sequence[str], quoting: Quoting) -> list[shell.Word]:
     if quoting == "raw":
         return [shell.Word(i, 0, len(item), item) for i, item in enumerate(items)]
-    return shell.words(items)
-
-
-def _check_braces(word: shell.Word, start: str) -> None:
-    """Raise where bash makes several words of one, and one of them may begin with ``start``."""
-    if word.forks_at is not None and start.startswith(word.text[: word.forks_at][: len(start)]):
-        reason = "braces, of which bash makes several words"
-        raise shell.NotWordsError(word.item, reason, "write each label as an item of its own")
+    return shell.split(items)
 
 
 def _without(item: str, words: Sequence[shell.Word], start: int, end: int) -> str:

@@ -1,55 +1,67 @@
-"""Shell words: read as bash reads them, written so that bash gives them back.
+"""Shell words: split as bash splits them, quoted so that bash gives them back.
 
 From v0.6 on RancherOS joins dockerd's arguments with spaces into one ``bash -c`` command, which
 is evaluated exactly once, as root (docs/rancheros.md, "From the lists to dockerd's arguments").
+Plain words are read here; an item that is anything else is refused by name.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 # Placeholder for the result of an expansion; a word of bash cannot hold NUL.
 EXPANDED = "\0"
 
-_SPECIAL = {";": "a ;", "&": "an &", "|": "a |", "<": "a <", ">": "a >", "(": "a (", ")": "a )"}
-_QUOTING = "'\"\\`$"
-_CLOSING = {"(": ")", "{": "}", "[": "]"}
-_ANSI_C = re.compile(
-    rb"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})|c(.)|(.))",
-    re.DOTALL,
+# One expansion, with whole quotes and no more braces or parentheses in it.
+_EXPANSION = r"""
+    \$ (?: [A-Za-z_][A-Za-z0-9_]* (?![A-Za-z0-9_])
+         | [-0-9@*\#?$!]
+         | \{ [^{}'"\\`$\n]* \}
+         | \( (?: [^()'"\\`\#\n] | '[^'()\n]*' | "[^"()\\`\n]*" )* \) )
+    | ` [^`'"\\\n]* `
+"""
+# What makes an expansion of a $ before it.
+_EXPANDABLE = r"-A-Za-z0-9_@*\#?$!({\["
+_PIECE = re.compile(
+    rf"""
+    (?P<bare> (?: [^ \t\n'"\\`$;&|<>()] | \$ (?! [{_EXPANDABLE}'"] ) )+ )
+    | \\ (?P<escaped> [^\n] )
+    | ' (?P<single> [^']* ) '
+    | " (?P<double> (?: [^"\\`$] | \\ . | {_EXPANSION} | \$ (?! [{_EXPANDABLE}] ) )* ) "
+    | \$' (?P<ansi_c> (?: [^'\\] | \\ [\\'] | \\ x [0-9A-Fa-f]{{2}} )* ) '
+    | (?P<expansion> {_EXPANSION} )
+    """,
+    re.VERBOSE | re.DOTALL,
 )
-_ANSI_C_LETTERS = {
-    b"a": b"\a",
-    b"b": b"\b",
-    b"e": b"\x1b",
-    b"E": b"\x1b",
-    b"f": b"\f",
-    b"n": b"\n",
-    b"r": b"\r",
-    b"t": b"\t",
-    b"v": b"\v",
+_IN_DOUBLE_QUOTES = re.compile(rf"""\\ (?P<escaped> [$`"\\\n] ) | {_EXPANSION}""", re.VERBOSE)
+_IN_ANSI_C = re.compile(rb"\\(?:x(..)|(.))")
+# Go's templates, as in --log-opt: bash leaves them as they are.
+_TEMPLATE = re.compile(r"\{\{(?:[^{},.]|\.(?!\.))*\}\}")
+_REASONS = {
+    "\n": "a line break",
+    "#": "a comment",
+    "&": "an &",
+    "'": "an open '",
+    "\\": "a \\ at its end",
+    '"': 'a " that is not closed, or not plain',
+    "`": "a ` that is not closed, or not plain",
+    "$": "a $ that is not closed, or not plain",
 }
-# Each is scanned to the end of its word, so more would hold up the boot.
-_MOST_BRACES = 100
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """One word of an item, and where in the item it stands.
 
     ``text`` is what dockerd is given, with :data:`EXPANDED` for each part only bash can know.
-    ``forks_at`` is where in it braces begin of which bash makes several words; None without such.
     """
 
     item: int
     start: int
     end: int
     text: str
-    forks_at: int | None = None
 
 
 class NotWordsError(ValueError):
@@ -64,204 +76,68 @@ class NotWordsError(ValueError):
         self.so = so
 
 
-def words(items: Sequence[str]) -> list[Word]:
+def split(items: Sequence[str]) -> list[Word]:
     """Return the words of ``items``, each read for itself.
 
     Raises:
         NotWordsError: an item has an open quote, an operator, a comment or a line break: joined
-            with others it would end or change the command.
+            with others it would end or change the command. Or it has quotes or braces in each
+            other that are not plain.
     """
-    found = []
-    for index, item in enumerate(items):
-        try:
-            found.extend(_Reader(index, item).words())
-        except RecursionError:
-            raise NotWordsError(index, "too many $( in each other") from None
-    return found
+    return [word for index, item in enumerate(items) for word in _split_item(index, item)]
 
 
-class _Reader:
-    """Reads one item from left to right."""
-
-    def __init__(self, index: int, item: str) -> None:
-        self._index = index
-        self._item = item
-        self._at = 0
-
-    def words(self) -> list[Word]:
-        found: list[Word] = []
-        while True:
-            while self._peek() in (" ", "\t"):
-                self._at += 1
-            if not self._peek():
-                return found
-            if self._peek() == "#":
-                raise self._wrong("a comment")
-            start = self._at
-            text, bare = self._word()
-            found.append(Word(self._index, start, self._at, text, _forks_at(bare)))
-
-    def _peek(self) -> str:
-        return self._item[self._at : self._at + 1]
-
-    def _wrong(self, reason: str) -> NotWordsError:
-        return NotWordsError(self._index, reason)
-
-    def _word(self) -> tuple[str, str]:
-        """Return a word's text, and the same with a space for each character that was quoted."""
-        text = bare = ""
-        while (c := self._peek()) and c not in " \t":
-            self._at += 1
-            text += self._part(c)
-            bare = bare.ljust(len(text)) if c in _QUOTING else bare + c
-        return text, bare
-
-    def _part(self, c: str) -> str:
-        if c in _SPECIAL:
-            raise self._wrong(_SPECIAL[c])
-        match c:
-            case "\n":
-                raise self._wrong("a line break")
-            case "'":
-                return self._until("'")
-            case '"':
-                return self._double_quoted()
-            case "\\":
-                return self._escaped()
-            case "`":
-                return self._backquoted()
-            case "$":
-                return self._dollar(quoted=False)
-        return c
-
-    def _until(self, end: str) -> str:
-        close = self._item.find(end, self._at)
-        if close < 0:
-            raise self._wrong(f"an open {end}")
-        text = self._item[self._at : close]
-        self._at = close + 1
-        return text
-
-    def _escaped(self) -> str:
-        c = self._peek()
-        if not c or c == "\n":
-            raise self._wrong("a \\ at its end")
-        self._at += 1
-        return c
-
-    def _backquoted(self) -> str:
-        while (c := self._peek()) != "`":
-            if not c:
-                raise self._wrong("an open `")
-            self._at += 2 if c == "\\" else 1
-        self._at += 1
-        return EXPANDED
-
-    def _double_quoted(self) -> str:
-        text = ""
-        while (c := self._peek()) != '"':
-            if not c:
-                raise self._wrong('an open "')
-            self._at += 1
-            if c == "\\" and self._peek() and self._peek() in '$`"\\\n':
-                escaped = self._peek()
-                self._at += 1
-                text += "" if escaped == "\n" else escaped
-            elif c == "`":
-                text += self._backquoted()
-            elif c == "$":
-                text += self._dollar(quoted=True)
-            else:
-                text += c
-        self._at += 1
-        return text
-
-    def _dollar(self, *, quoted: bool) -> str:
-        c = self._peek()
-        if c == "'" and not quoted:
-            self._at += 1
-            return self._ansi_c()
-        if c == '"' and not quoted:
-            self._at += 1
-            return self._double_quoted()
-        if c in _CLOSING:
-            self._nested(c, _CLOSING[c])
-            return EXPANDED
-        if name := _NAME.match(self._item, self._at):
-            self._at = name.end()
-            return EXPANDED
-        return "$"
-
-    def _nested(self, opening: str, closing: str) -> None:
-        depth = 0
-        while c := self._peek():
-            self._at += 1
-            if c == "\\":
-                self._at += 1
-            elif c == "'" and opening == "(":
-                self._until("'")
-            elif c == '"':
-                self._double_quoted()
-            elif c == opening:
-                depth += 1
-            elif c == closing:
-                depth -= 1
-                if not depth:
-                    return
-        raise self._wrong(f"an open ${opening}")
-
-    def _ansi_c(self) -> str:
-        start = self._at
-        while (c := self._peek()) != "'":
-            if not c:
-                raise self._wrong("an open $'")
-            self._at += 2 if c == "\\" else 1
-        raw = self._item[start : self._at].encode("utf-8", "surrogatepass")
-        self._at += 1
-        return _ANSI_C.sub(_ansi_c_escape, raw).decode("utf-8", "surrogateescape")
+def _split_item(index: int, item: str) -> Iterator[Word]:
+    at = 0
+    while at < len(item):
+        if item[at] in " \t":
+            at += 1
+            continue
+        if item[at] == "#":
+            raise NotWordsError(index, _REASONS["#"])
+        start, text, bare = at, "", ""
+        while at < len(item) and item[at] not in " \t":
+            piece = _PIECE.match(item, at)
+            if piece is None:
+                raise NotWordsError(index, _REASONS.get(item[at], f"a {item[at]}"))
+            at = piece.end()
+            text += _evaluate(piece)
+            bare += piece["bare"] or " "
+        if _may_fork(bare):
+            reason = "braces, of which bash makes several words"
+            raise NotWordsError(index, reason, "write each word as an item of its own")
+        yield Word(index, start, at, text)
 
 
-def _forks_at(bare: str) -> int | None:
-    """Return where braces begin of which bash makes several words: ``{a,b}``, ``{1..3}``.
-
-    None if there are none. Some that bash leaves as they are (``{ab..c}``, or any beside very
-    many others) are among them.
+def _may_fork(bare: str) -> bool:
+    """Tell whether bash may make several words of one: ``{a,b}``, ``{1..3}``.
 
     Args:
-        bare: the word, with a space for each character that is quoted or expanded in another way.
+        bare: the word, with a space for each part that is quoted or expanded in another way.
     """
-    starts = [at for at, c in enumerate(bare) if c == "{"]
-    if len(starts) > _MOST_BRACES:
-        return starts[0]
-    for start in starts:
-        depth, parts = 0, 1
-        for at in range(start + 1, len(bare)):
-            if bare[at] == "{":
-                depth += 1
-            elif bare[at] == "}" and depth:
-                depth -= 1
-            elif bare[at] == "}" and parts > 1:
-                return start
-            elif not depth and bare.startswith((",", ".."), at):
-                parts += 1
-    return None
+    inside = _TEMPLATE.sub("{", bare).partition("{")[2].rpartition("}")[0]
+    return "," in inside or ".." in inside
 
 
-def _ansi_c_escape(match: re.Match[bytes]) -> bytes:
-    byte, short, long, octal, control, other = match.groups()
-    if byte or octal:
-        return bytes([int(byte, 16) if byte else int(octal, 8) & 0xFF])
-    if code := short or long:
-        point = int(code, 16)
-        return chr(point).encode("utf-8", "surrogatepass") if point < 0x110000 else match[0]
-    if control:
-        return bytes([ord(control) & 0x1F])
-    if other in b"\\'\"?":
-        return bytes(other)
-    return _ANSI_C_LETTERS.get(other, match[0])
+def _evaluate(piece: re.Match[str]) -> str:
+    """Return what bash makes of one piece of a word."""
+    if (double := piece["double"]) is not None:
+        return _IN_DOUBLE_QUOTES.sub(
+            lambda found: EXPANDED if found["escaped"] is None else found["escaped"].strip("\n"),
+            double,
+        )
+    if (ansi_c := piece["ansi_c"]) is not None:
+        raw = _IN_ANSI_C.sub(
+            lambda found: bytes.fromhex(found[1].decode()) if found[1] else found[2],
+            ansi_c.encode("utf-8", "surrogatepass"),
+        )
+        return raw.decode("utf-8", "surrogateescape")
+    if piece["expansion"] is not None:
+        return EXPANDED
+    return piece["bare"] or piece["escaped"] or piece["single"] or ""
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     r"""Return one bash word, in printable ASCII, that evaluates to the UTF-8 bytes of ``text``.
 
     Plain quoting where it can carry the text, else ANSI-C quoting. A ``$`` is always carried as
@@ -279,10 +155,10 @@ def quoted(text: str) -> str:
         raise ValueError("half of a surrogate pair") from None
     if all(0x20 <= byte < 0x7F and byte not in b"$'" for byte in raw):
         return shlex.quote(text)
-    return "$'" + "".join(_ansi_c_quoted(byte) for byte in raw) + "'"
+    return "$'" + "".join(_quote_ansi_c(byte) for byte in raw) + "'"
 
 
-def _ansi_c_quoted(byte: int) -> str:
+def _quote_ansi_c(byte: int) -> str:
     if byte in b"'\\":
         return "\\" + chr(byte)
     if 0x20 <= byte < 0x7F and byte != ord("$"):

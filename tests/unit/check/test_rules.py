@@ -631,12 +631,12 @@ DOCKER = [
 --log-opt max-size=25m
 '--label="a.b=x y"'
 --label a.b=1
-"--x={a,b}"
+"--x={a,b}"  #< docker-arguments: braces
 --a=$HOSTNAME
 '--label="ip=$public_ipv4"'
 --label
 '--label="$(hostname)=x"'
-"--config-file={a,b}"
+"--config-file={a,b}"  #< docker-arguments: braces
 --x=(y  #= v0.5.0
 --label=ip=$public_ipv4  #= v0.5.0
 --label=role  #< docker-labels: has no =
