@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -38,19 +38,12 @@ def run(invocation: Invocation) -> int:
         # A pipe or file gets the exact value. On a terminal, control characters are escaped.
         process.print([escape(value) if process.out.isatty() else value])
         return invocation.log.status()
-    warnings = list(runtime.target.host.check_metadata(facts.variables))
-    invocation.log.notes(warnings)
-    process.print(lines(tree(facts, [one.text for one in warnings]), given.format))
+    process.print(lines(tree(facts), given.format))
     return invocation.log.status()
 
 
-def tree(facts: Facts, warnings: Sequence[str] = ()) -> dict[str, Any]:
-    """Return all that is shown of an instance, as the JSON has it.
-
-    Args:
-        facts: what EC2 said.
-        warnings: about what is on the disk.
-    """
+def tree(facts: Facts) -> dict[str, Any]:
+    """Return all that is shown of an instance, as the JSON has it."""
     unread = {*facts.unread_variables} - {GROUP}  # a tag, although it is listed with the metadata
     if facts.tags is None or GROUP_TAG in facts.unread_tags:
         unread.add(GROUP)
@@ -74,7 +67,6 @@ def tree(facts: Facts, warnings: Sequence[str] = ()) -> dict[str, Any]:
         "does_not_have": [name for name in missing if name not in unread],
         "not_known": [name for name in missing if name in unread],
         "unread_tags": sorted(facts.unread_tags),
-        "warnings": list(warnings),
     }
 
 

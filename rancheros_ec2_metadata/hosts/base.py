@@ -183,8 +183,5 @@ class Host(Protocol):
     def check_files(self, state: State) -> Iterable[FileStatus]:
         """Yield what is there now of the user's files that the last run changed."""
 
-    def check_metadata(self, variables: Mapping[str, str]) -> Iterable[Note]:
-        """Yield a warning where what the machine has saved of the metadata names another host."""
-
     def check_docker(self, state: State, boot_id: str | None) -> DockerStatus:
         """Return whether Docker has the labels that were written last."""

@@ -237,21 +237,6 @@ def test_show_needs_nothing_to_write_to(ec2: Callable[..., Said], disk: MachineD
     assert disk.snapshot() == before
 
 
-@pytest.mark.parametrize("form", ["table", "json", "yaml"])
-def test_show_warns_where_what_rancheros_saved_is_of_another_host(
-    ec2: Callable[..., Said], disk: MachineDisk, form: str
-) -> None:
-    disk.write(paths.SAVED_METADATA, f"Hostname: elsewhere\nSSHPublicKeys: {{k: {SECRET}}}\n")
-    said = ec2("show", "--format", form)
-    assert said.status == 0
-    assert f"warning: {paths.SAVED_METADATA} names another host, 'elsewhere' (here" in said.err
-    assert ("elsewhere" in said.out) is (form != "table")
-    assert SECRET not in said.out + said.err
-    here = json.loads(ec2("show", "--format=json").out)["metadata"]["AWS_HOSTNAME"]["value"]
-    disk.write(paths.SAVED_METADATA, f"Hostname: {here}\n")
-    assert "another host" not in ec2("show").err
-
-
 def test_show_says_what_it_could_not_learn(ec2: Callable[..., Said], imds: FakeImds) -> None:
     imds.instance = replace(imds.instance, tags_in_metadata=False)
     said = ec2("show")

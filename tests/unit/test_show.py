@@ -86,7 +86,6 @@ def test_both_documents_say_the_same(form: Format) -> None:
         },
         "does_not_have": ["AWS_IPV6", "AWS_PUBLIC_IPV4"],
         "unread_tags": [],
-        "warnings": [],
     }
 
 

@@ -48,7 +48,6 @@ from rancheros_ec2_metadata.hosts.rancheros.proposal import (
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import Release, find_release
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Ros, Tree
-from rancheros_ec2_metadata.hosts.rancheros.saved_metadata import warn_of_another_machine
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 from rancheros_ec2_metadata.hosts.state import State, render_state
 from rancheros_ec2_metadata.plan import config_paths
@@ -154,14 +153,6 @@ class RancherOs:
     def check_docker(self, state: State, boot_id: str | None) -> DockerStatus:
         """Return whether Docker has been started since its labels last changed."""
         return check_start(self.root, state, boot_id)
-
-    def check_metadata(self, variables: Mapping[str, str]) -> Iterator[Note]:
-        """Yield a warning where what RancherOS has saved of the metadata names another host."""
-        saved = read_file(self.root, Snapshot(), paths.SAVED_METADATA)
-        raw = saved.files.get(paths.SAVED_METADATA)
-        note = warn_of_another_machine(raw, variables) if raw else None
-        if note is not None:
-            yield note
 
     def plan(self, desired: Desired, kept: State) -> Plan:
         """Return what to write so that the machine has what is ``desired``.

@@ -190,10 +190,6 @@ class SystemdHost:
         what = f"{missing} of our labels are gone" if missing else "our labels are in it"
         yield FileStatus(DAEMON_JSON, as_left=not missing, what=what)
 
-    def check_metadata(self, _variables: Mapping[str, str]) -> Iterator[Note]:
-        """Yield nothing: such a machine saves none."""
-        yield from ()
-
     def check_docker(self, _state: State, _boot_id: str | None) -> DockerStatus:
         """Return whether Docker has the labels of daemon.json: it is asked itself."""
         found = find_machine(self.root, self.docker)
