@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Clock:
+class Clock(NamedTuple):
     """Time as the run sees it; tests pass a clock of their own.
 
     Args:
@@ -20,8 +19,7 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(NamedTuple):
     """A point on a clock after which no more waiting is done."""
 
     clock: Clock

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.plan.provenance import LeftOut
@@ -52,8 +51,7 @@ class Level(str, Enum):
     ERROR = "error"
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """One line of the boot log.
 
     Args:

@@ -7,7 +7,7 @@ import io
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TextIO
 
 from rancheros_ec2_metadata.errors import ExitStatus, Level, Note, escape, worst
@@ -36,7 +36,7 @@ class Log:
     def notes(self, notes: Iterable[Note]) -> None:
         """Write each note that has not been written yet."""
         for one in notes:
-            note = replace(one, left_out=()) if one.left_out else one
+            note = one._replace(left_out=()) if one.left_out else one
             if note.level is Level.DEBUG:
                 if self.debug:
                     self.line(f"debug: {note.text}")

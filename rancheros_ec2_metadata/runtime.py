@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.firmware import detect
@@ -43,8 +42,7 @@ class Ec2(Protocol):
         """Return what EC2 says."""
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """What is configured.
 
     Args:
@@ -58,8 +56,7 @@ class Target:
     log: Log
 
 
-@dataclass(frozen=True)
-class Runtime:
+class Runtime(NamedTuple):
     """What a run uses of the system.
 
     Args:
@@ -79,8 +76,7 @@ class Runtime:
     boot_id: str | None = None
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """A run's two limits, counted from the start of its process."""
 
     reading: Limit

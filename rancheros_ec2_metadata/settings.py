@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rancheros_ec2_metadata.errors import UsageError, quote
 
@@ -14,6 +13,7 @@ TagSource = Literal["auto", "imds", "api", "none"]
 
 STATUS_VARIABLE = "EC2_METADATA_STATUS"
 GROUP_TAG = "aws:autoscaling:groupName"
+DEFAULT_PREFIXES = ("docker.",)
 
 # RancherOS writes the first into /etc/profile.d, where $(…) stays live, or into its own service
 # files and command line (docs/rancheros.md, "Services, order, waiting"); the others make a
@@ -35,8 +35,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
-@dataclass(frozen=True)
-class ImdsSettings:
+class ImdsSettings(NamedTuple):
     """Where the metadata service is, and which version may be spoken.
 
     Args:
@@ -52,8 +51,7 @@ class ImdsSettings:
     v1: bool = True
 
 
-@dataclass(frozen=True)
-class ApiSettings:
+class ApiSettings(NamedTuple):
     """How the EC2 API is reached.
 
     Args:
@@ -69,8 +67,7 @@ class ApiSettings:
     dualstack: bool = False
 
 
-@dataclass(frozen=True)
-class TagMapping:
+class TagMapping(NamedTuple):
     """``-l TAG:TARGET``: one tag's value to a variable, or to a config path (with a dot)."""
 
     tag: str
@@ -97,8 +94,7 @@ class TagMapping:
         return mapping
 
 
-@dataclass(frozen=True)
-class EnvPrefix:
+class EnvPrefix(NamedTuple):
     """``--env-prefix example.:APP_``: every tag below a prefix to a variable below another."""
 
     tag_prefix: str
@@ -131,16 +127,14 @@ class EnvPrefix:
         return rest == plain.replace("_", ".")
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A place in a template that a variable of ours, or a tag, fills."""
 
     kind: Literal["variable", "tag"]
     name: str
 
 
-@dataclass(frozen=True)
-class Template:
+class Template(NamedTuple):
     """``--set NAME=TEMPLATE``: a variable composed of others and of tags."""
 
     name: str
@@ -202,8 +196,7 @@ def _ascii_upper(text: str) -> str:
     return "".join(c.upper() if c.isascii() else c for c in text)
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """One run's settings, from flags and AWS_METADATA_ variables.
 
     Args:
@@ -225,7 +218,7 @@ class Settings:
     """
 
     metadata: bool = True
-    label_prefixes: tuple[str, ...] = ("docker.",)
+    label_prefixes: tuple[str, ...] = DEFAULT_PREFIXES
     mappings: tuple[TagMapping, ...] = ()
     env_prefixes: tuple[EnvPrefix, ...] = ()
     templates: tuple[Template, ...] = ()
@@ -239,8 +232,8 @@ class Settings:
     root: Path = Path("/")
     ros: Path | None = None
     debug: bool = False
-    imds: ImdsSettings = field(default_factory=ImdsSettings)
-    api: ApiSettings = field(default_factory=ApiSettings)
+    imds: ImdsSettings = ImdsSettings()
+    api: ApiSettings = ApiSettings()
 
     @property
     def uses_tags(self) -> bool:

@@ -77,8 +77,8 @@ def play(show: Callable[[Iterable[str]], None]) -> int:
                 lines, limits = io.StringIO(), Limits.of(settings.deadline, 0, Clock())
                 runtime = make_runtime(settings, Log(lines), limits)
                 host = SystemdHost(root, docker, limits.deadline)
-                target = replace(runtime.target, host=host)
-                result = apply(settings, replace(runtime, target=target))
+                target = runtime.target._replace(host=host)
+                result = apply(settings, runtime._replace(target=target))
                 target.log.last(last_line(result))
                 return result, lines.getvalue().splitlines()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +67,7 @@ def make_first_disk(invocation: Invocation) -> Iterator[Settings]:
             target = root / path.lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-        yield replace(settings, root=root)
+        yield settings._replace(root=root)
 
 
 def check_disk(given: argparse.Namespace, settings: Settings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from rancheros_ec2_metadata.errors import FilesError
 from rancheros_ec2_metadata.settings import Settings
@@ -54,8 +54,7 @@ class Process:
             raise FilesError(text) from why
 
 
-@dataclass(frozen=True)
-class Invocation:
+class Invocation(NamedTuple):
     """One call of a command.
 
     Args:

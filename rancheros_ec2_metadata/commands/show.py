@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Literal
 
 from rancheros_ec2_metadata.columns import joined, wrapped
@@ -30,7 +29,7 @@ def run(invocation: Invocation) -> int:
         Ec2Error: the instance does not have it, or EC2 did not say.
     """
     given, process = invocation.given, invocation.process
-    everything = replace(invocation.settings, metadata=True, label_prefixes=("", "aws:"))
+    everything = invocation.settings._replace(metadata=True, label_prefixes=("", "aws:"))
     runtime = make_runtime_without_writing(invocation, everything)
     facts = runtime.ec2.read(kept=False, so_far=lambda _: None)
     if given.name is not None:

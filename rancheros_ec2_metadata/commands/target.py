@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.deadline import Clock
@@ -67,4 +66,4 @@ def make_runtime_without_writing(invocation: Invocation, settings: Settings) -> 
         described.LastRun(last.instance_id, last.pending_time, last.metadata),
         invocation.log,
     )
-    return replace(here, machine=Machine("yes", given.instance, uuid), ec2=reader)
+    return here._replace(machine=Machine("yes", given.instance, uuid), ec2=reader)

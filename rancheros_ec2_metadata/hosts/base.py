@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rancheros_ec2_metadata.errors import Note, info, quote
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
@@ -13,8 +13,7 @@ from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.desired import Desired
 
 
-@dataclass(frozen=True)
-class Ours:
+class Ours(NamedTuple):
     """This program's values on a machine.
 
     Args:
@@ -23,13 +22,12 @@ class Ours:
         config: config values by path, as text.
     """
 
-    labels: Mapping[str, str] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    config: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
+    variables: Mapping[str, str] = {}
+    config: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True)
-class ArgumentList:
+class ArgumentList(NamedTuple):
     """One list of Docker's arguments.
 
     Args:
@@ -46,11 +44,10 @@ class ArgumentList:
     after: tuple[str, ...]
     ours: Mapping[str, str]
     written_to: str | None
-    shown: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What a run is about to do.
 
     Args:
@@ -74,12 +71,11 @@ class Plan:
     lists: tuple[ArgumentList, ...] = ()
     our_files: tuple[str, ...] = ()
     labels_take_effect: str = "when Docker starts"
-    overridden: Mapping[str, str] = field(default_factory=dict)
+    overridden: Mapping[str, str] = {}
     notes: tuple[Note, ...] = ()
 
 
-@dataclass(frozen=True)
-class Places:
+class Places(NamedTuple):
     """Where a host keeps what a run needs, as the machine names it.
 
     Args:

@@ -8,8 +8,7 @@ what is not in the table is refused, and so is text that a shell could read othe
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rancheros_ec2_metadata.errors import UsageError, quote
 
@@ -30,8 +29,7 @@ THIS_BOOT = "in effect at this boot"
 NEXT_BOOT = "in effect from the next boot on"
 
 
-@dataclass(frozen=True)
-class ConfigPath:
+class ConfigPath(NamedTuple):
     """One path: the type of its value, the text a tag may hold, and when it takes effect."""
 
     path: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from rancheros_ec2_metadata.errors import Note, info, quote, warning
 from rancheros_ec2_metadata.plan import config_paths
@@ -12,11 +11,10 @@ from rancheros_ec2_metadata.plan.env_file import EnvFile, explain_unholdable
 from rancheros_ec2_metadata.plan.labels import STATUS_LABEL, map_labels
 from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, Source, Sources
 from rancheros_ec2_metadata.plan.variables import Place, map_variables
-from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
+from rancheros_ec2_metadata.settings import DEFAULT_PREFIXES, STATUS_VARIABLE, Settings
 
 
-@dataclass(frozen=True)
-class Desired:
+class Desired(NamedTuple):
     """What the machine shall have, and what was decided on the way.
 
     Args:
@@ -33,20 +31,20 @@ class Desired:
     config: Mapping[str, config_paths.Value]
     env_file: EnvFile | None = None
     notes: tuple[Note, ...] = ()
-    sources: Sources = field(default_factory=Sources)
+    sources: Sources = Sources()
 
     def with_outcome(self, outcome: str) -> Desired:
         """Return the same with another outcome of the run, wherever it is said."""
         said = {STATUS_VARIABLE: outcome}
         env_file = self.env_file
         if env_file is not None:
-            env_file = replace(env_file, variables={**env_file.variables, **said})
+            env_file = env_file._replace(variables={**env_file.variables, **said})
         labels = dict(self.labels)
         source = self.sources.labels.get(STATUS_LABEL)
         if source is not None and source.kind == "outcome":
             labels[STATUS_LABEL] = outcome
         variables = {**self.variables, **said}
-        return replace(self, labels=labels, variables=variables, env_file=env_file)
+        return self._replace(labels=labels, variables=variables, env_file=env_file)
 
 
 NOTHING = Desired({}, {}, {})
@@ -143,7 +141,7 @@ def _note_untagged(settings: Settings, tags: Mapping[str, str], sources: Sources
             is_set = f"is from {there}" if there else "not set"
             yield info(f"{one.target} {is_set}: {reason}", left_out)
     # No note for the default prefix: most instances have no such tag, and none was asked for.
-    asked = settings.label_prefixes != Settings.label_prefixes
+    asked = settings.label_prefixes != DEFAULT_PREFIXES
     prefixes: list[tuple[Kind, str, str]] = [
         *(("label", f"{prefix}*", prefix) for prefix in settings.label_prefixes if asked),
         *(("variable", f"{one.variable_prefix}*", one.tag_prefix) for one in settings.env_prefixes),

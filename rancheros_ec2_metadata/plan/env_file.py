@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rancheros_ec2_metadata.errors import UsageError, quote
 
@@ -39,8 +38,7 @@ _NO_FOLDER_FOR_IT = (
 )
 
 
-@dataclass(frozen=True)
-class EnvFile:
+class EnvFile(NamedTuple):
     """What one such file shall hold.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from rancheros_ec2_metadata.ec2.firmware import Machine
@@ -38,21 +37,21 @@ def make_desired_before_requests(
     # The file may be damaged: what the host cannot carry is not what a run of ours has written.
     status = state.status if carries(state.status or "") is None else None
     known = make_desired(settings, state.metadata, state.tags, status, carries, tags_known=False)
-    known = replace(known, notes=())  # notes are about what EC2 says now
+    known = known._replace(notes=())  # notes are about what EC2 says now
     match is_same_machine(state, machine):
         case True:
             return known, state
         case False:
             fresh = State(product_uuid=machine.product_uuid, status="none")
             none = {STATUS_VARIABLE: "none"}
-            return replace(NOTHING, variables=none, env_file=EnvFile.of(settings, none)), fresh
+            return NOTHING._replace(variables=none, env_file=EnvFile.of(settings, none)), fresh
         case None:
             variables = {
                 name: value
                 for name, value in state.variables.items()
                 if carries(name) is None and carries(value) is None
             }
-            return replace(known, labels=dict(state.labels), variables=variables), state
+            return known._replace(labels=dict(state.labels), variables=variables), state
 
 
 def make_desired_after_requests(

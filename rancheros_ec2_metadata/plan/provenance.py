@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rancheros_ec2_metadata.errors import quote
 
 Kind = Literal["label", "variable", "config path", "env-file variable"]
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """The source of one label, variable or config value.
 
     Args:
@@ -35,8 +33,7 @@ class Source:
         return "metadata"
 
 
-@dataclass(frozen=True)
-class LeftOut:
+class LeftOut(NamedTuple):
     """Something asked for that is not set, or is set and not in effect.
 
     Args:
@@ -54,10 +51,9 @@ class LeftOut:
     by: str | None = None
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(NamedTuple):
     """The source of each label, variable and config value, by its name."""
 
-    labels: Mapping[str, Source] = field(default_factory=dict)
-    variables: Mapping[str, Source] = field(default_factory=dict)
-    config: Mapping[str, Source] = field(default_factory=dict)
+    labels: Mapping[str, Source] = {}
+    variables: Mapping[str, Source] = {}
+    config: Mapping[str, Source] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rancheros_ec2_metadata.errors import Note, info, quote, warning
 from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, Source
@@ -21,8 +21,7 @@ from rancheros_ec2_metadata.settings import (
 _PROXY_VALUE = re.compile(r"[A-Za-z0-9._~:/@,*%+=\[\]-]*")
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where variables are written.
 
     Args:

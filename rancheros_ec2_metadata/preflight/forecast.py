@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rancheros_ec2_metadata.ec2.instance import GROUP, VARIABLES
@@ -67,7 +67,7 @@ def make_forecast(group: Group, launch: Launch, given: Settings, names: set[str]
     """
     flags = read_flags(launch.user_data, given.host)
     of_command_line: dict[str, Any] = {name: getattr(given, name) for name in names}
-    settings = replace(flags.settings or Settings(), **of_command_line)
+    settings = (flags.settings or Settings())._replace(**of_command_line)
     tags = group.next_tags(launch)
     metadata = _metadata(group, launch)
     desired = make_desired(

@@ -117,7 +117,7 @@ def _launch(forecast: Forecast) -> dict[str, Any]:
             {
                 "name": name,
                 "value": _text(value),
-                "source": {**asdict(of[name]), "set_by": forecast.set_by(of[name])},
+                "source": {**of[name]._asdict(), "set_by": forecast.set_by(of[name])},
             }
             for name, value in sorted(values.items())
         ]

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -30,8 +29,7 @@ class CannotEditError(ValueError):
     """The text is not plain enough to be changed in one place; the message says why."""
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """An item of a list: its text, and how the file writes it if that can be used again."""
 
     text: str
@@ -46,8 +44,7 @@ class Item:
         return json.dumps(self.text)
 
 
-@dataclass(frozen=True)
-class UserList:
+class UserList(NamedTuple):
     """A list of Docker's arguments in the text.
 
     Args:
@@ -103,8 +100,7 @@ def list_text(text: str, found: UserList) -> str:
     return text[found.start : found.end]
 
 
-@dataclass(frozen=True)
-class Restored:
+class Restored(NamedTuple):
     """cloud-config.yml without our items.
 
     Args:

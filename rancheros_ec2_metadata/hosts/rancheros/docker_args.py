@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rancheros_ec2_metadata.hosts.rancheros import shell
 from rancheros_ec2_metadata.hosts.rancheros.release import Quoting
@@ -90,8 +90,7 @@ def find_option(items: Sequence[str], name: str, quoting: Quoting) -> list[str]:
     return [value for value, _ in _options(items, name, quoting)]
 
 
-@dataclass(frozen=True)
-class WithoutLabels:
+class WithoutLabels(NamedTuple):
     """A list of arguments without some of its labels, and the items that set these."""
 
     items: tuple[str, ...]
@@ -136,8 +135,7 @@ def name_option(item: str) -> str:
     return name if name == item else f"{name}…"
 
 
-@dataclass(frozen=True)
-class _Label:
+class _Label(NamedTuple):
     """A label that a list sets: its key and value, and the words that set it."""
 
     key: str

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rancheros_ec2_metadata.errors import Note, warning
 from rancheros_ec2_metadata.hosts.base import Ours
@@ -16,8 +15,7 @@ from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file,
 from rancheros_ec2_metadata.hosts.state import DamagedStateError, State, parse_state
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """The machine's files.
 
     Args:

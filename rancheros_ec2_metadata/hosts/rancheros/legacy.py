@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args
@@ -25,8 +25,7 @@ _VARIABLES = frozenset(
 _MARK = "AWS_INSTANCE_ID"  # amazon-metadata always wrote this variable
 
 
-@dataclass(frozen=True)
-class Legacy:
+class Legacy(NamedTuple):
     """What to look for.
 
     Args:

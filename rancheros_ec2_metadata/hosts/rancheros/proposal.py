@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.base import ArgumentList
@@ -33,8 +32,7 @@ class RefusedError(Exception):
     """No list of ours is written; the message says why and what to do."""
 
 
-@dataclass(frozen=True)
-class Proposal:
+class Proposal(NamedTuple):
     """The planned drop-in and lists.
 
     Args:
@@ -50,9 +48,9 @@ class Proposal:
     desired: Desired
     tree: Mapping[str, Any]
     cloud_config: str | None
-    items: Mapping[str, str] = field(default_factory=dict)
+    items: Mapping[str, str] = {}
     lists: tuple[ArgumentList, ...] = ()
-    edits: Mapping[str, Edit] = field(default_factory=dict)
+    edits: Mapping[str, Edit] = {}
     notes: tuple[Note, ...] = ()
 
     def put_into(self, users: Snapshot) -> Snapshot:
@@ -79,13 +77,13 @@ class Proposal:
 def propose_nothing(found: Found, desired: Desired) -> Proposal:
     """Return the user's files; items of ours that cannot be removed stay recorded."""
     edits = found.state.edits if found.stuck else {}
-    return Proposal(replace(desired, labels={}, config={}), {}, found.users_text, edits=edits)
+    return Proposal(desired._replace(labels={}, config={}), {}, found.users_text, edits=edits)
 
 
 def propose_without_lists(found: Found, desired: Desired) -> Proposal:
     """Return only our variables and config values."""
     nothing = propose_nothing(found, desired)
-    return replace(nothing, desired=replace(desired, labels={}), tree=_make_tree(desired, {}))
+    return nothing._replace(desired=desired._replace(labels={}), tree=_make_tree(desired, {}))
 
 
 def propose_off_machine(found: Found, desired: Desired) -> Proposal:
@@ -116,7 +114,7 @@ def propose(
     later = tuple(conflicts.find_later_changes(before, found.disk.files.get(paths.SCRIPT)))
     if not desired.labels:
         unchanged = tuple(_unchanged(key, one) for key, one in users.items())
-        return replace(propose_without_lists(found, desired), lists=unchanged, notes=later)
+        return propose_without_lists(found, desired)._replace(lists=unchanged, notes=later)
     if not found.release.known:
         raise RefusedError(
             f"the release is not known: {paths.OS_CONFIG} does not say; mount /usr/share/ros"
@@ -130,7 +128,7 @@ def propose(
         if "ec2-metadata.status" in items:
             return propose(found, desired, before, read)
     made = _compose(found, desired, users, items)
-    return replace(made, notes=(*later, *notes, *left_out, *made.notes))
+    return made._replace(notes=(*later, *notes, *left_out, *made.notes))
 
 
 def _label_items(

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, warning
@@ -75,8 +76,7 @@ def make_rancheros(
     )
 
 
-@dataclass(frozen=True)
-class _Rehearsed:
+class _Rehearsed(NamedTuple):
     """A proposal, and what ``ros`` makes of it.
 
     Args:
@@ -137,7 +137,7 @@ class RancherOs:
             find_ours(disk, labels, self.release)
             for labels in (plan.before.labels, plan.after.labels)
         )
-        return replace(new, labels={**old.labels, **new.labels})
+        return new._replace(labels={**old.labels, **new.labels})
 
     def activate(self, _files: Files, _seconds: float) -> Iterator[Note]:
         """Yield nothing: Docker takes its arguments when it starts."""
@@ -167,7 +167,7 @@ class RancherOs:
         found, notes = find(self.root, self.release)
         if desired.env_file is not None:
             disk = read_file(self.root, found.disk, desired.env_file.path)
-            found = replace(found, disk=disk)
+            found = found._replace(disk=disk)
         notes += [
             error(ExitStatus.FILES, f"items of an earlier run stay in cloud-config.yml: {why}")
             for why in found.stuck
@@ -250,7 +250,7 @@ class RancherOs:
         try:
             if desired.labels:
                 before = ros.ask(found.users)
-                return replace(self._compare(ros, found, proposal, before), notes=tuple(notes))
+                return self._compare(ros, found, proposal, before)._replace(notes=tuple(notes))
         except NoAnswerError:
             return unasked
         except RefusedError as also:
@@ -318,7 +318,7 @@ class RancherOs:
             return proposal, []
         if self.remove_legacy:
             text, notes = self.legacy.remove(text)
-            return replace(proposal, cloud_config=text), notes
+            return proposal._replace(cloud_config=text), notes
         return proposal, [*self.legacy.name(text)] if proposal.tree else []
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import yaml
 
@@ -19,8 +18,7 @@ _ROS_VERSION = re.compile(r"\bversion (\S+)(?: from os image (\S+))?")
 _UNVERSIONED: Version = (0, 0, 0)  # v0.0.0-dev: the version of an unreleased `ros`
 
 
-@dataclass(frozen=True)
-class Release:
+class Release(NamedTuple):
     """A release of RancherOS.
 
     Args:

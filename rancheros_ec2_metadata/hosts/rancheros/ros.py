@@ -9,7 +9,7 @@ import resource
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import yaml
 
@@ -152,8 +152,7 @@ def _text(item: Tree, key: str) -> str:
     return item
 
 
-@dataclass(frozen=True)
-class Ros:
+class Ros(NamedTuple):
     """The ``ros`` at ``path``.
 
     Args:

@@ -6,8 +6,8 @@ Source: rancher/os, cmd/cloudinitsave/cloudinitsave.go: the first line alone say
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from rancheros_ec2_metadata.errors import Note, info, warning
 from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
@@ -41,8 +41,7 @@ class Kind(Enum):
     OTHER = auto()  # nothing
 
 
-@dataclass(frozen=True)
-class UserData:
+class UserData(NamedTuple):
     """User-data as RancherOS sees it.
 
     Args:

@@ -129,7 +129,7 @@ class SystemdHost:
         return Plan(
             changes=_order(found, planned, state, content, env_files),
             state=state,
-            desired=replace(planned.desired, config={}),
+            desired=planned.desired._replace(config={}),
             before=before,
             after=after,
             our_files=(unit_env_file.PATH, *state.env_files),

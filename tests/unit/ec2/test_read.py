@@ -425,7 +425,7 @@ NAMED = {"Name": "one"}
 CREDENTIALS = ROLE["iam"]["security-credentials"]["web-role"]
 IMDS_ONLY, API_ONLY = Settings(tags="imds"), Settings(tags="api")
 REQUIRED = Settings(require_tags=("docker.role",))
-REQUIRED_OF_IMDS = replace(REQUIRED, tags="imds")
+REQUIRED_OF_IMDS = REQUIRED._replace(tags="imds")
 THROTTLED = RequestError("throttled", Reason.BUSY)
 OK, PART, MISSING = ExitStatus.OK, ExitStatus.INCOMPLETE, ExitStatus.REQUIRED_TAG
 
@@ -587,7 +587,7 @@ CASES = {
     "required, nothing mapped": Case(
         *({"tags": {"instance": WEB}}, WEB),
         document=DOCUMENT,
-        settings=replace(REQUIRED, label_prefixes=()),
+        settings=REQUIRED._replace(label_prefixes=()),
     ),
 }
 

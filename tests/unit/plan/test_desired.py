@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,11 +98,11 @@ def test_of_two_mappings_to_one_variable_the_later_wins_and_the_loser_is_named()
             ["AWS_REGION is from metadata: no tag 'x' on this instance"],
         ),
         (
-            replace(with_mappings("x:A"), templates=(Template.parse("A=b"),)),
+            with_mappings("x:A")._replace(templates=(Template.parse("A=b"),)),
             ["A is from --set A: no tag 'x' on this instance"],
         ),
         (
-            replace(with_mappings(), env_prefixes=(EnvPrefix.parse("exmaple.:APP_"),)),
+            with_mappings()._replace(env_prefixes=(EnvPrefix.parse("exmaple.:APP_"),)),
             ["no variable 'APP_*': no tag on this instance begins with 'exmaple.'"],
         ),
         (
@@ -112,7 +110,7 @@ def test_of_two_mappings_to_one_variable_the_later_wins_and_the_loser_is_named()
             ["no label 'dokcer.*': no tag on this instance begins with 'dokcer.'"],
         ),
         (
-            replace(with_mappings("db.host:DB"), tags="none"),
+            with_mappings("db.host:DB")._replace(tags="none"),
             ["DB not set: no tags are read (--tags none)"],
         ),
         (Settings(label_prefixes=("",), env_prefixes=(EnvPrefix.parse(":APP_"),)), []),
