@@ -50,12 +50,14 @@ class Case:
         argv: its arguments; the first is a path.
         environ: its whole environment.
         prepare: called before each run, not measured.
+        status: the exit status with which it must end.
     """
 
     name: str
     argv: Sequence[str]
     environ: Mapping[str, str]
     prepare: Callable[[], object] = lambda: None
+    status: int = 0
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def interleaved(
         cold: put all files out of memory before each run.
 
     Raises:
-        RuntimeError: a program ended with another status than 0.
+        RuntimeError: a program ended with another status.
     """
     draw = random.Random(rounds)
     samples: dict[str, list[Sample]] = {case.name: [] for case in cases}
@@ -180,7 +182,7 @@ def interleaved(
             if cold:
                 drop_caches()
             sample = launcher.run(case.argv, case.environ)
-            if sample.status != 0:
+            if sample.status != case.status:
                 raise RuntimeError(f"{case.name} ended with {sample.status}: {' '.join(case.argv)}")
             samples[case.name].append(sample)
         sys.stderr.write(f"\r{'cold' if cold else 'warm'} round {number + 1} of {rounds} ")

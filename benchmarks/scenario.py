@@ -20,7 +20,7 @@ from ros_stand_in import root_folder
 DELAYS = (0, 1, 5)
 """Milliseconds to an answer of EC2."""
 
-ROUND = "a round of the stand-in's answers"
+NO_ROS = "no ros"
 ROS_MS = 45
 """Milliseconds to an answer of a real ``ros``."""
 
@@ -200,19 +200,7 @@ class World:
     def cases(self) -> list[Case]:
         """Return all cases; the name of one of the program is ``place, way, run, delay``."""
         cases = [case for place in self.places for case in self._of_place(place)]
-        return [*cases, self._round(), *self._of_others()]
-
-    def _round(self) -> Case:
-        """Return what the stand-in for ``ros`` takes of each round, and not the program."""
-        disk = Disk(self.folder / "round")
-        keys = "rancher write_files runcmd hostname"
-        script = f'for key in {keys}; do "{disk.flags[-1]}" config get $key & done; wait'
-        environ = {"PATH": "/usr/bin:/bin"}
-        disk.first_boot()
-        subprocess.run(
-            ["/bin/sh", "-c", script], env=environ, check=True, stdout=subprocess.DEVNULL
-        )
-        return Case(ROUND, ["/bin/sh", "-c", script], environ)
+        return [*cases, *self._of_others()]
 
     def _of_place(self, place: Place) -> Iterator[Case]:
         plain = {"PATH": "/usr/bin:/bin"}
@@ -231,6 +219,8 @@ class World:
                     "AWS_ENDPOINT_URL_EC2": self.servers.api[ms],
                 }
                 named = f"{place.name}, {way}"
+                if ms <= 1:
+                    yield self._without_ros(f"{named}, {NO_ROS}, {ms} ms", place, environ)
                 for run in ("first", "second"):
                     yield self._run(f"{named}, {run} run, {ms} ms", run, place, environ)
                     if ms == 1:
@@ -249,6 +239,12 @@ class World:
         if run == "first":
             return Case(name, argv, environ, disk.first_boot)
         return Case(name, argv, environ)
+
+    def _without_ros(self, name: str, place: Place, environ: dict[str, str]) -> Case:
+        """Return a first run that finds no ``ros``: it asks nothing, and sets no label."""
+        disk = Disk(self.folder / name.replace(" ", "-"))
+        argv = place.command("--root", str(disk.root), "--ros", "/nowhere/ros", *FLAGS)
+        return Case(name, argv, environ, disk.first_boot, status=5)
 
     def _of_others(self) -> Iterator[Case]:
         python = str(self.others / "python")
