@@ -58,6 +58,7 @@ def test_plan_and_show_tell_all_away_from_the_machine_and_write_nothing(
     assert DAEMON_JSON in ran.out
     assert ENV_FILE in ran.out
     assert "hunter2" not in ran.out + ran.err
+    assert ran.line("whether Docker takes the labels: decided by systemd and dockerd on the")
     found = json.loads(run(machine, imds, "plan", "--format=json").out)
     assert [one["name"] for one in found["labels"]] == ["docker.role"]
     shown = run(machine, imds, "show", "docker.role")

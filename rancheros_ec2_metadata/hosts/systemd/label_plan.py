@@ -70,7 +70,7 @@ def plan_labels(
         clear = found.record.edit is not None and found.may_run
         merged = _merge(found, file, labels, clear=clear and found.docker_has != ())
         if labels:
-            _rehearse(found, docker, file, merged)
+            notes += _rehearse(found, docker, file, merged)
         elif merged.edit is not None:
             text = "daemon.json has an empty list until Docker has let its labels go"
             notes.append(info(text))
@@ -168,20 +168,23 @@ def _check_unit(found: FoundMachine, *, off_machine: bool) -> None:
 
 def _rehearse(
     found: FoundMachine, docker: Docker | None, file: DaemonJson | None, merged: Merged
-) -> None:
+) -> list[Note]:
     """Ask dockerd whether it would start with the planned file, if that differs.
+
+    Where this is not the machine nobody is asked, and the note that is returned says so.
 
     Raises:
         _RefusedError: it would not. NoAnswerError: it did not say.
     """
+    if docker is None or found.unit is None:
+        text = "whether Docker takes the labels: decided by systemd and dockerd on the machine"
+        return [info(text)]
     assert merged.text is not None  # noqa: S101 - with labels there is a file
     without = _merge(found, file, {}).text or "{}"
     is_same = file is not None and file.text == merged.text
-    if docker is None or found.unit is None or is_same:
-        return
-    why = docker.find_refusal(found.unit, merged.text.encode())
+    why = None if is_same else docker.find_refusal(found.unit, merged.text.encode())
     if why is None:
-        return
+        return []
     if docker.find_refusal(found.unit, without.encode()) is not None:
         # dockerd's message may quote the user's configuration.
         raise _RefusedError(
