@@ -8,7 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_SECONDS = 30
+_SECONDS = 90
 _STEP = 0.05
 
 
