@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import cached_property
 
 from rancheros_ec2_metadata.check.finding import Finding
@@ -12,21 +11,9 @@ from rancheros_ec2_metadata.check.service import Service
 from rancheros_ec2_metadata.check.yaml_reader import Node, read
 from rancheros_ec2_metadata.hosts.rancheros import user_data
 from rancheros_ec2_metadata.hosts.rancheros.release import UNKNOWN, Release
-from rancheros_ec2_metadata.hosts.rancheros.user_data import NO_FIRST_LINE
+from rancheros_ec2_metadata.hosts.rancheros.user_data import NO_FIRST_LINE, Form
 
 MOST_BYTES = 128 * 1024
-
-
-class Form(str, Enum):
-    """A kind of file."""
-
-    __str__ = str.__str__
-
-    CLOUD_CONFIG = "cloud-config"
-    COMPOSE = "compose"
-    SCRIPT = "script"
-    SERVICE_FILE = "service-file"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -55,8 +42,7 @@ class File:
     def of(cls, raw: bytes, release: Release) -> File:
         """Return the file with these bytes."""
         seen = user_data.classify(raw, release)
-        form = Form.__members__.get(seen.kind.name, Form.UNKNOWN)
-        root, found = Node("map"), list[Finding]()
+        form, root, found = seen.form, Node("map"), list[Finding]()
         if form is not Form.SCRIPT and seen.why in ("", NO_FIRST_LINE) and seen.plain.strip():
             root, found = read(seen.plain)
         if seen.why == NO_FIRST_LINE:

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from rancheros_ec2_metadata.check.checked_file import File, Form
+from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import Finding, finding
 from rancheros_ec2_metadata.check.yaml_reader import ADDRESS, Node
 from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.rancheros import conflicts, docker_args, paths, shell
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers
+from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 from rancheros_ec2_metadata.plan import labels
 
 # The console runs these after this program and before Docker, as it does a runcmd.

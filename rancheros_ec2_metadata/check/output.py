@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from rancheros_ec2_metadata.check.checked_file import Form
 from rancheros_ec2_metadata.check.finding import Finding
 from rancheros_ec2_metadata.errors import escape
+from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 
 Format = Literal["text", "json"]
 

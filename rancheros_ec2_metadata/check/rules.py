@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rancheros_ec2_metadata.check import docker_rules, service_rules
-from rancheros_ec2_metadata.check.checked_file import File, Form
+from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import Finding, finding
+from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 
 # Bytes; EC2, "Run commands when you launch an EC2 instance with user data input".
 _MOST_USER_DATA = 16384

@@ -15,10 +15,11 @@ from typing import Literal
 
 from rancheros_ec2_metadata import command_line, options
 from rancheros_ec2_metadata.check import yaml_reader
-from rancheros_ec2_metadata.check.checked_file import File, Form
+from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.hosts.rancheros import user_data
 from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, Release
+from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 from rancheros_ec2_metadata.settings import HostKind, Settings
 
 _VARIABLES = frozenset({*options.AWS_VARIABLES, *(one.variable for one in options.OPTIONS)})

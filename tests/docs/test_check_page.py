@@ -13,9 +13,10 @@ from docs.definitions import NAME, SERVICE_FILE, cloud_configs
 from docs.pages import Page
 from machine import release_named
 from rancheros_ec2_metadata.check import rules
-from rancheros_ec2_metadata.check.checked_file import File, Form
+from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import load_rules
 from rancheros_ec2_metadata.check.output import SCHEMA, CheckedFile, lines
+from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 from ros_stand_in import RELEASES
 
 PAGE = Page("docs/check.md")

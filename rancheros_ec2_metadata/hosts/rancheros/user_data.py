@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum
 
 from rancheros_ec2_metadata.errors import Note, info, warning
 from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
@@ -32,13 +32,16 @@ _OTHERS = {
 }
 
 
-class Kind(Enum):
-    """What RancherOS does with user-data."""
+class Form(str, Enum):
+    """A kind of file, by what RancherOS does with it as user-data."""
 
-    CLOUD_CONFIG = auto()  # saved as it is
-    COMPOSE = auto()  # saved as rancher.services
-    SCRIPT = auto()  # run once the console is up
-    OTHER = auto()  # nothing
+    __str__ = str.__str__
+
+    CLOUD_CONFIG = "cloud-config"  # saved as it is
+    COMPOSE = "compose"  # saved as rancher.services
+    SCRIPT = "script"  # run once the console is up
+    SERVICE_FILE = "service-file"  # nothing: it is for `ros service enable`
+    UNKNOWN = "unknown"  # nothing
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,12 @@ class UserData:
     """User-data as RancherOS sees it.
 
     Args:
-        kind: what it is to RancherOS.
-        plain: its bytes, unpacked where the release unpacks them.
+        form: what it is to RancherOS.
+        plain: its bytes, unpacked if the release unpacks them.
         why: it is nothing to RancherOS.
     """
 
-    kind: Kind
+    form: Form
     plain: bytes
     why: str = ""
 
@@ -61,33 +64,33 @@ def classify(raw: bytes, release: Release) -> UserData:
     try:
         plain = _unpacked(raw, release) if raw.startswith(_GZIP) else raw
     except _PackedError as why:
-        return UserData(Kind.OTHER, raw, str(why))
+        return UserData(Form.UNKNOWN, raw, str(why))
     header = plain.split(b"\n", 1)[0].rstrip()
     if header == b"#cloud-config":
-        return UserData(Kind.CLOUD_CONFIG, plain)
+        return UserData(Form.CLOUD_CONFIG, plain)
     if header.startswith(b"#!"):
-        return UserData(Kind.SCRIPT, plain)
+        return UserData(Form.SCRIPT, plain)
     if plain.startswith(b"#compose\n"):
-        return UserData(Kind.COMPOSE, plain)
+        return UserData(Form.COMPOSE, plain)
     if plain.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"#!"):
-        return UserData(Kind.OTHER, plain, _BEFORE_SCRIPT)
+        return UserData(Form.UNKNOWN, plain, _BEFORE_SCRIPT)
     lower = header.lower()
     known = (why for start, why in _OTHERS.items() if lower.startswith(start))
-    return UserData(Kind.OTHER, plain, next(known, NO_FIRST_LINE))
+    return UserData(Form.UNKNOWN, plain, next(known, NO_FIRST_LINE))
 
 
 def explain(found: UserData) -> list[Note]:
     """Return what a plan for a first boot does not show of the user-data."""
-    match found.kind:
-        case Kind.CLOUD_CONFIG:
+    match found.form:
+        case Form.CLOUD_CONFIG:
             return []
-        case Kind.SCRIPT:
+        case Form.SCRIPT:
             text = (
                 "the user-data is a script: RancherOS runs it at each console start, after this"
                 " program and before Docker; what it sets by ros config is not in the plan"
             )
             return [info(text)]
-        case Kind.COMPOSE:
+        case Form.COMPOSE:
             return [
                 info("the user-data is #compose: its services set nothing that is planned here")
             ]
