@@ -10,10 +10,12 @@ from rancheros_ec2_metadata.check.schema import Schema, find_schema
 from rancheros_ec2_metadata.check.service import Service
 from rancheros_ec2_metadata.check.yaml_reader import Node, read
 from rancheros_ec2_metadata.hosts.rancheros import user_data
-from rancheros_ec2_metadata.hosts.rancheros.release import UNKNOWN, Release
+from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, UNKNOWN, Release
 from rancheros_ec2_metadata.hosts.rancheros.user_data import NO_FIRST_LINE, Form
 
 MOST_BYTES = 128 * 1024
+# For which a file is checked if none is named.
+NEWEST_RELEASE = Release(NEWEST, "newest")
 
 
 @dataclass(frozen=True)

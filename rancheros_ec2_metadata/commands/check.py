@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from rancheros_ec2_metadata import given_file
 from rancheros_ec2_metadata.check import rules
-from rancheros_ec2_metadata.check.checked_file import MOST_BYTES, File
+from rancheros_ec2_metadata.check.checked_file import MOST_BYTES, NEWEST_RELEASE, File
 from rancheros_ec2_metadata.check.output import CheckedFile, lines
 from rancheros_ec2_metadata.errors import ExitStatus, FilesError, UsageError, quote
-from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, Release, parse_release
+from rancheros_ec2_metadata.hosts.rancheros.release import Release, parse_release
 
 from .invocation import Invocation
-
-NEWEST_RELEASE = Release(NEWEST, "newest")
 
 
 def run(invocation: Invocation) -> int:
