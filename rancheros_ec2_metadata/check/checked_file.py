@@ -24,7 +24,6 @@ class File:
 
     Args:
         raw: its bytes, unpacked; there may be private keys among them.
-        size: of the file as it was given, in bytes.
         ignored: why RancherOS ignores it as user-data; empty if it does not.
         release: that it is meant for.
         form: which kind of file it is.
@@ -33,7 +32,6 @@ class File:
     """
 
     raw: bytes = field(repr=False)
-    size: int
     ignored: str
     release: Release
     form: Form
@@ -49,7 +47,7 @@ class File:
             root, found = read(seen.plain)
         if seen.why == NO_FIRST_LINE:
             form = _form_by_keys(root)
-        return cls(seen.plain, len(raw), seen.why, release, form, root, found)
+        return cls(seen.plain, seen.why, release, form, root, found)
 
     @property
     def schema(self) -> Schema:

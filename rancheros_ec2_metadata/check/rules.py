@@ -9,8 +9,6 @@ from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import Finding, finding
 from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 
-# Bytes; EC2, "Run commands when you launch an EC2 instance with user data input".
-_MOST_USER_DATA = 16384
 # Fixes for user-data of another form, by a word in the reason why it is ignored.
 _MEANT = {
     "#!": "make #! the first two characters",
@@ -40,8 +38,6 @@ def _find_not_loaded(file: File) -> Iterator[Finding]:
         meant = (fix for word, fix in _MEANT.items() if word in file.ignored)
         yield finding("no-cloud-config", 1, file.ignored, next(meant, ""))
     yield from file.found
-    if file.form is not Form.SERVICE_FILE and file.size > _MOST_USER_DATA:
-        yield finding("too-large", 1, f"the file has {file.size} bytes")
 
 
 def _find_not_typed(file: File) -> Iterator[Finding]:

@@ -254,9 +254,6 @@ labels: {a: false}
     ),
     case(f"{GOOD}---\nhostnme: x\n---\n", "several-documents @ ---"),
     case(f"{GOOD}---\na: [\n", "several-documents"),
-    case(GOOD + "#" * (16384 - len(GOOD) - 1) + "\n"),
-    case(GOOD + "#" * (16384 - len(GOOD)) + "\n", "too-large @ #cloud-config"),
-    case(SERVICE_FILE + "#" * 20000),
     # With everything else that is wrong in the file.
     *(
         case(f"{changed('net: host', 'net: bridge')}{text}\n", "net", rule)
