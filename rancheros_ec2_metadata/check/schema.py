@@ -32,18 +32,17 @@ _SCALARS: dict[str, Callable[[Node], object]] = {
 _NEVER_NULL = ("string", "variable")
 _MEANS = {"flag": "true or false", "integer": "a whole number", "list": "a list", "map": "a map"}
 _KINDS = {"flag": "true or false", "null": "nothing"}
+_OF_WHICH = {"docker": " in this release", "service": " in compose version 1"}
 
 
 class Schema(NamedTuple):
     """What is in types.yml, as a release has it.
 
     Args:
-        release: its name.
         types: by the name of a map, the type of each key.
         instead: by the same name, what to write in place of a key that it does not have.
     """
 
-    release: str
     types: dict[str, dict[str, str]]
     instead: dict[str, dict[str, str]]
 
@@ -61,7 +60,7 @@ class Schema(NamedTuple):
             yield from self.differences(item, inner, (*path[:-1], f"{path[-1]}[]"))
         for key, value in node.fields.items():
             if keys and key not in keys:
-                yield self._unknown(node, chosen, (*path, key))
+                yield self._unknown(value.line, chosen, (*path, key))
             else:
                 yield from self.differences(value, keys[key] if keys else inner, (*path, key))
 
@@ -83,24 +82,16 @@ class Schema(NamedTuple):
             what, fix = "not closed: it has an open quote", "close its quotes"
         return finding("wrong-type", node.line, f"{_dotted(path)} is {what}", fix)
 
-    def _unknown(self, above: Node, type_: str, path: tuple[str, ...]) -> Finding:
+    def _unknown(self, line: int, type_: str, path: tuple[str, ...]) -> Finding:
         *outer, key = path
         where = f"below {_dotted(outer)}" if outer else "of RancherOS's cloud-config"
-        fix, why = similar(key, self.types[type_]), ""
+        where += _OF_WHICH.get(type_, "")
+        fix = similar(key, self.types[type_])
         if key in self.instead.get(type_, ()):
             fix = f"write {self.instead[type_][key]}"
-        if type_ == "service":
-            where = "of a service in compose version 1"
         elif not outer and key in self.types["rancher"]:
             fix = "put it below rancher"
-        elif type_ == "docker":
-            where += f" in {'the newest release' if self.release == 'newest' else self.release}"
-        elif type_ == "file" and "content" not in above.fields:
-            why = "RancherOS drops it without a word, and writes the file without content"
-        elif type_ == "file" and "path" not in above.fields:
-            why = "RancherOS drops it without a word, and writes no file"
-        line = above.fields[key].line
-        return finding("unknown-key", line, f"{quote(key)} is no key {where}", fix, why)
+        return finding("unknown-key", line, f"{quote(key)} is no key {where}", fix)
 
 
 @cache
@@ -126,7 +117,7 @@ def find_schema(release: Release, *, of_service_file: bool = False) -> Schema:
     for key, (first, last) in raw["docker releases"].items():
         if not any(first <= one < last for one in versions):
             del types["docker"][key]
-    return Schema(release.text, types, raw["instead"])
+    return Schema(types, raw["instead"])
 
 
 def similar(name: str, known: Iterable[str]) -> str:

@@ -312,11 +312,9 @@ packages: []  #< unknown-key: look up its name
 rancher: {enviroment: {}}  #< unknown-key: write environment
 rancher: {network: {interface: {}}}  #< unknown-key: interfaces
 rancher: {system_docker: {data_root: /a}}  #< unknown-key: rancher.system_docker
-write_files: [{path: /a, contents: b}]  #< unknown-key: without content
 write_files: [{path: /a, contents: b}]  #< unknown-key: write content
-write_files: [{path: /a, data: b}]  #< unknown-key: without content
+write_files: [{path: /a, data: b}]  #< unknown-key: no key below write_files[]
 write_files: [{path: /a, Content: b}]  #< unknown-key: write content
-write_files: [{filename: /a, content: b}]  #< unknown-key: and writes no file
 write_files: [{paht: /a, content: b}]  #< unknown-key: write path
 """,
     ),
@@ -347,7 +345,7 @@ graph_dir: /mnt  #< unknown-key: write data_root  #= v2.0.5
 dataroot: /mnt  #< unknown-key: write data_root  #= v2.0.5
 data-root: /mnt  #< unknown-key: write data_root  #= v2.0.5
 data-root: /mnt  #< unknown-key: on BurmillaOS  #= newest
-userns_enabled: true  #< unknown-key: in v1.5.8
+userns_enabled: true  #< unknown-key: in this release
 userns_enabled: true  #= v2.0.5
 selinux_enabled: true  #< unknown-key  #= v2.0.5
 args: [daemon]  #< unknown-key: write extra_args
@@ -359,6 +357,7 @@ args: [daemon]  #= v0.6.1
         with_service,
         """
 network_mode: host  #< unknown-key: write net
+healthcheck: {}  #< unknown-key: in compose version 1
 depends_on: [a]  #< unknown-key: io.rancher.os.after
 enviroment: [A=b]  #< unknown-key: write environment
 """,
