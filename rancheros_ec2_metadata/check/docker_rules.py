@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -21,15 +20,11 @@ _SCRIPTS = ("/etc/rc.local", "/opt/rancher/bin/start.sh")
 _SETS_LABELS = re.compile(rb"DOCKER_OPTS|rancher/conf/docker|daemon\.json")
 
 
-def _items(file: File) -> list[Node]:
-    """Return the items of Docker's arguments."""
-    docker = file.at("rancher", "docker")
-    return [item for key in file.release.argument_keys for item in docker.at(key).items]
-
-
 def _find_in_arguments(file: File) -> Iterator[Finding]:
     quoting, known = file.release.quoting, dict[str, str]()
-    for former, item in pairwise([Node("null"), *_items(file)]):
+    lists = (file.at("rancher", "docker", key) for key in file.release.argument_keys)
+    items = (item for one in lists for item in one.items)
+    for former, item in pairwise([Node("null"), *items]):
         # A label may be an item of its own, behind the flag.
         words = ["--label"] * (former.text == "--label") + [item.text]
         try:
@@ -100,14 +95,9 @@ def _find_in_prefixes(file: File) -> Iterator[Finding]:
 
 
 def _find_in_daemon_json(file: File) -> Iterator[Finding]:
-    docker, path = file.at("rancher", "docker"), paths.DAEMON_JSON
-    answers = Answers({"docker": {"config_file": docker.at("config_file").text}}, [], [], "")
-    with contextlib.suppress(shell.NotWordsError):
-        items = [item.text for item in _items(file)]
-        path = conflicts.find_daemon_json(answers, items, file.release.quoting)
-    line, content = _written(file, path)
+    line, content = _written(file, paths.DAEMON_JSON)
     if conflicts.has_labels(content):
-        yield finding("daemon-json", line, f"{quote(path)[1:-1]} has labels")
+        yield finding("daemon-json", line, f"{paths.DAEMON_JSON} has labels")
 
 
 def _find_in_scripts(file: File) -> Iterator[Finding]:

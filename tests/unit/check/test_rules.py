@@ -711,17 +711,7 @@ OTHERS = [
     ),
     case(with_file(LABELLED, DAEMON_JSON) + f"- path: {DAEMON_JSON}\n  content: '{{}}'\n"),
     case(with_file(LABELLED, DAEMON_JSON) + "  container: other\n"),
-    *(
-        case(
-            f"{with_docker(docker)}write_files:\n- path: //my.json\n  content: '{LABELLED}'\n",
-            "daemon-json @ - path: //my.json",
-        )
-        for docker in (
-            "config_file: /my.json",
-            "extra_args: [--config-file=/my.json]",
-            "extra_args: [--config-file, /my.json]",
-        )
-    ),
+    case(with_file(LABELLED, f"/{DAEMON_JSON}"), f"daemon-json @ - path: /{DAEMON_JSON}"),
     *cases(
         lambda text: f"{GOOD}runcmd:\n- [touch, /a]\n- {text}\n- [touch, /b]\n",
         """
