@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.resources import files
@@ -27,7 +26,7 @@ _SCALARS: dict[str, Callable[[Node], object]] = {
     "string": lambda node: node.kind == "text",
     "variable": lambda node: node.kind == "text" or _INTEGER.fullmatch(node.text),
     "word": lambda node: node.kind in ("text", "address"),
-    "words": lambda node: node.kind in ("text", "address") and _is_split(node.text),
+    "words": lambda node: node.kind in ("text", "address") and node.words is not None,
 }
 _NEVER_NULL = ("string", "variable")
 _MEANS = {"flag": "true or false", "integer": "a whole number", "list": "a list", "map": "a map"}
@@ -129,11 +128,3 @@ def similar(name: str, known: Iterable[str]) -> str:
 def _dotted(path: Iterable[str]) -> str:
     """Return a path with dots. Its keys are untrusted, so they are quoted."""
     return ".".join(quote(key)[1:-1] for key in path)
-
-
-def _is_split(text: str) -> bool:
-    try:
-        shlex.split(text)
-    except ValueError:
-        return False
-    return True

@@ -7,6 +7,7 @@ that. Source: docs/rancheros.md, and candiedyaml's resolver.go.
 from __future__ import annotations
 
 import re
+import shlex
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -63,6 +64,14 @@ class Node:
     def is_scalar(self) -> bool:
         """Whether it is neither a list nor a map."""
         return self.kind not in ("list", "map")
+
+    @property
+    def words(self) -> list[str] | None:
+        """The words of a command, which is a list or a text; None if a quote in it is open."""
+        try:
+            return shlex.split(self.text) or [item.text for item in self.items]
+        except ValueError:
+            return None
 
 
 def read(raw: bytes) -> tuple[Node, list[Finding]]:

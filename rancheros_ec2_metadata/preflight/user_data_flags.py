@@ -127,8 +127,7 @@ def _of_service(file: File, form: str) -> UserDataFlags:
     if not file.ours:
         return UserDataFlags("rancheros", form, file=file)
     service = file.ours[0]
-    command = service.node.at("command")
-    words = [item.text for item in command.items] or command.text.split()
+    words = service.node.at("command").words or []
     variables = service.environ.items()
     words += [f"{name}={node.text}" for name, node in variables if _is_variable(f"{name}=")]
     source = f"the service {service.name} of the user-data"
