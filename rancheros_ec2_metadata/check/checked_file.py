@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from rancheros_ec2_metadata.check.finding import Finding
-from rancheros_ec2_metadata.check.schema import Schema, find_schema
+from rancheros_ec2_metadata.check.schema import find_schema
 from rancheros_ec2_metadata.check.service import Service
 from rancheros_ec2_metadata.check.yaml_reader import Node, read
 from rancheros_ec2_metadata.hosts.rancheros import user_data
@@ -48,11 +48,6 @@ class File:
         if seen.why == NO_FIRST_LINE:
             form = _form_by_keys(root)
         return cls(seen.plain, seen.why, release, form, root, found)
-
-    @property
-    def schema(self) -> Schema:
-        """The keys that its release has, and their types."""
-        return find_schema(self.release, of_service_file=self.form is Form.SERVICE_FILE)
 
     def at(self, *path: str) -> Node:
         """Return what a cloud-config has at a path; a null if nothing is there."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rancheros_ec2_metadata.check import docker_rules, service_rules
 from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import Finding, finding
+from rancheros_ec2_metadata.check.schema import find_schema
 from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 
 # Fixes for user-data of another form, by a word in the reason why it is ignored.
@@ -41,11 +42,12 @@ def _find_not_loaded(file: File) -> Iterator[Finding]:
 
 
 def _find_not_typed(file: File) -> Iterator[Finding]:
+    schema = find_schema(file.release, of_service_file=file.form is Form.SERVICE_FILE)
     if file.form is Form.CLOUD_CONFIG:
-        yield from file.schema.differences(file.root, "cloud-config")
+        yield from schema.differences(file.root, "cloud-config")
     else:
         for one in file.services:
-            yield from file.schema.differences(one.node, "service", (one.name,))
+            yield from schema.differences(one.node, "service", (one.name,))
 
 
 def _find_empty_maps(file: File) -> Iterator[Finding]:

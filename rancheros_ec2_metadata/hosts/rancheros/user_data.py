@@ -61,10 +61,9 @@ class UserData:
 
 def classify(raw: bytes, release: Release) -> UserData:
     """Return what this release sees in the bytes that an instance was given."""
-    try:
-        plain = _unpacked(raw, release) if raw.startswith(_GZIP) else raw
-    except _PackedError as why:
-        return UserData(Form.UNKNOWN, raw, str(why))
+    plain, why = _unpack(raw, release) if raw.startswith(_GZIP) else (raw, "")
+    if why:
+        return UserData(Form.UNKNOWN, raw, why)
     header = plain.split(b"\n", 1)[0].rstrip()
     if header == b"#cloud-config":
         return UserData(Form.CLOUD_CONFIG, plain)
@@ -81,36 +80,29 @@ def classify(raw: bytes, release: Release) -> UserData:
 
 def explain(found: UserData) -> list[Note]:
     """Return what a plan for a first boot does not show of the user-data."""
-    match found.form:
-        case Form.CLOUD_CONFIG:
-            return []
-        case Form.SCRIPT:
-            text = (
-                "the user-data is a script: RancherOS runs it at each console start, after this"
-                " program and before Docker; what it sets by ros config is not in the plan"
-            )
-            return [info(text)]
-        case Form.COMPOSE:
-            return [
-                info("the user-data is #compose: its services set nothing that is planned here")
-            ]
+    if found.form is Form.CLOUD_CONFIG:
+        return []
+    if found.form is Form.COMPOSE:
+        return [info("the user-data is #compose: its services set nothing that is planned here")]
+    if found.form is Form.SCRIPT:
+        text = (
+            "the user-data is a script: RancherOS runs it at each console start, after this"
+            " program and before Docker; what it sets by ros config is not in the plan"
+        )
+        return [info(text)]
     return [warning(f"RancherOS saves nothing of this user-data: {found.why}")]
 
 
-class _PackedError(ValueError):
-    """Gzipped user-data that does not become plain."""
-
-
-def _unpacked(packed: bytes, release: Release) -> bytes:
-    if release.version is not None and release.version < _UNPACKS_GZIP:
-        raise _PackedError(
-            f"it is gzipped, which RancherOS unpacks from v1.4.1 on, and this is {release.text}"
-        )
+def _unpack(packed: bytes, release: Release) -> tuple[bytes, str]:
+    """Return the plain bytes, and why there are none."""
+    if release.is_before(_UNPACKS_GZIP):
+        why = f"it is gzipped, which RancherOS unpacks from v1.4.1 on, and this is {release.text}"
+        return b"", why
     unpacking = zlib.decompressobj(_GZIP_WINDOW)
     try:
         plain = unpacking.decompress(packed, SIZE_LIMIT)
     except zlib.error:
-        raise _PackedError("it is gzipped, and damaged") from None
+        return b"", "it is gzipped, and damaged"
     if not unpacking.eof:
-        raise _PackedError("it is gzipped, and damaged or too large")
-    return plain
+        return b"", "it is gzipped, and damaged or too large"
+    return plain, ""
