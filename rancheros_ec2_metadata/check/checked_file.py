@@ -46,7 +46,7 @@ class File:
         if form is not Form.SCRIPT and seen.why in ("", NO_FIRST_LINE) and seen.plain.strip():
             root, found = read(seen.plain)
         if seen.why == NO_FIRST_LINE:
-            form = _form_by_keys(root)
+            form = _guess_form(root)
         return cls(seen.plain, seen.why, release, form, root, found)
 
     def at(self, *path: str) -> Node:
@@ -79,7 +79,7 @@ class File:
         return [one for one in self.services if one.is_ours and one not in self.legacy]
 
 
-def _form_by_keys(root: Node) -> Form:
+def _guess_form(root: Node) -> Form:
     """Guess the form of a file without a first line from its keys."""
     if root.fields.keys() & find_schema(UNKNOWN).types["cloud-config"].keys():
         return Form.CLOUD_CONFIG

@@ -30,7 +30,7 @@ def _find_in_arguments(file: File) -> Iterator[Finding]:
         try:
             found = docker_args.find_option(words, "--label", quoting)
         except shell.NotWordsError as wrong:
-            yield finding("docker-arguments", item.line, f"{_name(item)} has {wrong.reason}")
+            yield finding("docker-arguments", item.line, f"{_name_item(item)} has {wrong.reason}")
             continue
         if quoting == "shell":
             yield from _find_shell_surprises(item)
@@ -41,23 +41,23 @@ def _find_in_arguments(file: File) -> Iterator[Finding]:
 def _find_shell_surprises(item: Node) -> Iterator[Finding]:
     words = [word.text for word in shell.words([item.text])]
     if words[1:] and words[0].startswith("--label=") and words[1][:1] != "-":
-        what = f"{_name(item)} has a space, and is two words"
+        what = f"{_name_item(item)} has a space, and is two words"
         yield finding("docker-arguments", item.line, what)
     if "$AWS_" in item.text:
-        what = f"{_name(item)} has a variable of this program"
+        what = f"{_name_item(item)} has a variable of this program"
         why = "Docker's arguments do not see rancher.environment: it is empty there"
         fix = "use a tag (-t) or --metadata-labels"
         yield finding("docker-arguments", item.line, what, fix, why)
     try:
         shell.words([ADDRESS.sub("<nil>", item.text)])
     except shell.NotWordsError:
-        what = f"{_name(item)} has {', '.join(ADDRESS.findall(item.text))} without quotes"
+        what = f"{_name_item(item)} has {', '.join(ADDRESS.findall(item.text))} without quotes"
         fix = "quote it for the shell too: \"--label='ip=$public_ipv4'\""
         why = "without such an address RancherOS may put <nil> there, and Docker does not start"
         yield finding("docker-arguments", item.line, what, fix, why)
 
 
-def _name(item: Node) -> str:
+def _name_item(item: Node) -> str:
     return f"the item {quote(docker_args.name_option(item.text))}"
 
 
@@ -95,7 +95,7 @@ def _find_in_prefixes(file: File) -> Iterator[Finding]:
 
 
 def _find_in_daemon_json(file: File) -> Iterator[Finding]:
-    line, content = _written(file, paths.DAEMON_JSON)
+    line, content = _find_written(file, paths.DAEMON_JSON)
     if conflicts.has_labels(content):
         yield finding("daemon-json", line, f"{paths.DAEMON_JSON} has labels")
 
@@ -107,7 +107,7 @@ def _find_in_scripts(file: File) -> Iterator[Finding]:
         script = " ".join([item.text, *(word.text for word in item.items)])
         yield from _find_in_script(script.replace("\n", " ").encode(), item.line, "a runcmd")
     for path in _SCRIPTS:
-        line, content = _written(file, path)
+        line, content = _find_written(file, path)
         yield from _find_in_script(content.replace(b"\n", b" "), line, path)
 
 
@@ -121,7 +121,7 @@ def _find_in_script(script: bytes, first: int, name: str) -> Iterator[Finding]:
         yield finding("runcmd", line, f"{name} mentions {' '.join(word.decode().split())}")
 
 
-def _written(file: File, path: str) -> tuple[int, bytes]:
+def _find_written(file: File, path: str) -> tuple[int, bytes]:
     """Return the line and the content of the ``write_files`` entry that counts for a file."""
     for entry in reversed(file.at("write_files").items):
         alone = Answers({}, [{key: one.text for key, one in entry.fields.items()}], [], "")

@@ -44,10 +44,10 @@ def _find_not_loaded(file: File) -> Iterator[Finding]:
 def _find_not_typed(file: File) -> Iterator[Finding]:
     schema = find_schema(file.release, of_service_file=file.form is Form.SERVICE_FILE)
     if file.form is Form.CLOUD_CONFIG:
-        yield from schema.differences(file.root, "cloud-config")
+        yield from schema.compare(file.root, "cloud-config")
     else:
         for one in file.services:
-            yield from schema.differences(one.node, "service", (one.name,))
+            yield from schema.compare(one.node, "service", (one.name,))
 
 
 def _find_empty_maps(file: File) -> Iterator[Finding]:

@@ -45,47 +45,47 @@ class Schema(NamedTuple):
     types: dict[str, dict[str, str]]
     instead: dict[str, dict[str, str]]
 
-    def differences(self, node: Node, type_: str, path: tuple[str, ...] = ()) -> Iterator[Finding]:
+    def compare(self, node: Node, type_: str, path: tuple[str, ...] = ()) -> Iterator[Finding]:
         """Yield each difference between a value, at its path in the file, and a type."""
         if node.kind == "null" and type_ not in _NEVER_NULL:
             return
         choices = type_.split(" or ")
         chosen = next((one for one in choices if self._takes(one, node)), None)
         if chosen is None:
-            yield self._wrong(node, choices, path)
+            yield self._report_type(node, choices, path)
             return
         keys, inner = self.types.get(chosen), chosen.rpartition(" ")[0] or "any"
         for item in node.items:
-            yield from self.differences(item, inner, (*path[:-1], f"{path[-1]}[]"))
+            yield from self.compare(item, inner, (*path[:-1], f"{path[-1]}[]"))
         for key, value in node.fields.items():
             if keys and key not in keys:
-                yield self._unknown(value.line, chosen, (*path, key))
+                yield self._report_key(value.line, chosen, (*path, key))
             else:
-                yield from self.differences(value, keys[key] if keys else inner, (*path, key))
+                yield from self.compare(value, keys[key] if keys else inner, (*path, key))
 
-    def _kind(self, type_: str) -> str:
+    def _get_kind(self, type_: str) -> str:
         return "map" if type_ in self.types else type_.rpartition(" ")[2]
 
     def _takes(self, type_: str, node: Node) -> bool:
         if not node.is_scalar and type_ != "any":
-            return self._kind(type_) == node.kind
+            return self._get_kind(type_) == node.kind
         return type_ in _SCALARS and bool(_SCALARS[type_](node))
 
-    def _wrong(self, node: Node, choices: list[str], path: tuple[str, ...]) -> Finding:
-        wanted = " or ".join(_MEANS.get(self._kind(one), "a text") for one in choices)
+    def _report_type(self, node: Node, choices: list[str], path: tuple[str, ...]) -> Finding:
+        wanted = " or ".join(_MEANS.get(self._get_kind(one), "a text") for one in choices)
         what, fix = f"{_KINDS.get(node.kind, f'a {node.kind}')}, not {wanted}", ""
         if node.kind == "address":
             # If the machine has no such address, the value is empty.
             what = f"{node.text} without quotes, not {wanted}"
         elif node.kind == "text" and "words" in choices:
             what, fix = "not closed: it has an open quote", "close its quotes"
-        return finding("wrong-type", node.line, f"{_dotted(path)} is {what}", fix)
+        return finding("wrong-type", node.line, f"{_join_path(path)} is {what}", fix)
 
-    def _unknown(self, line: int, type_: str, path: tuple[str, ...]) -> Finding:
+    def _report_key(self, line: int, type_: str, path: tuple[str, ...]) -> Finding:
         *outer, key = path
-        where = f"below {_dotted(outer)}" if outer else "of RancherOS's cloud-config"
+        where = f"below {_join_path(outer)}" if outer else "of RancherOS's cloud-config"
         where += _OF_WHICH.get(type_, "")
-        fix = similar(key, self.types[type_])
+        fix = suggest(key, self.types[type_])
         if key in self.instead.get(type_, ()):
             fix = f"write {self.instead[type_][key]}"
         elif not outer and key in self.types["rancher"]:
@@ -119,12 +119,12 @@ def find_schema(release: Release, *, of_service_file: bool = False) -> Schema:
     return Schema(types, raw["instead"])
 
 
-def similar(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[str]) -> str:
     """Return the fix that names the one of ``known`` that is most like ``name``, or nothing."""
     close = difflib.get_close_matches(name[:50], sorted(known), 1, 0.75)
     return f"write {close[0]}" if close else ""
 
 
-def _dotted(path: Iterable[str]) -> str:
+def _join_path(path: Iterable[str]) -> str:
     """Return a path with dots. Its keys are untrusted, so they are quoted."""
     return ".".join(quote(key)[1:-1] for key in path)

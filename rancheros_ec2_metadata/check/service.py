@@ -81,7 +81,7 @@ class Service:
             if len(one) > 2 and one[1].startswith("/")
         ]
 
-    def pairs(self, key: str) -> dict[str, Node]:
+    def read_pairs(self, key: str) -> dict[str, Node]:
         """Return the labels or the variables that it has, of a map or of a list of ``key=value``.
 
         RancherOS looks up the variables without a value.
@@ -96,7 +96,7 @@ class Service:
     def environ(self) -> dict[str, Node]:
         """The variables that the file gives it."""
         found: dict[str, Node] = {}
-        for name, value in self.pairs("environment").items():
+        for name, value in self.read_pairs("environment").items():
             if value.text:
                 found[name] = value
                 continue
