@@ -408,6 +408,23 @@ privileged: False
     case(changed("        io.rancher.os.before: system-cron\n", "", CRON), "cron @ labels:"),
     case(changed("scope: system", "scope: user", CRON), "scope"),
     case(TWO.replace("COMMAND", "-m -l other:OTHER"), "two-services @ ec2-metadata-2:"),
+    *(
+        case(TWO.replace("COMMAND", f"-m -l example.db.host:DB_HOST {flag}"), "two-services")
+        for flag in (
+            "-t a.",
+            "--env-prefix a.:B_",
+            "--set A=b",
+            "--metadata-labels instance-type",
+            "--status-label",
+            "--env-file /var/lib/rancher/conf/a",
+        )
+    ),
+    case(
+        TWO.replace(
+            "COMMAND", "-l example.db.host:DB_HOST\n      environment: [AWS_METADATA_LOAD=false]"
+        ),
+        "two-services",
+    ),
     case(TWO.replace("COMMAND", "--nonsense"), "command"),
     case(TWO.replace("COMMAND", "-m -l example.db.host:DB_HOST --deadline 60 --debug")),
     # It is told by its name, or by its image's.
@@ -504,6 +521,7 @@ MOUNTS = [
     case(with_command(" [--env-file, /var/lib/rancher/conf/ec2.env]")),
     case(with_command(" [--env-file, /opt/app/a]"), "mounts", said="add /opt/app:/host/opt/app"),
     case(with_command(" [--nonsense, --env-file, /opt/app/a]"), "command"),
+    case(changed(f"        - {ROS}\n", "", with_command(" [--nonsense]")), "command", "mounts"),
     case(with_command(" [--ros, /ros]"), "mounts"),
     case(changed(ROS, "/usr/bin/ros:/ros:ro", with_command(" [--ros, /ros]"))),
     case(changed(f"        - {ROS}\n", "", with_command(" [--ros, none]"))),
