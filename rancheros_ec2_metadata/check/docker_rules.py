@@ -89,7 +89,7 @@ def _find_in_prefixes(file: File) -> Iterator[Finding]:
     for one in file.ours:
         node = one.node.at("command")
         lines = {item.text: item.line for item in node.items}
-        for prefix in one.settings.label_prefixes if one.settings else ():
+        for prefix in one.settings.label_prefixes:
             what = f"labels with the prefix {quote(prefix)}"
             yield from _find_unnamed(lines.get(prefix, node.line), what, f"{prefix}xx", "x")
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from posixpath import commonpath, join, normpath, relpath
 from typing import NamedTuple
 
 from rancheros_ec2_metadata import command_line, options
+from rancheros_ec2_metadata.check.finding import Finding, finding
 from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
 from rancheros_ec2_metadata.commands import AT_BOOT
-from rancheros_ec2_metadata.errors import UsageError
+from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.settings import Settings
 
 # The default of a run; not searched for on the machine on which `check` runs.
 ROS = "/usr/bin/ros"
 VARIABLES = frozenset(option.variable for option in options.OPTIONS)
+_FLAGS = frozenset(flag for one in options.OPTIONS if one.metavar for flag in one.flags)
+# A flag and what belongs to it in one item of a list: "-l TAG:TARGET".
+_TWO_WORDS = re.compile(r"(-[A-Za-z]|--[a-z-]+)[ \t]+(\S.*)", re.DOTALL)
 _OURS = "ec2-metadata"
 _LEGACY = re.compile(
     r"(.*/)?(deadroot/[^/:@]*ec2-metadata|[^/:@]*amazon[-_]metadata)[^/:@]*([:@].*)?",
@@ -106,24 +112,63 @@ class Service:
                     found[own] = node
         return found
 
+    @property
+    def settings(self) -> Settings:
+        """The settings of its run, as far as its command and its variables make sense."""
+        return self._run[0]
+
+    @property
+    def wrong(self) -> list[Finding]:
+        """What is wrong with its command or its variables."""
+        return self._run[1]
+
     @cached_property
-    def settings(self) -> Settings | None:
-        """The settings of its run; None if its command or its variables are wrong."""
-        with contextlib.suppress(UsageError):
-            return self.parse()
-        return None
-
-    def parse(self) -> Settings:
-        """Return the settings of its run.
-
-        Raises:
-            UsageError: the program does not take a word or a variable, or sets nothing so.
-        """
-        words = self.node.at("command").words or []  # the rule `wrong-type` reports an open quote
-        if {"--help", "-h", "--version"} & {*words}:
-            raise UsageError("--help and --version set no label and no variable")
+    def _run(self) -> tuple[Settings, list[Finding]]:
+        words, wrong = self._words()
+        texts, environ = [word.text for word in words], {"AWS_METADATA_ROS": ROS}
         variables = {name: node.text for name, node in self.environ.items()}
-        command, _, settings = command_line.parse(words, {"AWS_METADATA_ROS": ROS} | variables)
-        if command not in AT_BOOT:
-            raise UsageError(f"the command {command} sets no label and no variable")
-        return settings
+        with contextlib.suppress(UsageError):
+            return _parse(texts, environ | variables), wrong
+        # Flag by flag, and variable by variable: what is wrong with one hides nothing of another.
+        starts = [at for at, text in enumerate(texts) if not at or text.startswith("-")]
+        parts = [(texts[i:j], environ, words[j - 1]) for i, j in pairwise([*starts, len(words)])]
+        parts += [([], {name: node.text}, node) for name, node in self.environ.items()]
+        texts, settings = [], _parse([], environ)
+        for part, variable, node in parts:
+            try:
+                settings = _parse(texts + part, environ | variable)
+                texts, environ = texts + part, environ | variable
+            except UsageError as error:
+                wrong.append(finding("command", node.line, f"{quote(self.name)}, {error}"))
+        return settings, wrong
+
+    def _words(self) -> tuple[list[Node], list[Finding]]:
+        """Return the words of its command, and what is wrong with how they are written."""
+        node = self.node.at("command")
+        if not node.items:  # the rule `wrong-type` reports an open quote
+            return [replace(node, text=text) for text in node.words or ()], []
+        words, wrong = list[Node](), list[Finding]()
+        for item in node.items:
+            two = _TWO_WORDS.fullmatch(item.text)
+            if not two or two[1] not in _FLAGS:
+                words.append(item)
+                continue
+            what = f"{quote(self.name)} has {two[1]} and more in one item of its command"
+            why = "nothing in a list is split, so the space is part of the value"
+            wrong.append(finding("command", item.line, what, "make an item of each word", why))
+            words += [replace(item, text=text) for text in two.groups()]
+        return words, wrong
+
+
+def _parse(words: Sequence[str], environ: dict[str, str]) -> Settings:
+    """Return the settings of a run.
+
+    Raises:
+        UsageError: the program does not take the words or a variable, or sets nothing so.
+    """
+    if {"--help", "-h", "--version"} & {*words}:
+        raise UsageError("--help and --version set no label and no variable")
+    command, _, settings = command_line.parse(words, environ)
+    if command not in AT_BOOT:
+        raise UsageError(f"the command {command} sets no label and no variable")
+    return settings

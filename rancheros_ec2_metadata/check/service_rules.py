@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from operator import attrgetter
-from pathlib import Path
 from posixpath import dirname
 
 from rancheros_ec2_metadata.check.checked_file import File
@@ -13,29 +11,15 @@ from rancheros_ec2_metadata.check.finding import Finding, finding, load_rules
 from rancheros_ec2_metadata.check.schema import suggest
 from rancheros_ec2_metadata.check.service import ROS, VARIABLES, Service
 from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
-from rancheros_ec2_metadata.errors import UsageError, quote
+from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.settings import Settings
-
-# A flag and its value in one item of a list: "-l TAG:TARGET".
-_TWO_WORDS = re.compile(r"-[A-Za-z]\s")
-_get_mapped = attrgetter(
-    "metadata",
-    "label_prefixes",
-    "mappings",
-    "env_prefixes",
-    "templates",
-    "metadata_labels",
-    "status_label",
-    "env_file",
-)
 
 
 def _find_in_services(file: File) -> Iterator[Finding]:
     for service in file.ours:
         yield from _find_values(service)
         yield from _find_mounts(service)
-        yield from _find_in_command(service)
+        yield from service.wrong
 
 
 def _find_values(service: Service) -> Iterator[Finding]:
@@ -53,8 +37,7 @@ def _find_values(service: Service) -> Iterator[Finding]:
 
 def _find_mounts(service: Service) -> Iterator[Finding]:
     """Yield what is wrong with how a service sees the machine's paths."""
-    settings = service.settings or Settings(ros=Path(ROS))
-    conf, docker = paths.CONF, paths.DOCKER_FOLDER
+    settings, conf, docker = service.settings, paths.CONF, paths.DOCKER_FOLDER
     share, folder = "/usr/share/ros", dirname(settings.env_file or paths.CLOUD_CONFIG)
     # By path of the machine: its path in the container, its mode, and the effect if it is missing.
     needed = {
@@ -91,25 +74,16 @@ def _find_mount(
             yield finding("mounts", one.line, what, "take its :ro out", why)
 
 
-def _find_in_command(service: Service) -> Iterator[Finding]:
-    node = service.node.at("command")
-    for item in node.items:
-        if _TWO_WORDS.match(item.text):
-            what = f"{quote(service.name)} has {item.text[:2]} and more in one item of its command"
-            why = "nothing in a list is split, so the space is part of the value"
-            yield finding("command", item.line, what, "make an item of each word", why)
-    try:
-        service.parse()
-    except UsageError as error:
-        yield finding("command", node.line, f"{quote(service.name)}, {error}")
-
-
 def _find_two_services(file: File) -> Iterator[Finding]:
-    known = [one for one in file.ours if one.settings]
-    for one in known[1:]:
-        if _get_mapped(one.settings) != _get_mapped(known[0].settings):
-            what = f"{quote(one.name)} and {quote(known[0].name)} have different mappings"
+    for one in file.ours[1:]:
+        if _mapped(one) != _mapped(file.ours[0]):
+            what = f"{quote(one.name)} and {quote(file.ours[0].name)} have different mappings"
             yield finding("two-services", one.node.line, what)
+
+
+def _mapped(service: Service) -> list[object]:
+    names = "metadata label_prefixes mappings env_prefixes templates metadata_labels env_file"
+    return [getattr(service.settings, name) for name in (*names.split(), "status_label")]
 
 
 def _find_in_variables(file: File) -> Iterator[Finding]:

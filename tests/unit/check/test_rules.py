@@ -30,7 +30,6 @@ from unit.check.checking import (
 ROS = "/usr/bin/ros:/usr/bin/ros:ro"
 IMAGE = "example/rancheros-ec2-metadata:1.0.0"
 DAEMON_JSON = "/etc/docker/daemon.json"
-DEADLINE = "AWS_METADATA_DEADLINE"
 LABELLED = '{"labels": ["a=b"]}'
 
 
@@ -425,7 +424,6 @@ privileged: False
         ),
         "two-services",
     ),
-    case(TWO.replace("COMMAND", "--nonsense"), "command"),
     case(TWO.replace("COMMAND", "-m -l example.db.host:DB_HOST --deadline 60 --debug")),
     # It is told by its name, or by its image's.
     case(changed("net: host", "net: bridge"), "net @ net: bridge"),
@@ -520,8 +518,7 @@ MOUNTS = [
     ),
     case(with_command(" [--env-file, /var/lib/rancher/conf/ec2.env]")),
     case(with_command(" [--env-file, /opt/app/a]"), "mounts", said="add /opt/app:/host/opt/app"),
-    case(with_command(" [--nonsense, --env-file, /opt/app/a]"), "command"),
-    case(changed(f"        - {ROS}\n", "", with_command(" [--nonsense]")), "command", "mounts"),
+    case(with_command(" [--nonsense, --env-file, /opt/app/a]"), "command", "mounts"),
     case(with_command(" [--ros, /ros]"), "mounts"),
     case(changed(ROS, "/usr/bin/ros:/ros:ro", with_command(" [--ros, /ros]"))),
     case(changed(f"        - {ROS}\n", "", with_command(" [--ros, none]"))),
@@ -556,32 +553,34 @@ clean --legacy
 -mt docker.
 """,
     ),
-    case(with_command("\n      - -m\n      - -l\n      - example"), "command @ command:"),
+    case(with_command("\n      - -m\n      - -l\n      - example"), "command @ - example"),
     # A flag overrides a variable.
     case(with_command(" --deadline 9\n      environment: [AWS_METADATA_DEADLINE=soon]")),
-    # It is the program's own parser, which ends at the first word that it does not take.
-    case(
-        with_command(" [--nonsense, --deadline, soon]\n      restart: always"),
-        "command",
-        "restart",
-        said="--nonsense",
-    ),
-    # A variable is reported where the command is, by its name.
-    *(
-        case(f"{GOOD}      environment: {text}\n", 'command @ DB_HOST"]', said=said)
-        for text, said in (
-            ("['AWS_METADATA_SET=A={']", "'{'"),
-            ("{AWS_ENDPOINT_URL_EC2: ec2}", "not an http:// or https:// address"),
-            (f"[{DEADLINE}]\n  environment: {{{DEADLINE}: soon}}", f"{DEADLINE}: 'soon'"),
-            (f"[{DEADLINE}]\n  environment: {{ec2-metadata/{DEADLINE}: soon}}", "'soon'"),
-        )
+    # What is wrong with one hides nothing of the others.
+    *parts(
+        lambda text: with_command(text.removeprefix("      command:")),
+        """
+      command:
+      - plan  #< command: the command plan
+      - -t
+      - 1docker.  #< swarm-constraint
+      - --deadline
+      - soon  #< command
+      - -m
+      - word  #< command
+      - --set A={A}  #< command
+      - --set B={  #< command  #< command
+      environment:
+      - AWS_METADATA_LOAD=perhaps  #< command
+      - AWS_METADATA_TAGS=none
+      restart: always  #< restart
+""",
     ),
     *cases(
         lambda text: with_command(f"\n      - -m\n      - {text}"),
         """
 -l example.db.host:DB_HOST  #< command: make an item of each word
-"-l\ta:B"  #< command: make an item of each word
---set=A=-l a
+--require-tag docker.role  #< command: make an item of each word
 """,
     ),
     *parts(
@@ -602,6 +601,20 @@ clean --legacy
       environment: ["AWS_METADATA_*"]
   environment:
     AWS_METADATA_DEBUG: "true"
+
+      environment: [AWS_METADATA_DEADLINE]
+  environment:
+    ec2-metadata/AWS_METADATA_DEADLINE: "soon"  #< command: 'soon'
+
+      environment: [AWS_METADATA_DEADLINE]
+  environment:
+    AWS_METADATA_DEADLINE: "soon"  #< command: 'soon'
+
+      environment:
+      - AWS_METADATA_SET=A={  #< command: '{'
+
+      environment:
+        AWS_ENDPOINT_URL_EC2: ec2  #< command: not an http:// or https:// address
 
       environment:
       - AWS_METADATA_TAG_PREFIX  #< setting: write AWS_METADATA_TAG_PREFIXES
