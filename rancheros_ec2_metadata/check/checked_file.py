@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import cached_property
 
 from rancheros_ec2_metadata.check.finding import Finding
-from rancheros_ec2_metadata.check.schema import Schema, find_schema
+from rancheros_ec2_metadata.check.schema import find_schema
 from rancheros_ec2_metadata.check.service import Service
 from rancheros_ec2_metadata.check.yaml_reader import Node, read
 from rancheros_ec2_metadata.hosts.rancheros import user_data
-from rancheros_ec2_metadata.hosts.rancheros.release import UNKNOWN, Release
-from rancheros_ec2_metadata.hosts.rancheros.user_data import NO_FIRST_LINE
+from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, UNKNOWN, Release
+from rancheros_ec2_metadata.hosts.rancheros.user_data import NO_FIRST_LINE, Form
 
 MOST_BYTES = 128 * 1024
-
-
-class Form(str, Enum):
-    """A kind of file."""
-
-    __str__ = str.__str__
-
-    CLOUD_CONFIG = "cloud-config"
-    COMPOSE = "compose"
-    SCRIPT = "script"
-    SERVICE_FILE = "service-file"
-    UNKNOWN = "unknown"
+# For which a file is checked if none is named.
+NEWEST_RELEASE = Release(NEWEST, "newest")
 
 
 @dataclass(frozen=True)
@@ -35,7 +24,6 @@ class File:
 
     Args:
         raw: its bytes, unpacked; there may be private keys among them.
-        size: of the file as it was given, in bytes.
         ignored: why RancherOS ignores it as user-data; empty if it does not.
         release: that it is meant for.
         form: which kind of file it is.
@@ -44,7 +32,6 @@ class File:
     """
 
     raw: bytes = field(repr=False)
-    size: int
     ignored: str
     release: Release
     form: Form
@@ -55,18 +42,12 @@ class File:
     def of(cls, raw: bytes, release: Release) -> File:
         """Return the file with these bytes."""
         seen = user_data.classify(raw, release)
-        form = Form.__members__.get(seen.kind.name, Form.UNKNOWN)
-        root, found = Node("map"), list[Finding]()
+        form, root, found = seen.form, Node("map"), list[Finding]()
         if form is not Form.SCRIPT and seen.why in ("", NO_FIRST_LINE) and seen.plain.strip():
             root, found = read(seen.plain)
         if seen.why == NO_FIRST_LINE:
-            form = _form_by_keys(root)
-        return cls(seen.plain, len(raw), seen.why, release, form, root, found)
-
-    @property
-    def schema(self) -> Schema:
-        """The keys that its release has, and their types."""
-        return find_schema(self.release, of_service_file=self.form is Form.SERVICE_FILE)
+            form = _guess_form(root)
+        return cls(seen.plain, seen.why, release, form, root, found)
 
     def at(self, *path: str) -> Node:
         """Return what a cloud-config has at a path; a null if nothing is there."""
@@ -98,7 +79,7 @@ class File:
         return [one for one in self.services if one.is_ours and one not in self.legacy]
 
 
-def _form_by_keys(root: Node) -> Form:
+def _guess_form(root: Node) -> Form:
     """Guess the form of a file without a first line from its keys."""
     if root.fields.keys() & find_schema(UNKNOWN).types["cloud-config"].keys():
         return Form.CLOUD_CONFIG

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from rancheros_ec2_metadata.check.checked_file import File, Form
+from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import Finding, finding
 from rancheros_ec2_metadata.check.yaml_reader import ADDRESS, Node
 from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.rancheros import conflicts, docker_args, paths, shell
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers
+from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 from rancheros_ec2_metadata.plan import labels
 
 # The console runs these after this program and before Docker, as it does a runcmd.
@@ -20,21 +20,17 @@ _SCRIPTS = ("/etc/rc.local", "/opt/rancher/bin/start.sh")
 _SETS_LABELS = re.compile(rb"DOCKER_OPTS|rancher/conf/docker|daemon\.json")
 
 
-def _items(file: File) -> list[Node]:
-    """Return the items of Docker's arguments."""
-    docker = file.at("rancher", "docker")
-    return [item for key in file.release.argument_keys for item in docker.at(key).items]
-
-
 def _find_in_arguments(file: File) -> Iterator[Finding]:
     quoting, known = file.release.quoting, dict[str, str]()
-    for former, item in pairwise([Node("null"), *_items(file)]):
+    lists = (file.at("rancher", "docker", key) for key in file.release.argument_keys)
+    items = (item for one in lists for item in one.items)
+    for former, item in pairwise([Node("null"), *items]):
         # A label may be an item of its own, behind the flag.
         words = ["--label"] * (former.text == "--label") + [item.text]
         try:
             found = docker_args.find_option(words, "--label", quoting)
         except shell.NotWordsError as wrong:
-            yield finding("docker-arguments", item.line, f"{_name(item)} has {wrong.reason}")
+            yield finding("docker-arguments", item.line, f"{_name_item(item)} has {wrong.reason}")
             continue
         if quoting == "shell":
             yield from _find_shell_surprises(item)
@@ -45,23 +41,23 @@ def _find_in_arguments(file: File) -> Iterator[Finding]:
 def _find_shell_surprises(item: Node) -> Iterator[Finding]:
     words = [word.text for word in shell.split([item.text])]
     if words[1:] and words[0].startswith("--label=") and words[1][:1] != "-":
-        what = f"{_name(item)} has a space, and is two words"
+        what = f"{_name_item(item)} has a space, and is two words"
         yield finding("docker-arguments", item.line, what)
     if "$AWS_" in item.text:
-        what = f"{_name(item)} has a variable of this program"
+        what = f"{_name_item(item)} has a variable of this program"
         why = "Docker's arguments do not see rancher.environment: it is empty there"
         fix = "use a tag (-t) or --metadata-labels"
         yield finding("docker-arguments", item.line, what, fix, why)
     try:
         shell.split([ADDRESS.sub("<nil>", item.text)])
     except shell.NotWordsError:
-        what = f"{_name(item)} has {', '.join(ADDRESS.findall(item.text))} without quotes"
+        what = f"{_name_item(item)} has {', '.join(ADDRESS.findall(item.text))} without quotes"
         fix = "quote it for the shell too: \"--label='ip=$public_ipv4'\""
         why = "without such an address RancherOS may put <nil> there, and Docker does not start"
         yield finding("docker-arguments", item.line, what, fix, why)
 
 
-def _name(item: Node) -> str:
+def _name_item(item: Node) -> str:
     return f"the item {quote(docker_args.name_option(item.text))}"
 
 
@@ -99,14 +95,9 @@ def _find_in_prefixes(file: File) -> Iterator[Finding]:
 
 
 def _find_in_daemon_json(file: File) -> Iterator[Finding]:
-    docker, path = file.at("rancher", "docker"), paths.DAEMON_JSON
-    answers = Answers({"docker": {"config_file": docker.at("config_file").text}}, [], [], "")
-    with contextlib.suppress(shell.NotWordsError):
-        items = [item.text for item in _items(file)]
-        path = conflicts.find_daemon_json(answers, items, file.release.quoting)
-    line, content = _written(file, path)
+    line, content = _find_written(file, paths.DAEMON_JSON)
     if conflicts.has_labels(content):
-        yield finding("daemon-json", line, f"{quote(path)[1:-1]} has labels")
+        yield finding("daemon-json", line, f"{paths.DAEMON_JSON} has labels")
 
 
 def _find_in_scripts(file: File) -> Iterator[Finding]:
@@ -116,7 +107,7 @@ def _find_in_scripts(file: File) -> Iterator[Finding]:
         script = " ".join([item.text, *(word.text for word in item.items)])
         yield from _find_in_script(script.replace("\n", " ").encode(), item.line, "a runcmd")
     for path in _SCRIPTS:
-        line, content = _written(file, path)
+        line, content = _find_written(file, path)
         yield from _find_in_script(content.replace(b"\n", b" "), line, path)
 
 
@@ -130,7 +121,7 @@ def _find_in_script(script: bytes, first: int, name: str) -> Iterator[Finding]:
         yield finding("runcmd", line, f"{name} mentions {' '.join(word.decode().split())}")
 
 
-def _written(file: File, path: str) -> tuple[int, bytes]:
+def _find_written(file: File, path: str) -> tuple[int, bytes]:
     """Return the line and the content of the ``write_files`` entry that counts for a file."""
     for entry in reversed(file.at("write_files").items):
         alone = Answers({}, [{key: one.text for key, one in entry.fields.items()}], [], "")

@@ -36,6 +36,6 @@ def load_rules() -> dict[str, Rule]:
 
 
 def finding(rule: str, line: int, what: str, fix: str = "", why: str = "") -> Finding:
-    """Return a finding; ``fix`` and ``why`` are the rule's own where they are empty."""
+    """Return a finding; ``fix`` and ``why`` are the rule's own if they are empty."""
     row = load_rules()[rule]
     return Finding(line, rule, f"{what}: {why or row.why}", fix or row.fix)

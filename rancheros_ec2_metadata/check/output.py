@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from rancheros_ec2_metadata.check.checked_file import Form
 from rancheros_ec2_metadata.check.finding import Finding
 from rancheros_ec2_metadata.errors import escape
+from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 
 Format = Literal["text", "json"]
 
@@ -27,7 +27,7 @@ class CheckedFile(NamedTuple):
     services: tuple[str, ...]
     findings: tuple[Finding, ...]
 
-    def summary(self) -> str:
+    def summarise(self) -> str:
         """Return what kind of file it is, and how much was found in it."""
         count = len(self.findings)
         found = "nothing found" if not count else f"{count} finding{'s' * (count > 1)}"
@@ -36,7 +36,7 @@ class CheckedFile(NamedTuple):
         return f"{self.file}: {self.form}, {what}; {found}"
 
 
-def lines(files: Sequence[CheckedFile], release: str, form: Format) -> Iterator[str]:
+def render(files: Sequence[CheckedFile], release: str, form: Format) -> Iterator[str]:
     """Yield the lines to print, with control characters escaped."""
     if form == "json":
         trees = [

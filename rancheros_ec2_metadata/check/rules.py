@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rancheros_ec2_metadata.check import docker_rules, service_rules
-from rancheros_ec2_metadata.check.checked_file import File, Form
+from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import Finding, finding
+from rancheros_ec2_metadata.check.schema import find_schema
+from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 
-# Bytes; EC2, "Run commands when you launch an EC2 instance with user data input".
-_MOST_USER_DATA = 16384
 # Fixes for user-data of another form, by a word in the reason why it is ignored.
 _MEANT = {
     "#!": "make #! the first two characters",
@@ -39,16 +39,15 @@ def _find_not_loaded(file: File) -> Iterator[Finding]:
         meant = (fix for word, fix in _MEANT.items() if word in file.ignored)
         yield finding("no-cloud-config", 1, file.ignored, next(meant, ""))
     yield from file.found
-    if file.form is not Form.SERVICE_FILE and file.size > _MOST_USER_DATA:
-        yield finding("too-large", 1, f"the file has {file.size} bytes")
 
 
 def _find_not_typed(file: File) -> Iterator[Finding]:
+    schema = find_schema(file.release, of_service_file=file.form is Form.SERVICE_FILE)
     if file.form is Form.CLOUD_CONFIG:
-        yield from file.schema.differences(file.root, "cloud-config")
+        yield from schema.compare(file.root, "cloud-config")
     else:
         for one in file.services:
-            yield from file.schema.differences(one.node, "service", (one.name,))
+            yield from schema.compare(one.node, "service", (one.name,))
 
 
 def _find_empty_maps(file: File) -> Iterator[Finding]:

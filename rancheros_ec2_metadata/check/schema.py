@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.resources import files
@@ -27,80 +26,71 @@ _SCALARS: dict[str, Callable[[Node], object]] = {
     "string": lambda node: node.kind == "text",
     "variable": lambda node: node.kind == "text" or _INTEGER.fullmatch(node.text),
     "word": lambda node: node.kind in ("text", "address"),
-    "words": lambda node: node.kind in ("text", "address") and _is_split(node.text),
+    "words": lambda node: node.kind in ("text", "address") and node.words is not None,
 }
 _NEVER_NULL = ("string", "variable")
 _MEANS = {"flag": "true or false", "integer": "a whole number", "list": "a list", "map": "a map"}
 _KINDS = {"flag": "true or false", "null": "nothing"}
+_OF_WHICH = {"docker": " in this release", "service": " in compose version 1"}
 
 
 class Schema(NamedTuple):
     """What is in types.yml, as a release has it.
 
     Args:
-        release: its name.
         types: by the name of a map, the type of each key.
         instead: by the same name, what to write in place of a key that it does not have.
     """
 
-    release: str
     types: dict[str, dict[str, str]]
     instead: dict[str, dict[str, str]]
 
-    def differences(self, node: Node, type_: str, path: tuple[str, ...] = ()) -> Iterator[Finding]:
+    def compare(self, node: Node, type_: str, path: tuple[str, ...] = ()) -> Iterator[Finding]:
         """Yield each difference between a value, at its path in the file, and a type."""
         if node.kind == "null" and type_ not in _NEVER_NULL:
             return
         choices = type_.split(" or ")
         chosen = next((one for one in choices if self._takes(one, node)), None)
         if chosen is None:
-            yield self._wrong(node, choices, path)
+            yield self._report_type(node, choices, path)
             return
         keys, inner = self.types.get(chosen), chosen.rpartition(" ")[0] or "any"
         for item in node.items:
-            yield from self.differences(item, inner, (*path[:-1], f"{path[-1]}[]"))
+            yield from self.compare(item, inner, (*path[:-1], f"{path[-1]}[]"))
         for key, value in node.fields.items():
             if keys and key not in keys:
-                yield self._unknown(node, chosen, (*path, key))
+                yield self._report_key(value.line, chosen, (*path, key))
             else:
-                yield from self.differences(value, keys[key] if keys else inner, (*path, key))
+                yield from self.compare(value, keys[key] if keys else inner, (*path, key))
 
-    def _kind(self, type_: str) -> str:
+    def _get_kind(self, type_: str) -> str:
         return "map" if type_ in self.types else type_.rpartition(" ")[2]
 
     def _takes(self, type_: str, node: Node) -> bool:
         if not node.is_scalar and type_ != "any":
-            return self._kind(type_) == node.kind
+            return self._get_kind(type_) == node.kind
         return type_ in _SCALARS and bool(_SCALARS[type_](node))
 
-    def _wrong(self, node: Node, choices: list[str], path: tuple[str, ...]) -> Finding:
-        wanted = " or ".join(_MEANS.get(self._kind(one), "a text") for one in choices)
+    def _report_type(self, node: Node, choices: list[str], path: tuple[str, ...]) -> Finding:
+        wanted = " or ".join(_MEANS.get(self._get_kind(one), "a text") for one in choices)
         what, fix = f"{_KINDS.get(node.kind, f'a {node.kind}')}, not {wanted}", ""
         if node.kind == "address":
             # If the machine has no such address, the value is empty.
             what = f"{node.text} without quotes, not {wanted}"
         elif node.kind == "text" and "words" in choices:
             what, fix = "not closed: it has an open quote", "close its quotes"
-        return finding("wrong-type", node.line, f"{_dotted(path)} is {what}", fix)
+        return finding("wrong-type", node.line, f"{_join_path(path)} is {what}", fix)
 
-    def _unknown(self, above: Node, type_: str, path: tuple[str, ...]) -> Finding:
+    def _report_key(self, line: int, type_: str, path: tuple[str, ...]) -> Finding:
         *outer, key = path
-        where = f"below {_dotted(outer)}" if outer else "of RancherOS's cloud-config"
-        fix, why = similar(key, self.types[type_]), ""
+        where = f"below {_join_path(outer)}" if outer else "of RancherOS's cloud-config"
+        where += _OF_WHICH.get(type_, "")
+        fix = suggest(key, self.types[type_])
         if key in self.instead.get(type_, ()):
             fix = f"write {self.instead[type_][key]}"
-        if type_ == "service":
-            where = "of a service in compose version 1"
         elif not outer and key in self.types["rancher"]:
             fix = "put it below rancher"
-        elif type_ == "docker":
-            where += f" in {'the newest release' if self.release == 'newest' else self.release}"
-        elif type_ == "file" and "content" not in above.fields:
-            why = "RancherOS drops it without a word, and writes the file without content"
-        elif type_ == "file" and "path" not in above.fields:
-            why = "RancherOS drops it without a word, and writes no file"
-        line = above.fields[key].line
-        return finding("unknown-key", line, f"{quote(key)} is no key {where}", fix, why)
+        return finding("unknown-key", line, f"{quote(key)} is no key {where}", fix)
 
 
 @cache
@@ -126,23 +116,15 @@ def find_schema(release: Release, *, of_service_file: bool = False) -> Schema:
     for key, (first, last) in raw["docker releases"].items():
         if not any(first <= one < last for one in versions):
             del types["docker"][key]
-    return Schema(release.text, types, raw["instead"])
+    return Schema(types, raw["instead"])
 
 
-def similar(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[str]) -> str:
     """Return the fix that names the one of ``known`` that is most like ``name``, or nothing."""
     close = difflib.get_close_matches(name[:50], sorted(known), 1, 0.75)
     return f"write {close[0]}" if close else ""
 
 
-def _dotted(path: Iterable[str]) -> str:
+def _join_path(path: Iterable[str]) -> str:
     """Return a path with dots. Its keys are untrusted, so they are quoted."""
     return ".".join(quote(key)[1:-1] for key in path)
-
-
-def _is_split(text: str) -> bool:
-    try:
-        shlex.split(text)
-    except ValueError:
-        return False
-    return True

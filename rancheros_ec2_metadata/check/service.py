@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -88,7 +87,7 @@ class Service:
             if len(one) > 2 and one[1].startswith("/")
         ]
 
-    def pairs(self, key: str) -> dict[str, Node]:
+    def read_pairs(self, key: str) -> dict[str, Node]:
         """Return the labels or the variables that it has, of a map or of a list of ``key=value``.
 
         RancherOS looks up the variables without a value.
@@ -103,7 +102,7 @@ class Service:
     def environ(self) -> dict[str, Node]:
         """The variables that the file gives it."""
         found: dict[str, Node] = {}
-        for name, value in self.pairs("environment").items():
+        for name, value in self.read_pairs("environment").items():
             if value.text:
                 found[name] = value
                 continue
@@ -146,11 +145,9 @@ class Service:
     def _words(self) -> tuple[list[Node], list[Finding]]:
         """Return the words of its command, and what is wrong with how they are written."""
         node = self.node.at("command")
-        try:
-            words = [replace(node, text=text) for text in shlex.split(node.text)]
-        except ValueError:
-            return [], []  # the rule `wrong-type` reports it
-        wrong = []
+        if not node.items:  # the rule `wrong-type` reports an open quote
+            return [replace(node, text=text) for text in node.words or ()], []
+        words, wrong = list[Node](), list[Finding]()
         for item in node.items:
             two = _TWO_WORDS.fullmatch(item.text)
             if not two or two[1] not in _FLAGS:

@@ -8,7 +8,7 @@ from posixpath import dirname
 
 from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import Finding, finding, load_rules
-from rancheros_ec2_metadata.check.schema import similar
+from rancheros_ec2_metadata.check.schema import suggest
 from rancheros_ec2_metadata.check.service import ROS, VARIABLES, Service
 from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
 from rancheros_ec2_metadata.errors import quote
@@ -23,12 +23,12 @@ def _find_in_services(file: File) -> Iterator[Finding]:
 
 
 def _find_values(service: Service) -> Iterator[Finding]:
-    others = "at boot" if "cron.schedule" in service.pairs("labels") else "by cron"
+    others = "at boot" if "cron.schedule" in service.read_pairs("labels") else "by cron"
     for name, rule in load_rules().items():
         for key, right in rule.has.items() if rule.started != others else ():
             above, there = service.node, service.node.fields
             if "." in key:
-                above, there = service.node.at("labels"), service.pairs("labels")
+                above, there = service.node.at("labels"), service.read_pairs("labels")
             node = there.get(key, Node("null", above.line))
             if not re.fullmatch(right, node.text if "." in key else node.text.lower()):
                 found = f"{key}: {quote(node.text)}" if key in there else f"no {key}"
@@ -89,14 +89,14 @@ def _mapped(service: Service) -> list[object]:
 def _find_in_variables(file: File) -> Iterator[Finding]:
     here = file.at("rancher", "environment").fields
     seen = {name for service in file.ours for name in service.environ}
-    named = (pair for one in file.ours for pair in one.pairs("environment").items())
+    named = (pair for one in file.ours for pair in one.read_pairs("environment").items())
     for name, node in (*here.items(), *named):
         if name in here and name in VARIABLES - seen and file.ours:
             what = f"no service of this program names {name} in its environment"
             yield finding("setting", node.line, what, f"name it there: - {name}")
         elif name.startswith("AWS_METADATA_") and name[-1] != "*" and name not in VARIABLES:
             what = f"{quote(name)} is no variable of this program"
-            yield finding("setting", node.line, what, similar(name, VARIABLES))
+            yield finding("setting", node.line, what, suggest(name, VARIABLES))
 
 
 def _find_legacy(file: File) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ that. Source: docs/rancheros.md, and candiedyaml's resolver.go.
 from __future__ import annotations
 
 import re
+import shlex
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -64,6 +65,14 @@ class Node:
         """Whether it is neither a list nor a map."""
         return self.kind not in ("list", "map")
 
+    @property
+    def words(self) -> list[str] | None:
+        """The words of a command, which is a list or a text; None if a quote in it is open."""
+        try:
+            return shlex.split(self.text) or [item.text for item in self.items]
+        except ValueError:
+            return None
+
 
 def read(raw: bytes) -> tuple[Node, list[Finding]]:
     """Return a file's first document, an empty map if it cannot be read, and what is wrong."""
@@ -97,7 +106,7 @@ class _Reader:
     def read(self, text: str) -> Node:
         self._scan(text)
         loader = _LOADER(text)
-        root = self._node(loader.get_node()) if loader.check_node() else Node("null")
+        root = self._make_node(loader.get_node()) if loader.check_node() else Node("null")
         if root.kind != "map":
             what = "there is nothing in it" if root.kind == "null" else "it is not a map"
             raise _UnreadableError(root.line, what)
@@ -131,29 +140,29 @@ class _Reader:
             what = "there is a ':' or '?' that needs quotes"
             self.found.append(finding("not-read", line, what))
 
-    def _node(self, node: Any, line: int = 0, depth: int = 1) -> Node:
+    def _make_node(self, node: Any, line: int = 0, depth: int = 1) -> Node:
         line = line or node.start_mark.line + 1
         self._values += 1
         _check_size(line, depth, self._values)
         if isinstance(node, yaml.ScalarNode):
-            return _scalar(node, line)
+            return _make_scalar(node, line)
         if isinstance(node, yaml.SequenceNode):
-            items = [self._node(item, depth=depth + 1) for item in node.value]
+            items = [self._make_node(item, depth=depth + 1) for item in node.value]
             return Node("list", line, items=items)
         fields: dict[str, Node] = {}
         for key, value in node.value:
-            name = self._node(key, depth=depth + 1)
+            name = self._make_node(key, depth=depth + 1)
             if not name.is_scalar:
                 why = "every call of ros fails, and with it the boot"
                 raise _UnreadableError(name.line, "a list or a map is used as a key", "", why)
             if former := fields.pop(name.text, None):
                 what = f"the key {quote(name.text)} is there already, in line {former.line}"
                 self.found.append(finding("duplicate-key", name.line, what))
-            fields[name.text] = self._node(value, name.line, depth + 1)
+            fields[name.text] = self._make_node(value, name.line, depth + 1)
         return Node("map", line, fields=fields)
 
 
-def _scalar(node: yaml.ScalarNode, line: int) -> Node:
+def _make_scalar(node: yaml.ScalarNode, line: int) -> Node:
     text: str = node.value
     kind: Kind = "text"
     if node.style:

@@ -58,7 +58,7 @@ def make_first_disk(invocation: Invocation) -> Iterator[Settings]:
     invocation.log.notes(user_data.explain(found))
     config: dict[str, Any] = {"rancher": {"environment": {"VERSION": version}}}
     saved = {paths.OS_CONFIG: json.dumps(config).encode("ascii")}  # JSON is YAML too
-    if found.kind is user_data.Kind.CLOUD_CONFIG:
+    if found.form is user_data.Form.CLOUD_CONFIG:
         saved[BOOT_YML] = found.plain
     # The plan reads a machine's files below a root: a temporary one, readable only by its owner.
     with scratch("plan") as root:

@@ -15,14 +15,13 @@ from typing import Literal
 
 from rancheros_ec2_metadata import command_line, options
 from rancheros_ec2_metadata.check import yaml_reader
-from rancheros_ec2_metadata.check.checked_file import File, Form
+from rancheros_ec2_metadata.check.checked_file import NEWEST_RELEASE, File
 from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.hosts.rancheros import user_data
-from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, Release
+from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 from rancheros_ec2_metadata.settings import HostKind, Settings
 
 _VARIABLES = frozenset({*options.AWS_VARIABLES, *(one.variable for one in options.OPTIONS)})
-_RELEASE = Release(NEWEST, "newest")
 _MIME = (b"content-type:", b"mime-version:")
 # A script for RancherOS, which has no first line of its own.
 _ROS = re.compile(rb"\bros (?:config|service|engine|console|os|install)\b|\bsystem-docker\b")
@@ -76,11 +75,11 @@ def read_flags(raw: bytes | None, host: HostKind) -> UserDataFlags:
     if raw is None:
         return UserDataFlags("systemd" if host == "systemd" else "rancheros", "none")
     form, parts = _unpack(raw)
-    files = [File.of(part.content, _RELEASE) for part in parts]
+    files = [File.of(part.content, NEWEST_RELEASE) for part in parts]
     if host == "auto":
         host = "rancheros" if any(map(_is_for_rancheros, files)) else "systemd"
     if host == "rancheros":
-        return _of_service(File.of(raw, _RELEASE), form)
+        return _of_service(File.of(raw, NEWEST_RELEASE), form)
     return _of_install(form, parts)
 
 
@@ -104,11 +103,11 @@ def _unpack(raw: bytes) -> tuple[str, list[_Part]]:
 def _unpacked(raw: bytes) -> tuple[bytes, str]:
     """Return user-data without base64 and gzip, as far as it can be, and those in words."""
     packed = ""
-    seen = user_data.classify(raw, _RELEASE)
+    seen = user_data.classify(raw, NEWEST_RELEASE)
     if "base64" in seen.why:
         with contextlib.suppress(binascii.Error):
             raw, packed = base64.b64decode(raw), "base64 of "
-            seen = user_data.classify(raw, _RELEASE)
+            seen = user_data.classify(raw, NEWEST_RELEASE)
     return seen.plain, packed + "gzip of " * (seen.plain != raw)
 
 
@@ -128,8 +127,7 @@ def _of_service(file: File, form: str) -> UserDataFlags:
     if not file.ours:
         return UserDataFlags("rancheros", form, file=file)
     service = file.ours[0]
-    command = service.node.at("command")
-    words = [item.text for item in command.items] or command.text.split()
+    words = service.node.at("command").words or []
     variables = service.environ.items()
     words += [f"{name}={node.text}" for name, node in variables if _is_variable(f"{name}=")]
     source = f"the service {service.name} of the user-data"

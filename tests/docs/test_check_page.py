@@ -13,9 +13,10 @@ from docs.definitions import NAME, SERVICE_FILE, cloud_configs
 from docs.pages import Page
 from machine import release_named
 from rancheros_ec2_metadata.check import rules
-from rancheros_ec2_metadata.check.checked_file import File, Form
+from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import load_rules
-from rancheros_ec2_metadata.check.output import SCHEMA, CheckedFile, lines
+from rancheros_ec2_metadata.check.output import SCHEMA, CheckedFile, render
+from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 from ros_stand_in import RELEASES
 
 PAGE = Page("docs/check.md")
@@ -54,7 +55,7 @@ def fields(tree: dict[str, Any], above: str = "") -> Iterator[str]:
 def test_the_page_has_every_field_of_the_json() -> None:
     file = File.of(b"a: b\n", release_named("v1.5.8"))
     checked = CheckedFile("a", file.form, ("b",), tuple(rules.check(file)))
-    tree = json.loads("".join(lines([checked], "v1.5.8", "json")))
+    tree = json.loads("".join(render([checked], "v1.5.8", "json")))
     table = PAGE.text.partition("\n| field |")[2]
     assert re.findall(r"^\| `([a-z.\[\]]+)` \|", table, re.MULTILINE) == list(fields(tree))
     assert f"| `schema` | number | {SCHEMA} |" in table

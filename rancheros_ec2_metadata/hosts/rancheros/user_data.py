@@ -6,7 +6,7 @@ Source: rancher/os, cmd/cloudinitsave/cloudinitsave.go: the first line alone say
 from __future__ import annotations
 
 import zlib
-from enum import Enum, auto
+from enum import Enum
 from typing import NamedTuple
 
 from rancheros_ec2_metadata.errors import Note, info, warning
@@ -32,81 +32,76 @@ _OTHERS = {
 }
 
 
-class Kind(Enum):
-    """What RancherOS does with user-data."""
+class Form(str, Enum):
+    """A kind of file, by what RancherOS does with it as user-data."""
 
-    CLOUD_CONFIG = auto()  # saved as it is
-    COMPOSE = auto()  # saved as rancher.services
-    SCRIPT = auto()  # run once the console is up
-    OTHER = auto()  # nothing
+    __str__ = str.__str__
+
+    CLOUD_CONFIG = "cloud-config"  # saved as it is
+    COMPOSE = "compose"  # saved as rancher.services
+    SCRIPT = "script"  # run once the console is up
+    SERVICE_FILE = "service-file"  # nothing: it is for `ros service enable`
+    UNKNOWN = "unknown"  # nothing
 
 
 class UserData(NamedTuple):
     """User-data as RancherOS sees it.
 
     Args:
-        kind: what it is to RancherOS.
-        plain: its bytes, unpacked where the release unpacks them.
+        form: what it is to RancherOS.
+        plain: its bytes, unpacked if the release unpacks them.
         why: it is nothing to RancherOS.
     """
 
-    kind: Kind
+    form: Form
     plain: bytes
     why: str = ""
 
 
 def classify(raw: bytes, release: Release) -> UserData:
     """Return what this release sees in the bytes that an instance was given."""
-    try:
-        plain = _unpacked(raw, release) if raw.startswith(_GZIP) else raw
-    except _PackedError as why:
-        return UserData(Kind.OTHER, raw, str(why))
+    plain, why = _unpack(raw, release) if raw.startswith(_GZIP) else (raw, "")
+    if why:
+        return UserData(Form.UNKNOWN, raw, why)
     header = plain.split(b"\n", 1)[0].rstrip()
     if header == b"#cloud-config":
-        return UserData(Kind.CLOUD_CONFIG, plain)
+        return UserData(Form.CLOUD_CONFIG, plain)
     if header.startswith(b"#!"):
-        return UserData(Kind.SCRIPT, plain)
+        return UserData(Form.SCRIPT, plain)
     if plain.startswith(b"#compose\n"):
-        return UserData(Kind.COMPOSE, plain)
+        return UserData(Form.COMPOSE, plain)
     if plain.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"#!"):
-        return UserData(Kind.OTHER, plain, _BEFORE_SCRIPT)
+        return UserData(Form.UNKNOWN, plain, _BEFORE_SCRIPT)
     lower = header.lower()
     known = (why for start, why in _OTHERS.items() if lower.startswith(start))
-    return UserData(Kind.OTHER, plain, next(known, NO_FIRST_LINE))
+    return UserData(Form.UNKNOWN, plain, next(known, NO_FIRST_LINE))
 
 
 def explain(found: UserData) -> list[Note]:
     """Return what a plan for a first boot does not show of the user-data."""
-    match found.kind:
-        case Kind.CLOUD_CONFIG:
-            return []
-        case Kind.SCRIPT:
-            text = (
-                "the user-data is a script: RancherOS runs it at each console start, after this"
-                " program and before Docker; what it sets by ros config is not in the plan"
-            )
-            return [info(text)]
-        case Kind.COMPOSE:
-            return [
-                info("the user-data is #compose: its services set nothing that is planned here")
-            ]
+    if found.form is Form.CLOUD_CONFIG:
+        return []
+    if found.form is Form.COMPOSE:
+        return [info("the user-data is #compose: its services set nothing that is planned here")]
+    if found.form is Form.SCRIPT:
+        text = (
+            "the user-data is a script: RancherOS runs it at each console start, after this"
+            " program and before Docker; what it sets by ros config is not in the plan"
+        )
+        return [info(text)]
     return [warning(f"RancherOS saves nothing of this user-data: {found.why}")]
 
 
-class _PackedError(ValueError):
-    """Gzipped user-data that does not become plain."""
-
-
-def _unpacked(packed: bytes, release: Release) -> bytes:
-    if release.version is not None and release.version < _UNPACKS_GZIP:
-        raise _PackedError(
-            f"it is gzipped, which RancherOS unpacks from v1.4.1 on, and this is {release.text}"
-        )
+def _unpack(packed: bytes, release: Release) -> tuple[bytes, str]:
+    """Return the plain bytes, and why there are none."""
+    if release.is_before(_UNPACKS_GZIP):
+        why = f"it is gzipped, which RancherOS unpacks from v1.4.1 on, and this is {release.text}"
+        return b"", why
     unpacking = zlib.decompressobj(_GZIP_WINDOW)
     try:
         plain = unpacking.decompress(packed, SIZE_LIMIT)
     except zlib.error:
-        raise _PackedError("it is gzipped, and damaged") from None
+        return b"", "it is gzipped, and damaged"
     if not unpacking.eof:
-        raise _PackedError("it is gzipped, and damaged or too large")
-    return plain
+        return b"", "it is gzipped, and damaged or too large"
+    return plain, ""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from rancheros_ec2_metadata.check import rules
-from rancheros_ec2_metadata.check.checked_file import File
+from rancheros_ec2_metadata.check.checked_file import NEWEST_RELEASE, File
 from rancheros_ec2_metadata.check.finding import Finding
-from rancheros_ec2_metadata.commands import check as command
 from rancheros_ec2_metadata.hosts.rancheros.release import parse_release
 
 SERVICE = """\
@@ -31,7 +30,7 @@ SERVICE_FILE = "".join(line.removeprefix("    ") for line in SERVICE.splitlines(
 
 def check(text: str | bytes, release: str = "v1.5.8") -> list[Finding]:
     """Return what is found in a file that is meant for a release."""
-    known = command.NEWEST_RELEASE if release == "newest" else parse_release(release)
+    known = NEWEST_RELEASE if release == "newest" else parse_release(release)
     assert known is not None
     return rules.check(File.of(text.encode() if isinstance(text, str) else text, known))
 

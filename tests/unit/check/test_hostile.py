@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import load_rules
-from rancheros_ec2_metadata.check.output import CheckedFile, lines
+from rancheros_ec2_metadata.check.output import CheckedFile, render
 from rancheros_ec2_metadata.check.schema import find_schema
 from rancheros_ec2_metadata.hosts.rancheros.release import UNKNOWN, Release, parse_release
 from unit.check.checking import GOOD, SERVICE_FILE
@@ -31,10 +31,10 @@ def check(raw: bytes, release: Release | None) -> None:
         assert finding.reason
         assert finding.fix
     checked = [CheckedFile("a", file.form, (), tuple(found))]
-    text = list(lines(checked, "", "text"))
+    text = list(render(checked, "", "text"))
     assert sum(line.endswith("]") and line[0] == "a" for line in text) == len(found)
     assert all(line.isprintable() and len(line) <= 100 for line in text)
-    json.loads("".join(lines(checked, "", "json")))
+    json.loads("".join(render(checked, "", "json")))
 
 
 release = st.sampled_from(RELEASES)

@@ -254,9 +254,6 @@ labels: {a: false}
     ),
     case(f"{GOOD}---\nhostnme: x\n---\n", "several-documents @ ---"),
     case(f"{GOOD}---\na: [\n", "several-documents"),
-    case(GOOD + "#" * (16384 - len(GOOD) - 1) + "\n"),
-    case(GOOD + "#" * (16384 - len(GOOD)) + "\n", "too-large @ #cloud-config"),
-    case(SERVICE_FILE + "#" * 20000),
     # With everything else that is wrong in the file.
     *(
         case(f"{changed('net: host', 'net: bridge')}{text}\n", "net", rule)
@@ -315,11 +312,9 @@ packages: []  #< unknown-key: look up its name
 rancher: {enviroment: {}}  #< unknown-key: write environment
 rancher: {network: {interface: {}}}  #< unknown-key: interfaces
 rancher: {system_docker: {data_root: /a}}  #< unknown-key: rancher.system_docker
-write_files: [{path: /a, contents: b}]  #< unknown-key: without content
 write_files: [{path: /a, contents: b}]  #< unknown-key: write content
-write_files: [{path: /a, data: b}]  #< unknown-key: without content
+write_files: [{path: /a, data: b}]  #< unknown-key: no key below write_files[]
 write_files: [{path: /a, Content: b}]  #< unknown-key: write content
-write_files: [{filename: /a, content: b}]  #< unknown-key: and writes no file
 write_files: [{paht: /a, content: b}]  #< unknown-key: write path
 """,
     ),
@@ -350,7 +345,7 @@ graph_dir: /mnt  #< unknown-key: write data_root  #= v2.0.5
 dataroot: /mnt  #< unknown-key: write data_root  #= v2.0.5
 data-root: /mnt  #< unknown-key: write data_root  #= v2.0.5
 data-root: /mnt  #< unknown-key: on BurmillaOS  #= newest
-userns_enabled: true  #< unknown-key: in v1.5.8
+userns_enabled: true  #< unknown-key: in this release
 userns_enabled: true  #= v2.0.5
 selinux_enabled: true  #< unknown-key  #= v2.0.5
 args: [daemon]  #< unknown-key: write extra_args
@@ -362,6 +357,7 @@ args: [daemon]  #= v0.6.1
         with_service,
         """
 network_mode: host  #< unknown-key: write net
+healthcheck: {}  #< unknown-key: in compose version 1
 depends_on: [a]  #< unknown-key: io.rancher.os.after
 enviroment: [A=b]  #< unknown-key: write environment
 """,
@@ -411,6 +407,23 @@ privileged: False
     case(changed("        io.rancher.os.before: system-cron\n", "", CRON), "cron @ labels:"),
     case(changed("scope: system", "scope: user", CRON), "scope"),
     case(TWO.replace("COMMAND", "-m -l other:OTHER"), "two-services @ ec2-metadata-2:"),
+    *(
+        case(TWO.replace("COMMAND", f"-m -l example.db.host:DB_HOST {flag}"), "two-services")
+        for flag in (
+            "-t a.",
+            "--env-prefix a.:B_",
+            "--set A=b",
+            "--metadata-labels instance-type",
+            "--status-label",
+            "--env-file /var/lib/rancher/conf/a",
+        )
+    ),
+    case(
+        TWO.replace(
+            "COMMAND", "-l example.db.host:DB_HOST\n      environment: [AWS_METADATA_LOAD=false]"
+        ),
+        "two-services",
+    ),
     case(TWO.replace("COMMAND", "-m -l example.db.host:DB_HOST --deadline 60 --debug")),
     # It is told by its name, or by its image's.
     case(changed("net: host", "net: bridge"), "net @ net: bridge"),
@@ -715,17 +728,7 @@ OTHERS = [
     ),
     case(with_file(LABELLED, DAEMON_JSON) + f"- path: {DAEMON_JSON}\n  content: '{{}}'\n"),
     case(with_file(LABELLED, DAEMON_JSON) + "  container: other\n"),
-    *(
-        case(
-            f"{with_docker(docker)}write_files:\n- path: //my.json\n  content: '{LABELLED}'\n",
-            "daemon-json @ - path: //my.json",
-        )
-        for docker in (
-            "config_file: /my.json",
-            "extra_args: [--config-file=/my.json]",
-            "extra_args: [--config-file, /my.json]",
-        )
-    ),
+    case(with_file(LABELLED, f"/{DAEMON_JSON}"), f"daemon-json @ - path: /{DAEMON_JSON}"),
     *cases(
         lambda text: f"{GOOD}runcmd:\n- [touch, /a]\n- {text}\n- [touch, /b]\n",
         """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rancheros_ec2_metadata.errors import Level, Note
 from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros.release import Release
-from rancheros_ec2_metadata.hosts.rancheros.user_data import Kind, classify, explain
+from rancheros_ec2_metadata.hosts.rancheros.user_data import Form, classify, explain
 
 CONFIG = b"#cloud-config\nhostname: x\n"
 NEWEST = Release((1, 5, 8), "v1.5.8")
@@ -25,7 +25,7 @@ PACKED = gzip.compress(CONFIG, mtime=0)
 def saved(user_data: bytes, release: Release) -> tuple[bytes | None, list[Note]]:
     """Return what a first boot saves, and what is said of the rest."""
     found = classify(user_data, release)
-    return found.plain if found.kind is Kind.CLOUD_CONFIG else None, explain(found)
+    return found.plain if found.form is Form.CLOUD_CONFIG else None, explain(found)
 
 
 @pytest.mark.parametrize(

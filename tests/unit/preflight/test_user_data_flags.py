@@ -152,6 +152,21 @@ def test_the_flags_of_the_service_are_those_of_its_command_and_its_variables() -
     assert "secret" not in str(found)
 
 
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("-m -t 'team a.'", ("-m", "-t", "team a.")),
+        ("[-m, -t, a.]", ("-m", "-t", "a.")),
+        ("it's", ()),
+    ],
+)
+def test_the_words_of_a_command_are_those_that_rancheros_makes_of_it(
+    command: str, words: tuple[str, ...]
+) -> None:
+    text = "#cloud-config\nrancher: {services: {ec2-metadata: {command: " + command + "}}}\n"
+    assert read_flags(text.encode(), "auto").words == words
+
+
 @pytest.mark.parametrize("name", ["amazon-linux-2023", "ubuntu"])
 def test_the_flags_of_the_examples_are_found(name: str) -> None:
     script = (ROOT / f"examples/swarm-systemd/{name}.sh").read_bytes()
