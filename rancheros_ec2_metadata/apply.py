@@ -16,7 +16,7 @@ from rancheros_ec2_metadata.errors import (
     FilesError,
     Level,
     Note,
-    counted,
+    count,
     error,
     info,
     quote,
@@ -53,7 +53,7 @@ def run(invocation: Invocation) -> int:
     age = time.monotonic() - invocation.process.started
     limits = Limits.of(invocation.settings.deadline, age, Clock())
     result = apply(invocation.settings, make_runtime(invocation.settings, invocation.log, limits))
-    invocation.log.last(last_line(result))
+    invocation.log.last(render_last_line(result))
     return result.status
 
 
@@ -237,10 +237,10 @@ def _read(files: Files, path: str) -> bytes | None:
         return None
 
 
-def last_line(result: Result) -> str:
+def render_last_line(result: Result) -> str:
     """Return what is set, what was written, and the exit status."""
-    labels = counted(len(result.in_effect.labels), "label")
-    variables = counted(len(result.in_effect.variables), "variable")
+    labels = count(len(result.in_effect.labels), "label")
+    variables = count(len(result.in_effect.variables), "variable")
     # A name alone, where it says which file it is.
     files = [
         f"{verb} {name if '.' in (name := path.rpartition('/')[2]) else path}"
@@ -260,8 +260,8 @@ def _summarise(facts: Facts, plan: Plan | None, seconds: float) -> Iterator[str]
         f" tags: {_from(_SOURCES[facts.tags_source], facts.tags or {}, tags)}"
     )
     yield from _left_out(plan.notes if plan is not None else ())
-    requests = counted(facts.imds_requests, "IMDS request")
-    yield f"{requests}, {counted(facts.api_calls, 'API call')}; {seconds:.1f} s"
+    requests = count(facts.imds_requests, "IMDS request")
+    yield f"{requests}, {count(facts.api_calls, 'API call')}; {seconds:.1f} s"
 
 
 def _from(source: str, said: Collection[str], used: Collection[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from rancheros_ec2_metadata import __version__, called_as, options
 from rancheros_ec2_metadata.errors import UsageError, quote
-from rancheros_ec2_metadata.options import meant
+from rancheros_ec2_metadata.options import suggest
 from rancheros_ec2_metadata.settings import Settings
 
 _WIDTH = 80
@@ -304,14 +304,14 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> CommandLine:
     if not words or (words[0].startswith("-") and words[0] not in _OF_THE_PROGRAM):
         words.insert(0, "apply")
     if not words[0].startswith("-") and words[0] not in COMMANDS:
-        raise UsageError(f"unknown command {quote(words[0])}{meant(words[0], COMMANDS)}")
+        raise UsageError(f"unknown command {quote(words[0])}{suggest(words[0], COMMANDS)}")
     _check_flags(words)
     given, unknown = _parser(words[0]).parse_known_args(words)
     for word in unknown:
         if not word.startswith("-"):
             raise UsageError(f"{given.command} takes no argument {quote(word)}")
         raise _unknown_flag(given.command, word)
-    return CommandLine(given.command, given, options.settings(given, environ))
+    return CommandLine(given.command, given, options.read_settings(given, environ))
 
 
 def _check_flags(words: Sequence[str]) -> None:
@@ -326,7 +326,7 @@ def _check_flags(words: Sequence[str]) -> None:
 def _unknown_flag(command: str, word: str) -> UsageError:
     flag = word.partition("=")[0]
     text = f"{command} has no flag {quote(flag)}"
-    return UsageError(f"{text}{meant(flag, _flags(command))}")
+    return UsageError(f"{text}{suggest(flag, _flags(command))}")
 
 
 def _flags(command: str) -> Iterator[str]:

@@ -75,7 +75,7 @@ class Log:
         return worst(note.status for note in self._seen)
 
 
-def at_boot(stderr: TextIO) -> TextIO:
+def make_nonblocking(stderr: TextIO) -> TextIO:
     """Return a stream for the log that never blocks a boot.
 
     A pipe is reopened, non-blocking: what its reader does not take is lost. The flags of the former

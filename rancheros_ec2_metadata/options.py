@@ -264,7 +264,7 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
     parser.add_argument(*option.flags, dest=option.setting, help=text, **kind)
 
 
-def settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+def read_settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     """Return the settings that flags and variables make.
 
     Args:
@@ -393,10 +393,10 @@ def find_unknown_variables(environ: Iterable[str]) -> Iterator[Note]:
     for name in sorted(environ):
         rest = name.removeprefix(PREFIX)
         if name.startswith(PREFIX) and rest not in known:
-            yield warning(f"unknown variable {name}: ignored{meant(rest, known, PREFIX)}")
+            yield warning(f"unknown variable {name}: ignored{suggest(rest, known, PREFIX)}")
 
 
-def meant(word: str, known: Iterable[str], prefix: str = "") -> str:
+def suggest(word: str, known: Iterable[str], prefix: str = "") -> str:
     """Return the end of a message that names the known word that may be meant, if any."""
     from difflib import get_close_matches  # noqa: PLC0415 - not at boot
 

@@ -110,7 +110,7 @@ def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = Fa
     if settings.debug:
         session.hooks["response"].append(lambda answer, **_: log.note(_request(answer)))
     host = make_host(settings, limits.deadline, off_machine=dry and settings.root != Path("/"))
-    boot = boot_id(settings.root)
+    boot = read_boot_id(settings.root)
     reading = limits.reading
     if host.later_runs_read_briefly:
         last = host.read_state()[0].last_run
@@ -128,7 +128,7 @@ def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = Fa
     )
 
 
-def boot_id(root: Path) -> str | None:
+def read_boot_id(root: Path) -> str | None:
     """Return the kernel's name for this boot; None if it does not say."""
     try:
         return (root / "proc/sys/kernel/random/boot_id").read_text("utf-8").strip() or None

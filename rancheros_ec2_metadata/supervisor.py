@@ -28,17 +28,19 @@ _BUG, _OVERDUE = 1, 7  # of errors.ExitStatus
 _FILES = "every file is its old or its new self"
 
 
-def supervise(run: Callable[[float, RunFor], int], last_line: Callable[[str, int], object]) -> int:
+def supervise(
+    run: Callable[[float, RunFor], int], write_last_line: Callable[[str, int], object]
+) -> int:
     """Run ``run`` in a child process until its deadline; return the exit status.
 
     Args:
         run: is given the time of the program's start, on the monotonic clock, and the function
             that reports the deadline. Returns an exit status.
-        last_line: writes the last line of a run that ended without one, with its exit status.
+        write_last_line: writes the last line of a run that ended without one, with its exit status.
     """
 
     def ended(text: str, status: int) -> int:
-        last_line(text, status)
+        write_last_line(text, status)
         return status
 
     started = time.monotonic() - _process_age()

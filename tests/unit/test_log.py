@@ -20,7 +20,7 @@ from rancheros_ec2_metadata.errors import (
     warning,
     worst,
 )
-from rancheros_ec2_metadata.log import Log, at_boot
+from rancheros_ec2_metadata.log import Log, make_nonblocking
 from rancheros_ec2_metadata.plan.provenance import LeftOut
 
 
@@ -87,7 +87,7 @@ def test_at_boot_what_the_reader_of_a_pipe_does_not_take_is_lost_and_not_waited_
 ) -> None:
     reader, writer = pipe
     size = fcntl.fcntl(writer.fileno(), fcntl.F_GETPIPE_SZ)
-    with at_boot(writer) as stream:
+    with make_nonblocking(writer) as stream:
         log = Log(stream)
         log.line("read")
         assert reader.read(size) == b"ec2-metadata: read\n"
@@ -102,9 +102,9 @@ def test_at_boot_what_the_reader_of_a_pipe_does_not_take_is_lost_and_not_waited_
 
 def test_at_boot_a_log_that_is_no_pipe_is_written_as_it_is(tmp_path: Path) -> None:
     memory = io.StringIO()
-    assert at_boot(memory) is memory
+    assert make_nonblocking(memory) is memory
     with (tmp_path / "log").open("w") as file:
-        assert at_boot(file) is file
+        assert make_nonblocking(file) is file
 
 
 def test_only_the_last_line_goes_to_the_kernels_log_and_is_one_record_that_it_takes() -> None:
