@@ -15,7 +15,6 @@ from rancheros_ec2_metadata.errors import (
     Level,
     Note,
     error,
-    info,
     quote,
     warning,
     worst,
@@ -42,13 +41,6 @@ def test_a_shown_text_is_short_and_printable(text: str) -> None:
 
 def test_a_shown_text_cannot_close_its_own_quotes() -> None:
     assert quote("a' b\\'") == r"'a\' b\\\''"
-
-
-def test_a_terminal_that_is_not_utf_8_gets_escapes() -> None:
-    raw = io.BytesIO()
-    stream = io.TextIOWrapper(raw, encoding="ascii")
-    Log(stream).note(info("café"))
-    assert raw.getvalue() == b"ec2-metadata: caf\\xe9\n"
 
 
 def test_a_note_is_written_once_and_counts_in_the_status() -> None:
