@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 from rancheros_ec2_metadata import __version__, called_as, options
@@ -13,6 +14,7 @@ from rancheros_ec2_metadata.options import suggest
 from rancheros_ec2_metadata.settings import Settings
 
 _WIDTH = 80
+_FORMATTER = partial(argparse.RawDescriptionHelpFormatter, max_help_position=26, width=_WIDTH)
 _OF_THE_PROGRAM = ("-h", "--help", "-V", "--version")
 _SHORTEST, _LONGEST = 5, 86_400  # seconds between runs of --follow
 
@@ -334,16 +336,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _make_parser(first: str) -> argparse.ArgumentParser:
-    def make_formatter(prog: str) -> argparse.HelpFormatter:
-        return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=_WIDTH)
-
     program = called_as()
     top = _Parser(
         prog=program,
         usage=f"{program} [COMMAND] [FLAG ...]",
         description="EC2 tags and metadata as Docker labels and variables, before Docker starts.",
         epilog="Without a command it is apply. Each command has a --help of its own.",
-        formatter_class=make_formatter,
+        formatter_class=_FORMATTER,
         allow_abbrev=False,
     )
     top.add_argument("-V", "--version", action="version", version=f"{program} {__version__}")
@@ -357,7 +356,7 @@ def _make_parser(first: str) -> argparse.ArgumentParser:
             help=command.summary,
             description=textwrap.fill(command.about, _WIDTH),
             epilog="\n".join([*_render_examples(command), "", *_render_statuses(command)]),
-            formatter_class=make_formatter,
+            formatter_class=_FORMATTER,
             allow_abbrev=False,
         )
         options.add_flags(parser, name)
