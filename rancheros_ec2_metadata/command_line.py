@@ -64,6 +64,7 @@ _INSTANCE = (
     ("--profile", {"metavar": "NAME", "help": "for --instance: the profile of ~/.aws"}),
     ("--region", {"metavar": "NAME", "help": "for --instance: the region"}),
 )
+_DRY_RUN = ("--dry-run", {"action": "store_true", "help": "only say what would be removed"})
 _FAILED = {1: "a bug of this program", 2: "wrong usage: nothing was done"}
 _READ = {3: "not on EC2", 4: "EC2 said it only in part"}
 _FILES = {5: "a file cannot be read or written, or is in the way"}
@@ -73,6 +74,13 @@ _RUN = {
     **_FILES,
     6: "a tag of --require-tag never came",
     7: "the deadline passed",
+}
+_CLEANED = {
+    0: "done",
+    **_FAILED,
+    **_FILES,
+    7: _RUN[7],
+    10: "with --dry-run: something would change",
 }
 
 COMMANDS = {
@@ -217,19 +225,10 @@ COMMANDS = {
             "clean": "remove it",
             "clean --legacy": "also what amazon-metadata left, its credentials first of all",
         },
-        {
-            0: "done",
-            **_FAILED,
-            **_FILES,
-            7: "the deadline passed",
-            10: "with --dry-run: something would change",
-        },
+        _CLEANED,
         (
-            (
-                "--legacy",
-                {"action": "store_true", "help": "also what amazon-metadata left"},
-            ),
-            ("--dry-run", {"action": "store_true", "help": "only say what would be removed"}),
+            ("--legacy", {"action": "store_true", "help": "also what amazon-metadata left"}),
+            _DRY_RUN,
         ),
     ),
     "install": Command(
@@ -258,14 +257,8 @@ COMMANDS = {
         "Stops, disables and removes the units of install, removes what the program wrote, and"
         " restores daemon.json.",
         {"uninstall --dry-run": "what would be removed", "uninstall": "remove it"},
-        {
-            0: "done",
-            **_FAILED,
-            **_FILES,
-            7: "the deadline passed",
-            10: "with --dry-run: something would change",
-        },
-        (("--dry-run", {"action": "store_true", "help": "only say what would be removed"}),),
+        _CLEANED,
+        (_DRY_RUN,),
     ),
     "demo": Command(
         "play a boot on this machine, on a fake EC2; needs no AWS, no root",
@@ -312,10 +305,10 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> CommandLine:
     if not words[0].startswith("-") and words[0] not in COMMANDS:
         raise UsageError(f"unknown command {quote(words[0])}{suggest(words[0], COMMANDS)}")
     given, unknown = _make_parser(words[0]).parse_known_args(words)
-    for word in unknown:
-        if not word.startswith("-"):
-            raise UsageError(f"{given.command} takes no argument {quote(word)}")
-        flag = word.partition("=")[0]
+    if unknown:
+        flag = unknown[0].partition("=")[0]
+        if not flag.startswith("-"):
+            raise UsageError(f"{given.command} takes no argument {quote(unknown[0])}")
         near = suggest(flag, _list_flags(given.command))
         raise UsageError(f"{given.command} has no flag {quote(flag)}{near}")
     return CommandLine(given.command, given, options.read_settings(given, environ))
@@ -329,7 +322,7 @@ def _list_flags(command: str) -> Iterator[str]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are ours."""
+    """An argument parser that ends with UsageError, not with the process."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
