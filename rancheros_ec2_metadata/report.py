@@ -117,7 +117,7 @@ def make_report(plan: Plan, where: Mapping[str, str]) -> dict[str, Any]:
 
 
 def diff_file(change: FileChange) -> Iterator[str]:
-    """Yield the lines of a unified diff; a record of ours is only named.
+    """Yield the lines of a unified diff; a record of the program is only named.
 
     Args:
         change: of one file.
@@ -232,7 +232,7 @@ def _render_arguments(one: Mapping[str, Any]) -> Iterator[str]:
 def _list_arguments(
     one: ArgumentList, sources: Mapping[str, Source]
 ) -> Iterator[tuple[Action, str, Source | None]]:
-    """Yield each item, against the list without us."""
+    """Yield each item, against the list without this program."""
     for item in one.after:
         if item in one.ours:
             yield "add", item, sources.get(one.ours[item])

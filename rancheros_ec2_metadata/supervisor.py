@@ -43,7 +43,7 @@ def supervise(
         write_last_line(text, status)
         return status
 
-    started = time.monotonic() - _process_age()
+    started = time.monotonic() - _read_process_age()
     # SIGCHLD may be inherited as ignored; children then leave no exit status.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     former = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
@@ -90,7 +90,7 @@ def _run(run: Callable[[], int], report_end: Callable[[str, int], int]) -> NoRet
         os._exit(status)
 
 
-def _process_age() -> float:
+def _read_process_age() -> float:
     """Return the seconds since this process was started, its interpreter's start included."""
     with open("/proc/self/stat", "rb") as file:  # noqa: PTH123 - pathlib is not imported here
         stat = file.read()
@@ -115,7 +115,7 @@ def _hear(reading: int) -> float:
 def _kill(child: int) -> None:
     """Kill the child and all that it has started: ``ros`` runs in a group of its own."""
     os.kill(child, signal.SIGSTOP)  # so that it starts nothing more
-    for process in (*_children(child), child):
+    for process in (*_list_children(child), child):
         for kill in (os.killpg, os.kill):
             try:
                 kill(process, signal.SIGKILL)
@@ -124,7 +124,7 @@ def _kill(child: int) -> None:
     os.waitpid(child, 0)
 
 
-def _children(process: int) -> list[int]:
+def _list_children(process: int) -> list[int]:
     """Return the processes that a process's threads have started."""
     children = []
     try:
