@@ -25,7 +25,7 @@ def console() -> None:
     _open_what_is_closed()
     first = sys.argv[1] if sys.argv[1:] else "apply"
     if first in AT_BOOT or first.startswith("-"):
-        status = supervisor.supervise(_run_at_boot, _last_line)
+        status = supervisor.supervise(_run_at_boot, _write_last_line)
     else:
         from rancheros_ec2_metadata.commands.invocation import Process  # noqa: PLC0415 - after the fork
 
@@ -53,20 +53,19 @@ def _open_what_is_closed() -> None:
 def _run_at_boot(started: float, run_for: supervisor.RunFor) -> int:
     gc.disable()  # a run is too short for garbage collection to pay off
     from rancheros_ec2_metadata.commands.invocation import Process  # noqa: PLC0415 - after the fork
-    from rancheros_ec2_metadata.log import at_boot  # noqa: PLC0415 - as above
+    from rancheros_ec2_metadata.log import make_nonblocking  # noqa: PLC0415 - as above
 
-    return _main(
-        Process(os.environ, sys.stdout, at_boot(sys.stderr), run_for, _kernel_log(), started)
-    )
+    stderr = make_nonblocking(sys.stderr)
+    return _main(Process(os.environ, sys.stdout, stderr, run_for, _find_kernel_log(), started))
 
 
-def _last_line(text: str, status: int) -> None:
+def _write_last_line(text: str, status: int) -> None:
     from pathlib import Path  # noqa: PLC0415 - as above
 
-    from rancheros_ec2_metadata.log import Log, at_boot  # noqa: PLC0415 - as above
+    from rancheros_ec2_metadata.log import Log, make_nonblocking  # noqa: PLC0415 - as above
 
-    Log(at_boot(sys.stderr), kmsg=_kernel_log()).last(f"error: {text}; exit {status}")
-    root = Path(_root())
+    Log(make_nonblocking(sys.stderr), kmsg=_find_kernel_log()).last(f"error: {text}; exit {status}")
+    root = Path(_read_root())
     if not (root / _COPY).exists():
         return
     with contextlib.suppress(ImportError):  # the image may be damaged
@@ -75,12 +74,12 @@ def _last_line(text: str, status: int) -> None:
         rehearsal.remove_copy(root)
 
 
-def _kernel_log() -> str | None:
-    """Return the path of the kernel's log, None where the run is for another machine's disk."""
-    return "/dev/kmsg" if _root() == "/" else None
+def _find_kernel_log() -> str | None:
+    """Return the path of the kernel's log, None if the run is for another machine's disk."""
+    return "/dev/kmsg" if _read_root() == "/" else None
 
 
-def _root() -> str:
+def _read_root() -> str:
     """Return the value of --root or its variable. The command line is not validated yet."""
     root = os.environ.get("AWS_METADATA_ROOT") or "/"
     for word, following in zip(sys.argv, (*sys.argv[1:], ""), strict=False):

@@ -16,20 +16,14 @@ from rancheros_ec2_metadata.errors import (
     FilesError,
     Level,
     Note,
-    counted,
+    count,
     error,
     info,
     quote,
     worst,
 )
 from rancheros_ec2_metadata.hosts.base import Ours
-from rancheros_ec2_metadata.hosts.files import (
-    ChangedError,
-    FileChange,
-    Files,
-    digest_file,
-    read_plain,
-)
+from rancheros_ec2_metadata.hosts.files import ChangedError, FileChange, digest_file, read_plain
 from rancheros_ec2_metadata.hosts.state import LastRun, State, cut_notes, render_state
 from rancheros_ec2_metadata.plan import last_known_good
 from rancheros_ec2_metadata.plan.desired import NOTHING, Desired
@@ -53,7 +47,7 @@ def run(invocation: Invocation) -> int:
     age = time.monotonic() - invocation.process.started
     limits = Limits.of(invocation.settings.deadline, age, Clock())
     result = apply(invocation.settings, make_runtime(invocation.settings, invocation.log, limits))
-    invocation.log.last(last_line(result))
+    invocation.log.last(render_last_line(result))
     return result.status
 
 
@@ -113,8 +107,8 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
                 settings, state, machine, said, host.carries
             )
             if said.on_ec2 is False:
-                status = "none" if host.always_says_outcome else None
-                wanted, kept = NOTHING.with_outcome(status) if status else NOTHING, State()
+                wanted = NOTHING.with_outcome("none") if host.always_says_outcome else NOTHING
+                kept = State()
             # Do not write only because of an outcome that is not final.
             if not so_far or result.plan is None or not _sets_the_same(wanted, result.plan.desired):
                 converge(target, result, wanted, kept)
@@ -197,7 +191,7 @@ def _sets_the_same(one: Desired, other: Desired) -> bool:
 
 
 def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, ...]) -> None:
-    """Write the state and the result of this run; where that fails, the status is that of files."""
+    """Write the state and the result of this run; if that fails, the status is that of files."""
     log, files, plan = runtime.target.log, runtime.target.files, result.plan
     if plan is None:
         return
@@ -222,7 +216,9 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
     state = replace(
         plan.state, labels=labels, status=result.outcome, last_run=run, labels_changed=moment
     )
-    raw = _read(files, host.places.state)
+    raw = None
+    with contextlib.suppress(OSError):
+        raw = read_plain(files.locate(host.places.state))
     try:
         files.write(FileChange(host.places.state, raw, render_state(state), is_record=True))
     except FilesError as why:
@@ -230,18 +226,11 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
         result.status = worst((result.status, ExitStatus.FILES))
 
 
-def _read(files: Files, path: str) -> bytes | None:
-    try:
-        return read_plain(files.locate(path))
-    except OSError:
-        return None
-
-
-def last_line(result: Result) -> str:
+def render_last_line(result: Result) -> str:
     """Return what is set, what was written, and the exit status."""
-    labels = counted(len(result.in_effect.labels), "label")
-    variables = counted(len(result.in_effect.variables), "variable")
-    # A name alone, where it says which file it is.
+    labels = count(len(result.in_effect.labels), "label")
+    variables = count(len(result.in_effect.variables), "variable")
+    # The name alone if it says which file it is.
     files = [
         f"{verb} {name if '.' in (name := path.rpartition('/')[2]) else path}"
         for path, verb in result.changed.items()
@@ -256,15 +245,15 @@ def _summarise(facts: Facts, plan: Plan | None, seconds: float) -> Iterator[str]
     """Yield the summary: the sources, what was left out, and the requests."""
     metadata, tags = (plan.state.metadata, plan.state.tags) if plan is not None else ({}, {})
     yield (
-        f"metadata: {_from('IMDS', facts.variables, metadata)};"
-        f" tags: {_from(_SOURCES[facts.tags_source], facts.tags or {}, tags)}"
+        f"metadata: {_render_origins('IMDS', facts.variables, metadata)};"
+        f" tags: {_render_origins(_SOURCES[facts.tags_source], facts.tags or {}, tags)}"
     )
-    yield from _left_out(plan.notes if plan is not None else ())
-    requests = counted(facts.imds_requests, "IMDS request")
-    yield f"{requests}, {counted(facts.api_calls, 'API call')}; {seconds:.1f} s"
+    yield from _render_left_out(plan.notes if plan is not None else ())
+    requests = count(facts.imds_requests, "IMDS request")
+    yield f"{requests}, {count(facts.api_calls, 'API call')}; {seconds:.1f} s"
 
 
-def _from(source: str, said: Collection[str], used: Collection[str]) -> str:
+def _render_origins(source: str, said: Collection[str], used: Collection[str]) -> str:
     """Return how many of the used names come from the source, and how many from the last run."""
     now = sum(name in said for name in used)
     parts = [f"{now} from {source}"] if now else []
@@ -273,7 +262,7 @@ def _from(source: str, said: Collection[str], used: Collection[str]) -> str:
     return ", ".join(parts) or "none"
 
 
-def _left_out(notes: Iterable[Note]) -> Iterator[str]:
+def _render_left_out(notes: Iterable[Note]) -> Iterator[str]:
     texts = [
         note.text
         for note in notes

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 from rancheros_ec2_metadata import __version__, called_as, options
 from rancheros_ec2_metadata.errors import UsageError, quote
-from rancheros_ec2_metadata.options import meant
+from rancheros_ec2_metadata.options import suggest
 from rancheros_ec2_metadata.settings import Settings
 
 _WIDTH = 80
+_FORMATTER = partial(argparse.RawDescriptionHelpFormatter, max_help_position=26, width=_WIDTH)
 _OF_THE_PROGRAM = ("-h", "--help", "-V", "--version")
 _SHORTEST, _LONGEST = 5, 86_400  # seconds between runs of --follow
 
@@ -26,6 +28,7 @@ class Command(NamedTuple):
         examples: command lines, each with what it is for.
         statuses: the exit statuses that it can have, in words.
         arguments: of argparse, those that only commands have and no variable.
+        usage: what follows the command in its usage line.
     """
 
     summary: str
@@ -33,6 +36,7 @@ class Command(NamedTuple):
     examples: Mapping[str, str]
     statuses: Mapping[int, str]
     arguments: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    usage: str = "[FLAG ...]"
 
 
 class CommandLine(NamedTuple):
@@ -43,7 +47,7 @@ class CommandLine(NamedTuple):
     settings: Settings
 
 
-def _format(*forms: str) -> tuple[str, Mapping[str, Any]]:
+def _make_format(*forms: str) -> tuple[str, Mapping[str, Any]]:
     text = f"one of {', '.join(forms)} (default {forms[0]})"
     return "--format", {"choices": forms, "default": forms[0], "metavar": "FORM", "help": text}
 
@@ -60,6 +64,7 @@ _INSTANCE = (
     ("--profile", {"metavar": "NAME", "help": "for --instance: the profile of ~/.aws"}),
     ("--region", {"metavar": "NAME", "help": "for --instance: the region"}),
 )
+_DRY_RUN = ("--dry-run", {"action": "store_true", "help": "only say what would be removed"})
 _FAILED = {1: "a bug of this program", 2: "wrong usage: nothing was done"}
 _READ = {3: "not on EC2", 4: "EC2 said it only in part"}
 _FILES = {5: "a file cannot be read or written, or is in the way"}
@@ -69,6 +74,13 @@ _RUN = {
     **_FILES,
     6: "a tag of --require-tag never came",
     7: "the deadline passed",
+}
+_CLEANED = {
+    0: "done",
+    **_FAILED,
+    **_FILES,
+    7: _RUN[7],
+    10: "with --dry-run: something would change",
 }
 
 COMMANDS = {
@@ -112,7 +124,7 @@ COMMANDS = {
                 {"metavar": "FILE", "help": "plan for a first boot with it; - is standard input"},
             ),
             ("--release", {"metavar": "VERSION", "help": "of that boot (default v1.5.8)"}),
-            _format("text", "json"),
+            _make_format("text", "json"),
         ),
     ),
     "show": Command(
@@ -132,8 +144,9 @@ COMMANDS = {
         (
             ("name", {"metavar": "NAME", "nargs": "?", "help": "show this value alone"}),
             *_INSTANCE,
-            _format("table", "json", "yaml", "env"),
+            _make_format("table", "json", "yaml", "env"),
         ),
+        usage="[FLAG ...] [NAME]",
     ),
     "status": Command(
         "what the last run did, and whether it is still so",
@@ -146,7 +159,7 @@ COMMANDS = {
             5: "a file has changed, no run is known, or the last run ended with 5",
             7: "no run has ended since the machine started",
         },
-        (_format("text", "json"),),
+        (_make_format("text", "json"),),
     ),
     "check": Command(
         "what in a cloud-config would break, before it is booted",
@@ -166,8 +179,9 @@ COMMANDS = {
                 "--release",
                 {"metavar": "VERSION", "help": "of RancherOS, such as v1.5.8 (default newest)"},
             ),
-            _format("text", "json"),
+            _make_format("text", "json"),
         ),
+        usage="[FLAG ...] FILE [FILE ...]",
     ),
     "preflight": Command(
         "what the next instance of an Auto Scaling group gets, before it is there",
@@ -199,7 +213,7 @@ COMMANDS = {
             ),
             ("--profile", {"metavar": "NAME", "help": "the profile of ~/.aws"}),
             ("--region", {"metavar": "NAME", "help": "the region"}),
-            _format("text", "json"),
+            _make_format("text", "json"),
         ),
     ),
     "clean": Command(
@@ -211,19 +225,10 @@ COMMANDS = {
             "clean": "remove it",
             "clean --legacy": "also what amazon-metadata left, its credentials first of all",
         },
-        {
-            0: "done",
-            **_FAILED,
-            **_FILES,
-            7: "the deadline passed",
-            10: "with --dry-run: something would change",
-        },
+        _CLEANED,
         (
-            (
-                "--legacy",
-                {"action": "store_true", "help": "also what amazon-metadata left"},
-            ),
-            ("--dry-run", {"action": "store_true", "help": "only say what would be removed"}),
+            ("--legacy", {"action": "store_true", "help": "also what amazon-metadata left"}),
+            _DRY_RUN,
         ),
     ),
     "install": Command(
@@ -252,14 +257,8 @@ COMMANDS = {
         "Stops, disables and removes the units of install, removes what the program wrote, and"
         " restores daemon.json.",
         {"uninstall --dry-run": "what would be removed", "uninstall": "remove it"},
-        {
-            0: "done",
-            **_FAILED,
-            **_FILES,
-            7: "the deadline passed",
-            10: "with --dry-run: something would change",
-        },
-        (("--dry-run", {"action": "store_true", "help": "only say what would be removed"}),),
+        _CLEANED,
+        (_DRY_RUN,),
     ),
     "demo": Command(
         "play a boot on this machine, on a fake EC2; needs no AWS, no root",
@@ -304,32 +303,18 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> CommandLine:
     if not words or (words[0].startswith("-") and words[0] not in _OF_THE_PROGRAM):
         words.insert(0, "apply")
     if not words[0].startswith("-") and words[0] not in COMMANDS:
-        raise UsageError(f"unknown command {quote(words[0])}{meant(words[0], COMMANDS)}")
-    _check_flags(words)
-    given, unknown = _parser(words[0]).parse_known_args(words)
-    for word in unknown:
-        if not word.startswith("-"):
-            raise UsageError(f"{given.command} takes no argument {quote(word)}")
-        raise _unknown_flag(given.command, word)
-    return CommandLine(given.command, given, options.settings(given, environ))
+        raise UsageError(f"unknown command {quote(words[0])}{suggest(words[0], COMMANDS)}")
+    given, unknown = _make_parser(words[0]).parse_known_args(words)
+    if unknown:
+        flag = unknown[0].partition("=")[0]
+        if not flag.startswith("-"):
+            raise UsageError(f"{given.command} takes no argument {quote(unknown[0])}")
+        near = suggest(flag, _list_flags(given.command))
+        raise UsageError(f"{given.command} has no flag {quote(flag)}{near}")
+    return CommandLine(given.command, given, options.read_settings(given, environ))
 
 
-def _check_flags(words: Sequence[str]) -> None:
-    """Name a misspelt flag before argparse says that the one it is meant for is missing."""
-    known = (*_flags(words[0]), *_OF_THE_PROGRAM) if words[0] in COMMANDS else ()
-    for word in words[1:] if known else ():
-        flag = word.partition("=")[0]
-        if flag.startswith("--") and flag.isprintable() and " " not in flag and flag not in known:
-            raise _unknown_flag(words[0], word)
-
-
-def _unknown_flag(command: str, word: str) -> UsageError:
-    flag = word.partition("=")[0]
-    text = f"{command} has no flag {quote(flag)}"
-    return UsageError(f"{text}{meant(flag, _flags(command))}")
-
-
-def _flags(command: str) -> Iterator[str]:
+def _list_flags(command: str) -> Iterator[str]:
     for option in options.OPTIONS:
         if command in option.commands:
             yield from option.flags
@@ -337,23 +322,20 @@ def _flags(command: str) -> Iterator[str]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are ours."""
+    """An argument parser that ends with UsageError, not with the process."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
 
 
-def _parser(first: str) -> argparse.ArgumentParser:
-    def form(prog: str) -> argparse.HelpFormatter:
-        return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=_WIDTH)
-
+def _make_parser(first: str) -> argparse.ArgumentParser:
     program = called_as()
     top = _Parser(
         prog=program,
         usage=f"{program} [COMMAND] [FLAG ...]",
         description="EC2 tags and metadata as Docker labels and variables, before Docker starts.",
         epilog="Without a command it is apply. Each command has a --help of its own.",
-        formatter_class=form,
+        formatter_class=_FORMATTER,
         allow_abbrev=False,
     )
     top.add_argument("-V", "--version", action="version", version=f"{program} {__version__}")
@@ -363,27 +345,20 @@ def _parser(first: str) -> argparse.ArgumentParser:
     for name, command in named.items():
         parser = commands.add_parser(
             name,
-            usage=f"{program} {'[apply]' if name == 'apply' else name} [FLAG ...]{_words(command)}",
+            usage=f"{program} {'[apply]' if name == 'apply' else name} {command.usage}",
             help=command.summary,
             description=textwrap.fill(command.about, _WIDTH),
-            epilog="\n".join([*_examples(command), "", *_statuses(command)]),
-            formatter_class=form,
+            epilog="\n".join([*_render_examples(command), "", *_render_statuses(command)]),
+            formatter_class=_FORMATTER,
             allow_abbrev=False,
         )
-        options.add_to(parser, name)
+        options.add_flags(parser, name)
         for flag, settings in command.arguments:
             parser.add_argument(flag, **settings)
     return top
 
 
-def _words(command: Command) -> str:
-    """Return what follows the flags in the usage line."""
-    forms = {"?": " [{}]", "+": " {} [{} ...]"}
-    plain = (one for flag, one in command.arguments if not flag.startswith("-"))
-    return "".join(forms[one["nargs"]].replace("{}", one["metavar"]) for one in plain)
-
-
-def _examples(command: Command) -> Iterator[str]:
+def _render_examples(command: Command) -> Iterator[str]:
     yield "examples:"
     for arguments, what in command.examples.items():
         words = f"{called_as()} {arguments}"
@@ -392,7 +367,7 @@ def _examples(command: Command) -> Iterator[str]:
         yield f"      {what}"
 
 
-def _statuses(command: Command) -> Iterator[str]:
+def _render_statuses(command: Command) -> Iterator[str]:
     yield "exit status:"
     for status, words in sorted(command.statuses.items()):
         yield f"  {status:2}  {words}"

@@ -39,7 +39,7 @@ class Limit(NamedTuple):
         return self.remaining() <= 0
 
     def within(self, seconds: float) -> Limit:
-        """Return the limit ``seconds`` from now, or this one where it is earlier."""
+        """Return the limit ``seconds`` from now, or this one if it is earlier."""
         return Limit(self.clock, min(self.ends, self.clock.now() + seconds))
 
     def sleep(self, seconds: float) -> None:

@@ -133,7 +133,7 @@ class DeadlineError(Ec2MetadataError):
     status = ExitStatus.DEADLINE
 
 
-def counted(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
     """Return a number and its noun, in the plural unless the number is one."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 

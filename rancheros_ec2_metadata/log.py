@@ -23,15 +23,16 @@ class Log:
     """Writes notes as lines, each once, however often a run comes to it: it plans twice.
 
     Args:
-        stream: stderr.
+        stream: stderr, which escapes what its encoding does not have.
         debug: also write debug notes.
         kmsg: path of the kernel's log, for the last line of a run at boot.
+        noted: the notes that have been written, but those for debugging.
     """
 
     stream: TextIO
     debug: bool = False
     kmsg: str | None = None
-    _seen: list[Note] = field(default_factory=list)
+    noted: list[Note] = field(default_factory=list)
 
     def notes(self, notes: Iterable[Note]) -> None:
         """Write each note that has not been written yet."""
@@ -40,8 +41,8 @@ class Log:
             if note.level is Level.DEBUG:
                 if self.debug:
                     self.line(f"debug: {note.text}")
-            elif note not in self._seen:
-                self._seen.append(note)
+            elif note not in self.noted:
+                self.noted.append(note)
                 level = "" if note.level is Level.INFO else f"{note.level}: "
                 self.line(level + note.text)
 
@@ -51,11 +52,9 @@ class Log:
 
     def line(self, text: str) -> None:
         """Write a line that is not a note: the first of a run and its summary."""
-        line = f"{_line(text)}\n"
-        encoding = getattr(self.stream, "encoding", None) or "utf-8"
         # Labels are set even if the log has no reader any more, or its disk is full.
         with contextlib.suppress(OSError):
-            self.stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
+            self.stream.write(f"{_render_line(text)}\n")
             self.stream.flush()
 
     def last(self, text: str) -> None:
@@ -63,19 +62,14 @@ class Log:
         self.line(text)
         if self.kmsg is not None:
             with contextlib.suppress(OSError):
-                _tell_the_kernel(self.kmsg, _line(text))
-
-    @property
-    def noted(self) -> tuple[Note, ...]:
-        """Return the notes that have been written, but those for debugging."""
-        return tuple(self._seen)
+                _tell_the_kernel(self.kmsg, _render_line(text))
 
     def status(self) -> ExitStatus:
         """Return the exit status of all that has been noted."""
-        return worst(note.status for note in self._seen)
+        return worst(note.status for note in self.noted)
 
 
-def at_boot(stderr: TextIO) -> TextIO:
+def make_nonblocking(stderr: TextIO) -> TextIO:
     """Return a stream for the log that never blocks a boot.
 
     A pipe is reopened, non-blocking: what its reader does not take is lost. The flags of the former
@@ -104,7 +98,7 @@ def _tell_the_kernel(path: str, line: str) -> None:
             device.write(text[:_LONGEST_RECORD] + b"\n")
 
 
-def _line(text: str) -> str:
+def _render_line(text: str) -> str:
     """Return the one line that is written for ``text``, whatever is in it."""
     cut = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
     return PREFIX + escape(cut)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +28,6 @@ AWS_VARIABLES = (
     *("AWS_CA_BUNDLE", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"),
 )
 """AWS's own, with AWS's meaning; docs/reference.md has them."""
-_ROS = ("/usr/bin/ros", "/bin/ros")
 _SWITCH = {"true": True, "yes": True, "on": True, "1": True}
 _SWITCH |= {"false": False, "no": False, "off": False, "0": False}
 _LONGEST_SECONDS = 24 * 60 * 60  # far more is more than the system's own clocks can wait for
@@ -46,7 +44,7 @@ class Option(NamedTuple):
         metavar: what stands for the value in the help; empty for a switch.
         help: for an operator.
         commands: which take it.
-        separator: of the variable's list; empty where it is one value.
+        separator: of the variable's list; empty if it is one value.
     """
 
     setting: str
@@ -59,13 +57,13 @@ class Option(NamedTuple):
     separator: str = ""
 
 
-def _switch(text: str) -> bool:
+def _read_switch(text: str) -> bool:
     if text.lower() not in _SWITCH:
         raise UsageError(f"{quote(text)} is neither true nor false")
     return _SWITCH[text.lower()]
 
 
-def _deadline(text: str) -> float:
+def _read_deadline(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
@@ -75,7 +73,7 @@ def _deadline(text: str) -> float:
     return seconds
 
 
-def _one_of(*names: str) -> Callable[[str], str]:
+def _read_one_of(*names: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in names:
             raise UsageError(f"{quote(text)} is not one of {', '.join(names)}")
@@ -84,14 +82,14 @@ def _one_of(*names: str) -> Callable[[str], str]:
     return read
 
 
-def _mapping(text: str) -> TagMapping:
+def _read_mapping(text: str) -> TagMapping:
     mapping = TagMapping.parse(text)
     if mapping.is_config_path:
         config_paths.find(mapping.target)
     return mapping
 
 
-def _tag_key(text: str) -> str:
+def _read_tag_key(text: str) -> str:
     if not text:
         raise UsageError("the tag key is empty")
     return text
@@ -105,7 +103,7 @@ OPTIONS = (
         "metadata",
         ("-m", "--metadata"),
         "AWS_METADATA_LOAD",
-        _switch,
+        _read_switch,
         "",
         "import the EC2 metadata as AWS_ variables (the default; the variable can say false)",
     ),
@@ -123,7 +121,7 @@ OPTIONS = (
         "mappings",
         ("-l", "-e", "--tag-variable"),
         "AWS_METADATA_TAG_VARIABLES",
-        _mapping,
+        _read_mapping,
         "TAG:TARGET",
         "the tag's value becomes the variable TARGET, or the config path TARGET if it has a dot",
         ("apply", "plan", "clean", "install", "preflight"),
@@ -151,7 +149,7 @@ OPTIONS = (
         "metadata_labels",
         ("--metadata-labels",),
         "AWS_METADATA_LABELS",
-        _one_of(*METADATA_LABELS),
+        _read_one_of(*METADATA_LABELS),
         "FIELD,FIELD",
         "metadata that becomes labels too: instance-type makes aws.instance-type",
         separator=",",
@@ -160,7 +158,7 @@ OPTIONS = (
         "status_label",
         ("--status-label",),
         "AWS_METADATA_STATUS_LABEL",
-        _switch,
+        _read_switch,
         "",
         "also set the label ec2-metadata.status to the outcome",
     ),
@@ -176,7 +174,7 @@ OPTIONS = (
         "require_tags",
         ("--require-tag",),
         "AWS_METADATA_REQUIRE_TAGS",
-        _tag_key,
+        _read_tag_key,
         "KEY",
         "wait for this tag for as long as the deadline leaves; without it the status is 6",
         separator=";",
@@ -185,7 +183,7 @@ OPTIONS = (
         "deadline",
         ("--deadline",),
         "AWS_METADATA_DEADLINE",
-        _deadline,
+        _read_deadline,
         "SECONDS",
         "end after so long, whatever it is doing (default 120)",
         ("apply", "plan", "show", "clean", "install", "uninstall"),
@@ -194,7 +192,7 @@ OPTIONS = (
         "tags",
         ("--tags",),
         "AWS_METADATA_TAGS",
-        _one_of("auto", "imds", "api", "none"),
+        _read_one_of("auto", "imds", "api", "none"),
         "SOURCE",
         "where tags are read: auto (IMDS, else the API), imds, api or none",
         (*_READING, "preflight"),
@@ -203,7 +201,7 @@ OPTIONS = (
         "imds_version",
         ("--imds",),
         "AWS_METADATA_IMDS",
-        _one_of("auto", "v2"),
+        _read_one_of("auto", "v2"),
         "VERSION",
         "v2 never speaks IMDSv1; auto does where no token can be had",
         _READING,
@@ -212,7 +210,7 @@ OPTIONS = (
         "host",
         ("--host",),
         "AWS_METADATA_HOST",
-        _one_of("auto", "rancheros", "systemd"),
+        _read_one_of("auto", "rancheros", "systemd"),
         "KIND",
         "the kind of machine: rancheros, systemd, or auto, which looks (default)",
         (*_EVERY, "demo", "preflight"),
@@ -239,7 +237,7 @@ OPTIONS = (
         "debug",
         ("--debug",),
         "AWS_METADATA_DEBUG",
-        _switch,
+        _read_switch,
         "",
         "log every request and, on a bug of ours, a traceback",
         (*_EVERY, "preflight"),
@@ -247,24 +245,21 @@ OPTIONS = (
 )
 
 
-def add_to(parser: argparse.ArgumentParser, command: str) -> None:
+def add_flags(parser: argparse.ArgumentParser, command: str) -> None:
     """Add the flags that a command takes to its parser."""
     for option in OPTIONS:
-        if command in option.commands:
-            _add(parser, option)
+        if command not in option.commands:
+            continue
+        kind: dict[str, Any] = {"metavar": option.metavar}
+        if not option.metavar:
+            kind = {"action": "store_const", "const": "true"}
+        elif option.separator:
+            kind["action"] = "append"
+        text = f"{option.help} [{option.variable}]"
+        parser.add_argument(*option.flags, dest=option.setting, help=text, **kind)
 
 
-def _add(parser: argparse.ArgumentParser, option: Option) -> None:
-    kind: dict[str, Any] = {"metavar": option.metavar}
-    if not option.metavar:
-        kind = {"action": "store_const", "const": "true"}
-    elif option.separator:
-        kind["action"] = "append"
-    text = f"{option.help} [{option.variable}]"
-    parser.add_argument(*option.flags, dest=option.setting, help=text, **kind)
-
-
-def settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+def read_settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     """Return the settings that flags and variables make.
 
     Args:
@@ -274,30 +269,35 @@ def settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     Raises:
         UsageError: one of them makes no sense; the message names it and its text.
     """
-    values: dict[str, Any] = {}
-    for option in OPTIONS:
-        flag = getattr(given, option.setting, None)
-        if flag is not None:
-            values[option.setting] = _value(option, flag, option.flags[0])
-        elif given.command in option.commands and environ.get(option.variable, "").strip():
-            text = environ[option.variable]
-            texts = _items(text, option.separator) if option.separator else text
-            values[option.setting] = _value(option, texts, option.variable)
-    values["ros"] = _ros(values.get("ros"), values.get("root", Path("/")))
+    values = {
+        option.setting: _read_value(option, text, where)
+        for option, text, where in _find_given(given, environ)
+    }
+    values["ros"] = _find_ros(values.get("ros"), values.get("root", Path("/")))
     version = values.pop("imds_version", "auto")
     if given.command in _READING:
-        values |= {"imds": _imds(environ, version), "api": _api(environ)}
+        values |= {"imds": _read_imds(environ, version), "api": _read_api(environ)}
     return Settings(**values)
 
 
-def given_fields(given: argparse.Namespace, environ: Mapping[str, str]) -> set[str]:
+def list_given_fields(given: argparse.Namespace, environ: Mapping[str, str]) -> set[str]:
     """Return the fields of the settings that a flag or a variable sets."""
-    return {
-        option.setting
-        for option in OPTIONS
-        if given.command in option.commands
-        and (getattr(given, option.setting) is not None or environ.get(option.variable, "").strip())
-    }
+    return {option.setting for option, _, _ in _find_given(given, environ)}
+
+
+def _find_given(
+    given: argparse.Namespace, environ: Mapping[str, str]
+) -> Iterator[tuple[Option, str | list[str], str]]:
+    """Yield each option that is set, with its text or texts, and what sets it."""
+    for option in OPTIONS:
+        if given.command not in option.commands:
+            continue
+        flag, text = getattr(given, option.setting), environ.get(option.variable, "")
+        if flag is not None:
+            yield option, flag, option.flags[0]
+        elif text.strip():
+            texts = _split(text, option.separator) if option.separator else text
+            yield option, texts, option.variable
 
 
 def render_flags(given: argparse.Namespace) -> list[str]:
@@ -314,72 +314,65 @@ def render_flags(given: argparse.Namespace) -> list[str]:
 
 
 def list_variables_of_a_run(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that a run would read, ours and those of AWS's."""
+    """Return the variables that a run would read: this program's and AWS's own."""
     names = [option.variable for option in OPTIONS if "install" in option.commands]
     return {name: environ[name] for name in (*names, *AWS_VARIABLES) if environ.get(name)}
 
 
-def _items(text: str, separator: str) -> list[str]:
+def _split(text: str, separator: str) -> list[str]:
     return [item.strip() for item in text.split(separator) if item.strip()]
 
 
-def _value(option: Option, given: str | Sequence[str], where: str) -> Any:
+def _read_value(option: Option, given: str | Sequence[str], where: str) -> Any:
     try:
         if isinstance(given, str):
             return option.read(given)
         if option.separator == ",":
-            given = [item for text in given for item in _items(text, ",")]
+            given = [item for text in given for item in _split(text, ",")]
         return tuple(map(option.read, given))
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
 
 
-def _ros(text: str | None, root: Path) -> Path | None:
-    """Return the ros command: on PATH, /usr/bin or /bin; below another root only if named."""
-    if text == "none":
-        return None
-    if text is not None:
-        return Path(text)
-    if root != Path("/"):
-        return None
-    found = shutil.which("ros") or next(filter(os.path.exists, _ROS), None)
-    return Path(found) if found else None
+def _find_ros(text: str | None, root: Path) -> Path | None:
+    """Return the ros command: the one on PATH, below another root only one that is named."""
+    if text is None and root == Path("/"):
+        text = shutil.which("ros")
+    return Path(text) if text is not None and text != "none" else None
 
 
-def _imds(environ: Mapping[str, str], version: str) -> ImdsSettings:
-    mode = environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE") or None
-    modes: dict[str, Literal["IPv4", "IPv6"]] = {"ipv4": "IPv4", "ipv6": "IPv6"}
-    if mode is not None and mode.lower() not in modes:
+def _read_imds(environ: Mapping[str, str], version: str) -> ImdsSettings:
+    mode = environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "")
+    modes: dict[str, Literal["IPv4", "IPv6"] | None] = {"": None, "ipv4": "IPv4", "ipv6": "IPv6"}
+    if mode.lower() not in modes:
         raise UsageError(
             f"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: {quote(mode)} is not IPv4 or IPv6"
         )
-    endpoint = environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or None
-    _check_url("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint)
     return ImdsSettings(
-        endpoint=endpoint,
-        mode=modes[mode.lower()] if mode else None,
+        endpoint=_read_url(environ, "AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+        mode=modes[mode.lower()],
         disabled=_is_true(environ, "AWS_EC2_METADATA_DISABLED"),
         v1=version != "v2" and not _is_true(environ, "AWS_EC2_METADATA_V1_DISABLED"),
     )
 
 
-def _api(environ: Mapping[str, str]) -> ApiSettings:
-    endpoint = environ.get("AWS_ENDPOINT_URL_EC2") or None
-    _check_url("AWS_ENDPOINT_URL_EC2", endpoint)
+def _read_api(environ: Mapping[str, str]) -> ApiSettings:
     return ApiSettings(
-        endpoint=endpoint,
+        endpoint=_read_url(environ, "AWS_ENDPOINT_URL_EC2"),
         ca_bundle=environ.get("AWS_CA_BUNDLE") or None,
         fips=_is_true(environ, "AWS_USE_FIPS_ENDPOINT"),
         dualstack=_is_true(environ, "AWS_USE_DUALSTACK_ENDPOINT"),
     )
 
 
-def _check_url(name: str, url: str | None) -> None:
-    if url is not None and "@" in url:
+def _read_url(environ: Mapping[str, str], name: str) -> str | None:
+    url = environ.get(name, "")
+    if "@" in url:
         # Not shown: addresses are logged, and passwords are not.
         raise UsageError(f"{name}: no user and no password may be in the address")
-    if url is not None and not url.startswith(("http://", "https://")):
+    if url and not url.startswith(("http://", "https://")):
         raise UsageError(f"{name}: {quote(url)} is not an http:// or https:// address")
+    return url or None
 
 
 def _is_true(environ: Mapping[str, str], name: str) -> bool:
@@ -388,15 +381,15 @@ def _is_true(environ: Mapping[str, str], name: str) -> bool:
 
 
 def find_unknown_variables(environ: Iterable[str]) -> Iterator[Note]:
-    """Yield a warning for each variable that has our prefix and is none of ours."""
+    """Yield a warning for each variable that has this program's prefix and is not known."""
     known = [option.variable.removeprefix(PREFIX) for option in OPTIONS]
     for name in sorted(environ):
         rest = name.removeprefix(PREFIX)
         if name.startswith(PREFIX) and rest not in known:
-            yield warning(f"unknown variable {name}: ignored{meant(rest, known, PREFIX)}")
+            yield warning(f"unknown variable {name}: ignored{suggest(rest, known, PREFIX)}")
 
 
-def meant(word: str, known: Iterable[str], prefix: str = "") -> str:
+def suggest(word: str, known: Iterable[str], prefix: str = "") -> str:
     """Return the end of a message that names the known word that may be meant, if any."""
     from difflib import get_close_matches  # noqa: PLC0415 - not at boot
 

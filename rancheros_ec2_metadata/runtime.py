@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from rancheros_ec2_metadata.ec2.firmware import Machine
     from rancheros_ec2_metadata.hosts.base import Host
 
-# Reading EC2 ends so long before the deadline, or a sixth of it where that is less; what is known
+# Reading EC2 ends so long before the deadline, or a sixth of it if that is less; what is known
 # is then planned, rehearsed and written.
 _LAST_SECONDS = 10.0
 _LAST_PART = 6
-# Of a later run of the same boot, where that may hold up a restart of Docker.
+# Of a later run of the same boot, if that may delay a restart of Docker.
 _LATER_READING = 10.0
 # The run itself stops waiting a little before the supervisor ends it.
 _MARGIN = 0.2
@@ -104,9 +104,9 @@ def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = Fa
     machine = detect(settings.root)
     session = make_session()
     if settings.debug:
-        session.hooks["response"].append(lambda answer, **_: log.note(_request(answer)))
+        session.hooks["response"].append(lambda answer, **_: log.note(_render_request(answer)))
     host = make_host(settings, limits.deadline, off_machine=dry and settings.root != Path("/"))
-    boot = boot_id(settings.root)
+    boot = read_boot_id(settings.root)
     reading = limits.reading
     if host.later_runs_read_briefly:
         last = host.read_state()[0].last_run
@@ -124,7 +124,7 @@ def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = Fa
     )
 
 
-def boot_id(root: Path) -> str | None:
+def read_boot_id(root: Path) -> str | None:
     """Return the kernel's name for this boot; None if it does not say."""
     try:
         return (root / "proc/sys/kernel/random/boot_id").read_text("utf-8").strip() or None
@@ -132,7 +132,7 @@ def boot_id(root: Path) -> str | None:
         return None
 
 
-def _request(answer: requests.Response) -> Note:
+def _render_request(answer: requests.Response) -> Note:
     """Return a request and its status: tokens are in headers and bodies, not in addresses."""
     text = f"{answer.request.method} {quote(answer.url, 200)}: {answer.status_code}"
     return Note(Level.DEBUG, text)

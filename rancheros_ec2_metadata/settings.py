@@ -32,7 +32,7 @@ PROXY_NAMES = frozenset(
 )
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_BRACES = re.compile(r"(\{\{|\}\}|\{[^{}]*\}|[{}])")
 
 
 class ImdsSettings(NamedTuple):
@@ -118,7 +118,9 @@ class EnvPrefix(NamedTuple):
     def variable(self, tag: str) -> str:
         """Return the name of the variable for a tag: upper case, everything odd to ``_``."""
         rest = tag.removeprefix(self.tag_prefix)
-        return self.variable_prefix + re.sub(r"[^A-Z0-9_]", "_", _ascii_upper(rest))
+        # First to ASCII: str.upper turns one letter into several ('ß' to 'SS'), so that two tags
+        # could give one name.
+        return self.variable_prefix + re.sub(r"[^A-Za-z0-9_]", "_", rest).upper()
 
     def spells(self, tag: str, name: str) -> bool:
         """Tell whether a tag is a variable's name in lower case, with dots for underscores."""
@@ -128,7 +130,7 @@ class EnvPrefix(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A place in a template that a variable of ours, or a tag, fills."""
+    """A place in a template that a variable or a tag fills."""
 
     kind: Literal["variable", "tag"]
     name: str
@@ -156,26 +158,21 @@ class Template(NamedTuple):
         if not equals:
             raise UsageError(f"--set {quote(text)} is not NAME=TEMPLATE")
         _check_variable(name, f"--set {quote(text)}")
-        parts: list[str | Place] = []
-        end = 0
-        for match in _PLACE.finditer(template):
-            parts.append(template[end : match.start()])
-            parts.append(_part(match, text))
-            end = match.end()
-        parts.append(template[end:])
+        pieces = enumerate(_BRACES.split(template))  # plain text, braces, plain text, and so on
+        parts = [_read_braces(one, text) if number % 2 else one for number, one in pieces]
         return cls(name, tuple(part for part in parts if part != ""))
 
 
-def _part(match: re.Match[str], text: str) -> str | Place:
-    if match[0] in ("{{", "}}"):
-        return match[0][0]
-    inside = match[1] or ""
+def _read_braces(braces: str, text: str) -> str | Place:
+    if braces in ("{{", "}}"):
+        return braces[0]
+    inside = braces[1:-1]
     kind, colon, key = inside.partition(":")
     if kind == "tag" and colon and key:
         return Place("tag", key)
     if _NAME.fullmatch(inside):
         return Place("variable", inside)
-    raise UsageError(f"--set {quote(text)}: {quote(match[0])} is not {{VARIABLE}} or {{tag:KEY}}")
+    raise UsageError(f"--set {quote(text)}: {quote(braces)} is not {{VARIABLE}} or {{tag:KEY}}")
 
 
 def _check_variable(name: str, where: str) -> None:
@@ -191,9 +188,9 @@ def _check_variable(name: str, where: str) -> None:
         )
 
 
-def _ascii_upper(text: str) -> str:
-    # str.upper turns one letter into several ('ß' to 'SS'): two tags could then give one name.
-    return "".join(c.upper() if c.isascii() else c for c in text)
+def _covers(prefix: str, tag: str) -> bool:
+    """Tell whether a tag is below a prefix, one of aws: only if the prefix names those."""
+    return tag.startswith(prefix) and (not tag.startswith("aws:") or prefix.startswith("aws:"))
 
 
 class Settings(NamedTuple):
@@ -258,10 +255,7 @@ class Settings(NamedTuple):
 
     def is_label(self, tag: str) -> bool:
         """Tell whether a tag is a label: below a prefix, aws: ones only if it names them."""
-        return any(
-            tag.startswith(prefix) and (not tag.startswith("aws:") or prefix.startswith("aws:"))
-            for prefix in self.label_prefixes
-        )
+        return any(_covers(prefix, tag) for prefix in self.label_prefixes)
 
     def wants(self, tag: str) -> bool:
         """Tell whether a tag's value is used by a label, a mapping, a template or a wait."""
@@ -274,10 +268,6 @@ class Settings(NamedTuple):
         return (
             self.is_label(tag)
             or any(mapping.tag == tag for mapping in self.mappings)
-            or any(
-                tag.startswith(prefix.tag_prefix)
-                and (not tag.startswith("aws:") or prefix.tag_prefix.startswith("aws:"))
-                for prefix in self.env_prefixes
-            )
+            or any(_covers(prefix.tag_prefix, tag) for prefix in self.env_prefixes)
             or any(tag in template.tags for template in self.templates)
         )

@@ -25,23 +25,25 @@ if TYPE_CHECKING:
 _SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
 _DEADLINE = 120.0  # seconds, until the run has reported its own
 _BUG, _OVERDUE = 1, 7  # of errors.ExitStatus
-_FILES = "every file is its old or its new self"
+_FILES = "each file is as it was or as planned"
 
 
-def supervise(run: Callable[[float, RunFor], int], last_line: Callable[[str, int], object]) -> int:
+def supervise(
+    run: Callable[[float, RunFor], int], write_last_line: Callable[[str, int], object]
+) -> int:
     """Run ``run`` in a child process until its deadline; return the exit status.
 
     Args:
         run: is given the time of the program's start, on the monotonic clock, and the function
             that reports the deadline. Returns an exit status.
-        last_line: writes the last line of a run that ended without one, with its exit status.
+        write_last_line: writes the last line of a run that ended without one, with its exit status.
     """
 
-    def ended(text: str, status: int) -> int:
-        last_line(text, status)
+    def report_end(text: str, status: int) -> int:
+        write_last_line(text, status)
         return status
 
-    started = time.monotonic() - _process_age()
+    started = time.monotonic() - _read_process_age()
     # SIGCHLD may be inherited as ignored; children then leave no exit status.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     former = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
@@ -51,10 +53,10 @@ def supervise(run: Callable[[float, RunFor], int], last_line: Callable[[str, int
     except OSError as why:
         fix = "raise the limit of processes (pids_limit, ulimits)"
         text = f"no process can be made for the run: {why.strerror}; {fix}"
-        return ended(text, _BUG)
+        return report_end(text, _BUG)
     if child == 0:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
-        _run(lambda: run(started, lambda seconds: _say(writing, seconds)), ended)
+        _run(lambda: run(started, lambda seconds: _say(writing, seconds)), report_end)
     os.close(writing)
     ends = started + _hear(reading)
     while True:
@@ -63,18 +65,18 @@ def supervise(run: Callable[[float, RunFor], int], last_line: Callable[[str, int
             status = os.waitstatus_to_exitcode(code)
             if status >= 0:
                 return status
-            return ended(f"the run was killed by signal {-status}, see dmesg; {_FILES}", _BUG)
+            return report_end(f"the run was killed by signal {-status}, see dmesg; {_FILES}", _BUG)
         left = ends - time.monotonic()
         received = signal.sigtimedwait(_SIGNALS, left) if left > 0 else None
         if received is None:
             _kill(child)
-            return ended(f"the deadline passed, and the run was ended; {_FILES}", _OVERDUE)
+            return report_end(f"the deadline passed, and the run was ended; {_FILES}", _OVERDUE)
         if (number := received.si_signo) != signal.SIGCHLD:
             _kill(child)
-            return ended(f"the run was stopped by signal {number}; {_FILES}", 128 + number)
+            return report_end(f"the run was stopped by signal {number}; {_FILES}", 128 + number)
 
 
-def _run(run: Callable[[], int], ended: Callable[[str, int], int]) -> NoReturn:
+def _run(run: Callable[[], int], report_end: Callable[[str, int], int]) -> NoReturn:
     """Run in the child, and end the process."""
     os.setpgid(0, 0)
     status = _BUG
@@ -82,13 +84,13 @@ def _run(run: Callable[[], int], ended: Callable[[str, int], int]) -> NoReturn:
         status = run()
     except Exception as bug:  # noqa: BLE001 - no traceback reaches an operator
         name = type(bug).__name__
-        ended(f"this is a bug of {called_as()}, or its files are damaged: {name}", _BUG)
+        report_end(f"this is a bug of {called_as()}, or its files are damaged: {name}", _BUG)
     finally:
         # Threads that were left behind do not hold the end up.
         os._exit(status)
 
 
-def _process_age() -> float:
+def _read_process_age() -> float:
     """Return the seconds since this process was started, its interpreter's start included."""
     with open("/proc/self/stat", "rb") as file:  # noqa: PTH123 - pathlib is not imported here
         stat = file.read()
@@ -113,7 +115,7 @@ def _hear(reading: int) -> float:
 def _kill(child: int) -> None:
     """Kill the child and all that it has started: ``ros`` runs in a group of its own."""
     os.kill(child, signal.SIGSTOP)  # so that it starts nothing more
-    for process in (*_children(child), child):
+    for process in (*_list_children(child), child):
         for kill in (os.killpg, os.kill):
             try:
                 kill(process, signal.SIGKILL)
@@ -122,7 +124,7 @@ def _kill(child: int) -> None:
     os.waitpid(child, 0)
 
 
-def _children(process: int) -> list[int]:
+def _list_children(process: int) -> list[int]:
     """Return the processes that a process's threads have started."""
     children = []
     try:

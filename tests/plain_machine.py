@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from failures.in_process import INSTANCE, NOW, GivenEc2, found
-from rancheros_ec2_metadata.apply import apply, last_line
+from rancheros_ec2_metadata.apply import apply, render_last_line
 from rancheros_ec2_metadata.commands.clean import clean
 from rancheros_ec2_metadata.commands.invocation import Invocation, Process
 from rancheros_ec2_metadata.deadline import Clock, Limit
@@ -171,7 +171,7 @@ class PlainMachine:
         machine = machine or Machine("yes", INSTANCE, "ec2-1")
         self.docker.calls.clear()
         result = apply(settings, Runtime(target, NOW, machine, GivenEc2(facts), limit, "boot"))
-        log.last(last_line(result))
+        log.last(render_last_line(result))
         return self._ran(int(result.status), stream)
 
     def clean(self, files: Callable[[Callable[[str], Path]], Files] = Files) -> Ran:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rancheros_ec2_metadata.apply import Result, apply, last_line
+from rancheros_ec2_metadata.apply import Result, apply, render_last_line
 from rancheros_ec2_metadata.commands.demo_instance import (
     FLAGS,
     INSTANCE,
@@ -58,7 +58,7 @@ def play(show: Callable[[Iterable[str]], None]) -> int:
             host = make_rancheros(settings, limits.deadline, remove_legacy=False, off_machine=False)
             target = runtime.target._replace(host=replace(host, rehearsal=rehearsal))
             result = apply(settings, runtime._replace(target=target))
-            log.last(last_line(result))
+            log.last(render_last_line(result))
         written = paths.locate(root, paths.DROP_IN).read_text("ascii")
     show(lines.getvalue().splitlines())
     show(_files(written))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rancheros_ec2_metadata.apply import Result, apply, last_line
+from rancheros_ec2_metadata.apply import Result, apply, render_last_line
 from rancheros_ec2_metadata.commands.demo_instance import (
     FLAGS,
     INSTANCE,
@@ -79,7 +79,7 @@ def play(show: Callable[[Iterable[str]], None]) -> int:
                 host = SystemdHost(root, docker, limits.deadline)
                 target = runtime.target._replace(host=host)
                 result = apply(settings, runtime._replace(target=target))
-                target.log.last(last_line(result))
+                target.log.last(render_last_line(result))
                 return result, lines.getvalue().splitlines()
 
             result, log = run()

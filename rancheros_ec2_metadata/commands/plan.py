@@ -18,11 +18,11 @@ def run(invocation: Invocation) -> int:
     status = result.status
     if result.plan is not None:
         report = make_report(result.plan, result.sources)
-        status = status or (ExitStatus.WOULD_CHANGE if report.changes else ExitStatus.OK)
-        as_json = invocation.given.format == "json"
-        lines = (
-            [render_report_json(report, status, log.noted)] if as_json else render_report(report)
-        )
+        status = status or (ExitStatus.WOULD_CHANGE if report["would_change"] else ExitStatus.OK)
+        if invocation.given.format == "json":
+            lines = iter([render_report_json(report, status, log.noted)])
+        else:
+            lines = render_report(report, result.plan.labels_take_effect)
         invocation.process.print(lines)
     log.line(f"nothing was written; exit {int(status)}")
     return status

@@ -27,7 +27,7 @@ def run(invocation: Invocation) -> int:
         group = reader.read_group(given.auto_scaling_group)
     else:
         group = reader.read_template(given.launch_template)
-    names = options.given_fields(given, environ) - {"debug"}
+    names = options.list_given_fields(given, environ) - {"debug"}
     forecasts = [
         make_forecast(group, launch, invocation.settings, names) for launch in group.launches
     ]

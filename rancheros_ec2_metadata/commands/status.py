@@ -14,7 +14,7 @@ from rancheros_ec2_metadata.hosts.base import DockerStatus, FileStatus, Host
 from rancheros_ec2_metadata.hosts.files import digest_file
 from rancheros_ec2_metadata.hosts.selection import make_host
 from rancheros_ec2_metadata.hosts.state import LastRun, State
-from rancheros_ec2_metadata.runtime import boot_id
+from rancheros_ec2_metadata.runtime import read_boot_id
 
 SCHEMA = 2
 
@@ -24,7 +24,7 @@ def run(invocation: Invocation) -> int:
     host = make_host(invocation.settings, Limit.after(0, Clock()))
     state, notes = host.read_state()
     invocation.log.notes(notes)
-    boot = boot_id(invocation.settings.root)
+    boot = read_boot_id(invocation.settings.root)
     files = (*_files(host, state.last_run), *host.check_files(state))
     now = make_status(state, files, host.check_docker(state, boot), boot)
     if invocation.given.format == "json":

@@ -12,7 +12,7 @@ from rancheros_ec2_metadata.errors import (
     ExitStatus,
     Note,
     NotOnEc2Error,
-    counted,
+    count,
     error,
     info,
     quote,
@@ -380,7 +380,7 @@ class _Reading:
         if facts.tags_source is not None:
             said = "IMDS" if facts.tags_source == "imds" else "the EC2 API"
             used = sum(map(settings.wants, facts.tags or ()))
-            self.note(info(f"{counted(len(facts.keys), 'tag')} from {said}, {used} of them used"))
+            self.note(info(f"{count(len(facts.keys), 'tag')} from {said}, {used} of them used"))
         for key, why in facts.unread_tags.items():
             text = f"the value of the tag {quote(key)} could not be read: {why}"
             self.note(error(ExitStatus.INCOMPLETE, text))

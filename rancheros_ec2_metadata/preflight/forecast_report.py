@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rancheros_ec2_metadata.columns import joined, wrapped
-from rancheros_ec2_metadata.errors import LONGEST_VALUE, ExitStatus, Level, Note, counted, quote
+from rancheros_ec2_metadata.errors import LONGEST_VALUE, ExitStatus, Level, Note, count, quote
 from rancheros_ec2_metadata.plan.config_paths import Value
 from rancheros_ec2_metadata.plan.provenance import Source
 from rancheros_ec2_metadata.preflight.findings import Found
@@ -51,7 +51,7 @@ def render_report(
         yield from wrapped("  ", f"{one.where} [{one.rule}]")
         for text in (one.reason, f"fix: {one.fix}"):
             yield from wrapped("    ", text)
-    yield f"{counted(len(found), 'finding')}." if found else "No findings."
+    yield f"{count(len(found), 'finding')}." if found else "No findings."
 
 
 def render_report_json(

@@ -14,8 +14,8 @@ from rancheros_ec2_metadata.errors import Ec2MetadataError, UsageError
 
 VARIES = "…"
 PACKAGE = ROOT / "rancheros_ec2_metadata"
-# Which argument is the text. `ended` writes the last line of a run that cannot do so itself.
-FUNCTIONS = {"warning": 0, "error": 1, "ended": 0}
+# Which argument is the text. `report_end` writes the last line of a run that cannot do so itself.
+FUNCTIONS = {"warning": 0, "error": 1, "report_end": 0}
 # Exceptions whose text follows another: `no label is set: …`.
 REASONS = {"NoAnswerError", "RefusedError", "_RefusedError", "CannotMergeError", "CannotEditError"}
 # They answer a command, or a fake EC2's client; they are no lines of a log.

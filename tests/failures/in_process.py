@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from rancheros_ec2_metadata.apply import apply, last_line
+from rancheros_ec2_metadata.apply import apply, render_last_line
 from rancheros_ec2_metadata.commands.clean import clean as run_clean
 from rancheros_ec2_metadata.commands.invocation import Invocation, Process
 from rancheros_ec2_metadata.deadline import Clock, Limit
@@ -167,7 +167,7 @@ def run(
         deadline=limit,
     )
     result = apply(settings, runtime)
-    log.last(last_line(result))
+    log.last(render_last_line(result))
     assert not (root / paths.COPY.lstrip("/")).exists()
     return Booted(
         result.status,

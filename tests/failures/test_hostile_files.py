@@ -85,7 +85,7 @@ def test_a_plan_tells_each_label_as_it_is_and_prints_none_that_steers_the_termin
     plan = booted.plan
     assert plan is not None
     report = make_report(plan, {})
-    assert all(line.isprintable() for line in render_report(report))
+    assert all(line.isprintable() for line in render_report(report, "now"))
     tree = json.loads(render_report_json(report, ExitStatus.OK, plan.notes))
     labels = {item["name"]: item["after"] for item in tree["labels"] if item["after"] is not None}
     everything = {**TAGS, **OF_KEYS}

@@ -35,7 +35,7 @@ def test_a_run_that_is_killed_has_a_last_line_all_the_same(tmp_path: Path, comma
         _, log = run.communicate(timeout=60)
     assert run.returncode == 1
     said = program.Ran(run.returncode, "", log)
-    text = f"signal {number.value}, see dmesg; every file is its old or its new self; exit 1"
+    text = f"signal {number.value}, see dmesg; each file is as it was or as planned; exit 1"
     assert said.log[-1] == f"error: the run was killed by {text}"
     assert disk.snapshot() == before
 

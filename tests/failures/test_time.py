@@ -197,7 +197,7 @@ def _stands_still(folder: Path, command: str) -> None:
         os.kill(int(child), signal.SIGSTOP)
         _, log = run.communicate(timeout=IN_VAIN + SLACK)
     assert run.returncode == 7
-    assert "every file is its old or its new self" in log
+    assert "each file is as it was or as planned" in log
     assert disk.snapshot() == before
 
 

@@ -96,7 +96,6 @@ def test_flags_and_variables_are_settings(
         (["zzz"], {}, ["unknown command 'zzz'"]),
         (["--dedline=9"], {}, ["apply has no flag '--dedline'; did you mean '--deadline'?"]),
         (["clean", "--legcay"], {}, ["did you mean '--legacy'?"]),
-        (["fake-imds", "--listn", "x"], {}, ["did you mean '--listen'?"]),
         (["--metadat"], {}, ["no flag '--metadat'", "--metadata"]),
         (["plan", "apply"], {}, ["plan takes no argument 'apply'"]),
         # A flag of another command.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import difflib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,6 @@ from rancheros_ec2_metadata.errors import ExitStatus, Note, warning
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.report import (
-    Report,
     diff_file,
     make_report,
     render_report,
@@ -31,7 +31,7 @@ def disk(tmp_path: Path) -> MachineDisk:
     return MachineDisk(tmp_path)
 
 
-def plan(disk: MachineDisk, tags: dict[str, str], *, write: bool = False) -> Report:
+def plan(disk: MachineDisk, tags: dict[str, str], *, write: bool = False) -> dict[str, Any]:
     settings = Settings(root=disk.root, mappings=MAPPINGS, metadata=False)
     files = Files(lambda path: paths.locate(disk.root, path), dry=not write)
     ros = in_process.stand_in(disk.root, "v1.5.8")
@@ -42,8 +42,8 @@ def plan(disk: MachineDisk, tags: dict[str, str], *, write: bool = False) -> Rep
     return make_report(booted.plan, {})
 
 
-def text(report: Report) -> str:
-    return "\n".join(render_report(report))
+def text(report: dict[str, Any]) -> str:
+    return "\n".join(render_report(report, "when Docker starts"))
 
 
 def test_a_first_plan_adds_and_the_next_ones_change_remove_and_end_with_totals(
@@ -71,11 +71,12 @@ def test_a_first_plan_adds_and_the_next_ones_change_remove_and_end_with_totals(
         " 0 to remove; 1 config path to add, 0 to change, 0 to remove."
     )
     same = plan(disk, tags)
-    assert not same.changes
+    assert not same["would_change"]
     assert text(same).endswith("No changes.")
-    assert {item.action for item in (*same.labels, *same.variables, *same.config)} == {"unchanged"}
+    items = (*same["labels"], *same["variables"], *same["config"])
+    assert {item["action"] for item in items} == {"unchanged"}
     last = plan(disk, {"docker.role": "db"})
-    assert [(x.name, x.action) for x in last.labels] == [
+    assert [(x["name"], x["action"]) for x in last["labels"]] == [
         ("docker.role", "change"),
         ("docker.zone", "remove"),
     ]

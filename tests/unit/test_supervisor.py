@@ -18,7 +18,7 @@ def run(started, run_for):
     {run}
 print(supervisor.supervise(run, lambda text, status: print(text, status, sep="|")), flush=True)
 """
-NOTHING_HALF = "every file is its old or its new self"
+NOTHING_HALF = "each file is as it was or as planned"
 OVERDUE = f"the deadline passed, and the run was ended; {NOTHING_HALF}|7"
 BUG = "this is a bug of rancheros-ec2-metadata, or its files are damaged: ZeroDivisionError|1"
 

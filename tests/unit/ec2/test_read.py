@@ -132,7 +132,7 @@ def go(mock: responses.RequestsMock, clock: FakeClock) -> Go:
         log = Log(io.StringIO())
         reader = Reader(settings or Settings(), machine, client, log, fake.connect)
         found = reader.read(kept=kept, so_far=so_far)
-        assert log.noted == tuple(found.notes)
+        assert log.noted == found.notes
         assert found.imds_requests == len(mock.calls)
         assert found.api_calls == len(fake.asked_at)
         run = Run(found, served, fake, clock, written)

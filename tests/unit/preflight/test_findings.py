@@ -25,7 +25,7 @@ SYSTEMD = ("--host", "systemd")
 def forecasts(group: Group, *flags: str) -> list[Forecast]:
     words = ["preflight", "--auto-scaling-group", "web", *flags]
     _, given, settings = command_line.parse(words, {})
-    names = options.given_fields(given, {})
+    names = options.list_given_fields(given, {})
     return [make_forecast(group, launch, settings, names) for launch in group.launches]
 
 
