@@ -120,9 +120,11 @@ def parse_state(raw: bytes) -> State:
         for name in ("instance_id", "product_uuid", "pending_time", "status", "rehearsed")
         if isinstance(found.get(name), str)
     }
-    known |= {name: _map(found.get(name)) for name in ("tags", "metadata", "labels", "variables")}
     known |= {
-        name: _texts(found.get(name)) or ()
+        name: _read_map(found.get(name)) for name in ("tags", "metadata", "labels", "variables")
+    }
+    known |= {
+        name: _read_texts(found.get(name)) or ()
         for name in ("env_files", "overridden", "labels_changed")
     }
     edits = found.get("edits")
@@ -132,7 +134,7 @@ def parse_state(raw: bytes) -> State:
         else ()
     )
     known["edits"] = {key: edit for key, edit in read if edit is not None}
-    return State(**known, last_run=_last_run(found.get("last_run")))
+    return State(**known, last_run=_read_last_run(found.get("last_run")))
 
 
 def render_state(state: State) -> bytes:
@@ -148,13 +150,13 @@ def cut_notes(lines: list[str]) -> tuple[str, ...]:
     return tuple(x if len(x) <= _LONGEST else x[: _LONGEST - 1] + "…" for x in kept)
 
 
-def _texts(value: Any) -> tuple[str, ...] | None:
+def _read_texts(value: Any) -> tuple[str, ...] | None:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     return None
 
 
-def _map(value: Any) -> dict[str, str]:
+def _read_map(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         return {}
     return {key: text for key, text in value.items() if isinstance(text, str)}
@@ -164,13 +166,13 @@ def parse_edit(value: Any) -> Edit | None:
     """Return an edit as the state has it; None if it does not read as one."""
     if not isinstance(value, dict) or not isinstance(value.get("former"), str):
         return None
-    written, ours, displaced = (_texts(value.get(x)) for x in ("written", "ours", "displaced"))
+    written, ours, displaced = (_read_texts(value.get(x)) for x in ("written", "ours", "displaced"))
     if written is None or ours is None or displaced is None:
         return None
     return Edit(value["former"], written, ours, displaced)
 
 
-def _last_run(value: Any) -> LastRun | None:
+def _read_last_run(value: Any) -> LastRun | None:
     if not isinstance(value, dict) or not isinstance(value.get("time"), str):
         return None
     texts = ("time", "boot_id", "version", "release")
@@ -179,7 +181,9 @@ def _last_run(value: Any) -> LastRun | None:
     }
     status = value.get("exit_status")
     known["exit_status"] = status if isinstance(status, int) else 1
-    known |= {name: cut_notes(list(_texts(value.get(name)) or ())) for name in ("summary", "notes")}
+    known |= {
+        name: cut_notes(list(_read_texts(value.get(name)) or ())) for name in ("summary", "notes")
+    }
     files = value.get("files")
     known["files"] = {
         path: digest

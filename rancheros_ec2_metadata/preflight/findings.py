@@ -88,11 +88,11 @@ def find(group: Group, forecasts: Sequence[Forecast]) -> list[Found]:
     return [*found, *_find_running(group, forecasts)]
 
 
-def _found(rule: str, where: str, what: str) -> Found:
+def _report(rule: str, where: str, what: str) -> Found:
     return Found(rule, where, f"{what}: {RULES[rule].why}", RULES[rule].fix)
 
 
-def _tag(key: str) -> str:
+def _name_tag(key: str) -> str:
     return f"tag {quote(key)}"
 
 
@@ -104,22 +104,22 @@ def _find_in_tags(group: Group, forecast: Forecast) -> Iterator[Found]:
     if forecast.launch.options["InstanceMetadataTags"].value == "enabled":
         for key in sorted(forecast.tags):
             if not is_imds_key(key):
-                yield _found("tag-key", _tag(key), f"{_tag(key)} cannot be in IMDS")
+                yield _report("tag-key", _name_tag(key), f"{_name_tag(key)} cannot be in IMDS")
     for key in settings.require_tags:
         if key not in {*forecast.tags, *group.keys}:
-            yield _found("no-tag", _tag(key), "--require-tag waits for it, and exits with 6")
+            yield _report("no-tag", _name_tag(key), "--require-tag waits for it, and exits with 6")
 
 
 def _find_in_group_tag(tag: GroupTag, of_template: Mapping[str, str]) -> Iterator[Found]:
-    where = _tag(tag.key)
+    where = _name_tag(tag.key)
     if not tag.propagated:
         instead = ""
         if tag.key in of_template:
             instead = f", and {quote(of_template[tag.key])} of the template counts"
-        yield _found("not-propagated", where, f"PropagateAtLaunch is not set{instead}")
+        yield _report("not-propagated", where, f"PropagateAtLaunch is not set{instead}")
     elif of_template.get(tag.key, tag.value) != tag.value:
         values = f"{quote(tag.value)} on the group, {quote(of_template[tag.key])} in the template"
-        yield _found("two-values", where, f"it is {values}")
+        yield _report("two-values", where, f"it is {values}")
 
 
 def _find_in_desired(group: Group, forecast: Forecast) -> Iterator[Found]:
@@ -130,28 +130,28 @@ def _find_in_desired(group: Group, forecast: Forecast) -> Iterator[Found]:
             where = str(source) if source else f"{one.kind} {quote(one.name)}"
             lacks = source is None or (source.kind == "tag" and source.name not in tags)
             if note.level is Level.INFO and lacks:
-                yield _found("no-tag", where, f"{one.kind} {quote(one.name)} is not set")
+                yield _report("no-tag", where, f"{one.kind} {quote(one.name)} is not set")
             elif note.level is Level.WARNING:
                 what = f"{one.kind} {quote(one.name)}: {one.reason}"
-                yield _found("left-out", where, what)
+                yield _report("left-out", where, what)
     if forecast.flags.host == "systemd":
         for path, source in desired.sources.config.items():
             what = f"config path {quote(path)}: only RancherOS has config paths"
-            yield _found("left-out", str(source), what)
+            yield _report("left-out", str(source), what)
     for key, value in desired.labels.items():
         if desired.sources.labels[key].kind == "tag" and (why := explain_unnameable(key, value)):
-            yield _found("unmatched-label", f"label {quote(key)}", why)
+            yield _report("unmatched-label", f"label {quote(key)}", why)
 
 
 def _find_in_options(group: Group, forecast: Forecast) -> Iterator[Found]:
     launch, settings, host = forecast.launch, forecast.settings, forecast.flags.host
     options, where = launch.options, launch.name
 
-    def told(name: str) -> str:
+    def describe(name: str) -> str:
         return f"{name} is {quote(options[name].value or '')}, of {options[name].source}"
 
     if options["HttpEndpoint"].value == "disabled":
-        yield _found("imds-disabled", where, told("HttpEndpoint"))
+        yield _report("imds-disabled", where, describe("HttpEndpoint"))
         return
     in_imds, asks = options["InstanceMetadataTags"], settings.tags
     if settings.uses_tags and asks != "none":
@@ -160,15 +160,17 @@ def _find_in_options(group: Group, forecast: Forecast) -> Iterator[Found]:
         if no_imds and no_api:
             why = " (--tags api)" if asks == "api" else ""
             profile = "there is no instance profile" if launch.profile is None else "--tags imds"
-            what = f"{told('InstanceMetadataTags')}{why}, and {profile}"
-            yield _found("tags-unreadable", where, what)
+            what = f"{describe('InstanceMetadataTags')}{why}, and {profile}"
+            yield _report("tags-unreadable", where, what)
     if host == "rancheros" and options["HttpTokens"].value == "required":
-        yield _found("tokens-required", where, told("HttpTokens"))
+        yield _report("tokens-required", where, describe("HttpTokens"))
     if options["HttpPutResponseHopLimit"].value == "1" and forecast.flags.file is not None:
         for service in forecast.flags.file.ours:
             if service.node.at("net").text != "host":
-                what = f"{told('HttpPutResponseHopLimit')}, and {quote(service.name)} has no net"
-                yield _found("hop-limit", where, f"{what}: host")
+                what = (
+                    f"{describe('HttpPutResponseHopLimit')}, and {quote(service.name)} has no net"
+                )
+                yield _report("hop-limit", where, f"{what}: host")
     if group.is_ipv6_only(launch):
         yield from _find_ipv6_only(forecast, where)
 
@@ -183,13 +185,13 @@ def _find_ipv6_only(forecast: Forecast, where: str) -> Iterator[Found]:
     if no_imds and not forecast.settings.api.dualstack:
         what.append("the EC2 API is reached with AWS_USE_DUALSTACK_ENDPOINT=true alone")
     if what:
-        yield _found("ipv6-only", where, f"its subnets have IPv6 alone, {', '.join(what)}")
+        yield _report("ipv6-only", where, f"its subnets have IPv6 alone, {', '.join(what)}")
 
 
 def _find_in_user_data(_: Group, forecast: Forecast) -> Iterator[Found]:
     flags, name = forecast.flags, f"user-data of {forecast.launch.name}"
     if flags.wrong:
-        yield _found("install-line", name, f"{flags.source} is wrong, {flags.wrong}")
+        yield _report("install-line", name, f"{flags.source} is wrong, {flags.wrong}")
     if flags.file is not None:
         for line, rule, reason, fix in rules.check(flags.file):
             yield Found(rule, f"{name}:{line}", reason, fix)
@@ -199,20 +201,20 @@ def _find_running(group: Group, forecasts: Sequence[Forecast]) -> Iterator[Found
     differing: dict[tuple[str, ...], list[str]] = {}
     for name, tags in sorted(group.instances.items()):
         # An instance may come from any launch: compare it with the most similar one.
-        by_launch = [tuple(_differences(tags, one)) for one in forecasts]
+        by_launch = [tuple(_find_differences(tags, one)) for one in forecasts]
         if least := min(by_launch, key=len, default=()):
             differing.setdefault(least, []).append(name)
     for what, names in differing.items():
         more = len(names) - _MOST_NAMED
         where = ", ".join(map(quote, names[:_MOST_NAMED])) + (f" and {more} more" * (more > 0))
-        yield _found("running-tags", where, ", ".join(what))
+        yield _report("running-tags", where, ", ".join(what))
 
 
-def _differences(tags: Mapping[str, str], forecast: Forecast) -> Iterable[str]:
+def _find_differences(tags: Mapping[str, str], forecast: Forecast) -> Iterable[str]:
     for key in sorted({*tags, *forecast.tags}):
         now, then = tags.get(key), forecast.tags.get(key)
         would_be = then.value if then else None
         wanted = forecast.settings.wants(key) and not key.startswith("aws:")
         if wanted and now != would_be:
             texts = ["missing" if x is None else quote(x, LONGEST_VALUE) for x in (now, would_be)]
-            yield f"{_tag(key)} is {texts[0]}, a new one's {texts[1]}"
+            yield f"{_name_tag(key)} is {texts[0]}, a new one's {texts[1]}"

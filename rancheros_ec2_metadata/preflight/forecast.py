@@ -69,7 +69,7 @@ def make_forecast(group: Group, launch: Launch, given: Settings, names: set[str]
     of_command_line: dict[str, Any] = {name: getattr(given, name) for name in names}
     settings = (flags.settings or Settings())._replace(**of_command_line)
     tags = group.next_tags(launch)
-    metadata = _metadata(group, launch)
+    metadata = _make_metadata(group, launch)
     desired = make_desired(
         settings,
         metadata,
@@ -85,7 +85,7 @@ def place(name: str) -> str:
     return f"{{{name}}}"
 
 
-def _metadata(group: Group, launch: Launch) -> dict[str, str]:
+def _make_metadata(group: Group, launch: Launch) -> dict[str, str]:
     known = {
         "AWS_REGION": group.region,
         "AWS_DEFAULT_REGION": group.region,

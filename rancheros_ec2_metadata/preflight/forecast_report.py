@@ -33,17 +33,21 @@ def render_report(
             yield from wrapped("  ", text)
         yield ""
         yield "LABELS, in effect when Docker starts"
-        yield from _section(forecast, forecast.desired.labels, forecast.desired.sources.labels)
+        yield from _render_section(
+            forecast, forecast.desired.labels, forecast.desired.sources.labels
+        )
         yield ""
         yield "VARIABLES"
         variables, at_launch = forecast.desired.variables, forecast.at_launch
         known = {name: value for name, value in variables.items() if name not in at_launch}
-        yield from _section(forecast, known, forecast.desired.sources.variables)
+        yield from _render_section(forecast, known, forecast.desired.sources.variables)
         yield from wrapped("  ", f"known at launch, if it has them: {', '.join(at_launch)}")
         if forecast.desired.config:
             yield ""
             yield "CONFIG PATHS"
-            yield from _section(forecast, forecast.desired.config, forecast.desired.sources.config)
+            yield from _render_section(
+                forecast, forecast.desired.config, forecast.desired.sources.config
+            )
         yield ""
     if found:
         yield "FINDINGS"
@@ -67,7 +71,7 @@ def render_report_json(
         "exit_status": int(status),
         "auto_scaling_group": group.name,
         "region": group.region,
-        "launches": [_launch(one) for one in forecasts],
+        "launches": [_describe_launch(one) for one in forecasts],
         "findings": [one._asdict() for one in found],
         "running_instances": len(group.instances),
         "errors": [note.text for note in notes if note.level is Level.ERROR],
@@ -94,29 +98,29 @@ def _describe(forecast: Forecast) -> Iterator[str]:
         yield f"flags: of {quote(flags.source)[1:-1]}, with those of this command line: {words}"
 
 
-def _section(
+def _render_section(
     forecast: Forecast, values: Mapping[str, Value], sources: Mapping[str, Source]
 ) -> Iterator[str]:
     if not values:
         yield "  none"
     for name, value in sorted(values.items()):
-        start = f"  {quote(name)} = {quote(_text(value), LONGEST_VALUE)}"
-        yield from joined(start, f"({_source(forecast, sources[name])})", _INDENT)
+        start = f"  {quote(name)} = {quote(_render_value(value), LONGEST_VALUE)}"
+        yield from joined(start, f"({_describe_source(forecast, sources[name])})", _INDENT)
 
 
-def _source(forecast: Forecast, source: Source) -> str:
+def _describe_source(forecast: Forecast, source: Source) -> str:
     set_by = forecast.set_by(source)
     return f"{source}, of {set_by}" if set_by else str(source)
 
 
-def _launch(forecast: Forecast) -> dict[str, Any]:
+def _describe_launch(forecast: Forecast) -> dict[str, Any]:
     launch, flags, desired = forecast.launch, forecast.flags, forecast.desired
 
     def items(values: Mapping[str, Value], of: Mapping[str, Source]) -> list[dict[str, Any]]:
         return [
             {
                 "name": name,
-                "value": _text(value),
+                "value": _render_value(value),
                 "source": {**of[name]._asdict(), "set_by": forecast.set_by(of[name])},
             }
             for name, value in sorted(values.items())
@@ -138,5 +142,5 @@ def _launch(forecast: Forecast) -> dict[str, Any]:
     }
 
 
-def _text(value: Value) -> str:
+def _render_value(value: Value) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -93,7 +93,7 @@ class Reader:
         if configuration := said.get("LaunchConfigurationName"):
             sources = [self._configuration(configuration)]
         else:
-            sources = [self._template(one) for one in _specifications(said)]
+            sources = [self._template(one) for one in _list_specifications(said)]
         group = self._with_launches(group, sources)
         return replace(group, instances=self._instances(name))
 
@@ -131,7 +131,7 @@ class Reader:
             one.image or data.get("ImageId"),
             () if one.by_attributes else types,
             profile.get("Arn") or profile.get("Name"),
-            _decoded(data.get("UserData")),
+            _decode(data.get("UserData")),
             {
                 tag["Key"]: tag.get("Value") or ""
                 for each in data.get("TagSpecifications") or ()
@@ -158,7 +158,7 @@ class Reader:
             said.get("ImageId"),
             tuple(filter(None, [said.get("InstanceType")])),
             said.get("IamInstanceProfile"),
-            _decoded(said.get("UserData")),
+            _decode(said.get("UserData")),
         )
         return _Source(launch, said.get("MetadataOptions") or {})
 
@@ -206,7 +206,7 @@ class Reader:
 
     def _instances(self, name: str) -> dict[str, dict[str, str]]:
         filters = [
-            {"Name": "tag:aws:autoscaling:groupName", "Values": [_escaped(name)]},
+            {"Name": "tag:aws:autoscaling:groupName", "Values": [_escape(name)]},
             {"Name": "instance-state-name", "Values": _RUNNING},
         ]
         return {
@@ -276,7 +276,7 @@ class _Source(NamedTuple):
     options: Mapping[str, Any]
 
 
-def _specifications(group: Mapping[str, Any]) -> Iterator[_Specification]:
+def _list_specifications(group: Mapping[str, Any]) -> Iterator[_Specification]:
     """Yield each version of a template that may start the next instance of a group."""
     base, overrides = group.get("LaunchTemplate"), [dict[str, Any]()]
     if policy := (group.get("MixedInstancesPolicy") or {}).get("LaunchTemplate"):
@@ -299,7 +299,7 @@ def _specifications(group: Mapping[str, Any]) -> Iterator[_Specification]:
         yield specification._replace(instance_types=tuple(types))
 
 
-def _decoded(text: str | None) -> bytes | None:
+def _decode(text: str | None) -> bytes | None:
     """Return user-data as the instance is given it; EC2 keeps it in base64."""
     if not text:
         return None
@@ -309,6 +309,6 @@ def _decoded(text: str | None) -> bytes | None:
         return text.encode("utf-8", "surrogateescape")
 
 
-def _escaped(name: str) -> str:
+def _escape(name: str) -> str:
     """Return a text for a filter, in which a star and a question mark stand for others."""
     return "".join(f"\\{c}" if c in "*?\\" else c for c in name)

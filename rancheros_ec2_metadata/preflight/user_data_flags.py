@@ -79,28 +79,28 @@ def read_flags(raw: bytes | None, host: HostKind) -> UserDataFlags:
     if host == "auto":
         host = "rancheros" if any(map(_is_for_rancheros, files)) else "systemd"
     if host == "rancheros":
-        return _of_service(File.of(raw, NEWEST_RELEASE), form)
-    return _of_install(form, parts)
+        return _read_service(File.of(raw, NEWEST_RELEASE), form)
+    return _read_install(form, parts)
 
 
 def _unpack(raw: bytes) -> tuple[str, list[_Part]]:
     """Return what user-data is, in words, and its parts."""
-    plain, packed = _unpacked(raw)
+    plain, packed = _decompress(raw)
     if not plain.lower().startswith(_MIME):
-        part = _Part(_type(plain), plain)
+        part = _Part(_find_type(plain), plain)
         return f"{packed}{part.type}", [part]
     parts = []
     for one in email.message_from_bytes(plain).walk():
         content = one.get_payload(decode=True)
         if isinstance(content, bytes) and not one.is_multipart():
-            inner = _unpacked(content)[0]
-            sniffed, told = _type(inner), one.get_content_type()
+            inner = _decompress(content)[0]
+            sniffed, told = _find_type(inner), one.get_content_type()
             parts.append(_Part(told if sniffed == "text/plain" else sniffed, inner))
     types = ", ".join(part.type for part in parts) or "nothing"
     return f"{packed}MIME multipart of {types}", parts
 
 
-def _unpacked(raw: bytes) -> tuple[bytes, str]:
+def _decompress(raw: bytes) -> tuple[bytes, str]:
     """Return user-data without base64 and gzip, as far as it can be, and those in words."""
     packed = ""
     seen = user_data.classify(raw, NEWEST_RELEASE)
@@ -111,7 +111,7 @@ def _unpacked(raw: bytes) -> tuple[bytes, str]:
     return seen.plain, packed + "gzip of " * (seen.plain != raw)
 
 
-def _type(plain: bytes) -> str:
+def _find_type(plain: bytes) -> str:
     """Return what the first line says that it is, in the words of cloud-init."""
     if plain.startswith(b"#cloud-config"):
         return "text/cloud-config"
@@ -123,7 +123,7 @@ def _is_for_rancheros(file: File) -> bool:
     return is_script or file.form is Form.COMPOSE or "rancher" in file.root.fields
 
 
-def _of_service(file: File, form: str) -> UserDataFlags:
+def _read_service(file: File, form: str) -> UserDataFlags:
     if not file.ours:
         return UserDataFlags("rancheros", form, file=file)
     service = file.ours[0]
@@ -135,15 +135,17 @@ def _of_service(file: File, form: str) -> UserDataFlags:
     return UserDataFlags("rancheros", form, source, tuple(words), settings, file=file)
 
 
-def _of_install(form: str, parts: list[_Part]) -> UserDataFlags:
-    found = [match for part in parts for line in _lines(part) if (match := _INSTALL.match(line))]
+def _read_install(form: str, parts: list[_Part]) -> UserDataFlags:
+    found = [
+        match for part in parts for line in _list_lines(part) if (match := _INSTALL.match(line))
+    ]
     if not found:
         return UserDataFlags("systemd", form)
     before, behind = found[-1].groups()  # a later `install` overrides
     source, words = "the install line of the user-data", list[str]()
     try:
-        words = _words(behind)
-        variables = [one for one in _words(before, whole=True) if _is_variable(one)]
+        words = _split_words(behind)
+        variables = [one for one in _split_words(before, whole=True) if _is_variable(one)]
         words, given, settings = _parse(words, variables)
     except UsageError as error:
         return UserDataFlags("systemd", form, source, tuple(words), wrong=str(error))
@@ -168,21 +170,21 @@ def _parse(
     return shown_words, given, settings
 
 
-def _lines(part: _Part) -> Iterator[str]:
+def _list_lines(part: _Part) -> Iterator[str]:
     """Yield the lines of a script, and those that a cloud-config has anywhere in it."""
     if part.type != "text/cloud-config":
         text = part.content.decode("utf-8", "replace").replace("\\\n", " ")
         yield from (line for line in text.splitlines() if not line.lstrip().startswith("#"))
         return
-    yield from _lines_in(yaml_reader.read(part.content)[0])
+    yield from _list_lines_in(yaml_reader.read(part.content)[0])
 
 
-def _lines_in(node: yaml_reader.Node) -> Iterator[str]:
+def _list_lines_in(node: yaml_reader.Node) -> Iterator[str]:
     yield from node.text.replace("\\\n", " ").splitlines()
     if node.items and all(item.is_scalar for item in node.items):
         yield shlex.join(item.text for item in node.items)
     for inner in (*node.items, *node.fields.values()):
-        yield from _lines_in(inner)
+        yield from _list_lines_in(inner)
 
 
 def _is_variable(word: str) -> bool:
@@ -191,7 +193,7 @@ def _is_variable(word: str) -> bool:
     return bool(equals) and name in _VARIABLES
 
 
-def _words(text: str, *, whole: bool = False) -> list[str]:
+def _split_words(text: str, *, whole: bool = False) -> list[str]:
     """Return the words of a line of shell up to the first operator, or ``whole`` without them.
 
     Raises:

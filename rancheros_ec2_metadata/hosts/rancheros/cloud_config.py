@@ -82,7 +82,7 @@ def find_list(text: str, key: str) -> UserList | None:
         raise CannotEditError(f"rancher.docker.{key} in it has an anchor, an alias or a tag")
     if any(one.start_mark.index < start for one in node.value):
         raise CannotEditError(f"rancher.docker.{key} in it has an alias")
-    items = tuple(_item(text, one, key) for one in node.value)
+    items = tuple(_make_item(text, one, key) for one in node.value)
     end = node.end_mark.index if node.flow_style or not items else node.value[-1].end_mark.index
     return UserList(start, end, items)
 
@@ -95,7 +95,7 @@ def replace_list(
     return _splice(text, found, new)
 
 
-def list_text(text: str, found: UserList) -> str:
+def read_list_text(text: str, found: UserList) -> str:
     """Return the text of a list, from behind its key's colon."""
     return text[found.start : found.end]
 
@@ -134,28 +134,28 @@ def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> Restored:
 
 def _restore(text: str, key: str, edit: Edit, quoting: Quoting) -> str:
     found = find_list(text, key)
-    if found is None or edit.former == list_text(text, found):
+    if found is None or edit.former == read_list_text(text, found):
         return text
-    if list_text(text, found) in edit.written:
+    if read_list_text(text, found) in edit.written:
         return _splice(text, found, edit.former)
-    if _values(edit.former) == list(found.texts):
+    if _list_values(edit.former) == list(found.texts):
         return text
-    if any(_values(one) == list(found.texts) for one in edit.written):
-        return replace_list(text, found, list(map(Item, _values(edit.former))))
+    if any(_list_values(one) == list(found.texts) for one in edit.written):
+        return replace_list(text, found, list(map(Item, _list_values(edit.former))))
     kept = [item for item in found.items if item.text not in edit.ours]
     if len(kept) == len(found.items):
         return text
-    missing = _not_set_again(edit.displaced, [item.text for item in kept], quoting)
+    missing = _drop_set_again(edit.displaced, [item.text for item in kept], quoting)
     return replace_list(text, found, [*kept, *map(Item, missing)])
 
 
-def _values(source: str) -> list[str]:
+def _list_values(source: str) -> list[str]:
     """Return the items of a list by its text, from behind its key's colon."""
     found = yaml.load(f"key:{source}\n", Loader=yaml.BaseLoader)["key"]  # noqa: S506 - texts and lists only
     return list(found) if isinstance(found, list) else []
 
 
-def _not_set_again(
+def _drop_set_again(
     displaced: Sequence[str], items: Sequence[str], quoting: Quoting
 ) -> Sequence[str]:
     """Return the displaced labels whose keys ``items`` do not set: two values stop Docker."""
@@ -228,7 +228,7 @@ def remove_keys(text: str, path: Sequence[str], names: Collection[str]) -> str:
         new = " {}"
     else:
         spans = [
-            _entry_span(text, pairs, index, flow=bool(found[1].flow_style))
+            _find_entry(text, pairs, index, flow=bool(found[1].flow_style))
             for index in range(len(pairs))
             if index not in kept
         ]
@@ -248,7 +248,7 @@ def remove_keys(text: str, path: Sequence[str], names: Collection[str]) -> str:
     return after
 
 
-def _entry_span(
+def _find_entry(
     text: str, pairs: list[tuple[Any, Any]], index: int, *, flow: bool
 ) -> tuple[int, int]:
     """Return where an entry of a map begins and ends: of a block, its lines."""
@@ -305,7 +305,7 @@ def _is_key(found: object, key: str) -> bool:
     return found == key or (key.islower() and str(found).lower() == key)
 
 
-def _item(text: str, node: Any, key: str) -> Item:
+def _make_item(text: str, node: Any, key: str) -> Item:
     if not isinstance(node, yaml.ScalarNode) or node.tag != _STRING:
         raise CannotEditError(f"rancher.docker.{key} in it has an item that is not plain text")
     source = text[node.start_mark.index : node.end_mark.index]

@@ -65,7 +65,7 @@ def read_as_it_will_be(
     """
     for entry in reversed(answers.write_files):
         if isinstance(entry, dict) and _writes(entry, path):
-            content = _content(entry)
+            content = _decode_content(entry)
             if content is not None:
                 return content
     return read(path)
@@ -97,7 +97,7 @@ def find_docker_opts_labels(content: bytes | None, labels: Mapping[str, str]) ->
     if content is None:
         return set()
     script = content.decode("utf-8", "replace")
-    readings = [_without_quotes(script)]
+    readings = [_remove_quotes(script)]
     for value in _DOCKER_OPTS.findall(script):
         try:
             readings.append("".join(word.text for word in shell.split([value])[:1]))
@@ -126,7 +126,7 @@ def _writes(entry: Mapping[str, Tree], path: str) -> bool:
     return spelt == path and container in (None, "", "console")
 
 
-def _content(entry: Mapping[str, Tree]) -> bytes | None:
+def _decode_content(entry: Mapping[str, Tree]) -> bytes | None:
     """Return what a ``write_files`` entry writes; None if it cannot be decoded."""
     text, encoding = entry.get("content"), entry.get("encoding")
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else b""
@@ -146,7 +146,7 @@ def _content(entry: Mapping[str, Tree]) -> bytes | None:
     return raw
 
 
-def _without_quotes(script: str) -> str:
+def _remove_quotes(script: str) -> str:
     """Return a script's words without what quotes, ends or comments them."""
     bare = re.sub(r"[\"'`;\\]", " ", _COMMENT.sub("", script.replace("\\\n", "")))
     return bare.replace("--label", " --label")

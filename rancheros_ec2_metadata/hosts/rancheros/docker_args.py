@@ -58,7 +58,7 @@ def make_label_items(
             items[key] = make_label_item(key, wanted[key], quoting)
         except ValueError as reason:
             left_out[key] = str(reason)
-    total = taken + size(items.values())
+    total = taken + count_bytes(items.values())
     for key in sorted(items, key=lambda key: (-len(items[key]), key)):
         if total <= MOST_BYTES:
             break
@@ -67,7 +67,7 @@ def make_label_items(
     return items, left_out
 
 
-def size(items: Iterable[str]) -> int:
+def count_bytes(items: Iterable[str]) -> int:
     """Return the bytes that ``items`` take, joined by spaces."""
     return sum(len(item.encode("utf-8", "surrogatepass")) + 1 for item in items)
 
@@ -78,7 +78,7 @@ def find_labels(items: Sequence[str], quoting: Quoting) -> dict[str, str]:
     Raises:
         NotWordsError: an item does not read as shell words.
     """
-    return {label.key: label.value for label in _labels(items, quoting)}
+    return {label.key: label.value for label in _list_labels(items, quoting)}
 
 
 def find_option(items: Sequence[str], name: str, quoting: Quoting) -> list[str]:
@@ -87,7 +87,7 @@ def find_option(items: Sequence[str], name: str, quoting: Quoting) -> list[str]:
     Raises:
         NotWordsError: an item does not read as shell words.
     """
-    return [value for value, _ in _options(items, name, quoting)]
+    return [value for value, _ in _list_options(items, name, quoting)]
 
 
 class WithoutLabels(NamedTuple):
@@ -108,13 +108,13 @@ def remove_labels(items: Sequence[str], keys: Iterable[str], quoting: Quoting) -
     """
     unwanted = set(keys)
     cut: dict[int, list[shell.Word]] = {}
-    for label in _labels(items, quoting):
+    for label in _list_labels(items, quoting):
         if label.key in unwanted:
             for word in label.words:
                 cut.setdefault(word.item, []).append(word)
     if not cut:
         return WithoutLabels(tuple(items), ())
-    all_words = _words(items, quoting)
+    all_words = _split(items, quoting)
     kept, removed = [], []
     for index, item in enumerate(items):
         words = cut.get(index)
@@ -124,7 +124,7 @@ def remove_labels(items: Sequence[str], keys: Iterable[str], quoting: Quoting) -
         removed.append(" ".join(item[word.start : word.end] for word in words))
         rest = [word for word in all_words if word.item == index and word not in words]
         if rest:
-            kept.append(_without(item, words, rest[0].start, rest[-1].end))
+            kept.append(_cut_words(item, words, rest[0].start, rest[-1].end))
     return WithoutLabels(tuple(kept), tuple(removed))
 
 
@@ -143,20 +143,20 @@ class _Label(NamedTuple):
     words: tuple[shell.Word, ...]
 
 
-def _labels(items: Sequence[str], quoting: Quoting) -> list[_Label]:
+def _list_labels(items: Sequence[str], quoting: Quoting) -> list[_Label]:
     labels = []
-    for value, words in _options(items, "--label", quoting):
+    for value, words in _list_options(items, "--label", quoting):
         key, _, text = value.partition("=")
         if shell.EXPANDED not in key:
             labels.append(_Label(key, text, words))
     return labels
 
 
-def _options(
+def _list_options(
     items: Sequence[str], name: str, quoting: Quoting
 ) -> list[tuple[str, tuple[shell.Word, ...]]]:
     found: list[tuple[str, tuple[shell.Word, ...]]] = []
-    left = iter(_words(items, quoting))
+    left = iter(_split(items, quoting))
     for word in left:
         if word.text.startswith(name + "="):
             found.append((word.text[len(name) + 1 :], (word,)))
@@ -165,13 +165,13 @@ def _options(
     return found
 
 
-def _words(items: Sequence[str], quoting: Quoting) -> list[shell.Word]:
+def _split(items: Sequence[str], quoting: Quoting) -> list[shell.Word]:
     if quoting == "raw":
         return [shell.Word(i, 0, len(item), item) for i, item in enumerate(items)]
     return shell.split(items)
 
 
-def _without(item: str, words: Sequence[shell.Word], start: int, end: int) -> str:
+def _cut_words(item: str, words: Sequence[shell.Word], start: int, end: int) -> str:
     """Return the part of an item from ``start`` to ``end`` without the words that are in it."""
     text = ""
     for word in words:

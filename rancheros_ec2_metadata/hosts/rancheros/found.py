@@ -74,7 +74,9 @@ def find_ours(disk: Snapshot, labels: Mapping[str, str], release: Release) -> Ou
         release: that reads the files.
     """
     tree = drop_in.parse_drop_in(disk.files.get(paths.DROP_IN, b"{}"))
-    docker, environment = (_map(_map(tree, "rancher"), key) for key in ("docker", "environment"))
+    docker, environment = (
+        _read_map(_read_map(tree, "rancher"), key) for key in ("docker", "environment")
+    )
     items: set[str] = set()
     for key in release.argument_keys:
         in_drop_in = docker.get(key)
@@ -135,6 +137,6 @@ def _find_items(disk: Snapshot, key: str) -> tuple[str, ...]:
     return own.texts if own is not None else ()
 
 
-def _map(tree: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _read_map(tree: Mapping[str, Any], key: str) -> dict[str, Any]:
     node = tree.get(key)
     return node if isinstance(node, dict) else {}

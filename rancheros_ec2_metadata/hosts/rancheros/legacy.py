@@ -46,7 +46,7 @@ class Legacy(NamedTuple):
         """Yield a warning that names what is in cloud-config.yml, if its mark is there."""
         there = cloud_config.find_variables(text)
         if _MARK in there:
-            names = ", ".join(map(quote, sorted(self._variables(there))))
+            names = ", ".join(map(quote, sorted(self._find_variables(there))))
             yield warning(
                 f"cloud-config.yml holds variables of the legacy amazon-metadata: {names};"
                 " 'clean --legacy' removes them"
@@ -55,22 +55,22 @@ class Legacy(NamedTuple):
     def remove(self, text: str) -> tuple[str, list[Note]]:
         """Return the text of cloud-config.yml without all that the tool left, credentials first."""
         notes: list[Note] = []
-        names = self._variables(cloud_config.find_variables(text))
+        names = self._find_variables(cloud_config.find_variables(text))
         try:
             if names:
                 text = cloud_config.remove_keys(text, cloud_config.ENVIRONMENT, names)
                 found = ", ".join(map(quote, sorted(names)))
                 notes.append(info(f"removed from cloud-config.yml, of amazon-metadata: {found}"))
-            text = self._without_labels(text)
+            text = self._remove_labels(text)
         except CannotEditError as why:
             what = "what amazon-metadata left in cloud-config.yml stays there"
             notes.append(error(ExitStatus.FILES, f"{what}: {why}; remove it by hand"))
         return text, notes
 
-    def _variables(self, there: Collection[str]) -> set[str]:
+    def _find_variables(self, there: Collection[str]) -> set[str]:
         return {*_VARIABLES, *self.mapped}.intersection(there)
 
-    def _without_labels(self, text: str) -> str:
+    def _remove_labels(self, text: str) -> str:
         """Return the text without the labels that the tool put into ``args``, raw, in two items."""
         for key in ("args", "extra_args"):
             found = cloud_config.find_list(text, key)

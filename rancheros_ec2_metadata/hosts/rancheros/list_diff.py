@@ -20,7 +20,7 @@ def diff_lists(old: str, new: str, ours: Collection[str]) -> Iterator[str]:
         ours: items of Docker's arguments that are ours.
     """
     for key in ("args", "extra_args"):
-        was, now = _items(old, key), _items(new, key)
+        was, now = _list_items(old, key), _list_items(new, key)
         for sign, these, others in (("-", was, now), ("+", now, was)):
             for item in these:
                 if item not in others:
@@ -31,7 +31,7 @@ def diff_lists(old: str, new: str, ours: Collection[str]) -> Iterator[str]:
         yield f"-rancher.environment.{name}: (its value is not shown)"
 
 
-def _items(text: str, key: str) -> tuple[str, ...]:
+def _list_items(text: str, key: str) -> tuple[str, ...]:
     try:
         found = cloud_config.find_list(text, key)
     except CannotEditError:

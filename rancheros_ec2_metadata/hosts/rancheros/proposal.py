@@ -88,7 +88,7 @@ def propose_without_lists(found: Found, desired: Desired) -> Proposal:
 
 def propose_off_machine(found: Found, desired: Desired) -> Proposal:
     """Return our values on another machine: only ``ros`` there knows the user's arguments."""
-    items, notes = _label_items(found, desired.labels, 0)
+    items, notes = _make_label_items(found, desired.labels, 0)
     if items:
         notes.append(info("the user's own arguments: decided by ros on the machine"))
     lists = {"extra_args": list(items.values())} if items else {}
@@ -113,7 +113,7 @@ def propose(
     users = {key: before.arguments(key) for key in found.release.argument_keys}
     later = tuple(conflicts.find_later_changes(before, found.disk.files.get(paths.SCRIPT)))
     if not desired.labels:
-        unchanged = tuple(_unchanged(key, one) for key, one in users.items())
+        unchanged = tuple(_keep_list(key, one) for key, one in users.items())
         return propose_without_lists(found, desired)._replace(lists=unchanged, notes=later)
     if not found.release.known:
         raise RefusedError(
@@ -121,8 +121,10 @@ def propose(
             " into this container (/usr/share/ros:/usr/share/ros:ro)"
         )
     _check_words(found, users)
-    wanted, notes = _without_conflicts(found, desired.labels, before, users, read)
-    items, left_out = _label_items(found, wanted, sum(map(docker_args.size, users.values())))
+    wanted, notes = _leave_out_conflicts(found, desired.labels, before, users, read)
+    items, left_out = _make_label_items(
+        found, wanted, sum(map(docker_args.count_bytes, users.values()))
+    )
     if len(wanted) < len(desired.labels) and desired.variables.get(STATUS_VARIABLE) == "complete":
         desired = desired.with_outcome("partial")
         if "ec2-metadata.status" in items:
@@ -131,7 +133,7 @@ def propose(
     return made._replace(notes=(*later, *notes, *left_out, *made.notes))
 
 
-def _label_items(
+def _make_label_items(
     found: Found, wanted: Mapping[str, str], taken: int
 ) -> tuple[dict[str, str], list[Note]]:
     items, left_out = docker_args.make_label_items(wanted, found.release.quoting, taken)
@@ -151,7 +153,7 @@ def _check_words(found: Found, users: Mapping[str, tuple[str, ...]]) -> None:
             raise RefusedError(f"{text}; {wrong.so}") from None
 
 
-def _without_conflicts(
+def _leave_out_conflicts(
     found: Found,
     labels: Mapping[str, str],
     before: Answers,
@@ -197,7 +199,7 @@ def _compose(
         ours = list(items.values()) if key == target else []
         after = (*without.items, *ours)
         if after == before:
-            lists.append(_unchanged(key, before))
+            lists.append(_keep_list(key, before))
             continue
         if without.removed:
             gone = docker_args.find_labels(before, quoting).keys() & items.keys()
@@ -215,7 +217,7 @@ def _compose(
     return Proposal(desired, tree, text, items, tuple(lists), edits, tuple(notes))
 
 
-def _unchanged(key: str, items: tuple[str, ...]) -> ArgumentList:
+def _keep_list(key: str, items: tuple[str, ...]) -> ArgumentList:
     # cloud-config.yml may set it too.
     return ArgumentList(key, items, items, {}, None, _options(items))
 
@@ -267,20 +269,20 @@ def _edit(
         raise RefusedError(f"rancher.docker.{key} in cloud-config.yml has {wrong}") from None
     unused = list(there.items)
     new = [_take(unused, one) for one in without.items] + [Item(one) for one in ours]
-    former = cloud_config.list_text(text, there)
+    former = cloud_config.read_list_text(text, there)
     now_text = decode(found.disk.files.get(paths.CLOUD_CONFIG)) or ""
     old = found.state.edits.get(key)
     now = cloud_config.find_list(now_text, key) if old is not None else None
     known, left, source = [], [], None
     if now is not None and old is not None:
-        now_source = cloud_config.list_text(now_text, now)
+        now_source = cloud_config.read_list_text(now_text, now)
         known = [now_source] if now_source != former else []
         left = [item for item in old.ours if item in now.texts]
         # The system has written the same list in a form of its own: it stays as it is.
         source = now_source if now.texts == tuple(one.text for one in new) else None
     after = cloud_config.replace_list(text, there, new, source)
     in_place = cloud_config.find_list(after, key)
-    written = cloud_config.list_text(after, in_place) if in_place is not None else ""
+    written = cloud_config.read_list_text(after, in_place) if in_place is not None else ""
     return after, Edit(
         former=former,
         written=tuple(dict.fromkeys([*known, written])),

@@ -228,9 +228,9 @@ class RancherOs:
             )
             return self._compare(self.rehearsal, found, proposal, before)
         except (RefusedError, NoAnswerError) as why:
-            return self._without_lists(self.rehearsal, found, desired, why)
+            return self._rehearse_without_lists(self.rehearsal, found, desired, why)
 
-    def _without_lists(
+    def _rehearse_without_lists(
         self, ros: Rehearsal, found: Found, desired: Desired, why: Exception
     ) -> _Rehearsed:
         """Return our plan without lists, rehearsed too; an empty one if that fails."""
@@ -279,7 +279,7 @@ class RancherOs:
             restored = self._find_restored(ros, found, before, after)
             ours = [("docker", key) for key in self.release.argument_keys]
             ours += [("environment", name) for name in wanted.variables]
-            config = [_below_rancher(config_paths.keys(path)) for path in wanted.config]
+            config = [_remove_rancher(config_paths.keys(path)) for path in wanted.config]
             key = rehearsal.find_difference(before, after, [*ours, *config], restored)
             for one in proposal.lists:
                 is_back = restored is not None and one.key == "args" and not one.after
@@ -291,7 +291,7 @@ class RancherOs:
             if key is not None:
                 raise refuse_difference(found.users, key)
             names = set(_find_overridden(wanted, after))
-        overridden = {name: name_stronger(found.users, _path_of(name)) for name in sorted(names)}
+        overridden = {name: name_stronger(found.users, _get_keys(name)) for name in sorted(names)}
         return _Rehearsed(proposal, overridden, digest)
 
     def _find_restored(
@@ -328,7 +328,7 @@ def _check_readable(found: Found) -> None:
     Raises:
         NoAnswerError: it names the file.
     """
-    if why := rehearsal.unreadable(found.disk):
+    if why := rehearsal.explain_unreadable(found.disk):
         raise NoAnswerError(f"{why}; make it a plain file that root can read")
     if found.stuck:
         why = found.stuck[0]
@@ -341,7 +341,7 @@ def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
         if environment.get(name) != value:
             yield name
     for path, setting in desired.config.items():
-        keys = _below_rancher(config_paths.keys(path))
+        keys = _remove_rancher(config_paths.keys(path))
         there = after.hostname if path == "hostname" else after.get(*keys)
         if there != (list(setting) if isinstance(setting, tuple) else str(setting)):
             yield path
@@ -349,7 +349,7 @@ def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
 
 def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterator[Note]:
     for name, stronger in overridden.items():
-        path = ".".join(_path_of(name))
+        path = ".".join(_get_keys(name))
         why = f"overridden by {stronger}"
         fix = f"change it there, or with 'sudo ros config set {path} VALUE'"
         if name in desired.config:
@@ -360,14 +360,14 @@ def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterato
             yield warning(f"variable {name} is {why}; {fix}", left_out)
 
 
-def _path_of(name: str) -> tuple[str, ...]:
+def _get_keys(name: str) -> tuple[str, ...]:
     """Return the keys of a variable or a config path."""
     if "." in name or name == "hostname":
         return config_paths.keys(name)
     return (*cloud_config.ENVIRONMENT, name)
 
 
-def _below_rancher(keys: tuple[str, ...]) -> tuple[str, ...]:
+def _remove_rancher(keys: tuple[str, ...]) -> tuple[str, ...]:
     return keys[1:] if keys[0] == "rancher" else keys
 
 

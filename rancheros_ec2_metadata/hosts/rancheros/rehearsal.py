@@ -153,7 +153,7 @@ def digest(snapshot: Snapshot) -> str:
     return whole.hexdigest()
 
 
-def unreadable(snapshot: Snapshot) -> str | None:
+def explain_unreadable(snapshot: Snapshot) -> str | None:
     """Return what ``ros`` may read and this program cannot; None if there is nothing."""
     folder = f"{paths.CLOUD_CONFIG_D}/"
     for path, why in sorted(snapshot.unreadable.items()):
@@ -185,12 +185,12 @@ def find_difference(
         return "runcmd"
     if before.hostname != after.hostname and ("hostname",) not in ours:
         return "hostname"
-    theirs, now = (_without(answers.rancher, ours) for answers in (before, after))
-    path = _difference(theirs, now, restored)
+    theirs, now = (_remove_keys(answers.rancher, ours) for answers in (before, after))
+    path = _find_first_difference(theirs, now, restored)
     return None if path is None else ".".join(("rancher", *path))
 
 
-def _without(tree: dict[str, Tree], ours: Sequence[tuple[str, ...]]) -> dict[str, Tree]:
+def _remove_keys(tree: dict[str, Tree], ours: Sequence[tuple[str, ...]]) -> dict[str, Tree]:
     """Return a tree without our keys, nor the maps above them that are empty then."""
     inner: dict[str, list[tuple[str, ...]]] = {}
     for path in ours:
@@ -201,13 +201,13 @@ def _without(tree: dict[str, Tree], ours: Sequence[tuple[str, ...]]) -> dict[str
         if below is None:
             rest[key] = value
         elif () not in below:
-            kept = _without(value, below) if isinstance(value, dict) else value
+            kept = _remove_keys(value, below) if isinstance(value, dict) else value
             if not _is_empty(kept):
                 rest[key] = kept
     return rest
 
 
-def _difference(
+def _find_first_difference(
     before: Tree, after: Tree, restored: Mapping[str, Tree] | Tree | None
 ) -> tuple[str, ...] | None:
     if before == after:
@@ -219,7 +219,7 @@ def _difference(
             here, there = old.get(key, ""), after.get(key, "")
             if key in _UNORDERED and isinstance(here, list) and isinstance(there, list):
                 here, there = sorted(here, key=str), sorted(there, key=str)
-            inner = _difference(here, there, known.get(key))
+            inner = _find_first_difference(here, there, known.get(key))
             if inner is not None:
                 return (key, *inner)
         # A map in place of an empty value is no difference only if it is restored.

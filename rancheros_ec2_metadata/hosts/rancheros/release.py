@@ -54,7 +54,7 @@ UNKNOWN = Release(None, "")
 
 def parse_release(text: str) -> Release | None:
     """Return the release of this name, such as ``v1.5.8`` or ``1.0``; None if it is no version."""
-    version = _version(text)
+    version = _parse_version(text)
     return Release(version, text) if version else None
 
 
@@ -63,14 +63,14 @@ def find_release(os_config: bytes, ros_version: str = "") -> Release:
 
     From v0.6 on os-config.yml has rancher.environment.VERSION; before, its images have tags.
     """
-    rancher = _inner(load_texts(os_config), "rancher")
-    name = _text(_inner(rancher, "environment"), "VERSION")
+    rancher = _get_map(load_texts(os_config), "rancher")
+    name = _get_text(_get_map(rancher, "environment"), "VERSION")
     if name:
-        return Release(_version(name) or NEWEST, name)
-    tag = _console_tag(rancher)
-    if _version(tag):
-        return Release(_version(tag), tag)
-    return _from_ros(ros_version)
+        return Release(_parse_version(name) or NEWEST, name)
+    tag = _find_console_tag(rancher)
+    if _parse_version(tag):
+        return Release(_parse_version(tag), tag)
+    return _parse_ros_version(ros_version)
 
 
 def load_texts(raw: bytes) -> dict[str, Any]:
@@ -82,24 +82,24 @@ def load_texts(raw: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _from_ros(answer: str) -> Release:
+def _parse_ros_version(answer: str) -> Release:
     found = _ROS_VERSION.search(answer)
     if found:
-        version = _version(found[1])
+        version = _parse_version(found[1])
         # Only releases that have VERSION too name their image.
         if version or found[2]:
             return Release(version or NEWEST, found[1])
     return UNKNOWN
 
 
-def _console_tag(rancher: dict[str, Any]) -> str:
-    services = _inner(rancher, "services")
-    images = (_text(_inner(services, name), "image") for name in ("console", *services))
+def _find_console_tag(rancher: dict[str, Any]) -> str:
+    services = _get_map(rancher, "services")
+    images = (_get_text(_get_map(services, name), "image") for name in ("console", *services))
     tags = (found[1] for image in images if (found := _CONSOLE_IMAGE.fullmatch(image)))
     return next(tags, "")
 
 
-def _version(text: str) -> Version | None:
+def _parse_version(text: str) -> Version | None:
     found = _VERSION.fullmatch(text.strip())
     if not found:
         return None
@@ -107,11 +107,11 @@ def _version(text: str) -> Version | None:
     return None if version == _UNVERSIONED else version
 
 
-def _inner(tree: dict[str, Any], key: str) -> dict[str, Any]:
+def _get_map(tree: dict[str, Any], key: str) -> dict[str, Any]:
     node = tree.get(key)
     return node if isinstance(node, dict) else {}
 
 
-def _text(tree: dict[str, Any], key: str) -> str:
+def _get_text(tree: dict[str, Any], key: str) -> str:
     node = tree.get(key)
     return node if isinstance(node, str) else ""

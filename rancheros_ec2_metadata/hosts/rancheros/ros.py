@@ -84,7 +84,7 @@ def run_programs(commands: Sequence[Sequence[str]], seconds: float) -> list[Prin
                 cwd="/",
                 start_new_session=True,
             )
-            stack.callback(_end, process)
+            stack.callback(_end_process, process)
             with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (OUTPUT_LIMIT, OUTPUT_LIMIT))
             started.append((process, memory))
@@ -97,7 +97,7 @@ def run_programs(commands: Sequence[Sequence[str]], seconds: float) -> list[Prin
         ]
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end_process(process: subprocess.Popen[bytes]) -> None:
     # The group may be there when the child has ended: what it has started is killed too.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -143,10 +143,10 @@ class Answers:
             return ()
         if not isinstance(items, list):
             raise NoAnswerError(f"rancher.docker.{key} in its answer is not a list")
-        return tuple(_text(item, f"rancher.docker.{key}") for item in items)
+        return tuple(_decode(item, f"rancher.docker.{key}") for item in items)
 
 
-def _text(item: Tree, key: str) -> str:
+def _decode(item: Tree, key: str) -> str:
     if not isinstance(item, str):
         raise NoAnswerError(f"{key} in its answer is not a list of texts")
     return item
@@ -195,11 +195,12 @@ class Ros(NamedTuple):
         except OSError as error:
             raise NoAnswerError(f"it could not be started, {error.strerror}") from None
         return [
-            _answer(" ".join(words), one) for words, one in zip(questions, printed, strict=True)
+            _read_answer(" ".join(words), one)
+            for words, one in zip(questions, printed, strict=True)
         ]
 
 
-def _answer(question: str, printed: Printed) -> str:
+def _read_answer(question: str, printed: Printed) -> str:
     if printed.status is None:
         raise NoAnswerError(f"'{question}' was not answered in time")
     if printed.status == -signal.SIGXFSZ or len(printed.output) >= OUTPUT_LIMIT:

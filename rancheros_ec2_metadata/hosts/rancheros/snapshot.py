@@ -50,12 +50,12 @@ def read_snapshot(root: Path) -> Snapshot:
     """
     snapshot = Snapshot()
     try:
-        drop_ins = list(_drop_ins(root))
+        drop_ins = list(_list_drop_ins(root))
     except FileNotFoundError:
         drop_ins = []
     except OSError as error:
         drop_ins = []
-        snapshot = replace(snapshot, unreadable={paths.CLOUD_CONFIG_D: _why(error)})
+        snapshot = replace(snapshot, unreadable={paths.CLOUD_CONFIG_D: _explain(error)})
     for path in (*_READ, *drop_ins):
         snapshot = read_file(root, snapshot, path)
     return snapshot
@@ -71,11 +71,11 @@ def read_file(root: Path, snapshot: Snapshot, path: str) -> Snapshot:
             return without
         why = "a symbolic link to something that is not mounted here"
     except OSError as error:
-        why = _why(error)
+        why = _explain(error)
     return replace(without, unreadable={**without.unreadable, path: why})
 
 
-def _drop_ins(root: Path) -> Iterator[str]:
+def _list_drop_ins(root: Path) -> Iterator[str]:
     """Yield the paths that ``ros`` loads: whatever the suffix, no folders, no leading dot."""
     with os.scandir(paths.locate(root, paths.CLOUD_CONFIG_D)) as entries:
         for entry in entries:
@@ -93,5 +93,5 @@ def _follow(root: Path, path: str) -> Path:
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
 
 
-def _why(error: OSError) -> str:
+def _explain(error: OSError) -> str:
     return error.strerror or str(error)

@@ -123,7 +123,7 @@ def merge(
     """
     former, users = _take_out(found, edit)
     ours = tuple(f"{key}={value}" for key, value in sorted(labels.items()))
-    kept = tuple(item for item in users if _key(item) not in labels)
+    kept = tuple(item for item in users if _read_key(item) not in labels)
     if ours:
         source = _render((*kept, *ours), found or _NEW)
     else:
@@ -177,8 +177,8 @@ def _take_out(found: DaemonJson | None, edit: Edit | None) -> tuple[str, tuple[s
         return found.source, found.items
     # Another tool has changed the list since: it is the base, and ours are removed by value.
     users = [item for item in found.items if item not in edit.ours]
-    keys = set(map(_key, users))
-    users += [item for item in edit.displaced if _key(item) not in keys]
+    keys = set(map(_read_key, users))
+    users += [item for item in edit.displaced if _read_key(item) not in keys]
     if not users and not edit.former.startswith("["):
         return edit.former, ()
     return _render(users, found), tuple(users)
@@ -253,12 +253,12 @@ def read_items(node: object) -> tuple[str, ...]:
             raise CannotMergeError(f"its label {quote(str(item))} is not KEY=VALUE; correct it")
         if is_reserved(item):
             raise CannotMergeError(f"its label {quote(item)} is in a reserved namespace; remove it")
-        if values.setdefault(_key(item), item) != item:
-            raise CannotMergeError(f"its label {quote(_key(item))} has two values; keep one")
+        if values.setdefault(_read_key(item), item) != item:
+            raise CannotMergeError(f"its label {quote(_read_key(item))} has two values; keep one")
     return tuple(node)
 
 
-def _key(item: str) -> str:
+def _read_key(item: str) -> str:
     return item.partition("=")[0]
 
 

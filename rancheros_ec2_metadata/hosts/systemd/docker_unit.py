@@ -159,7 +159,7 @@ class LocalDocker:
         # Before 23 it has no such flag, and with it ends before it does anything.
         if done.returncode == 0 or b"unknown flag: --validate" in done.stderr:
             return None
-        return _last_line(done.stderr)
+        return _find_last_line(done.stderr)
 
     def read_labels(self, unit: DockerUnit) -> tuple[str, ...] | None:
         """Return the labels that a running daemon has; None if it does not say."""
@@ -187,7 +187,7 @@ class LocalDocker:
         """
         done = self._run(["systemctl", "--no-block", "reload", UNIT])
         if done.returncode:
-            raise NoAnswerError(_last_line(done.stderr))
+            raise NoAnswerError(_find_last_line(done.stderr))
 
     def _ask(self, unit: str, interface: str, *names: str) -> list[Any]:
         """Return properties; busctl gives ExecStart as words, where systemctl joins them."""
@@ -201,7 +201,7 @@ class LocalDocker:
         except (ValueError, KeyError, TypeError):
             found = []
         if done.returncode or len(found) != len(names):
-            why = _last_line(done.stderr) or "no answer"
+            why = _find_last_line(done.stderr) or "no answer"
             raise NoAnswerError(
                 f"systemd does not tell of {unit}: {why}; run '{' '.join(command)}'"
             )
@@ -268,6 +268,6 @@ def _read_files(paths: Sequence[str], root: Path) -> Iterator[tuple[str, bytes]]
                 raise NoAnswerError(f"{text}; make it a plain file") from None
 
 
-def _last_line(output: bytes) -> str:
+def _find_last_line(output: bytes) -> str:
     lines = output.decode("utf-8", "replace").strip().splitlines()
     return escape(lines[-1][:300]) if lines else ""

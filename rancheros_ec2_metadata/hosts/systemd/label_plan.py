@@ -60,7 +60,7 @@ def plan_labels(
         docker: is asked whether it would start with the file; None where this is not the machine.
         off_machine: only a plan is made: Docker need not be asked.
     """
-    labels, left_out = _encodable(desired.labels)
+    labels, left_out = _leave_out_unencodable(desired.labels)
     notes: list[Note] = []
     file: DaemonJson | None = None
     try:
@@ -74,7 +74,7 @@ def plan_labels(
         elif merged.edit is not None:
             text = "daemon.json has an empty list until Docker has let its labels go"
             notes.append(info(text))
-        planned = _planned(found, merged, labels, desired, (*left_out, *notes))
+        planned = _make_planned(found, merged, labels, desired, (*left_out, *notes))
         _check_disk(found, planned)
     except _WaitingError as why:
         if labels:
@@ -84,7 +84,7 @@ def plan_labels(
         if labels:
             gone = tuple(LeftOut("label", key, str(why)) for key in labels)
             notes.append(error(ExitStatus.FILES, f"no label is set: {why}", *gone))
-            desired = _in_part(desired)
+            desired = _mark_partial(desired)
     except (CannotMergeError, NoAnswerError) as why:
         text = f"{DAEMON_JSON}: {why}" if isinstance(why, CannotMergeError) else str(why)
         return _leave(found, labels, text, desired)
@@ -92,7 +92,7 @@ def plan_labels(
         return planned
     # No list, not even an empty one: Docker would not start with it beside a flag. A running
     # Docker keeps what it has.
-    restored = _planned(found, _merge(found, file, {}), {}, desired, notes)
+    restored = _make_planned(found, _merge(found, file, {}), {}, desired, notes)
     return replace(restored, record=replace(restored.record, pending=False))
 
 
@@ -110,7 +110,7 @@ def _check_disk(found: FoundMachine, planned: PlannedLabels) -> None:
         raise CannotMergeError("it is on a read-only disk; make it writable")
 
 
-def _planned(
+def _make_planned(
     found: FoundMachine,
     merged: Merged,
     labels: Mapping[str, str],
@@ -212,16 +212,16 @@ def _leave(
         if there or not labels:
             text = f"labels stay as they are: {why}"
         notes.append(error(ExitStatus.FILES, text, *(LeftOut("label", key, why) for key in gone)))
-        desired = _in_part(desired)
+        desired = _mark_partial(desired)
     return PlannedLabels(found.files.get(DAEMON_JSON), found.record, there, desired, tuple(notes))
 
 
-def _in_part(desired: Desired) -> Desired:
+def _mark_partial(desired: Desired) -> Desired:
     outcome = desired.variables.get(STATUS_VARIABLE)
     return desired.with_outcome("partial") if outcome in ("complete", "kept") else desired
 
 
-def _encodable(labels: Mapping[str, str]) -> tuple[dict[str, str], list[Note]]:
+def _leave_out_unencodable(labels: Mapping[str, str]) -> tuple[dict[str, str], list[Note]]:
     kept, notes = dict[str, str](), list[Note]()
     for key, value in labels.items():
         try:

@@ -138,10 +138,10 @@ def test_the_digest_knows_all_that_ros_reads_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("path", [BOOT, paths.CLOUD_CONFIG, paths.CLOUD_CONFIG_D])
 def test_a_file_that_only_ros_can_read_is_named(path: str) -> None:
-    why = rehearsal.unreadable(Snapshot({}, {path: "Permission denied"}))
+    why = rehearsal.explain_unreadable(Snapshot({}, {path: "Permission denied"}))
     assert why is not None
     assert "cannot be read: Permission denied" in why
-    assert rehearsal.unreadable(Snapshot({}, {paths.DROP_IN: "x", "/etc/y": "z"})) is None
+    assert rehearsal.explain_unreadable(Snapshot({}, {paths.DROP_IN: "x", "/etc/y": "z"})) is None
 
 
 def answers(rancher: Any, **others: Any) -> Answers:
