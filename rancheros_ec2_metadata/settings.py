@@ -83,7 +83,7 @@ class TagMapping(NamedTuple):
         """Read ``TAG:TARGET``, split at the last colon: tag keys may hold colons.
 
         Raises:
-            UsageError: a part is missing, or the target is no name or must not come from a tag.
+            UsageError: a part is missing, or the target is not a name or must not come from a tag.
         """
         tag, colon, target = text.rpartition(":")
         if not (tag and colon and target):

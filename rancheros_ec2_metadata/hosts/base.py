@@ -165,7 +165,7 @@ class Host(Protocol):
         """Return why its environment cannot carry a value; None if it can."""
 
     def read_state(self) -> tuple[State, list[Note]]:
-        """Return the state of the last run; an empty one if there is none that can be read."""
+        """Return the state of the last run; an empty one if none can be read."""
 
     def read_ours(self, plan: Plan) -> Ours:
         """Return this program's values in the files, after a plan was not written completely."""

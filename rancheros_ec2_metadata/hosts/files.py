@@ -28,7 +28,7 @@ class ChangedError(FilesError):
 
 @dataclass(frozen=True)
 class FileChange:
-    """One file, as it is and as planned; None is no file.
+    """One file, as it is and as planned; None if there is no file.
 
     Args:
         path: absolute, as the machine names it.
@@ -37,7 +37,7 @@ class FileChange:
         keeps_attributes: the file is the user's: owner, mode and extended attributes stay.
         is_record: the file is this program's own record, and configures nothing.
         mode: of the file, unless the user's stays.
-        tell: yields the lines of its diff, where the text of the file is not for showing.
+        tell: yields the lines of its diff, if the text of the file must not be shown.
     """
 
     path: str
@@ -141,7 +141,7 @@ def read_plain(path: Path) -> bytes:
     """Return the content of a regular file.
 
     Raises:
-        OSError: it cannot be read, is no regular file, or is larger than SIZE_LIMIT.
+        OSError: it cannot be read, is not a regular file, or is larger than SIZE_LIMIT.
     """
     # O_NONBLOCK: to open a FIFO that nobody writes to would wait for ever, and the boot with it.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -161,7 +161,7 @@ def read_plain(path: Path) -> bytes:
 
 
 def digest_file(path: Path) -> str | None:
-    """Return the sha256 of a file; None if there is none that can be read."""
+    """Return the sha256 of a file; None if none can be read."""
     try:
         return hashlib.sha256(read_plain(path)).hexdigest()
     except OSError:

@@ -42,7 +42,7 @@ class LastRun:
         exit_status: the process's.
         summary: its last lines.
         notes: its warnings and errors.
-        files: sha256 of each file of ours as it left it, by path; None if there was none.
+        files: sha256 of each of our files as it left it, by path; None if there was none.
     """
 
     time: str
@@ -97,7 +97,7 @@ class State:
 
 
 class DamagedStateError(ValueError):
-    """The state file is not one of ours, or no longer whole."""
+    """This program did not write the state file, or it is not whole."""
 
 
 def parse_state(raw: bytes) -> State:

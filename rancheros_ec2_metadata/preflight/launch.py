@@ -123,7 +123,7 @@ def resolve_options(
 
     Args:
         given: MetadataOptions of the template.
-        defaults: of the account, in this region; None where AWS did not say.
+        defaults: of the account, in this region; None if AWS did not say.
         image_requires_tokens: None if not known.
     """
     options = {}

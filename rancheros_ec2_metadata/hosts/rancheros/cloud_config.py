@@ -105,7 +105,7 @@ class Restored(NamedTuple):
 
     Args:
         text: of the file.
-        problems: why an item of ours is still in it.
+        problems: why one of our items is still in it.
     """
 
     text: str

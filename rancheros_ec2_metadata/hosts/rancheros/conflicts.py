@@ -74,7 +74,7 @@ def read_as_it_will_be(
 def has_labels(content: bytes) -> bool:
     """Tell whether Docker sees ``labels`` in its configuration file.
 
-    Docker takes what is no UTF-8, from v23 on also a byte order mark and UTF-16, and before v23
+    Docker takes what is not UTF-8, from v23 on also a byte order mark and UTF-16, and before v23
     does not look at what comes behind the first value.
     """
     try:

@@ -33,7 +33,7 @@ def render_drop_in(tree: Mapping[str, Value], addressed: Iterable[str] = ()) -> 
 
 
 def parse_drop_in(raw: bytes) -> dict[str, Any]:
-    """Return what a drop-in of ours sets; empty if it is not as this program writes it."""
+    """Return what our drop-in sets; empty if it is not as this program writes it."""
     lines = raw.decode("utf-8", "replace").splitlines()
     try:
         found = json.loads("\n".join(line for line in lines if not line.startswith("#")))

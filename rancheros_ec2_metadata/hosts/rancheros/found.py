@@ -22,7 +22,7 @@ class Found(NamedTuple):
         disk: as they are.
         users: as the user has them: without our drop-in, and our items in cloud-config.yml.
         state: what the last run left.
-        stuck: why an item of ours is still in ``users``.
+        stuck: why one of our items is still in ``users``.
         release: that reads them.
     """
 
@@ -55,7 +55,7 @@ def find(root: Path, release: Release) -> tuple[Found, list[Note]]:
 
 
 def read_state(disk: Snapshot) -> tuple[State, list[Note]]:
-    """Return the state of the last run; an empty one if there is none that can be read."""
+    """Return the state of the last run; an empty one if none can be read."""
     raw = disk.files.get(paths.STATE)
     if raw is None:
         return State(), []
@@ -93,7 +93,7 @@ def find_ours(disk: Snapshot, labels: Mapping[str, str], release: Release) -> Ou
 
 
 def count_missing_items(disk: Snapshot, state: State) -> int:
-    """Return how many of our items are no longer in cloud-config.yml, where they were set."""
+    """Return how many of our items are no longer in cloud-config.yml, in which they were set."""
     return sum(
         item not in _find_items(disk, key)
         for key, edit in state.edits.items()

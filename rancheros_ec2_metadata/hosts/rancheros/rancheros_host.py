@@ -99,7 +99,7 @@ class RancherOs:
     Args:
         root: the folder that stands for the root of the container.
         release: that reads the files.
-        rehearsal: asks ``ros``; None off the machine, where only a plan is made.
+        rehearsal: asks ``ros``; None off the machine, for which only a plan is made.
         legacy: what the legacy amazon-metadata would have left.
         remove_legacy: remove that too.
     """
@@ -127,7 +127,7 @@ class RancherOs:
         return paths.locate(self.root, path)
 
     def read_state(self) -> tuple[State, list[Note]]:
-        """Return the state of the last run; an empty one if there is none that can be read."""
+        """Return the state of the last run; an empty one if none can be read."""
         return read_state(read_file(self.root, Snapshot(), paths.STATE))
 
     def read_ours(self, plan: Plan) -> Ours:
@@ -144,7 +144,7 @@ class RancherOs:
         yield from ()
 
     def check_files(self, state: State) -> Iterator[FileStatus]:
-        """Yield whether our items are in cloud-config.yml still, where that sets the list."""
+        """Yield whether our items are in cloud-config.yml still, if that sets the list."""
         if state.edits:
             missing = count_missing_items(read_snapshot(self.root), state)
             what = f"{missing} of our items are gone" if missing else "our items are in it"
@@ -323,7 +323,7 @@ class RancherOs:
 
 
 def _check_readable(found: Found) -> None:
-    """Raise where no copy would be what ``ros`` reads on the machine: it is not asked.
+    """Raise if no copy would be what ``ros`` reads on the machine: it is not asked.
 
     Raises:
         NoAnswerError: it names the file.
@@ -382,8 +382,8 @@ def _plan_changes(
 ) -> tuple[FileChange, ...]:
     """Return the changes in the order of writing.
 
-    An item to remove stays in the state until its file is written: after a kill in between, no item
-    of ours may be taken for the user's, and none of the user's be lost.
+    An item to remove stays in the state until its file is written: after a kill in between, none of
+    our items may be taken for the user's, and none of the user's be lost.
     """
     planned, disk = proposal.put_into(found.users), found.disk
     steps: list[tuple[str, bytes | None]] = []

@@ -88,7 +88,7 @@ class Rehearsal:
             raise NoAnswerError(f"{text}; it needs some free memory in /dev/shm") from None
 
     def _check_mounts(self) -> None:
-        """Raise where ``ros`` would not read the copy, but the machine's own files.
+        """Raise if ``ros`` would not read the copy, but the machine's own files.
 
         Raises:
             NoAnswerError: conf/ is not mounted where it should be.

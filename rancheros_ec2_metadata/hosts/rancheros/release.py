@@ -22,7 +22,7 @@ class Release(NamedTuple):
     """A release of RancherOS.
 
     Args:
-        version: None if unknown. A name that is no version counts as the newest.
+        version: None if unknown. A name that is not a version counts as the newest.
         text: as it was found, such as ``v1.5.8``; empty if unknown.
     """
 
@@ -53,7 +53,7 @@ UNKNOWN = Release(None, "")
 
 
 def parse_release(text: str) -> Release | None:
-    """Return the release of this name, such as ``v1.5.8`` or ``1.0``; None if it is no version."""
+    """Return the release of a name such as ``v1.5.8`` or ``1.0``; None if it is not a version."""
     version = _parse_version(text)
     return Release(version, text) if version else None
 

@@ -190,7 +190,7 @@ class LocalDocker:
             raise NoAnswerError(_find_last_line(done.stderr))
 
     def _ask(self, unit: str, interface: str, *names: str) -> list[Any]:
-        """Return properties; busctl gives ExecStart as words, where systemctl joins them."""
+        """Return properties; busctl gives ExecStart as words, systemctl joins them."""
         path = "/org/freedesktop/systemd1/unit/" + re.sub(
             r"[^A-Za-z0-9]", lambda match: f"_{ord(match[0]):02x}", unit
         )

@@ -64,7 +64,7 @@ class FoundMachine:
 
     @property
     def our_labels(self) -> dict[str, str]:
-        """The labels of ours that daemon.json sets."""
+        """Our labels that daemon.json sets."""
         try:
             file = self.parse()
         except CannotMergeError:
@@ -106,7 +106,7 @@ def read_files(root: Path, paths: Iterable[str]) -> tuple[dict[str, bytes], dict
 
 
 def read_state(root: Path) -> tuple[State, list[Note]]:
-    """Return the state of the last run; an empty one if there is none that can be read."""
+    """Return the state of the last run; an empty one if none can be read."""
     files, _ = read_files(root, (STATE,))
     try:
         return (parse_state(files[STATE]) if STATE in files else State()), []
@@ -119,7 +119,7 @@ def find_machine(root: Path, docker: Docker | None, more: Iterable[str] = ()) ->
 
     Args:
         root: the folder that stands for the machine's root.
-        docker: is asked; None where this is not the machine.
+        docker: is asked; None if this is not the machine.
         more: paths of other files to read.
     """
     state, notes = read_state(root)

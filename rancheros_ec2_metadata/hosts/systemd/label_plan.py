@@ -23,11 +23,11 @@ from rancheros_ec2_metadata.settings import STATUS_VARIABLE
 
 
 class _RefusedError(Exception):
-    """No label of ours is set; the message says why, and what to do."""
+    """None of our labels is set; the message says why, and what to do."""
 
 
 class _WaitingError(Exception):
-    """No label of ours is set yet, which is no error; the message says why."""
+    """Our labels are not set yet, which is not an error; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class PlannedLabels:
     Args:
         content: None for no file.
         record: this program's labels in it.
-        labels: of ours.
+        labels: ours.
         desired: with the outcome of that.
         notes: for the log.
     """
@@ -57,7 +57,7 @@ def plan_labels(
     Args:
         found: the machine.
         desired: the desired state.
-        docker: is asked whether it would start with the file; None where this is not the machine.
+        docker: is asked whether it would start with the file; None if this is not the machine.
         off_machine: only a plan is made: Docker need not be asked.
     """
     labels, left_out = _leave_out_unencodable(desired.labels)

@@ -17,7 +17,7 @@ class LabelRecord:
     """What of daemon.json is ours.
 
     Args:
-        edit: how to restore it; None if nothing of ours is in it.
+        edit: how to restore it; None if nothing in it is ours.
         existed: there was a file before ours.
         pending: Docker has not shown yet that it has the labels of the file.
     """
@@ -31,7 +31,7 @@ def parse_record(raw: bytes) -> LabelRecord:
     """Return the record that ``raw`` holds.
 
     Raises:
-        ValueError: it is not one of ours, or no longer whole.
+        ValueError: this program did not write it, or it is not whole.
     """
     try:
         found = json.loads(raw.decode("utf-8"))

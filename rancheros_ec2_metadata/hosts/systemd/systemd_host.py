@@ -57,7 +57,7 @@ class SystemdHost:
 
     Args:
         root: the folder that stands for the machine's root.
-        docker: is asked; None where this is not the machine.
+        docker: is asked; None if this is not the machine.
         limit: for what is waited for.
         off_machine: only a plan is made: Docker need not be asked.
     """
@@ -85,7 +85,7 @@ class SystemdHost:
         return self.root / path.lstrip("/")
 
     def read_state(self) -> tuple[State, list[Note]]:
-        """Return the state of the last run; an empty one if there is none that can be read."""
+        """Return the state of the last run; an empty one if none can be read."""
         return read_state(self.root)
 
     def read_ours(self, plan: Plan) -> Ours:
@@ -259,7 +259,7 @@ def _order(
 
     First the variables: they are in memory, so that a full disk does not keep units from their
     file. An item to remove stays in the state and the record until its file is written: after a
-    kill in between, no item of ours may be taken for the user's, and none of the user's be lost.
+    kill in between, none of our items may be taken for the user's, and none of the user's be lost.
     """
     record = planned.record
     is_needed = record.edit is not None or record.pending
