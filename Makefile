@@ -85,7 +85,7 @@ pyz: $(DEV)/made
 	rm -rf $(STAGE)
 	$(DEV)/bin/python $(PIP_INSTALL) --no-compile --only-binary :all: --target $(STAGE)/site --requirement requirements.lock
 	cp -R rancheros_ec2_metadata LICENSE $(STAGE)/site
-	cp pyz/needs_python.py $(STAGE)
+	cp docker/needs_python.py $(STAGE)
 	$(DEV)/bin/python docker/prune_botocore.py $(STAGE)/site
 	find $(STAGE) -name '*.so' -delete
 	rm -rf $(STAGE)/site/bin $(STAGE)/site/*/tests $(STAGE)/site/*.dist-info/RECORD $(STAGE)/site/*.dist-info/WHEEL
