@@ -34,7 +34,7 @@ from rancheros_ec2_metadata.errors import (
     warning,
 )
 
-from .api import CONNECT_SECONDS, READ_SECONDS, describe_tags
+from .api import BOUNDS, describe_tags
 from .facts import Facts
 from .instance import ASKED_REGION, GROUP, VARIABLES, Identity
 from .tags import take_all_known
@@ -117,7 +117,6 @@ class OperatorReader:
             meta.region_name,
             variables.get("AWS_ACCOUNT_ID"),
             pending_time(found.get("LaunchTime")),
-            meta.partition,
         )
         state = found.get("State", {}).get("Name", "")
         if state not in _BOOTS:
@@ -224,8 +223,8 @@ def make_client(asked: str, session: boto3.Session, service: str, method: str) -
         UsageError: there is no region, or this boto3 cannot do it.
     """
     config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        connect_timeout=BOUNDS.connect,
+        read_timeout=BOUNDS.read,
         retries={"total_max_attempts": 3, "mode": "standard"},
     )
     named: Any = service  # the stubs know the services that are installed

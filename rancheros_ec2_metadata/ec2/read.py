@@ -53,24 +53,18 @@ _UNASKED = RequestError("not asked for")
 AskTags = Callable[["Limit"], dict[str, str]]
 """Returns all tags of the instance, or raises a RequestError."""
 
-Connect = Callable[
-    ["Identity", Credentials, "ApiSettings", Callable[[], str | None], float | None], AskTags
-]
+Connect = Callable[["Identity", Credentials, "ApiSettings"], AskTags]
 """Takes what `api.TagsApi` takes."""
 
 
 def connect_with_boto3(
-    identity: Identity,
-    credentials: Credentials,
-    settings: ApiSettings,
-    domain: Callable[[], str | None],
-    clock_ahead: float | None,
+    identity: Identity, credentials: Credentials, settings: ApiSettings
 ) -> AskTags:
     """Return the function that asks the API with boto3."""
     # Not at the top: boto3 takes longer than all the rest of a run that does not need it.
     from .api import TagsApi  # noqa: PLC0415 - see above
 
-    return TagsApi(identity, credentials, settings, domain, clock_ahead).ask
+    return TagsApi(identity, credentials, settings).ask
 
 
 class Reader(NamedTuple):
@@ -213,7 +207,7 @@ class _Reading:
             )
         facts.on_ec2 = True
         facts.identity = identity
-        facts.age = instance.age(identity.pending_time, self.imds.served_at)
+        facts.age = instance.compute_age(identity.pending_time, self.imds.served_at)
         facts.variables_complete = problem is None
         if problem:
             text = f"the identity document could not be read: {problem}; some variables are missing"
@@ -223,24 +217,21 @@ class _Reading:
         """Learn the AWS_ variables."""
         facts, imds = self.facts, self.imds
         complete, facts.variables_complete = facts.variables_complete, False
-        self.ask([instance.METADATA, *instance.list_first_paths(self.fields)], _part(imds.limit, 4))
+        region = facts.identity.region if facts.identity else None
+        first = instance.list_first_paths(self.fields, region)
+        self.ask([instance.METADATA, *first], _part(imds.limit, 4))
         mac, listing = self.answers.get(instance.MAC_PATH), self.answers.pop(instance.METADATA)
         if isinstance(mac, str) and mac and instance.find_mac(self.answers) is None:
             text = f"{instance.MAC_PATH}: {quote(mac)} is not a MAC address"
             self.answers[instance.MAC_PATH] = RequestError(text)
         later = instance.list_later_paths(
-            listing if isinstance(listing, str) and instance.is_whole_listing(listing) else None,
-            instance.find_mac(self.answers),
-            facts.identity.partition if facts.identity else None,
+            listing if isinstance(listing, str) else "", instance.find_mac(self.answers)
         )
         self.ask(later, _part(imds.limit, 3))
         facts.variables, facts.sources = instance.read_variables(self.fields, self.answers)
-        facts.unread_variables = instance.unread_variables(self.fields, self.answers)
+        facts.unread_variables = instance.list_unread_variables(self.fields, self.answers)
         if not isinstance(self.answers.get(instance.ROLES_PATH, _UNASKED), RequestError):
             facts.role = facts.variables.get("AWS_IAM_ROLE", "")
-        if facts.identity:
-            partition = facts.variables.get("AWS_PARTITION", "")
-            facts.identity = facts.identity._replace(partition=partition)
         failures = [str(said) for said in self.answers.values() if isinstance(said, RequestError)]
         if failures:
             text = "metadata could not be read in part: " + "; ".join(failures)
@@ -326,9 +317,6 @@ class _Reading:
                 "the EC2 API cannot be asked for the tags: the region is not known; see what IMDS "
                 "says with 'show'"
             )
-        if identity.partition is None:
-            partition = (imds.get(instance.PARTITION_PATH, limit) or "").strip()
-            identity = identity._replace(partition=partition)
         role = facts.role
 
         def read() -> Credentials:
@@ -344,11 +332,7 @@ class _Reading:
             source = "IMDS, " + instance.ROLES_PATH.removeprefix(instance.METADATA)
             facts.sources = facts.sources | {"AWS_IAM_ROLE": source}
 
-        def domain() -> str | None:
-            return imds.get(instance.DOMAIN_PATH, limit)
-
-        api = self.settings.api
-        return self.reader.connect(identity, credentials, api, domain, imds.clock_ahead)
+        return self.reader.connect(identity, credentials, self.settings.api)
 
     def wait_for_late(self, look: Callable[[Limit], None], policy: RetryPolicy) -> None:
         """Look again for as long as tags that are missing are given time."""

@@ -197,7 +197,6 @@ def imds_of(
     clock: FakeClock,
     settings: ImdsSettings | None = None,
     seconds: float = 110,
-    wall: float = NOW,
 ) -> Imds:
     """Return a client whose pauses are half of their windows."""
     return Imds(
@@ -205,5 +204,4 @@ def imds_of(
         settings or ImdsSettings(),
         clock.limit(seconds),
         draw=lambda: 0.5,
-        wall=lambda: wall,
     )
