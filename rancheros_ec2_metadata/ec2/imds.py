@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,7 +14,7 @@ import urllib3
 
 from rancheros_ec2_metadata.errors import Ec2Error, Note, info, quote
 
-from .retry import IMDS, PASSING, SILENT, Draw, Reason, RequestError, retry
+from .retry import IMDS, PASSING, SILENT, Reason, RequestError, retry
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.deadline import Limit
@@ -81,7 +80,6 @@ class Imds:
         session: from `make_session`.
         settings: address and version.
         limit: until when anything is tried again, if a call does not say otherwise.
-        draw: returns a random number of [0, 1).
     """
 
     def __init__(
@@ -89,11 +87,9 @@ class Imds:
         session: requests.Session,
         settings: ImdsSettings,
         limit: Limit,
-        draw: Draw = random.random,
     ) -> None:
         self.settings = settings
         self.limit = limit
-        self.draw = draw
         self.requests = 0
         """How many requests were sent."""
         self.served_at: float | None = None
@@ -138,7 +134,7 @@ class Imds:
             raise silences[0]
 
         try:
-            return retry(greet_each, IMDS, limit, draw=self.draw)
+            return retry(greet_each, IMDS, limit)
         except RequestError as failure:
             if failure.reason not in SILENT:
                 raise
@@ -185,7 +181,7 @@ class Imds:
                 raise max((failure for _, failure in failing), key=lambda one: one.retry_after)
 
         with contextlib.suppress(RequestError):  # it is among the answers
-            retry(ask_the_rest, IMDS, within, draw=self.draw)
+            retry(ask_the_rest, IMDS, within)
         return answers
 
     def _greet(self, base: str, limit: Limit) -> Note:

@@ -286,7 +286,7 @@ class _Reading:
         Raises:
             RequestError: it does not give them, and nor has the metadata service.
         """
-        facts, settings, draw = self.facts, self.settings, self.imds.draw
+        facts, settings = self.facts, self.settings
         try:
             ask = self.connect()
 
@@ -295,7 +295,7 @@ class _Reading:
                 return ask(limit)
 
             def look(limit: Limit) -> None:
-                tags = retry_api(lambda: call(limit), self.grace, limit, draw)
+                tags = retry_api(lambda: call(limit), self.grace, limit)
                 known = take_all_known(tags, settings.wants)
                 facts.take(known, "api", metadata=settings.reads_metadata)
 
@@ -326,7 +326,7 @@ class _Reading:
 
         until = limit.within(self.grace.role)
         absent = {Reason.ABSENT}
-        credentials = retry(read, LATE_IMDS, until, reasons=absent, draw=imds.draw)
+        credentials = retry(read, LATE_IMDS, until, reasons=absent)
         if self.settings.reads_metadata:
             facts.variables = facts.variables | {"AWS_IAM_ROLE": credentials.role}
             source = "IMDS, " + instance.ROLES_PATH.removeprefix(instance.METADATA)
@@ -346,7 +346,7 @@ class _Reading:
                 with contextlib.suppress(RequestError):
                     look(limit)
 
-            poll(again, done, policy, limit, self.imds.draw)
+            poll(again, done, policy, limit)
 
         def is_wanted(key: str) -> bool:
             return settings.maps(key) or key in settings.require_tags

@@ -198,10 +198,5 @@ def imds_of(
     settings: ImdsSettings | None = None,
     seconds: float = 110,
 ) -> Imds:
-    """Return a client whose pauses are half of their windows."""
-    return Imds(
-        requests.Session(),
-        settings or ImdsSettings(),
-        clock.limit(seconds),
-        draw=lambda: 0.5,
-    )
+    """Return a client that waits on a clock of the tests."""
+    return Imds(requests.Session(), settings or ImdsSettings(), clock.limit(seconds))
