@@ -267,7 +267,7 @@ class _Reading:
                 )
             self.note(info("the tags are not in IMDS: the EC2 API is asked"))
             return False
-        if source == "auto" and facts.missing(self.settings.require_tags):
+        if source == "auto" and facts.list_missing(self.settings.require_tags):
             return False
         self.wait_for_late(self.look_at_imds, LATE_IMDS)
         return True
@@ -352,7 +352,7 @@ class _Reading:
             return settings.maps(key) or key in settings.require_tags
 
         wait(lambda: any(map(is_wanted, facts.keys)), self.grace.tags)
-        wait(lambda: not facts.missing(settings.require_tags), self.grace.required)
+        wait(lambda: not facts.list_missing(settings.require_tags), self.grace.required)
 
     @property
     def grace(self) -> GracePeriods:
@@ -368,9 +368,8 @@ class _Reading:
         for key, why in facts.unread_tags.items():
             text = f"the value of the tag {quote(key)} could not be read: {why}"
             self.note(error(ExitStatus.INCOMPLETE, text))
-        for key in facts.missing(settings.require_tags):
-            text = f"the required tag {quote(key)} has not come: set it on the instance"
-            self.note(error(ExitStatus.REQUIRED_TAG, text))
+        for one in facts.note_missing(settings.require_tags):
+            self.note(one)
 
 
 def _part(limit: Limit, of: int) -> Limit:

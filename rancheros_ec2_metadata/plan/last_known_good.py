@@ -68,7 +68,7 @@ def make_desired_after_requests(
     same_start = same_start and facts.pending_time == state.pending_time
     metadata = dict(facts.variables)
     tags = dict(facts.tags or {})
-    tags_complete = facts.tags_complete and not facts.missing(settings.require_tags)
+    tags_complete = facts.tags_complete and not facts.list_missing(settings.require_tags)
     kept_any = False
     if not facts.variables_complete and same_start:
         old = {name: text for name, text in state.metadata.items() if name not in metadata}
