@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -97,7 +96,7 @@ class Imds:
         self._session = session
         self._base = ""
         self._token: str | None = None
-        self._lost: Counter[str] = Counter()
+        self._lost = 0
 
     def __repr__(self) -> str:
         return f"Imds({self._base or 'not connected'})"
@@ -192,8 +191,8 @@ class Imds:
         try:
             answer = self._request_token(base, limit)
         except RequestError as failure:
-            self._lost[base] += failure.reason is Reason.TIMED_OUT
-            if self._lost[base] < 2:
+            self._lost += failure.reason is Reason.TIMED_OUT
+            if self._lost < 2:
                 raise
             return self._without_token(base, self._behind_hop_limit(base, limit))
         if answer.status in _NO_TOKENS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -216,7 +215,6 @@ class _Reading:
     def read_variables(self) -> None:
         """Learn the AWS_ variables."""
         facts, imds = self.facts, self.imds
-        complete, facts.variables_complete = facts.variables_complete, False
         region = facts.identity.region if facts.identity else None
         first = instance.list_first_paths(self.fields, region)
         self.ask([instance.METADATA, *first], _part(imds.limit, 4))
@@ -236,7 +234,7 @@ class _Reading:
         if failures:
             text = "metadata could not be read in part: " + "; ".join(failures)
             self.note(error(ExitStatus.INCOMPLETE, text))
-        facts.variables_complete = complete and not failures
+        facts.variables_complete = facts.variables_complete and not failures
 
     def ask(self, paths: Iterable[str], limit: Limit) -> None:
         new = [path for path in paths if path not in self.answers]
@@ -338,21 +336,13 @@ class _Reading:
         """Look again for as long as tags that are missing are given time."""
         facts, settings = self.facts, self.settings
 
-        def wait(done: Callable[[], bool], seconds: float) -> None:
-            limit = self.imds.limit.within(seconds)
-
-            def again() -> None:
-                # If this request fails, the first result stays: it only looks for what comes late.
-                with contextlib.suppress(RequestError):
-                    look(limit)
-
-            poll(again, done, policy, limit)
-
         def is_wanted(key: str) -> bool:
             return settings.maps(key) or key in settings.require_tags
 
-        wait(lambda: any(map(is_wanted, facts.keys)), self.grace.tags)
-        wait(lambda: not facts.list_missing(settings.require_tags), self.grace.required)
+        limit, grace = self.imds.limit, self.grace
+        poll(look, lambda: any(map(is_wanted, facts.keys)), policy, limit.within(grace.tags))
+        required = limit.within(grace.required)
+        poll(look, lambda: not facts.list_missing(settings.require_tags), policy, required)
 
     @property
     def grace(self) -> GracePeriods:

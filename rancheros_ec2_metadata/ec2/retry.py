@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Collection
 from enum import Enum
@@ -209,7 +210,7 @@ def retry_api(ask: Callable[[], T], grace: GracePeriods, limit: Limit) -> T:
 
 
 def poll(
-    look: Callable[[], None],
+    look: Callable[[Limit], None],
     done: Callable[[], bool],
     policy: RetryPolicy,
     limit: Limit,
@@ -218,5 +219,7 @@ def poll(
     looks = 1
     while not done() and not policy.gives_up(looks, limit.remaining()):
         limit.sleep(policy.pause(looks, limit.remaining()))
-        look()
+        # If this look fails, the first result stays: it is only for what comes late.
+        with contextlib.suppress(RequestError):
+            look(limit)
         looks += 1

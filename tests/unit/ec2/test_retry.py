@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.ec2.retry import (
     IMDS,
     LATE,
@@ -111,7 +112,7 @@ def test_what_asking_again_would_not_help_is_raised_at_once(
 def test_looking_stops_when_it_is_done_or_at_the_limit(clock: FakeClock) -> None:
     looks: list[float] = []
 
-    def look() -> None:
+    def look(_: Limit) -> None:
         looks.append(clock.time)
 
     poll(look, lambda: len(looks) == 2, LATE_IMDS, clock.limit())
