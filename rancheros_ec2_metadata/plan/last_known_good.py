@@ -86,7 +86,7 @@ def make_desired_after_requests(
         kept_any = kept_any or bool(old)
     if settings.reads_metadata:
         metadata = make_group_variable(tags) | metadata
-    status = _outcome(facts, tags_complete=tags_complete, kept_any=kept_any)
+    status = _judge_outcome(facts, tags_complete=tags_complete, kept_any=kept_any)
     kept = State(
         instance_id=now.instance_id or (state.instance_id if same else None),
         product_uuid=machine.product_uuid,
@@ -106,7 +106,7 @@ def make_desired_after_requests(
     return wanted, kept
 
 
-def _outcome(facts: Facts, *, tags_complete: bool, kept_any: bool) -> Outcome:
+def _judge_outcome(facts: Facts, *, tags_complete: bool, kept_any: bool) -> Outcome:
     if facts.variables_complete and tags_complete:
         return "complete"
     if kept_any:
