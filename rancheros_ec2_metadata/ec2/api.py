@@ -1,7 +1,7 @@
 """The EC2 API: all tags of this instance in one DescribeTags.
 
 This module and `described` import boto3 and botocore, which takes longer than all the rest of a
-run: they are imported where the API is asked, and nowhere else.
+run: they are imported only if the API is asked.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """``--instance``: one instance as the EC2 API describes it, asked with the operator's own login.
 
-Imported where the flag is given, and nowhere else: boto3 takes a while. How credentials are found
+Imported only if the flag is given: boto3 takes a while. How credentials are found
 is boto3's affair, with all that it reads: AWS_ variables, ~/.aws, SSO, roles, programs.
 """
 
@@ -236,7 +236,7 @@ def read_described_variables(
 
     Args:
         instance: boto3's answer for it, with the fields of its reservation.
-        region: where it was asked for.
+        region: the one that was asked.
         partition: of that region.
     """
     tree = {**instance, "NetworkInterfaces": _find_first_interface(instance)}

@@ -211,7 +211,7 @@ class Imds:
         return info(f"IMDSv1 at {base}: {why}")
 
     def _behind_hop_limit(self, base: str, limit: Limit) -> str:
-        """Return why no token comes, where the service answers without one."""
+        """Return why no token comes, if the service answers without one."""
         answer = self._send("GET", f"{base}/latest/{_PLAIN_PATH}", {}, limit)
         if answer.status == 401:
             raise RequestError(f"{answer.url}: a token is required, but {_HOP_LIMIT}")

@@ -57,7 +57,7 @@ class Variable(NamedTuple):
         name: of the variable.
         described: the field of DescribeInstances (or of its reservation), or another source in
             words; None: `--instance` cannot know it, because the EC2 API does not tell it.
-        path: below meta-data/; asked where the identity document does not say it.
+        path: below meta-data/; asked if the identity document does not say it.
         field: of the identity document.
         label: its name for --metadata-labels; None: it cannot be one.
         listed: only some instances have it; the list of meta-data/ shows its first component.
@@ -204,7 +204,7 @@ def identify(fields: Document, answers: Answers) -> Identity | None:
 
 
 def list_identity_paths(fields: Document) -> list[str]:
-    """Return the paths that say which instance this is, where the document does not."""
+    """Return the paths that say which instance this is, if the document does not."""
     rows = (VARIABLES["AWS_INSTANCE_ID"], VARIABLES["AWS_REGION"])
     return [f"{METADATA}{row.path}" for row in rows if not _in_document(row, fields)]
 

@@ -1,4 +1,4 @@
-"""Reading EC2: the metadata service first, the API where that does not have the tags."""
+"""Reading EC2: the metadata service first, the API if that does not have the tags."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ class _Reading:
         self.answers.update(self.imds.get_all(new, limit))
 
     def read_tags_of_imds(self) -> bool:
-        """Read the tags where the metadata service serves them; else return False.
+        """Read the tags if the metadata service serves them; else return False.
 
         Raises:
             RequestError: it does not give them, and the API must not be asked.

@@ -153,7 +153,7 @@ def retry(
     """Return what ``request`` returns, made again while it fails for one of ``reasons``.
 
     Raises:
-        RequestError: the last one, where the policy or the limit allows no other try.
+        RequestError: the last one, if the policy or the limit allows no other try.
     """
     try:
         return request()

@@ -35,7 +35,7 @@ def make_desired_before_requests(
     Another machine's values (an image baked on a configured instance) go at once. Where nothing
     tells which machine this is, they stay as they are for now.
     """
-    # The file may be damaged: what the host cannot carry is not what a run of ours has written.
+    # The file may be damaged: what the host cannot carry was not written by a run of this program.
     status = state.status if carries(state.status or "") is None else None
     known = make_desired(settings, state.metadata, state.tags, status, carries, tags_known=False)
     known = replace(known, notes=())  # notes are about what EC2 says now
@@ -58,7 +58,7 @@ def make_desired_before_requests(
 def make_desired_after_requests(
     settings: Settings, state: State, machine: Machine, facts: Facts, carries: Carries
 ) -> tuple[Desired, State]:
-    """Return what the machine shall have now, with what is known where EC2 did not say."""
+    """Return what the machine shall have now, with the last known good if EC2 did not say."""
     said = facts.identity.instance_id if facts.identity else None
     now = machine._replace(instance_id=said or machine.instance_id)
     same = is_same_machine(state, now)

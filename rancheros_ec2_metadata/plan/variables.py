@@ -27,7 +27,7 @@ class Place:
 
     Args:
         kind: what a variable there is called in a report.
-        text: says so in a note, where it is not the host's own environment.
+        text: says so in a note; empty for the host's own environment.
         refuses: returns why a name and its value cannot be carried there, None if they can.
     """
 
