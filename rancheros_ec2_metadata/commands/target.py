@@ -66,7 +66,7 @@ def make_runtime_without_writing(invocation: Invocation, settings: Settings) -> 
         given.instance,
         described.make_client("--instance", session, "ec2", "describe_instances"),
         invocation.log,
-        last.metadata if is_of_instance else {},
+        last.metadata,
         last.pending_time if is_of_instance else None,
     )
     uuid = last.product_uuid if is_of_instance else None

@@ -60,8 +60,8 @@ class OperatorReader:
         instance_id: which instance.
         client: boto3's, with the operator's login.
         log: the boot log.
-        last_metadata: the AWS_ variables of the instance's last run, if its disk is here.
-        last_start: the start of the instance that they are of.
+        last_metadata: the AWS_ variables of the last run, if the disk is here.
+        last_start: the start of this instance that they are of, if they are.
     """
 
     settings: Settings
@@ -126,8 +126,7 @@ class OperatorReader:
     def _take(
         self, variables: dict[str, str], sources: dict[str, str], facts: Facts, *, has_role: bool
     ) -> None:
-        same_start = self.last_start is not None and self.last_start == facts.pending_time
-        known = self.last_metadata if same_start else {}
+        known = self.last_metadata if self.last_start == facts.pending_time else {}
         untold = {name for name, row in VARIABLES.items() if row.described is None}
         if "AWS_AVAILABILITY_ZONE_ID" not in variables:
             untold.add("AWS_AVAILABILITY_ZONE_ID")  # an older boto3 does not know the field
