@@ -9,8 +9,6 @@ from enum import Enum
 from random import uniform
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import tenacity
-
 from rancheros_ec2_metadata.errors import Ec2Error
 
 if TYPE_CHECKING:
@@ -157,6 +155,19 @@ def retry(
     Raises:
         RequestError: the last one, if the policy or the limit allows no other try.
     """
+    try:
+        return request()
+    except RequestError as failure:
+        if failure.reason not in reasons:
+            raise
+        pending = [failure]
+    # Imported after a failure only: most runs have none, and it takes 10 ms of some 150.
+    import tenacity  # noqa: PLC0415 - see above
+
+    def attempt() -> T:
+        if pending:
+            raise pending.pop()
+        return request()
 
     def may_pass(error: BaseException) -> bool:
         return isinstance(error, RequestError) and error.reason in reasons
@@ -174,7 +185,7 @@ def retry(
         wait=pause,
         sleep=limit.sleep,
         reraise=True,
-    )(request)
+    )(attempt)
 
 
 def retry_api(ask: Callable[[], T], grace: GracePeriods, limit: Limit) -> T:

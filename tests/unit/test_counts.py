@@ -257,7 +257,8 @@ def test_boto3_is_imported_where_the_api_is_asked_and_nowhere_else(
     assert {"boto3", "rancheros_ec2_metadata.ec2.api"} & modules == (
         {"boto3", "rancheros_ec2_metadata.ec2.api"} if instance is WITHOUT_TAGS else set()
     )
-    assert "difflib" not in modules  # it takes 10 milliseconds, and no run at boot needs it
+    # Each takes 10 milliseconds or more, and no run at boot needs it.
+    assert {"asyncio", "difflib", "tenacity"} & modules == set()
     unused = ("fake_ec2", "report", "show", "status", "ec2.described")
     assert {f"rancheros_ec2_metadata.{name}" for name in unused} & modules == set()
 
