@@ -56,14 +56,17 @@ def make_runtime_without_writing(invocation: Invocation, settings: Settings) -> 
 
     last, notes = here.target.host.read_state()
     invocation.log.notes(notes)
-    uuid = last.product_uuid if last.instance_id == given.instance else None
+    is_of_instance = last.instance_id == given.instance
     # boto3 itself knows AWS_DEFAULT_REGION only.
     region = given.region or invocation.process.environ.get("AWS_REGION")
+    session = described.open_session("--instance", given.profile, region)
     reader = described.OperatorReader(
         settings,
         given.instance,
-        described.log_in(given.profile, region),
-        described.LastRun(last.instance_id, last.pending_time, last.metadata),
+        described.make_client("--instance", session, "ec2", "describe_instances"),
         invocation.log,
+        last.metadata,
+        last.pending_time if is_of_instance else None,
     )
+    uuid = last.product_uuid if is_of_instance else None
     return here._replace(machine=Machine("yes", given.instance, uuid), ec2=reader)

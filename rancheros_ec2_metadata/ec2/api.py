@@ -1,59 +1,46 @@
 """The EC2 API: all tags of this instance in one DescribeTags.
 
 This module and `described` import boto3 and botocore, which takes longer than all the rest of a
-run: they are imported where the API is asked, and nowhere else.
+run: they are imported only if the API is asked.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import os
-import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
+import requests
 import urllib3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionClosedError,
-    ConnectionError,  # noqa: A004 - botocore's, and only it is raised here
-    HTTPClientError,
-    UnknownRegionError,
-)
-from botocore.httpsession import URLLib3Session
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
+from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import quote
 
-from .imds import TooLongError, cause, read_capped
-from .retry import Reason, RequestError
+from .imds import Bounds, make_session, send
+from .retry import SILENT, Reason, RequestError
 from .tags import MOST_KEYS
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
     from mypy_boto3_ec2 import EC2Client
 
-    from rancheros_ec2_metadata.deadline import Limit
     from rancheros_ec2_metadata.settings import ApiSettings
 
     from .instance import Identity
     from .role import Credentials
 
-CONNECT_SECONDS = 3
-READ_SECONDS = 5
+BOUNDS = Bounds(connect=3, read=5, body=4 * 1024 * 1024)
 _PAGE_SIZE = 1000
 _MOST_PAGES = 10
-_BODY_BYTES = 4 * 1024 * 1024
-# A request's signature is valid for some minutes, a certificate for some months.
-_CLOCK_IS_RIGHT_SECONDS = 60
 
-_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _THROTTLED = frozenset(
     {
         "EC2ThrottledException",
@@ -76,25 +63,16 @@ class TagsApi:
         identity: the instance; its region is known.
         credentials: of the instance's role. None from the environment or a file is ever used.
         settings: endpoint and certificates.
-        domain: asks the metadata service for the domain of AWS's services in this partition.
-        clock_ahead: seconds by which this machine's clock is ahead of AWS's, for the messages.
     """
 
-    def __init__(
-        self,
-        identity: Identity,
-        credentials: Credentials,
-        settings: ApiSettings,
-        domain: Callable[[], str | None],
-        clock_ahead: float | None,
-    ) -> None:
+    def __init__(self, identity: Identity, credentials: Credentials, settings: ApiSettings) -> None:
         self._identity = identity
         self._credentials = credentials
         self._settings = settings
-        self._domain = domain
-        self._clock_ahead = clock_ahead
+        self._session = make_session()
+        self._session.verify = settings.ca_bundle or True
         self._client: EC2Client | None = None
-        self._limit: Limit | None = None
+        self._limit = Limit.after(0, Clock())
         self._status = 0
 
     def ask(self, limit: Limit) -> dict[str, str]:
@@ -113,14 +91,18 @@ class TagsApi:
             return describe_tags(self._client, self._identity.instance_id)
         except ClientError as error:
             raise self._refused(error.response.get("Error", {}).get("Code", "")) from None
-        except (HTTPClientError, ConnectionError) as error:
+        except RequestError as failure:
+            if failure.reason in SILENT:
+                raise RequestError(
+                    f"the EC2 API cannot be reached: {failure}; check the name server, the route, "
+                    "the security group and the proxy, or add a VPC endpoint for ec2",
+                    Reason.UNREACHABLE,
+                ) from None
             raise RequestError(
-                f"the EC2 API cannot be reached at {self._where}: {type(error).__name__}, "
-                f"{cause(error)}; check the name server, the route, the security group and the "
-                f"proxy, or add a VPC endpoint for ec2{self._clock}",
-                Reason.UNREACHABLE,
+                f"the EC2 API cannot be asked: {failure}; check AWS_ENDPOINT_URL_EC2, "
+                "AWS_CA_BUNDLE, and proxies in between"
             ) from None
-        except (TooLongError, ResponseParserError) as error:
+        except ResponseParserError as error:
             raise RequestError(
                 f"{self._where} does not answer as the EC2 API does: {self._status}, "
                 f"{type(error).__name__}; check AWS_ENDPOINT_URL_EC2, and proxies in between",
@@ -129,13 +111,12 @@ class TagsApi:
         except (BotoCoreError, OSError, ValueError) as error:
             raise RequestError(
                 f"the EC2 API cannot be asked at {self._where}: {type(error).__name__}; check "
-                "AWS_ENDPOINT_URL_EC2, AWS_CA_BUNDLE and the region"
+                "AWS_ENDPOINT_URL_EC2 and the region"
             ) from None
 
     def _make_client(self) -> EC2Client:
         # At its debug level botocore logs what it signs, the session token in it.
         logging.getLogger("botocore").setLevel(logging.INFO)
-        core = botocore.session.Session(session_vars=_without_environment())
         config = Config(
             retries={"total_max_attempts": 1, "mode": "standard"},
             use_fips_endpoint=self._settings.fips,  # both count for botocore's own endpoints only
@@ -146,63 +127,29 @@ class TagsApi:
             aws_secret_access_key=self._credentials.secret_key,
             aws_session_token=self._credentials.token,
             region_name=self._identity.region,
-            botocore_session=core,
-        ).client(
-            "ec2",
-            endpoint_url=self._settings.endpoint or self._endpoint_elsewhere(core),
-            config=config,
-        )
-        send: Any = self._send  # the stubs do not know handlers that return something
-        client.meta.events.register("before-send.ec2", send)
+            botocore_session=botocore.session.Session(session_vars=_without_environment()),
+        ).client("ec2", endpoint_url=self._settings.endpoint, config=config)
+        send_bounded: Any = self._send  # the stubs do not know handlers that return something
+        self._session.proxies = get_environ_proxies(client.meta.endpoint_url)
+        client.meta.events.register("before-send.ec2", send_bounded)
         return client
-
-    def _endpoint_elsewhere(self, core: botocore.session.Session) -> str | None:
-        """Return the endpoint in a partition that botocore does not know, else None."""
-        region, partition = self._identity.region, self._identity.partition
-        try:
-            known = core.get_partition_for_region(region or "")
-        except UnknownRegionError:
-            known = None
-        if not partition or partition == known:
-            return None
-        domain = (self._domain() or "").strip()
-        return f"https://ec2.{region}.{domain}" if _DOMAIN.fullmatch(domain) else None
 
     def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         """Send one of botocore's requests; botocore itself would read a body without end."""
-        left = max(self._limit.remaining(), 0.001) if self._limit else READ_SECONDS
-        options: dict[str, Any] = {  # the stubs do not know all that it takes
-            "verify": self._settings.ca_bundle or True,
-            "proxies": get_environ_proxies(request.url),
-            "timeout": (min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
-        }
-        session = URLLib3Session(**options)
-        request.stream_output = True
-        try:
-            response = session.send(request)
-            self._status = response.status_code
-            body = _whole_body(request.url, response)
-        finally:
-            session.close()
-        headers: Any = response.headers
-        return AWSResponse(response.url, response.status_code, headers, _Read(body))
+        signed = requests.Request(
+            request.method, request.url, dict(request.headers.items()), data=request.body
+        )
+        answer = send(self._session, signed, self._limit, BOUNDS)
+        self._status = answer.status
+        raw = urllib3.HTTPResponse(io.BytesIO(answer.body), preload_content=False)
+        headers: Any = answer.headers
+        return AWSResponse(answer.url, answer.status, headers, raw)
 
     @property
     def _where(self) -> str:
         if self._client is not None:
             return quote(self._client.meta.endpoint_url)
         return quote(self._settings.endpoint or f"region {self._identity.region}")
-
-    @property
-    def _clock(self) -> str:
-        """Return a hint at this machine's clock, where that may be the cause."""
-        ahead = self._clock_ahead
-        if ahead is None:
-            return "; check this machine's clock"
-        if abs(ahead) < _CLOCK_IS_RIGHT_SECONDS:
-            return ""
-        side = "ahead of" if ahead > 0 else "behind"
-        return f"; this machine's clock is {abs(ahead):.0f} s {side} AWS's: set it (NTP)"
 
     def _refused(self, code: str) -> RequestError:
         """Return the error for an answer with an error code."""
@@ -223,12 +170,14 @@ class TagsApi:
                 Reason.DENIED,
             )
         if code in _TIME:
-            text = f"the EC2 API refuses the time of the request: {named}{self._clock}"
-            return RequestError(text)
+            return RequestError(
+                f"the EC2 API refuses the time of the request: {named}; set this machine's clock "
+                "(NTP)"
+            )
         if code == "AuthFailure":
             return RequestError(
                 f"the EC2 API does not accept the credentials of the role {role}, AuthFailure: "
-                f"they are too new, or the role is gone{self._clock}",
+                "they are too new, the role is gone, or this machine's clock is wrong",
                 Reason.UNAUTHENTIC,
             )
         return RequestError(
@@ -275,27 +224,3 @@ def _without_environment() -> dict[str, Any]:
         variables[name] = (None, None, os.devnull, None)
     variables["ignore_configured_endpoint_urls"] = (None, None, True, None)
     return variables
-
-
-def _whole_body(url: str, response: AWSResponse) -> bytes:
-    try:
-        body = read_capped(response.raw, _BODY_BYTES)
-    except urllib3.exceptions.HTTPError as error:
-        raise ConnectionClosedError(endpoint_url=url, error=error) from error
-    finally:
-        response.raw.close()
-    length = response.headers.get("Content-Length", "")
-    if length.isdigit() and int(length) > len(body):
-        raise ConnectionClosedError(endpoint_url=url)
-    return body
-
-
-class _Read:
-    """A body that has been read, in the form that botocore reads."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def stream(self) -> list[bytes]:
-        """Return the whole as the only piece."""
-        return [self._body]

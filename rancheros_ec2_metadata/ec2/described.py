@@ -1,6 +1,6 @@
 """``--instance``: one instance as the EC2 API describes it, asked with the operator's own login.
 
-Imported where the flag is given, and nowhere else: boto3 takes a while. How credentials are found
+Imported only if the flag is given: boto3 takes a while. How credentials are found
 is boto3's affair, with all that it reads: AWS_ variables, ~/.aws, SSO, roles, programs.
 """
 
@@ -24,17 +24,15 @@ from botocore.parsers import ResponseParserError
 
 from rancheros_ec2_metadata.errors import (
     Ec2Error,
-    ExitStatus,
     Note,
     UsageError,
-    error,
     escape,
     info,
     quote,
     warning,
 )
 
-from .api import CONNECT_SECONDS, READ_SECONDS, describe_tags
+from .api import BOUNDS, describe_tags
 from .facts import Facts
 from .instance import ASKED_REGION, GROUP, VARIABLES, Identity
 from .tags import take_all_known
@@ -54,21 +52,6 @@ _BOOTS = ("pending", "running")
 
 
 @dataclass(frozen=True)
-class LastRun:
-    """What the machine's last run knew, for what the API does not tell.
-
-    Args:
-        instance_id: of which instance.
-        pending_time: of which start of it.
-        metadata: its AWS_ variables.
-    """
-
-    instance_id: str | None = None
-    pending_time: str | None = None
-    metadata: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True)
 class OperatorReader:
     """Reads one instance from the EC2 API.
 
@@ -76,15 +59,17 @@ class OperatorReader:
         settings: the run's.
         instance_id: which instance.
         client: boto3's, with the operator's login.
-        last: what the last run left on the disk.
         log: the boot log.
+        last_metadata: the AWS_ variables of the last run, if the disk is here.
+        last_start: the start of this instance that they are of, if they are.
     """
 
     settings: Settings
     instance_id: str
     client: EC2Client
-    last: LastRun
     log: Log
+    last_metadata: Mapping[str, str]
+    last_start: str | None
 
     def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:  # noqa: ARG002 - it is a run's, which waits and writes
         """Return what the API says, each question in one call.
@@ -96,11 +81,11 @@ class OperatorReader:
         facts = Facts(on_ec2=True, variables_complete=True, tags={}, tags_complete=True)
         asks_tags = settings.tags != "none" and settings.uses_tags
 
-        def note(one: Note) -> None:
+        def add_note(one: Note) -> None:
             facts.notes.append(one)
             self.log.note(one)
 
-        note(info(f"the EC2 API of {meta.region_name} is asked"))
+        add_note(info(f"the EC2 API of {meta.region_name} is asked"))
         try:
             found = self._describe()
             tags = describe_tags(self.client, self.instance_id) if asks_tags else {}
@@ -111,47 +96,43 @@ class OperatorReader:
             ) from None
         except FAILURES as why:
             raise Ec2Error(f"--instance {self.instance_id}: {render_failure(why)}") from None
-        variables, sources = described(found, meta.region_name, meta.partition)
+        variables, sources = read_described_variables(found, meta.region_name, meta.partition)
         facts.identity = Identity(
             self.instance_id,
             meta.region_name,
             variables.get("AWS_ACCOUNT_ID"),
-            pending_time(found.get("LaunchTime")),
-            meta.partition,
+            format_pending_time(found.get("LaunchTime")),
         )
         state = found.get("State", {}).get("Name", "")
         if state not in _BOOTS:
             text = f"the instance is {quote(state)}: it may have other values when it boots"
-            note(warning(text))
+            add_note(warning(text))
         if settings.reads_metadata:
             profile = found.get("IamInstanceProfile", {}).get("Arn")
             self._take(variables, sources, facts, has_role=profile is not None)
             unread = ", ".join(sorted(facts.unread_variables))
-            note(info(f"the EC2 API does not tell {unread}: the machine may have them too"))
+            add_note(info(f"the EC2 API does not tell {unread}: the machine may have them too"))
             if "AWS_IAM_ROLE" in facts.unread_variables:
                 text = f"of the role it tells only the instance profile: {quote(profile, 200)}"
-                note(info(text))
+                add_note(info(text))
         if asks_tags:
             facts.take(
                 take_all_known(tags, settings.wants), "api", metadata=settings.reads_metadata
             )
-        for key in facts.missing(settings.require_tags):
-            text = f"the required tag {quote(key)} has not come: set it on the instance"
-            note(error(ExitStatus.REQUIRED_TAG, text))
+        for one in facts.note_missing(settings.require_tags):
+            add_note(one)
         return facts
 
     def _take(
         self, variables: dict[str, str], sources: dict[str, str], facts: Facts, *, has_role: bool
     ) -> None:
-        last = self.last
-        same_start = last.instance_id == self.instance_id and last.pending_time is not None
-        known = last.metadata if same_start and last.pending_time == facts.pending_time else None
+        known = self.last_metadata if self.last_start == facts.pending_time else {}
         untold = {name for name, row in VARIABLES.items() if row.described is None}
         if "AWS_AVAILABILITY_ZONE_ID" not in variables:
             untold.add("AWS_AVAILABILITY_ZONE_ID")  # an older boto3 does not know the field
         if not has_role:
             untold.discard("AWS_IAM_ROLE")
-        kept = {name: value for name, value in (known or {}).items() if name in untold}
+        kept = {name: value for name, value in known.items() if name in untold}
         facts.variables = {**variables, **kept}
         facts.sources = {**sources, **dict.fromkeys(kept, _LAST_RUN)}
         facts.unread_variables = frozenset(untold - kept.keys())
@@ -177,28 +158,13 @@ class OperatorReader:
         )
 
 
-def log_in(profile: str | None, region: str | None) -> EC2Client:
-    """Return boto3's client with the operator's own login.
-
-    Args:
-        profile: of ~/.aws; None: AWS_PROFILE, or the default.
-        region: None: the profile's, or AWS_DEFAULT_REGION.
-
-    Raises:
-        UsageError: there is no such profile, no region, or this boto3 cannot do it.
-    """
-    session = open_session("--instance", profile, region)
-    client: EC2Client = make_client("--instance", session, "ec2", "describe_instances")
-    return client
-
-
 def open_session(asked: str, profile: str | None, region: str | None) -> boto3.Session:
     """Return boto3's session with the operator's own login, for all clients of one command.
 
     Args:
         asked: the flag or command that needs it, for the messages.
-        profile: as for `log_in`.
-        region: likewise.
+        profile: of ~/.aws; None: AWS_PROFILE, or the default.
+        region: None: the profile's, or AWS_DEFAULT_REGION.
 
     Raises:
         UsageError: there is no such profile.
@@ -208,7 +174,7 @@ def open_session(asked: str, profile: str | None, region: str | None) -> boto3.S
     try:
         return boto3.Session(profile_name=profile, region_name=region)
     except FAILURES as why:
-        raise _no_login(asked, why) from None
+        raise _make_login_error(asked, why) from None
 
 
 def make_client(asked: str, session: boto3.Session, service: str, method: str) -> Any:
@@ -224,8 +190,8 @@ def make_client(asked: str, session: boto3.Session, service: str, method: str) -
         UsageError: there is no region, or this boto3 cannot do it.
     """
     config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        connect_timeout=BOUNDS.connect,
+        read_timeout=BOUNDS.read,
         retries={"total_max_attempts": 3, "mode": "standard"},
     )
     named: Any = service  # the stubs know the services that are installed
@@ -234,7 +200,7 @@ def make_client(asked: str, session: boto3.Session, service: str, method: str) -
     except UnknownServiceError:
         client = None
     except FAILURES as why:
-        raise _no_login(asked, why) from None
+        raise _make_login_error(asked, why) from None
     if not hasattr(client, method):
         raise UsageError(
             f"{asked} is not for the image or the .pyz file, whose EC2 client reads tags only:"
@@ -243,7 +209,7 @@ def make_client(asked: str, session: boto3.Session, service: str, method: str) -
     return client
 
 
-def _no_login(asked: str, why: Exception) -> UsageError:
+def _make_login_error(asked: str, why: Exception) -> UsageError:
     text = f"{asked}: {render_failure(why).rstrip('.')}; see --profile, --region, and ~/.aws"
     return UsageError(text)
 
@@ -262,17 +228,17 @@ def render_failure(why: Exception) -> str:
     return escape(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
 
 
-def described(
+def read_described_variables(
     instance: Mapping[str, Any], region: str, partition: str
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the AWS_ variables that DescribeInstances tells, and the source of each. Pure.
 
     Args:
         instance: boto3's answer for it, with the fields of its reservation.
-        region: where it was asked for.
+        region: the one that was asked.
         partition: of that region.
     """
-    tree = {**instance, "NetworkInterfaces": _first_interface(instance)}
+    tree = {**instance, "NetworkInterfaces": _find_first_interface(instance)}
     values, sources = {}, {}
     for name, row in VARIABLES.items():
         if row.described is None or name == GROUP:
@@ -281,7 +247,7 @@ def described(
             values[name] = partition if name == "AWS_PARTITION" else region
             sources[name] = ASKED_REGION
             continue
-        texts = _texts(tree, row.described)
+        texts = _find_texts(tree, row.described)
         if texts:
             # Only of these does the metadata service name all.
             values[name] = ",".join(texts if name == "AWS_SECURITY_GROUPS" else texts[:1])
@@ -292,18 +258,18 @@ def described(
     return values, sources
 
 
-def _texts(tree: Any, path: str) -> list[str]:
+def _find_texts(tree: Any, path: str) -> list[str]:
     """Return all texts at a path, descending into lists; none if the path does not exist."""
     if isinstance(tree, list):
-        return [text for inner in tree for text in _texts(inner, path)]
+        return [text for inner in tree for text in _find_texts(inner, path)]
     if path and isinstance(tree, dict):
         key, _, rest = path.partition(".")
-        return _texts(tree.get(key), rest)
+        return _find_texts(tree.get(key), rest)
     text = str(tree).strip() if isinstance(tree, str | int) and not path else ""
     return [text] if text else []
 
 
-def _first_interface(instance: Mapping[str, Any]) -> Any:
+def _find_first_interface(instance: Mapping[str, Any]) -> Any:
     """Return the network interface that is device 0 of network card 0: the metadata's `mac`."""
     for interface in instance.get("NetworkInterfaces") or ():
         attached = interface.get("Attachment") or {}
@@ -312,7 +278,7 @@ def _first_interface(instance: Mapping[str, Any]) -> Any:
     return {}
 
 
-def pending_time(launched: Any) -> str | None:
+def format_pending_time(launched: Any) -> str | None:
     """Return the start of the boot as the identity document writes it."""
     if not isinstance(launched, datetime):
         return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rancheros_ec2_metadata.errors import Note
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, quote
 
 from .instance import OF_TAG, VARIABLES, Identity, make_group_variable
 from .tags import Tags
@@ -57,9 +57,15 @@ class Facts:
         """Return when the instance was last started, as the identity document has it."""
         return self.identity.pending_time if self.identity else None
 
-    def missing(self, required: tuple[str, ...]) -> list[str]:
+    def list_missing(self, required: tuple[str, ...]) -> list[str]:
         """Return the required tags that have not been seen."""
         return [key for key in required if key not in self.keys]
+
+    def note_missing(self, required: tuple[str, ...]) -> Iterator[Note]:
+        """Yield an error for each required tag that has not been seen."""
+        for key in self.list_missing(required):
+            text = f"the required tag {quote(key)} has not come: set it on the instance"
+            yield error(ExitStatus.REQUIRED_TAG, text)
 
     def take(self, tags: Tags, source: Literal["imds", "api"], *, metadata: bool) -> None:
         """Take what a source of tags gave.

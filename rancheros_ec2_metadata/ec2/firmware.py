@@ -52,7 +52,7 @@ def detect(root: Path) -> Machine:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file, empty where it is missing or unreadable."""
+    """Return the text of a file, empty if it is missing or unreadable."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

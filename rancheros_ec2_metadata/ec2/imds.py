@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import re
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import requests
 import urllib3
 
 from rancheros_ec2_metadata.errors import Ec2Error, Note, info, quote
 
-from .retry import IMDS, PASSING, SILENT, Draw, Reason, RequestError, retry
+from .retry import IMDS, PASSING, SILENT, Reason, RequestError, retry
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.deadline import Limit
@@ -24,9 +21,6 @@ if TYPE_CHECKING:
 
 IPV4 = "http://169.254.169.254"
 IPV6 = "http://[fd00:ec2::254]"
-CONNECT_SECONDS = 1.0
-READ_SECONDS = 2.0
-BODY_BYTES = 128 * 1024
 
 _TOKEN_SECONDS = 600  # of 1..21600; a run that takes longer renews it
 _TOKEN = re.compile(rb"[!-~]{1,1024}")  # what may stand in a header
@@ -38,15 +32,15 @@ _HOP_LIMIT = (
 )
 
 
-class TooLongError(ValueError):
-    """A body is longer than the limit."""
+class Bounds(NamedTuple):
+    """What an answer may take: seconds for the connection and for each read, bytes of a body."""
+
+    connect: float = 1
+    read: float = 2
+    body: int = 128 * 1024
 
 
-class Readable(Protocol):
-    """What urllib3's responses are to a reader of bodies."""
-
-    def read(self, amt: int, *, decode_content: bool) -> bytes:
-        """Return up to ``amt`` bytes, none at the end."""
+IMDS_BOUNDS = Bounds()
 
 
 class Answer(NamedTuple):
@@ -60,24 +54,22 @@ class Answer(NamedTuple):
     def __repr__(self) -> str:
         return f"Answer({self.status}, {len(self.body)} bytes)"
 
-    def date(self) -> float | None:
+    def parse_date(self) -> float | None:
         """Return the server's clock in seconds since 1970; None if it does not say."""
-        return _date(self.headers.get("Date"))
+        text = self.headers.get("Date")
+        try:
+            return parsedate_to_datetime(text).timestamp() if text else None
+        except (ValueError, OverflowError):
+            return None
 
-    def retry_after(self) -> float:
-        """Return the seconds that the server asks to wait, 0 if it does not."""
-        text = self.headers.get("Retry-After", "").strip()
-        if text.isascii() and text.isdigit():
-            return float(text[:9])
-        when, now = _date(text), self.date()
-        return max(0.0, when - now) if when is not None and now is not None else 0.0
-
-    def error(self) -> RequestError:
+    def make_error(self) -> RequestError:
         """Return the error that an answer other than 200 is."""
-        busy = self.status == 429 or self.status >= 500
         text = f"{self.url}: answered with {_explain_status(self.status)}"
-        reason, pause = (Reason.BUSY, self.retry_after()) if busy else (Reason.FINAL, 0.0)
-        return RequestError(text, reason, pause)
+        if self.status != 429 and self.status < 500:
+            return RequestError(text)
+        seconds = self.headers.get("Retry-After", "")
+        pause = float(seconds[:9]) if re.fullmatch("[0-9]+", seconds) else 0.0
+        return RequestError(text, Reason.BUSY, pause)
 
 
 class Imds:
@@ -87,8 +79,6 @@ class Imds:
         session: from `make_session`.
         settings: address and version.
         limit: until when anything is tried again, if a call does not say otherwise.
-        draw: returns a random number of [0, 1).
-        wall: seconds since 1970 by this machine's clock.
     """
 
     def __init__(
@@ -96,23 +86,17 @@ class Imds:
         session: requests.Session,
         settings: ImdsSettings,
         limit: Limit,
-        draw: Draw = random.random,
-        wall: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self.limit = limit
-        self.draw = draw
         self.requests = 0
         """How many requests were sent."""
         self.served_at: float | None = None
         """The service's clock at its last answer, seconds since 1970."""
-        self.clock_ahead: float | None = None
-        """Seconds by which this machine's clock was ahead of it then."""
         self._session = session
-        self._wall = wall
         self._base = ""
         self._token: str | None = None
-        self._lost: Counter[str] = Counter()
+        self._lost = 0
 
     def __repr__(self) -> str:
         return f"Imds({self._base or 'not connected'})"
@@ -149,7 +133,7 @@ class Imds:
             raise silences[0]
 
         try:
-            return retry(greet_each, IMDS, limit, draw=self.draw)
+            return retry(greet_each, IMDS, limit)
         except RequestError as failure:
             if failure.reason not in SILENT:
                 raise
@@ -196,7 +180,7 @@ class Imds:
                 raise max((failure for _, failure in failing), key=lambda one: one.retry_after)
 
         with contextlib.suppress(RequestError):  # it is among the answers
-            retry(ask_the_rest, IMDS, within, draw=self.draw)
+            retry(ask_the_rest, IMDS, within)
         return answers
 
     def _greet(self, base: str, limit: Limit) -> Note:
@@ -207,14 +191,14 @@ class Imds:
         try:
             answer = self._request_token(base, limit)
         except RequestError as failure:
-            self._lost[base] += failure.reason is Reason.TIMED_OUT
-            if self._lost[base] < 2:
+            self._lost += failure.reason is Reason.TIMED_OUT
+            if self._lost < 2:
                 raise
             return self._without_token(base, self._behind_hop_limit(base, limit))
         if answer.status in _NO_TOKENS:
             why = f"the token request was answered with {answer.status}"
             return self._without_token(base, why)
-        self._base, self._token = base, _token(answer)
+        self._base, self._token = base, _read_token(answer)
         return info(f"IMDSv2 at {base}")
 
     def _without_token(self, base: str, why: str) -> Note:
@@ -227,12 +211,12 @@ class Imds:
         return info(f"IMDSv1 at {base}: {why}")
 
     def _behind_hop_limit(self, base: str, limit: Limit) -> str:
-        """Return why no token comes, where the service answers without one."""
+        """Return why no token comes, if the service answers without one."""
         answer = self._send("GET", f"{base}/latest/{_PLAIN_PATH}", {}, limit)
         if answer.status == 401:
             raise RequestError(f"{answer.url}: a token is required, but {_HOP_LIMIT}")
         if answer.status not in (200, 404):
-            raise answer.error()
+            raise answer.make_error()
         return _HOP_LIMIT
 
     def _request_token(self, base: str, limit: Limit) -> Answer:
@@ -243,17 +227,13 @@ class Imds:
         url = f"{self._base}/latest/{path}"
         answer = self._get(url, limit)
         if answer.status == 401 and self._token:
-            renewed = self._request_token(self._base, limit)
-            if renewed.status in _NO_TOKENS:
-                text = f"{url}: refuses its own token, and gives no other: {renewed.status}"
-                raise RequestError(text)
-            self._token = _token(renewed)
+            self._token = _read_token(self._request_token(self._base, limit))
             answer = self._get(url, limit)
         if answer.status == 404:
             return None
         if answer.status != 200:
-            raise answer.error()
-        return _text(answer)
+            raise answer.make_error()
+        return _decode(answer)
 
     def _get(self, url: str, limit: Limit) -> Answer:
         headers = {"X-aws-ec2-metadata-token": self._token} if self._token else {}
@@ -261,11 +241,8 @@ class Imds:
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], limit: Limit) -> Answer:
         self.requests += 1
-        answer = send(self._session, method, url, headers, limit)
-        date = answer.date()
-        if date is not None:
-            self.served_at = date
-            self.clock_ahead = self._wall() - date
+        answer = send(self._session, requests.Request(method, url, headers), limit)
+        self.served_at = answer.parse_date() or self.served_at
         return answer
 
 
@@ -280,62 +257,48 @@ def make_session() -> requests.Session:
 
 
 def send(
-    session: requests.Session, method: str, url: str, headers: Mapping[str, str], limit: Limit
+    session: requests.Session, request: requests.Request, limit: Limit, bounds: Bounds = IMDS_BOUNDS
 ) -> Answer:
-    """Send one request without a body and read the whole answer, whatever its status.
+    """Send one request and read the whole answer, whatever its status.
 
     Redirects are answers like any other: they are not followed.
 
     Raises:
         RequestError: no connection, no whole answer in time, too long a body, a URL that is none.
     """
+    url = request.url
     left = max(limit.remaining(), 0.001)
-    timeout = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))
+    timeout = (min(bounds.connect, left), min(bounds.read, left))
     try:
-        # Not `request`: it goes through cookies, proxies and netrc for each, and all are empty.
-        request = requests.Request(
-            method, url, headers={**session.headers, **headers}, hooks=session.hooks
-        )
+        prepared = session.prepare_request(request)
         with session.send(
-            request.prepare(), timeout=timeout, allow_redirects=False, stream=True, proxies={}
+            prepared, timeout=timeout, allow_redirects=False, stream=True
         ) as response:
-            body = read_capped(response.raw, BODY_BYTES)
+            body = b""
+            while chunk := response.raw.read(16 * 1024, decode_content=False):
+                body += chunk
+                if len(body) > bounds.body:
+                    raise RequestError(f"{url}: the answer is longer than {bounds.body} bytes")
     except (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
-        text = f"{url}: no answer for {timeout[1]:.1f} s"
-        raise RequestError(text, Reason.TIMED_OUT) from None
+        raise RequestError(f"{url}: no answer for {timeout[1]:.1f} s", Reason.TIMED_OUT) from None
     except requests.ConnectTimeout:
-        text = f"{url}: no connection within {timeout[0]:.1f} s"
-        raise RequestError(text, Reason.UNREACHABLE) from None
-    except TooLongError:
-        raise RequestError(f"{url}: the answer is longer than {BODY_BYTES} bytes") from None
+        raise RequestError(
+            f"{url}: no connection within {timeout[0]:.1f} s", Reason.UNREACHABLE
+        ) from None
     except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
-        text = f"{url}: the connection failed, {cause(error)}"
-        raise RequestError(text, Reason.UNREACHABLE) from None
-    except (requests.RequestException, ValueError) as error:
+        raise RequestError(
+            f"{url}: the connection failed, {find_cause(error)}", Reason.UNREACHABLE
+        ) from None
+    except (OSError, ValueError) as error:
         raise RequestError(f"{url}: cannot be asked, {type(error).__name__}") from None
-    answer = Answer(url, response.status_code, body, response.headers)
-    if answer.status == 200 and not _says_its_length(answer.headers):
+    if response.status_code == 200 and not _says_its_length(response.headers):
         # http.client accepts truncated headers: a list of tags would seem empty.
         text = f"{url}: the connection failed, the answer does not say its length"
         raise RequestError(text, Reason.UNREACHABLE)
-    return answer
+    return Answer(url, response.status_code, body, response.headers)
 
 
-def read_capped(raw: Readable, cap: int) -> bytes:
-    """Return the body as it came over the wire.
-
-    Raises:
-        TooLongError: there are more than ``cap`` bytes.
-    """
-    body = bytearray()
-    while chunk := raw.read(16 * 1024, decode_content=False):
-        body += chunk
-        if len(body) > cap:
-            raise TooLongError(f"more than {cap} bytes")
-    return bytes(body)
-
-
-def cause(error: BaseException) -> str:
+def find_cause(error: BaseException) -> str:
     """Return the operating system's error text, else the name of the exception."""
     seen: BaseException | None = error
     while seen is not None:
@@ -345,7 +308,7 @@ def cause(error: BaseException) -> str:
     return type(error).__name__
 
 
-def component(text: str, shape: re.Pattern[str], what: str) -> str:
+def check_component(text: str, shape: re.Pattern[str], what: str) -> str:
     """Return ``text``, which came from the service, if it may stand between two slashes.
 
     Raises:
@@ -371,16 +334,16 @@ def _says_its_length(headers: Mapping[str, str]) -> bool:
     return chunked or headers.get("Content-Length", "").isdigit()
 
 
-def _token(answer: Answer) -> str:
+def _read_token(answer: Answer) -> str:
     if answer.status != 200:
-        raise answer.error()
+        raise answer.make_error()
     token = answer.body.strip()
     if not _TOKEN.fullmatch(token):
         raise RequestError(f"{answer.url}: the answer of {len(answer.body)} bytes is not a token")
     return token.decode("ascii")
 
 
-def _text(answer: Answer) -> str:
+def _decode(answer: Answer) -> str:
     try:
         text = answer.body.decode("utf-8")
     except UnicodeDecodeError:
@@ -388,10 +351,3 @@ def _text(answer: Answer) -> str:
     if "\0" in text:
         raise RequestError(f"{answer.url}: the answer has a NUL byte in it")
     return text
-
-
-def _date(text: str | None) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp() if text else None
-    except (ValueError, OverflowError):
-        return None

@@ -6,7 +6,6 @@ the Amazon EC2 API Reference, "Instance" and "Reservation".
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -23,7 +22,6 @@ METADATA = "meta-data/"
 DOCUMENT_PATH = "dynamic/instance-identity/document"
 ROLES_PATH = f"{METADATA}iam/security-credentials/"
 PARTITION_PATH = f"{METADATA}services/partition"
-DOMAIN_PATH = f"{METADATA}services/domain"
 MAC_PATH = f"{METADATA}mac"
 
 OF_TAG = f"tag {GROUP_TAG}"
@@ -37,18 +35,18 @@ Answers = Mapping[str, str | RequestError | None]
 """By path below /latest/; None: not there."""
 
 
-def first_line(text: str) -> str:
+def take_first_line(text: str) -> str:
     """Return the first of several lines, without the space around it."""
     return text.strip().split("\n")[0].strip()
 
 
-def _host(text: str) -> str:
+def _take_first_host(text: str) -> str:
     """Return the first of several names, without a trailing dot."""
     names = text.split()
     return names[0].rstrip(".") if names else ""
 
 
-def _joined(text: str) -> str:
+def _join_lines(text: str) -> str:
     return ",".join(line.strip() for line in text.split("\n") if line.strip())
 
 
@@ -59,7 +57,7 @@ class Variable(NamedTuple):
         name: of the variable.
         described: the field of DescribeInstances (or of its reservation), or another source in
             words; None: `--instance` cannot know it, because the EC2 API does not tell it.
-        path: below meta-data/; asked where the identity document does not say it.
+        path: below meta-data/; asked if the identity document does not say it.
         field: of the identity document.
         label: its name for --metadata-labels; None: it cannot be one.
         listed: only some instances have it; the list of meta-data/ shows its first component.
@@ -81,7 +79,7 @@ _ROWS = (
     Variable("AWS_AMI_ID", "ImageId", "ami-id", "imageId", "ami-id"),
     Variable("AWS_AMI_LAUNCH_INDEX", "AmiLaunchIndex", "ami-launch-index"),
     Variable("AWS_AMI_MANIFEST_PATH", None, "ami-manifest-path"),
-    Variable("AWS_ANCESTOR_AMI_IDS", None, "ancestor-ami-ids", listed=True, decode=_joined),
+    Variable("AWS_ANCESTOR_AMI_IDS", None, "ancestor-ami-ids", listed=True, decode=_join_lines),
     Variable("AWS_ARCHITECTURE", "Architecture", None, "architecture", "architecture"),
     Variable(GROUP, OF_TAG, None, label="autoscaling-group"),
     Variable(
@@ -98,14 +96,16 @@ _ROWS = (
         label="availability-zone-id",
     ),
     Variable("AWS_DEFAULT_REGION", ASKED_REGION, "placement/region", "region"),
-    Variable("AWS_HOSTNAME", "PrivateDnsName", "hostname", label="hostname", decode=_host),
+    Variable(
+        "AWS_HOSTNAME", "PrivateDnsName", "hostname", label="hostname", decode=_take_first_host
+    ),
     Variable(
         "AWS_IAM_ROLE",
         None,  # only the instance profile, whose name need not be the role's
         "iam/security-credentials/",
         label="iam-role",
         listed=True,
-        decode=first_line,
+        decode=take_first_line,
     ),
     Variable("AWS_INSTANCE_ACTION", None, "instance-action"),
     Variable("AWS_INSTANCE_ID", "InstanceId", "instance-id", "instanceId", "instance-id"),
@@ -121,9 +121,9 @@ _ROWS = (
         "NetworkInterfaces.Ipv6Addresses.Ipv6Address",
         "ipv6",
         listed=True,
-        decode=first_line,
+        decode=take_first_line,
     ),
-    Variable("AWS_LOCAL_HOSTNAME", "PrivateDnsName", "local-hostname", decode=_host),
+    Variable("AWS_LOCAL_HOSTNAME", "PrivateDnsName", "local-hostname", decode=_take_first_host),
     # On an IPv6-only instance the document has an IPv6 address here.
     Variable("AWS_LOCAL_IPV4", "PrivateIpAddress", "local-ipv4", "privateIp", "local-ipv4"),
     Variable("AWS_MAC_ADDRESS", "NetworkInterfaces.MacAddress", "mac", label="mac"),
@@ -134,12 +134,14 @@ _ROWS = (
         "public-hostname",
         label="public-hostname",
         listed=True,
-        decode=_host,
+        decode=_take_first_host,
     ),
     Variable("AWS_PUBLIC_IPV4", "PublicIpAddress", "public-ipv4", label="public-ipv4", listed=True),
     Variable("AWS_REGION", ASKED_REGION, "placement/region", "region", "region"),
     Variable("AWS_RESERVATION_ID", "ReservationId", "reservation-id"),
-    Variable("AWS_SECURITY_GROUPS", "SecurityGroups.GroupName", "security-groups", decode=_joined),
+    Variable(
+        "AWS_SECURITY_GROUPS", "SecurityGroups.GroupName", "security-groups", decode=_join_lines
+    ),
     Variable("AWS_SUBNET_ID", "SubnetId", f"{_INTERFACE}/subnet-id", label="subnet-id"),
     Variable("AWS_TARGET_LIFECYCLE_STATE", None, "autoscaling/target-lifecycle-state", listed=True),
     Variable("AWS_VPC_ID", "VpcId", f"{_INTERFACE}/vpc-id", label="vpc-id"),
@@ -167,14 +169,12 @@ class Identity(NamedTuple):
         region: as `eu-central-1`; never cut from the zone, which local zones break.
         account: twelve digits.
         pending_time: when it was last started, as the document has it.
-        partition: as `aws`; empty if the service does not say, None until it is asked.
     """
 
     instance_id: str
     region: str | None = None
     account: str | None = None
     pending_time: str | None = None
-    partition: str | None = None
 
 
 def parse_document(text: str | None) -> dict[str, str] | None:
@@ -200,45 +200,41 @@ def identify(fields: Document, answers: Answers) -> Identity | None:
         region=region if _REGION.fullmatch(region) else None,
         account=known.get("AWS_ACCOUNT_ID"),
         pending_time=fields.get("pendingTime"),
-        partition=_partition_of(region),
     )
 
 
 def list_identity_paths(fields: Document) -> list[str]:
-    """Return the paths that say which instance this is, where the document does not."""
+    """Return the paths that say which instance this is, if the document does not."""
     rows = (VARIABLES["AWS_INSTANCE_ID"], VARIABLES["AWS_REGION"])
     return [f"{METADATA}{row.path}" for row in rows if not _in_document(row, fields)]
 
 
-def list_first_paths(fields: Document) -> list[str]:
-    """Return the paths of what every instance has and the document does not say."""
+def list_first_paths(fields: Document, region: str | None) -> list[str]:
+    """Return the paths of what every instance has, unless the document or the region says it."""
     rows = (row for row in VARIABLES.values() if not row.listed and not _in_document(row, fields))
     paths = [f"{METADATA}{row.path}" for row in rows if row.path and _MAC_IN_PATH not in row.path]
-    return [path for path in paths if path != PARTITION_PATH]
+    if _find_partition(region or ""):
+        paths.remove(PARTITION_PATH)
+    return paths
 
 
-def list_later_paths(listing: str | None, mac: str | None, partition: str | None) -> list[str]:
+def list_later_paths(listing: str, mac: str | None) -> list[str]:
     """Return the paths that depend on the first answers.
 
     Args:
-        listing: what meta-data/ lists; None if that could not be had, then each is asked for.
+        listing: what meta-data/ lists; without what every instance has it is no listing, or a
+            truncated one, and each path is asked for.
         mac: address of the first network interface; None: its paths are not asked for.
-        partition: None to ask for it.
     """
-    there = None if listing is None else {line.strip().rstrip("/") for line in listing.split("\n")}
+    there = {line.strip().rstrip("/") for line in listing.split("\n")}
     paths = []
     for row in VARIABLES.values():
         path = row.path or ""
-        if row.listed and (there is None or path.split("/")[0] in there):
+        if row.listed and ("instance-id" not in there or path.split("/")[0] in there):
             paths.append(METADATA + path)
         elif _MAC_IN_PATH in path and mac is not None:
             paths.append(METADATA + path.replace(_MAC_IN_PATH, mac))
-    return paths if partition is not None else [*paths, PARTITION_PATH]
-
-
-def is_whole_listing(listing: str | None) -> bool:
-    """Tell whether a text lists what every instance has. If not, it is no listing, or truncated."""
-    return listing is not None and "instance-id" in map(str.strip, listing.split("\n"))
+    return paths
 
 
 def find_mac(answers: Answers) -> str | None:
@@ -261,22 +257,22 @@ def read_variables(fields: Document, answers: Answers) -> tuple[dict[str, str], 
         if _in_document(row, fields):
             values[name], sources[name] = fields[row.field or ""], f"identity document, {row.field}"
             continue
-        path, answer = _answer(row, answers)
+        path, answer = _find_answer(row, answers)
         value = row.decode(answer) if isinstance(answer, str) else ""
         if value:
             values[name], sources[name] = value, f"IMDS, {path}"
-    partition = _partition_of(values.get("AWS_REGION", ""))
+    partition = _find_partition(values.get("AWS_REGION", ""))
     if partition:
         values["AWS_PARTITION"], sources["AWS_PARTITION"] = partition, sources["AWS_REGION"]
     return values, sources
 
 
-def unread_variables(fields: Document, answers: Answers) -> frozenset[str]:
+def list_unread_variables(fields: Document, answers: Answers) -> frozenset[str]:
     """Return the variables that the instance may have: their path or field could not be read."""
     no_mac = isinstance(answers.get(MAC_PATH), RequestError)
     unread = set()
     for name, row in VARIABLES.items():
-        path, answer = _answer(row, answers)
+        path, answer = _find_answer(row, answers)
         in_lost_document = row.field and not path and not fields
         behind_lost_mac = no_mac and _MAC_IN_PATH in path
         if isinstance(answer, RequestError) or in_lost_document or behind_lost_mac:
@@ -290,7 +286,7 @@ def make_group_variable(tags: Mapping[str, str]) -> dict[str, str]:
     return {GROUP: group} if group else {}
 
 
-def age(pending_time: str | None, now: float | None) -> float | None:
+def compute_age(pending_time: str | None, now: float | None) -> float | None:
     """Return the seconds since the instance's last start; None if either end is unknown.
 
     Args:
@@ -310,10 +306,10 @@ def age(pending_time: str | None, now: float | None) -> float | None:
 
 def _in_document(row: Variable, fields: Document) -> bool:
     value = fields.get(row.field or "")
-    return value is not None and (row.name != "AWS_LOCAL_IPV4" or _is_ipv4(value))
+    return value is not None and (row.name != "AWS_LOCAL_IPV4" or ":" not in value)
 
 
-def _answer(row: Variable, answers: Answers) -> tuple[str, str | RequestError | None]:
+def _find_answer(row: Variable, answers: Answers) -> tuple[str, str | RequestError | None]:
     """Return the path of a variable, empty if it has none, and what was said there."""
     if row.path is None:
         return "", None
@@ -321,14 +317,6 @@ def _answer(row: Variable, answers: Answers) -> tuple[str, str | RequestError | 
     return path, answers.get(METADATA + path)
 
 
-def _is_ipv4(text: str) -> bool:
-    try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _partition_of(region: str) -> str | None:
+def _find_partition(region: str) -> str | None:
     """Return the partition of a well-known region, None of any other."""
     return next((name for name, shape in _PARTITIONS if shape.fullmatch(region)), None)

@@ -1,8 +1,7 @@
-"""Reading EC2: the metadata service first, the API where that does not have the tags."""
+"""Reading EC2: the metadata service first, the API if that does not have the tags."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -53,24 +52,18 @@ _UNASKED = RequestError("not asked for")
 AskTags = Callable[["Limit"], dict[str, str]]
 """Returns all tags of the instance, or raises a RequestError."""
 
-Connect = Callable[
-    ["Identity", Credentials, "ApiSettings", Callable[[], str | None], float | None], AskTags
-]
+Connect = Callable[["Identity", Credentials, "ApiSettings"], AskTags]
 """Takes what `api.TagsApi` takes."""
 
 
 def connect_with_boto3(
-    identity: Identity,
-    credentials: Credentials,
-    settings: ApiSettings,
-    domain: Callable[[], str | None],
-    clock_ahead: float | None,
+    identity: Identity, credentials: Credentials, settings: ApiSettings
 ) -> AskTags:
     """Return the function that asks the API with boto3."""
     # Not at the top: boto3 takes longer than all the rest of a run that does not need it.
     from .api import TagsApi  # noqa: PLC0415 - see above
 
-    return TagsApi(identity, credentials, settings, domain, clock_ahead).ask
+    return TagsApi(identity, credentials, settings).ask
 
 
 class Reader(NamedTuple):
@@ -213,7 +206,7 @@ class _Reading:
             )
         facts.on_ec2 = True
         facts.identity = identity
-        facts.age = instance.age(identity.pending_time, self.imds.served_at)
+        facts.age = instance.compute_age(identity.pending_time, self.imds.served_at)
         facts.variables_complete = problem is None
         if problem:
             text = f"the identity document could not be read: {problem}; some variables are missing"
@@ -222,37 +215,33 @@ class _Reading:
     def read_variables(self) -> None:
         """Learn the AWS_ variables."""
         facts, imds = self.facts, self.imds
-        complete, facts.variables_complete = facts.variables_complete, False
-        self.ask([instance.METADATA, *instance.list_first_paths(self.fields)], _part(imds.limit, 4))
+        region = facts.identity.region if facts.identity else None
+        first = instance.list_first_paths(self.fields, region)
+        self.ask([instance.METADATA, *first], _part(imds.limit, 4))
         mac, listing = self.answers.get(instance.MAC_PATH), self.answers.pop(instance.METADATA)
         if isinstance(mac, str) and mac and instance.find_mac(self.answers) is None:
             text = f"{instance.MAC_PATH}: {quote(mac)} is not a MAC address"
             self.answers[instance.MAC_PATH] = RequestError(text)
         later = instance.list_later_paths(
-            listing if isinstance(listing, str) and instance.is_whole_listing(listing) else None,
-            instance.find_mac(self.answers),
-            facts.identity.partition if facts.identity else None,
+            listing if isinstance(listing, str) else "", instance.find_mac(self.answers)
         )
         self.ask(later, _part(imds.limit, 3))
         facts.variables, facts.sources = instance.read_variables(self.fields, self.answers)
-        facts.unread_variables = instance.unread_variables(self.fields, self.answers)
+        facts.unread_variables = instance.list_unread_variables(self.fields, self.answers)
         if not isinstance(self.answers.get(instance.ROLES_PATH, _UNASKED), RequestError):
             facts.role = facts.variables.get("AWS_IAM_ROLE", "")
-        if facts.identity:
-            partition = facts.variables.get("AWS_PARTITION", "")
-            facts.identity = facts.identity._replace(partition=partition)
         failures = [str(said) for said in self.answers.values() if isinstance(said, RequestError)]
         if failures:
             text = "metadata could not be read in part: " + "; ".join(failures)
             self.note(error(ExitStatus.INCOMPLETE, text))
-        facts.variables_complete = complete and not failures
+        facts.variables_complete = facts.variables_complete and not failures
 
     def ask(self, paths: Iterable[str], limit: Limit) -> None:
         new = [path for path in paths if path not in self.answers]
         self.answers.update(self.imds.get_all(new, limit))
 
     def read_tags_of_imds(self) -> bool:
-        """Read the tags where the metadata service serves them; else return False.
+        """Read the tags if the metadata service serves them; else return False.
 
         Raises:
             RequestError: it does not give them, and the API must not be asked.
@@ -276,7 +265,7 @@ class _Reading:
                 )
             self.note(info("the tags are not in IMDS: the EC2 API is asked"))
             return False
-        if source == "auto" and facts.missing(self.settings.require_tags):
+        if source == "auto" and facts.list_missing(self.settings.require_tags):
             return False
         self.wait_for_late(self.look_at_imds, LATE_IMDS)
         return True
@@ -295,7 +284,7 @@ class _Reading:
         Raises:
             RequestError: it does not give them, and nor has the metadata service.
         """
-        facts, settings, draw = self.facts, self.settings, self.imds.draw
+        facts, settings = self.facts, self.settings
         try:
             ask = self.connect()
 
@@ -304,7 +293,7 @@ class _Reading:
                 return ask(limit)
 
             def look(limit: Limit) -> None:
-                tags = retry_api(lambda: call(limit), self.grace, limit, draw)
+                tags = retry_api(lambda: call(limit), self.grace, limit)
                 known = take_all_known(tags, settings.wants)
                 facts.take(known, "api", metadata=settings.reads_metadata)
 
@@ -326,9 +315,6 @@ class _Reading:
                 "the EC2 API cannot be asked for the tags: the region is not known; see what IMDS "
                 "says with 'show'"
             )
-        if identity.partition is None:
-            partition = (imds.get(instance.PARTITION_PATH, limit) or "").strip()
-            identity = identity._replace(partition=partition)
         role = facts.role
 
         def read() -> Credentials:
@@ -338,37 +324,25 @@ class _Reading:
 
         until = limit.within(self.grace.role)
         absent = {Reason.ABSENT}
-        credentials = retry(read, LATE_IMDS, until, reasons=absent, draw=imds.draw)
+        credentials = retry(read, LATE_IMDS, until, reasons=absent)
         if self.settings.reads_metadata:
             facts.variables = facts.variables | {"AWS_IAM_ROLE": credentials.role}
             source = "IMDS, " + instance.ROLES_PATH.removeprefix(instance.METADATA)
             facts.sources = facts.sources | {"AWS_IAM_ROLE": source}
 
-        def domain() -> str | None:
-            return imds.get(instance.DOMAIN_PATH, limit)
-
-        api = self.settings.api
-        return self.reader.connect(identity, credentials, api, domain, imds.clock_ahead)
+        return self.reader.connect(identity, credentials, self.settings.api)
 
     def wait_for_late(self, look: Callable[[Limit], None], policy: RetryPolicy) -> None:
         """Look again for as long as tags that are missing are given time."""
         facts, settings = self.facts, self.settings
 
-        def wait(done: Callable[[], bool], seconds: float) -> None:
-            limit = self.imds.limit.within(seconds)
-
-            def again() -> None:
-                # If this request fails, the first result stays: it only looks for what comes late.
-                with contextlib.suppress(RequestError):
-                    look(limit)
-
-            poll(again, done, policy, limit, self.imds.draw)
-
         def is_wanted(key: str) -> bool:
             return settings.maps(key) or key in settings.require_tags
 
-        wait(lambda: any(map(is_wanted, facts.keys)), self.grace.tags)
-        wait(lambda: not facts.missing(settings.require_tags), self.grace.required)
+        limit, grace = self.imds.limit, self.grace
+        poll(look, lambda: any(map(is_wanted, facts.keys)), policy, limit.within(grace.tags))
+        required = limit.within(grace.required)
+        poll(look, lambda: not facts.list_missing(settings.require_tags), policy, required)
 
     @property
     def grace(self) -> GracePeriods:
@@ -384,9 +358,8 @@ class _Reading:
         for key, why in facts.unread_tags.items():
             text = f"the value of the tag {quote(key)} could not be read: {why}"
             self.note(error(ExitStatus.INCOMPLETE, text))
-        for key in facts.missing(settings.require_tags):
-            text = f"the required tag {quote(key)} has not come: set it on the instance"
-            self.note(error(ExitStatus.REQUIRED_TAG, text))
+        for one in facts.note_missing(settings.require_tags):
+            self.note(one)
 
 
 def _part(limit: Limit, of: int) -> Limit:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-import random
 from collections.abc import Callable, Collection
 from enum import Enum
+from random import uniform
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from rancheros_ec2_metadata.errors import Ec2Error
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from rancheros_ec2_metadata.deadline import Limit
 
 T = TypeVar("T")
-Draw = Callable[[], float]
-"""Returns a random number of [0, 1)."""
 
 YOUNG_SECONDS = 5 * 60
 
@@ -79,19 +78,18 @@ class RetryPolicy(NamedTuple):
         """
         return left - self.reserve < self.shortest or failures == self.tries
 
-    def pause(self, failures: int, left: float, drawn: float, asked: float = 0.0) -> float:
+    def pause(self, failures: int, left: float, asked: float = 0.0) -> float:
         """Return the seconds to wait before the next try.
 
         Args:
             failures: tries that have failed, at least 1.
             left: seconds until the limit.
-            drawn: a number of [0, 1).
             asked: seconds that the server asked to wait (Retry-After); if they are more than
                 there is, the last try comes as late as it can.
         """
         room = max(0.0, left - self.reserve)
         window = min(self.longest, self.first * (1 << min(failures - 1, 16)), room)
-        return min(max(window * drawn, asked), room)
+        return min(max(uniform(0, window), asked), room)  # noqa: S311 - no secret
 
 
 IMDS = RetryPolicy(first=0.2, longest=2, reserve=0.2)
@@ -151,12 +149,11 @@ def retry(
     limit: Limit,
     *,
     reasons: Collection[Reason] = PASSING,
-    draw: Draw = random.random,
 ) -> T:
     """Return what ``request`` returns, made again while it fails for one of ``reasons``.
 
     Raises:
-        RequestError: the last one, where the policy or the limit allows no other try.
+        RequestError: the last one, if the policy or the limit allows no other try.
     """
     try:
         return request()
@@ -172,24 +169,26 @@ def retry(
             raise pending.pop()
         return request()
 
+    def may_pass(error: BaseException) -> bool:
+        return isinstance(error, RequestError) and error.reason in reasons
+
+    def gives_up(state: tenacity.RetryCallState) -> bool:
+        return policy.gives_up(state.attempt_number, limit.remaining())
+
     def pause(state: tenacity.RetryCallState) -> float:
         error: Any = state.outcome and state.outcome.exception()
-        return policy.pause(state.attempt_number, limit.remaining(), draw(), error.retry_after)
+        return policy.pause(state.attempt_number, limit.remaining(), error.retry_after)
 
     return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(
-            lambda error: isinstance(error, RequestError) and error.reason in reasons
-        ),
-        stop=lambda state: policy.gives_up(state.attempt_number, limit.remaining()),
+        retry=tenacity.retry_if_exception(may_pass),
+        stop=gives_up,
         wait=pause,
         sleep=limit.sleep,
         reraise=True,
     )(attempt)
 
 
-def retry_api(
-    ask: Callable[[], T], grace: GracePeriods, limit: Limit, draw: Draw = random.random
-) -> T:
+def retry_api(ask: Callable[[], T], grace: GracePeriods, limit: Limit) -> T:
     """Return what the EC2 API answers; each kind of failure is counted by itself.
 
     Throttled, it is asked until ``limit``; out of reach, three times; refused, for as long as a
@@ -200,26 +199,27 @@ def retry_api(
     """
 
     def reach() -> T:
-        return retry(ask, UNREACHABLE, limit, reasons=SILENT, draw=draw)
+        return retry(ask, UNREACHABLE, limit, reasons=SILENT)
 
     def be_allowed() -> T:
         refused = {Reason.DENIED, Reason.UNAUTHENTIC}
-        return retry(reach, LATE, until, reasons=refused, draw=draw)
+        return retry(reach, LATE, until, reasons=refused)
 
     until = limit.within(grace.policy)
-    return retry(be_allowed, THROTTLED, limit, reasons={Reason.BUSY}, draw=draw)
+    return retry(be_allowed, THROTTLED, limit, reasons={Reason.BUSY})
 
 
 def poll(
-    look: Callable[[], None],
+    look: Callable[[Limit], None],
     done: Callable[[], bool],
     policy: RetryPolicy,
     limit: Limit,
-    draw: Draw = random.random,
 ) -> None:
     """Look again and again, each time after a pause, until ``done`` or the limit."""
     looks = 1
     while not done() and not policy.gives_up(looks, limit.remaining()):
-        limit.sleep(policy.pause(looks, limit.remaining(), draw()))
-        look()
+        limit.sleep(policy.pause(looks, limit.remaining()))
+        # If this look fails, the first result stays: it is only for what comes late.
+        with contextlib.suppress(RequestError):
+            look(limit)
         looks += 1

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rancheros_ec2_metadata.errors import quote
 
-from .imds import component
-from .instance import ROLES_PATH, first_line
+from .imds import check_component
+from .instance import ROLES_PATH, take_first_line
 from .retry import Reason, RequestError
 
 if TYPE_CHECKING:
@@ -46,14 +46,14 @@ def read_credentials(imds: Imds, role: str | None, limit: Limit) -> Credentials:
     Raises:
         RequestError: `Reason.ABSENT` if there is no role, or none of its credentials yet.
     """
-    name = first_line(imds.get(ROLES_PATH, limit) or "") if role is None else role
+    name = take_first_line(imds.get(ROLES_PATH, limit) or "") if role is None else role
     if not name:
         raise RequestError(
             "the EC2 API cannot be asked for the tags: the instance has no role; attach an "
             f"instance profile whose role allows ec2:DescribeTags, {_INSTEAD}",
             Reason.ABSENT,
         )
-    path = ROLES_PATH + component(name, _NAME, "the name of the role")
+    path = ROLES_PATH + check_component(name, _NAME, "the name of the role")
     text = imds.get(path, limit)
     if not text:
         raise RequestError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rancheros_ec2_metadata.errors import quote
 
-from .imds import component
+from .imds import check_component
 from .retry import RequestError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def read_tags(
     for key in keys:
         if used(key) and key not in known:
             try:
-                paths[key] = f"{TAGS_PATH}/{component(key, _KEY, 'the key of a tag')}"
+                paths[key] = f"{TAGS_PATH}/{check_component(key, _KEY, 'the key of a tag')}"
             except RequestError as refusal:
                 unread[key] = str(refusal)
     answers = imds.get_all(paths.values(), limit)

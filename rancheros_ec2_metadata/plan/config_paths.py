@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 
 from rancheros_ec2_metadata.errors import UsageError, quote
 
-Value = str | bool | int | tuple[str, ...]
-Kind = Literal["text", "flag", "port", "list"]
+Value = str | int | tuple[str, ...]
+Kind = Literal["text", "port", "list"]
 
 # No dash comes first: before dockerd, dockerlaunch takes any argument of -b…, -g…, --bip… or --mtu…
 # for the option, wherever it stands (docs/rancheros.md).

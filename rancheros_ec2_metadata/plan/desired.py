@@ -88,7 +88,7 @@ def make_desired(  # noqa: PLR0913 - what EC2 said, in its parts
         exported[STATUS_VARIABLE] = status
         if settings.status_label:
             labels[STATUS_LABEL], of_labels[STATUS_LABEL] = status, outcome
-    config, of_config = _config(settings, tags, notes, carries)
+    config, of_config = _map_config(settings, tags, notes, carries)
     sources = Sources(of_labels, of_variables, of_config)
     if tags_known:
         notes.extend(_note_untagged(settings, tags, sources))
@@ -96,7 +96,7 @@ def make_desired(  # noqa: PLR0913 - what EC2 said, in its parts
     return Desired(labels, variables, config, env_file, tuple(notes), sources)
 
 
-def _config(
+def _map_config(
     settings: Settings,
     tags: Mapping[str, str],
     notes: list[Note],

@@ -42,7 +42,7 @@ def map_labels(
     if settings.status_label:
         own.add(STATUS_LABEL)
     for tag in sorted(filter(settings.is_label, tags)):
-        reason = refused(tag) or (_IS_OURS if tag in own else None)
+        reason = explain_refusal(tag) or (_IS_OURS if tag in own else None)
         if reason is not None:
             left_out = LeftOut("label", tag, reason, Source("tag", tag))
             notes.append(
@@ -81,7 +81,7 @@ def is_reserved(key: str) -> bool:
     return key.replace("\u0130", "i").lower().startswith(_RESERVED)
 
 
-def refused(tag: str) -> str | None:
+def explain_refusal(tag: str) -> str | None:
     """Return why a tag of this key cannot be a label, whatever its value; None if it may be one."""
     if not tag:
         return "its key is empty"

@@ -34,7 +34,7 @@ def make_desired_before_requests(
     Another machine's values (an image baked on a configured instance) go at once. Where nothing
     tells which machine this is, they stay as they are for now.
     """
-    # The file may be damaged: what the host cannot carry is not what a run of ours has written.
+    # The file may be damaged: what the host cannot carry was not written by a run of this program.
     status = state.status if carries(state.status or "") is None else None
     known = make_desired(settings, state.metadata, state.tags, status, carries, tags_known=False)
     known = known._replace(notes=())  # notes are about what EC2 says now
@@ -57,7 +57,7 @@ def make_desired_before_requests(
 def make_desired_after_requests(
     settings: Settings, state: State, machine: Machine, facts: Facts, carries: Carries
 ) -> tuple[Desired, State]:
-    """Return what the machine shall have now, with what is known where EC2 did not say."""
+    """Return what the machine shall have now, with the last known good if EC2 did not say."""
     said = facts.identity.instance_id if facts.identity else None
     now = machine._replace(instance_id=said or machine.instance_id)
     same = is_same_machine(state, now)
@@ -67,7 +67,7 @@ def make_desired_after_requests(
     same_start = same_start and facts.pending_time == state.pending_time
     metadata = dict(facts.variables)
     tags = dict(facts.tags or {})
-    tags_complete = facts.tags_complete and not facts.missing(settings.require_tags)
+    tags_complete = facts.tags_complete and not facts.list_missing(settings.require_tags)
     kept_any = False
     if not facts.variables_complete and same_start:
         old = {name: text for name, text in state.metadata.items() if name not in metadata}
@@ -85,7 +85,7 @@ def make_desired_after_requests(
         kept_any = kept_any or bool(old)
     if settings.reads_metadata:
         metadata = make_group_variable(tags) | metadata
-    status = _outcome(facts, tags_complete=tags_complete, kept_any=kept_any)
+    status = _judge_outcome(facts, tags_complete=tags_complete, kept_any=kept_any)
     kept = State(
         instance_id=now.instance_id or (state.instance_id if same else None),
         product_uuid=machine.product_uuid,
@@ -105,7 +105,7 @@ def make_desired_after_requests(
     return wanted, kept
 
 
-def _outcome(facts: Facts, *, tags_complete: bool, kept_any: bool) -> Outcome:
+def _judge_outcome(facts: Facts, *, tags_complete: bool, kept_any: bool) -> Outcome:
     if facts.variables_complete and tags_complete:
         return "complete"
     if kept_any:

@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
     Args:
         kind: what a variable there is called in a report.
-        text: says so in a note, where it is not the host's own environment.
+        text: says so in a note; empty for the host's own environment.
         refuses: returns why a name and its value cannot be carried there, None if they can.
     """
 
@@ -46,13 +46,13 @@ class _Chosen:
 
     def put(self, name: str, value: str, source: Source) -> None:
         place = self._place
-        reason = _refused(name, value) or place.refuses(name, value)
+        reason = _explain_refusal(name, value) or place.refuses(name, value)
         if reason is not None:
             text = f"{source} is not set as {name}{place.text}: {reason}; left out"
             self._notes.append(warning(text, LeftOut(place.kind, name, reason, source)))
             return
         if name in self.values:
-            self._notes.append(_overridden(name, self.sources[name], source))
+            self._notes.append(_note_override(name, self.sources[name], source))
         self.values[name] = value
         self.sources[name] = source
 
@@ -72,14 +72,14 @@ def map_variables(
     if settings.metadata:
         for name in sorted(metadata):
             chosen.put(name, metadata[name], Source("metadata", name))
-    for name, tag in sorted(_by_prefix(settings.env_prefixes, tags, notes).items()):
+    for name, tag in sorted(_choose_by_prefix(settings.env_prefixes, tags, notes).items()):
         chosen.put(name, tags[tag], Source("tag", tag))
     for mapping in settings.mappings:
         if not mapping.is_config_path and mapping.tag in tags:
             chosen.put(mapping.target, tags[mapping.tag], Source("tag", mapping.tag))
     known = {**metadata, **chosen.values}
     for template in settings.templates:
-        value, missing = _filled(template, known, tags)
+        value, missing = _fill(template, known, tags)
         if missing:
             source, reason = Source("set", template.name), f"there is no {', no '.join(missing)}"
             left_out = LeftOut("variable", template.name, reason, source)
@@ -91,18 +91,18 @@ def map_variables(
     return chosen.values, chosen.sources
 
 
-def _overridden(name: str, former: Source, source: Source) -> Note:
+def _note_override(name: str, former: Source, source: Source) -> Note:
     left_out = LeftOut("variable", name, f"overridden by {source}", former)
     return info(f"variable {name}: {former} is overridden by {source}", left_out)
 
 
-def _refused(name: str, value: str) -> str | None:
+def _explain_refusal(name: str, value: str) -> str | None:
     if name in PROXY_NAMES and not _PROXY_VALUE.fullmatch(value):
         return "a proxy setting may only hold A-Za-z0-9._~:/@,*%+=[]-"
     return None
 
 
-def _by_prefix(
+def _choose_by_prefix(
     prefixes: Iterable[EnvPrefix], tags: Mapping[str, str], notes: list[Note]
 ) -> dict[str, str]:
     """Return the tag for each variable that a prefix makes; a later prefix wins.
@@ -121,13 +121,13 @@ def _by_prefix(
             steers = name in NEVER_FROM_TAGS | PROXY_NAMES | {STATUS_VARIABLE}
             if steers or name.startswith("AWS_"):
                 reason = f"{name} is not for a prefix to set"
-                notes.append(_not_by_prefix(tag, name, reason))
+                notes.append(_note_left_out(tag, name, reason))
             else:
                 wanted.setdefault(name, []).append(tag)
         for name, meeting in wanted.items():
             winners = [tag for tag in meeting if len(meeting) == 1 or prefix.spells(tag, name)]
             notes.extend(
-                _not_by_prefix(tag, name, f"{len(meeting)} tags meet in {name}")
+                _note_left_out(tag, name, f"{len(meeting)} tags meet in {name}")
                 for tag in meeting
                 if tag not in winners[:1]
             )
@@ -136,12 +136,12 @@ def _by_prefix(
                 if former != winners[0]:
                     found[name] = winners[0]
                     notes.append(
-                        _overridden(name, Source("tag", former), Source("tag", winners[0]))
+                        _note_override(name, Source("tag", former), Source("tag", winners[0]))
                     )
     return found
 
 
-def _not_by_prefix(tag: str, name: str, reason: str) -> Note:
+def _note_left_out(tag: str, name: str, reason: str) -> Note:
     source = Source("tag", tag)
     return warning(
         f"{source} cannot be a variable: {reason}; left out",
@@ -149,7 +149,7 @@ def _not_by_prefix(tag: str, name: str, reason: str) -> Note:
     )
 
 
-def _filled(
+def _fill(
     template: Template, variables: Mapping[str, str], tags: Mapping[str, str]
 ) -> tuple[str, list[str]]:
     text, missing = "", []

@@ -17,10 +17,10 @@ from e2e import described_api
 from e2e.answering_api import DENIED, THROTTLED, AnsweringApi, refusal
 from e2e.described_api import KEY_ID, SECRET
 from rancheros_ec2_metadata.ec2.described import (
-    described,
+    format_pending_time,
     make_client,
     open_session,
-    pending_time,
+    read_described_variables,
 )
 from rancheros_ec2_metadata.ec2.instance import GROUP, VARIABLES
 from rancheros_ec2_metadata.errors import ExitStatus, UsageError
@@ -55,7 +55,7 @@ source_profile = keys
 
 def of(region: str = "eu-west-1", **fields: Any) -> dict[str, str]:
     instance = {"ReservationId": "r-1", "OwnerId": "123456789012", "InstanceId": INSTANCE_ID}
-    values, sources = described(instance | fields, region, "aws")
+    values, sources = read_described_variables(instance | fields, region, "aws")
     assert values.keys() == sources.keys()
     return values
 
@@ -136,7 +136,7 @@ FIELDS = st.sampled_from(
 
 @given(st.dictionaries(FIELDS.filter(lambda name: name != "NetworkInterfaces"), ANY))
 def test_an_answer_of_any_shape_gives_texts_and_no_empty_ones(fields: dict[str, Any]) -> None:
-    values, _ = described(fields, "eu-west-1", "aws")
+    values, _ = read_described_variables(fields, "eu-west-1", "aws")
     assert all(value and isinstance(value, str) for value in values.values())
 
 
@@ -281,4 +281,4 @@ def test_an_api_out_of_reach_is_named_with_its_address(
 def test_the_start_is_written_as_the_identity_document_writes_it(
     launched: datetime | None, pending: str | None
 ) -> None:
-    assert pending_time(launched) == pending
+    assert format_pending_time(launched) == pending

@@ -197,13 +197,6 @@ def imds_of(
     clock: FakeClock,
     settings: ImdsSettings | None = None,
     seconds: float = 110,
-    wall: float = NOW,
 ) -> Imds:
-    """Return a client whose pauses are half of their windows."""
-    return Imds(
-        requests.Session(),
-        settings or ImdsSettings(),
-        clock.limit(seconds),
-        draw=lambda: 0.5,
-        wall=lambda: wall,
-    )
+    """Return a client that waits on a clock of the tests."""
+    return Imds(requests.Session(), settings or ImdsSettings(), clock.limit(seconds))

@@ -36,7 +36,6 @@ def test_the_identity_is_in_the_document() -> None:
         region="eu-central-1",
         account="123456789012",
         pending_time=FIELDS["pendingTime"],
-        partition="aws",
     )
 
 
@@ -44,7 +43,7 @@ def test_without_a_document_single_paths_say_the_same() -> None:
     paths = instance.list_identity_paths({})
     assert paths == ["meta-data/instance-id", "meta-data/placement/region"]
     found = instance.identify({}, dict(zip(paths, ["i-12345678\n", "us-west-2"], strict=True)))
-    assert found == instance.Identity("i-12345678", "us-west-2", partition="aws")
+    assert found == instance.Identity("i-12345678", "us-west-2")
 
 
 @pytest.mark.parametrize("text", [None, "", "<html>", "i-", "../i-1", "i-1 i-2"])
@@ -73,11 +72,13 @@ def test_the_partition_of_a_well_known_region_need_not_be_asked_for(
     found = instance.identify(FIELDS | {"region": region}, {})
     assert found is not None
     assert found.region == (region if re.fullmatch("[a-z0-9-]+", region) else None)
-    assert found.partition == partition
+    asked = "meta-data/services/partition" in instance.list_first_paths(FIELDS, region)
+    variables, _ = instance.read_variables(FIELDS | {"region": region}, {})
+    assert (asked, variables.get("AWS_PARTITION")) == (partition is None, partition)
 
 
 def test_what_the_document_says_is_not_asked_for_again() -> None:
-    paths = instance.list_first_paths(FIELDS)
+    paths = instance.list_first_paths(FIELDS, "eu-central-1")
     for path in ("instance-id", "ami-id", "instance-type", "local-ipv4", "placement/region"):
         assert f"meta-data/{path}" not in paths
     assert len(paths) == len(set(paths))
@@ -85,15 +86,15 @@ def test_what_the_document_says_is_not_asked_for_again() -> None:
 
 def test_an_ipv6_only_instance_is_asked_for_its_ipv4() -> None:
     fields = FIELDS | {"privateIp": "2001:db8::7"}
-    assert "meta-data/local-ipv4" in instance.list_first_paths(fields)
+    assert "meta-data/local-ipv4" in instance.list_first_paths(fields, "eu-central-1")
     assert "AWS_LOCAL_IPV4" not in instance.read_variables(fields, {})[0]
     found, _ = instance.read_variables(fields, {"meta-data/local-ipv4": "10.0.0.9"})
     assert found["AWS_LOCAL_IPV4"] == "10.0.0.9"
 
 
 def test_only_what_is_listed_is_asked_for() -> None:
-    listing = "ami-id\niam/\npublic-ipv4\nnetwork/\n"
-    assert instance.list_later_paths(listing, MAC, "aws") == [
+    listing = "ami-id\ninstance-id\niam/\npublic-ipv4\nnetwork/\n"
+    assert instance.list_later_paths(listing, MAC) == [
         "meta-data/iam/security-credentials/",
         "meta-data/public-ipv4",
         f"meta-data/network/interfaces/macs/{MAC}/subnet-id",
@@ -102,14 +103,13 @@ def test_only_what_is_listed_is_asked_for() -> None:
 
 
 def test_without_a_listing_each_is_asked_for() -> None:
-    assert {path.split("/")[1] for path in instance.list_later_paths(None, None, None)} >= {
+    assert {path.split("/")[1] for path in instance.list_later_paths("ami-id", None)} >= {
         "ancestor-ami-ids",
         "autoscaling",
         "iam",
         "ipv6",
         "public-hostname",
         "public-ipv4",
-        "services",
     }
 
 
@@ -150,7 +150,7 @@ def test_of_several_lines_a_variable_has_the_first_or_all(
 @given(
     st.dictionaries(
         st.sampled_from(
-            [*instance.list_first_paths({}), *instance.list_later_paths(None, MAC, None)]
+            [*instance.list_first_paths({}, None), *instance.list_later_paths("", MAC)]
         ),
         st.none() | st.text() | st.just(RequestError("no")),
     ),
@@ -163,7 +163,7 @@ def test_no_text_breaks_the_decoding_and_no_variable_is_empty(
     found, sources = instance.read_variables(fields, answers)
     assert all(found.values())
     assert found.keys() == sources.keys() <= {*instance.VARIABLES}
-    assert instance.unread_variables(fields, answers).isdisjoint(found)
+    assert instance.list_unread_variables(fields, answers).isdisjoint(found)
 
 
 @pytest.mark.parametrize(("group", "found"), [("web", True), ("", False), (None, False)])
@@ -186,7 +186,7 @@ def test_the_autoscaling_group_is_a_tag(group: str | None, found: bool) -> None:
 def test_the_age_is_the_services_time_since_the_start(
     pending_time: str | None, now: float | None, seconds: float | None
 ) -> None:
-    assert instance.age(pending_time, now) == seconds
+    assert instance.compute_age(pending_time, now) == seconds
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,9 @@ def test_the_age_is_the_services_time_since_the_start(
 def test_of_a_path_that_cannot_be_read_it_is_known_what_it_would_have_told(
     path: str, fields: dict[str, str], names: set[str]
 ) -> None:
-    unread = instance.unread_variables(fields, {"meta-data/mac": MAC, path: RequestError("no")})
+    unread = instance.list_unread_variables(
+        fields, {"meta-data/mac": MAC, path: RequestError("no")}
+    )
     assert unread == names | (set() if fields else {"AWS_ACCOUNT_ID", "AWS_ARCHITECTURE"})
 
 

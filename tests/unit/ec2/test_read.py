@@ -26,7 +26,6 @@ from unit.ec2.metadata_server import (
     DOCUMENT,
     INSTANCE_ID,
     MAC,
-    NOW,
     OLD,
     ROLE,
     SECRETS,
@@ -52,19 +51,15 @@ class FakeApi:
     clock: FakeClock
     answers: list[Any] = field(default_factory=lambda: [DENIED])
     asked_at: list[float] = field(default_factory=list)
-    given: list[tuple[Identity, Credentials, str | None, float | None]] = field(
-        default_factory=list
-    )
+    given: list[tuple[Identity, Credentials]] = field(default_factory=list)
 
     def connect(
         self,
         identity: Identity,
         credentials: Credentials,
         settings: ApiSettings,
-        domain: Callable[[], str | None],
-        clock_ahead: float | None,
     ) -> Callable[[Limit], dict[str, str]]:
-        self.given.append((identity, credentials, domain(), clock_ahead))
+        self.given.append((identity, credentials))
         return self.ask
 
     def ask(self, _: Limit) -> dict[str, str]:
@@ -114,14 +109,13 @@ def go(mock: responses.RequestsMock, clock: FakeClock) -> Go:
         machine: Machine = ON_EC2,
         imds: ImdsSettings | None = None,
         api: list[Any] | None = None,
-        wall: float = NOW,
         **server: Any,
     ) -> Run:
         if tree is None:
             tree = latest(metadata(tags={"instance": {"docker.role": "web"}}))
         base = (imds.endpoint if imds else None) or IPV4
         served = MetadataServer(tree, base, **server).start(mock)
-        client = imds_of(clock, imds, wall=wall)
+        client = imds_of(clock, imds)
         fake = FakeApi(clock, api or [DENIED])
         written: list[Facts] = []
 
@@ -196,7 +190,7 @@ def test_a_whole_instance_is_read_with_all_its_variables(go: Go) -> None:
     }
     found = run.facts
     assert found.identity == Identity(
-        INSTANCE_ID, "eu-central-1", "123456789012", DOCUMENT["pendingTime"], "aws"
+        INSTANCE_ID, "eu-central-1", "123456789012", DOCUMENT["pendingTime"]
     )
     assert (found.on_ec2, found.age, found.pending_time) == (True, 60, DOCUMENT["pendingTime"])
     assert found.tags == {"docker.role": "web"} | GROUP
@@ -247,10 +241,8 @@ def test_an_unknown_regions_partition_is_asked_for_once(
     tree = metadata(services={"partition": partition, "domain": "amazonaws.eu"}, **ROLE)
     settings = Settings(metadata=reads_metadata)
     run = go(latest(tree, EUSC), settings=settings, api=[{"docker.role": "web"}])
-    ((identity, _, domain, _),) = run.api.given
-    assert (identity.partition, domain) == (partition or "", "amazonaws.eu")
     assert run.facts.variables.get("AWS_PARTITION") == (partition if reads_metadata else None)
-    assert run.server.paths().count("meta-data/services/partition") == 1
+    assert run.server.paths().count("meta-data/services/partition") == reads_metadata
 
 
 # --- metadata in part ---
@@ -326,7 +318,7 @@ def test_without_the_document_the_paths_that_say_the_same_are_asked(
     tree = latest(metadata()) | {"dynamic": {"instance-identity": {"document": document}}}
     run = go(tree)
     found = run.facts
-    assert found.identity == Identity(INSTANCE_ID, "eu-central-1", None, None, "aws")
+    assert found.identity == Identity(INSTANCE_ID, "eu-central-1")
     assert found.variables["AWS_INSTANCE_TYPE"] == "m5.large"
     assert found.variables["AWS_LOCAL_IPV4"] == "10.0.0.7"
     assert "AWS_ACCOUNT_ID" not in found.variables
@@ -625,23 +617,22 @@ def test_a_value_that_cannot_be_read_is_named_and_the_others_are_there(go: Go) -
 
 def test_tags_that_are_not_in_the_metadata_service_come_from_the_api(go: Go) -> None:
     tree = latest(metadata(**ROLE, autoscaling={"target-lifecycle-state": "InService"}), OLD)
-    run = go(tree, api=[{"docker.role": "web", "Name": "one"} | GROUP], wall=NOW + 5)
+    run = go(tree, api=[{"docker.role": "web", "Name": "one"} | GROUP])
     found = run.facts
     assert found.tags == {"docker.role": "web"} | GROUP
     assert found.variables["AWS_AUTOSCALING_GROUP"] == "web-group"
     assert found.keys == {"docker.role", "Name", *GROUP}
     assert (found.tags_source, found.tags_complete) == ("api", True)
     assert (run.api.asked_at, run.status) == ([0], ExitStatus.OK)
-    ((identity, credentials, domain, clock_ahead),) = run.api.given
+    ((identity, credentials),) = run.api.given
     assert identity == found.identity
     (written,) = run.written
     assert (written.variables["AWS_VPC_ID"], written.tags) == ("vpc-1", None)
     assert (written.variables_complete, written.imds_requests) == (True, 18)
     assert credentials.role == "web-role"
     assert credentials.secret_key == SECRETS[3]
-    assert (domain, clock_ahead) == ("amazonaws.com", 5)
     assert "3 tags from the EC2 API, 2 of them used" in run.log
-    asked = [path for path in run.server.asked if not path.endswith("services/domain")]
+    asked = run.server.asked
     assert len(asked) == len(set(asked)) == 19
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.ec2.retry import (
     IMDS,
     LATE,
@@ -33,29 +34,28 @@ YOUNG = choose_grace_periods(60, kept=False)
     policy=POLICIES,
     failures=st.integers(1, 10_000),
     left=st.floats(0, 3600),
-    drawn=st.floats(0, 1, exclude_max=True),
     asked=st.floats(0, 1e9),
 )
 def test_a_pause_is_never_negative_and_leaves_the_last_try_its_time(
-    policy: RetryPolicy, failures: int, left: float, drawn: float, asked: float
+    policy: RetryPolicy, failures: int, left: float, asked: float
 ) -> None:
-    pause = policy.pause(failures, left, drawn, asked)
+    pause = policy.pause(failures, left, asked)
     assert 0 <= pause <= max(0, left - policy.reserve)
-    assert pause or drawn == asked == 0 or left <= policy.reserve or drawn < 1e-300
+    assert pause or left <= policy.reserve
 
 
-@given(policy=POLICIES, failures=st.integers(1, 9), drawn=st.floats(0, 1, exclude_max=True))
+@given(policy=POLICIES, failures=st.integers(1, 9))
 def test_without_a_wish_of_the_server_the_pause_is_drawn_from_a_window_that_doubles(
-    policy: RetryPolicy, failures: int, drawn: float
+    policy: RetryPolicy, failures: int
 ) -> None:
     window = min(policy.longest, policy.first * 2 ** (failures - 1))
-    assert policy.pause(failures, 3600, drawn) == pytest.approx(window * drawn)
+    assert policy.pause(failures, 3600) == pytest.approx(window / 2)
 
 
 def test_a_server_that_asks_to_wait_is_waited_for_but_not_beyond_a_last_try() -> None:
     policy = RetryPolicy(first=1, longest=5, reserve=2)
-    assert policy.pause(1, 3600, 0.5, asked=30) == 30
-    assert policy.pause(1, 50, 0.5, asked=3600) == 48
+    assert policy.pause(1, 3600, asked=30) == 30
+    assert policy.pause(1, 50, asked=3600) == 48
 
 
 class Service:
@@ -74,10 +74,10 @@ class Service:
 
     def retry(self, policy: RetryPolicy, seconds: float = 110) -> str:
         limit = self.clock.limit(seconds)
-        return retry(self.ask, policy, limit, draw=lambda: 0.5)
+        return retry(self.ask, policy, limit)
 
     def retry_api(self, grace: GracePeriods = OLD) -> str:
-        return retry_api(self.ask, grace, self.clock.limit(), lambda: 0.5)
+        return retry_api(self.ask, grace, self.clock.limit())
 
 
 def forever(*reasons: Reason) -> Iterable[Reason]:
@@ -112,12 +112,12 @@ def test_what_asking_again_would_not_help_is_raised_at_once(
 def test_looking_stops_when_it_is_done_or_at_the_limit(clock: FakeClock) -> None:
     looks: list[float] = []
 
-    def look() -> None:
+    def look(_: Limit) -> None:
         looks.append(clock.time)
 
-    poll(look, lambda: len(looks) == 2, LATE_IMDS, clock.limit(), lambda: 0.5)
+    poll(look, lambda: len(looks) == 2, LATE_IMDS, clock.limit())
     assert (len(looks), len(clock.slept)) == (2, 2)
-    poll(look, lambda: False, LATE, clock.limit(10), lambda: 0.5)
+    poll(look, lambda: False, LATE, clock.limit(10))
     assert 9 < clock.time - looks[1] <= 10
 
 
