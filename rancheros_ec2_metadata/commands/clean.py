@@ -34,7 +34,7 @@ def clean(invocation: Invocation, target: Target, limit: Limit) -> int:
         FilesError: there is nothing to write to. DeadlineError: another run is in the way.
     """
     host, files, log = target.host, target.files, target.log
-    log.line(f"{called_as()} {__version__}, clean")
+    log.line(f"status: started; {called_as()} {__version__}, clean")
     result = Result()
     with lock(target, limit):
         converge(target, result, NOTHING, State())

@@ -120,8 +120,8 @@ def test_it_names_itself_as_it_was_called(
         f"  {name} show\n",
     ):
         assert said in text
-    assert text.count(f"ec2-metadata: status: started; {name} {__version__}, ") == 1
-    assert text.count(f"ec2-metadata: {name} {__version__}, clean\n") == 1
+    assert text.count(f"ec2-metadata: status: started; {name} {__version__}, ") == 2
+    assert text.count(f"ec2-metadata: status: started; {name} {__version__}, clean\n") == 1
     assert f"see {name} --help" in text
     assert other not in text
 
