@@ -26,7 +26,6 @@ Systemctl: TypeAlias = Callable[..., None]
 """Runs systemctl with some words; raises FilesError where that fails."""
 
 _SECONDS = 60.0
-_HIDDEN = ("/tmp/", "/var/tmp/")  # noqa: S108 - from the units, by PrivateTmp=
 _LEFT_OUT = {"__pycache__", "bin"}
 _MAIN = "from rancheros_ec2_metadata.__main__ import console\n\nconsole()\n"
 
@@ -38,7 +37,6 @@ def run(invocation: Invocation) -> int:
         return show(invocation, words)
     limit = Limit.after(_SECONDS, Clock())
     host = make_systemd(invocation.settings, limit, off_machine=False)
-    check_place(Path(words[0]))
     target = Target(host, Files(host.locate), invocation.log)
     return install(invocation, target, limit, systemctl, (folder, words))
 
@@ -57,19 +55,6 @@ def _render(invocation: Invocation, words: Sequence[str]) -> dict[str, str]:
         invocation.settings.deadline,
         invocation.given.follow,
     )
-
-
-def check_place(python: Path) -> None:
-    """Check that the unit will see a Python, and what it links to.
-
-    Raises:
-        FilesError: it will not.
-    """
-    for place in (python, python.resolve()):
-        if str(place).startswith(_HIDDEN):
-            raise FilesError(
-                f"the unit will not see {place}; install with a Python in /usr or /opt"
-            )
 
 
 def find_program() -> tuple[Path | None, tuple[str, ...]]:
@@ -154,8 +139,7 @@ def _copy(folder: Path, library: Path) -> None:
         if _contents(library) == _contents(folder) | {"__main__.py": _MAIN.encode()}:
             return
         for left in (new, old):
-            if left.exists():
-                shutil.rmtree(left)
+            shutil.rmtree(left, ignore_errors=True)
         shutil.copytree(folder, new, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         (new / "__main__.py").write_text(_MAIN)
         compileall.compile_dir(new, quiet=2, stripdir=new, prependdir=library)
