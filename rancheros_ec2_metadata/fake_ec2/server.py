@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from email.message import Message
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
@@ -52,23 +52,10 @@ class Answer(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-class Request(NamedTuple):
-    """One request that came in; status 0 is one that got no answer."""
-
-    method: str
-    path: str
-    status: int
-
-
 def make_error_page(status: int) -> Answer:
     """Return IMDS's XHTML page for an error."""
     title = f"{status} - {HTTPStatus(status).phrase}"
     return Answer(status, _ERROR_PAGE.format(title=title).encode(), {"Content-Type": "text/html"})
-
-
-def decoded(target: str) -> str:
-    """Return the path of a request's target, without its query and percent-encoding."""
-    return unquote(target.partition("?")[0])
 
 
 class Imds:
@@ -97,14 +84,15 @@ class Imds:
     def instance(self, instance: FakeInstance) -> None:
         self._instance, self._tree = instance, metadata(instance, self._started)
 
-    def answer(self, method: str, path: str, headers: Message) -> Answer | None:
+    def answer(self, method: str, target: str, headers: Message) -> Answer | None:
         """Return what IMDS answers; None if its answer never arrives.
 
         Args:
             method: of the request.
-            path: as decoded() gives it.
+            target: of the request: its path, percent-encoded, with the query.
             headers: of the request.
         """
+        path = unquote(target.partition("?")[0])
         if not self.instance.imds.enabled:
             return make_error_page(403)
         if path == TOKEN_PATH:
@@ -159,9 +147,6 @@ class FakeImds(Imds):
         host: address or name to listen on, IPv4 or IPv6.
         port: 0 is any free one.
         now: as of Imds.
-
-    Attributes:
-        requests: those that came in, in order, noted before they are answered.
     """
 
     def __init__(
@@ -173,10 +158,8 @@ class FakeImds(Imds):
         now: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(instance or FakeInstance(), now)
-        self.requests: list[Request] = []
         self.stopping = threading.Event()
         self._address = (host, port)
-        self._lock = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -207,27 +190,15 @@ class FakeImds(Imds):
         self._server.shutdown()
         self._server.server_close()
 
-    def reply(self, method: str, target: str, headers: Message) -> Answer | None:
-        """Return the answer to a request, None if none is given; both are noted."""
-        with self._lock:
-            found = self.answer(method, decoded(target), headers)
-            self.requests.append(Request(method, target, found.status if found else 0))
-        if found is None:
-            self.stopping.wait()
-        return found
 
-
-class _Server(ThreadingHTTPServer):
+class _Server(ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, imds: FakeImds, host: str, port: int) -> None:
         self.imds = imds
         self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         super().__init__((host, port), _Handler)
-
-    def server_bind(self) -> None:
-        # HTTPServer's own asks a resolver for the host's name, which can take its time.
-        TCPServer.server_bind(self)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], OSError):  # a client that hangs up
@@ -240,8 +211,10 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30  # seconds that a client may say nothing
 
     def do_GET(self) -> None:
-        found = self.server.imds.reply(self.command, self.path, self.headers)
+        imds = self.server.imds
+        found = imds.answer(self.command, self.path, self.headers)
         if found is None:
+            imds.stopping.wait()
             self.close_connection = True
             return
         self.send_response(found.status)
