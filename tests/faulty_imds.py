@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
@@ -13,7 +14,7 @@ from rancheros_ec2_metadata.fake_ec2.server import Answer, FakeImds, make_error_
 
 
 class Request(NamedTuple):
-    """One request that came in; status 0 is one that got no answer."""
+    """One request that came in, and the status of its answer."""
 
     method: str
     path: str
@@ -30,7 +31,7 @@ class Fault:
         headers: of that answer.
         times: requests it still befalls; None is all of them.
         method: the only method it befalls; None is any.
-        delay: seconds before anything is answered. Stopping the fake ends the wait.
+        delay: seconds before anything is answered. Stopping the fake ends the wait, unanswered.
         expire_tokens: every token given out becomes invalid, then the real answer is made.
     """
 
@@ -59,8 +60,13 @@ class FaultyImds(FakeImds):
         super().__init__(*args, **kwargs)
         self.faults: list[Fault] = []
         self.requests: list[Request] = []
+        self._stopping = threading.Event()
 
-    def answer(self, method: str, target: str, headers: Message) -> Answer | None:
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        super().__exit__()
+
+    def answer(self, method: str, target: str, headers: Message) -> Answer:
         path = unquote(target.partition("?")[0])
         fault = next((one for one in self.faults if one.befalls(method, path)), Fault())
         if fault.times is not None:
@@ -72,5 +78,7 @@ class FaultyImds(FakeImds):
         else:
             page = make_error_page(fault.status)
             found = page._replace(headers={**page.headers, **fault.headers})
-        self.requests.append(Request(method, target, found.status if found else 0))
-        return None if self.stopping.wait(fault.delay) else found
+        self.requests.append(Request(method, target, found.status))
+        if self._stopping.wait(fault.delay):
+            raise ConnectionAbortedError
+        return found

@@ -14,21 +14,6 @@ Tokens = Literal["required", "optional"]
 
 
 @dataclass(frozen=True)
-class ImdsOptions:
-    """How the instance's metadata service is set up.
-
-    Args:
-        tokens: "required" refuses IMDSv1 with 401.
-        hop_limit_lost: the answer to the token's PUT never arrives, as from one hop too far.
-        enabled: False answers 403 to everything.
-    """
-
-    tokens: Tokens = "required"
-    hop_limit_lost: bool = False
-    enabled: bool = True
-
-
-@dataclass(frozen=True)
 class FakeInstance:
     """An instance as an operator describes it; every field has a default that works.
 
@@ -67,7 +52,7 @@ class FakeInstance:
     tags: Mapping[str, str] = field(default_factory=dict)
     tags_in_metadata: bool = True
     user_data: str | None = None
-    imds: ImdsOptions = field(default_factory=ImdsOptions)
+    tokens: Tokens = "required"
     extra: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
@@ -109,17 +94,9 @@ def parse_instance(given: object, source: str) -> FakeInstance:
     Raises:
         UsageError: a key that is not known, or a value of the wrong type.
     """
-    values = _checked(given, FakeInstance, source)
-    if "imds" in values:
-        values["imds"] = ImdsOptions(**_checked(values["imds"], ImdsOptions, f"{source}: imds"))
-    lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-    return FakeInstance(**values | lists)
-
-
-def _checked(given: object, kind: type[FakeInstance | ImdsOptions], source: str) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise UsageError(f"{source}: must be a map in {{}}")
-    types = {one.name: str(one.type) for one in fields(kind)}
+    types = {one.name: str(one.type) for one in fields(FakeInstance)}
     for key, value in given.items():
         if key not in types:
             known = ", ".join(sorted(types))
@@ -127,7 +104,8 @@ def _checked(given: object, kind: type[FakeInstance | ImdsOptions], source: str)
         expected, fits = _TYPES[types[key]]
         if not fits(value):
             raise UsageError(f"{source}: {key}: must be {expected}")
-    return dict(given)
+    lists = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
+    return FakeInstance(**given | lists)
 
 
 def _is_text(value: object) -> bool:
@@ -159,5 +137,4 @@ _TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "a map of text to text or null",
         lambda value: isinstance(value, dict) and all(map(_is_text_or_null, value.values())),
     ),
-    "ImdsOptions": ("a map", lambda value: isinstance(value, dict)),
 }

@@ -1,4 +1,4 @@
-"""The fake metadata service: what it answers, and a server that answers it on a socket."""
+"""The fake metadata service: what it answers, on a socket too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
@@ -58,18 +57,28 @@ def make_error_page(status: int) -> Answer:
     return Answer(status, _ERROR_PAGE.format(title=title).encode(), {"Content-Type": "text/html"})
 
 
-class Imds:
-    """What the metadata service of an instance answers.
+class FakeImds:
+    """A metadata service, which answers on a socket while its context is open.
 
     Args:
         instance: whose; replace it at any time.
+        host: address or name to listen on, IPv4 or IPv6.
+        port: 0 is any free one.
         now: the time in seconds since the epoch: of tokens, and of pending_time ``now``.
 
     Attributes:
         tokens: those given out, each with the time of its end and its instance.
     """
 
-    def __init__(self, instance: FakeInstance, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        instance: FakeInstance,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._address = (host, port)
         self._now = now
         self._started = now()
         self.tokens: dict[str, tuple[float, str]] = {}
@@ -84,8 +93,8 @@ class Imds:
     def instance(self, instance: FakeInstance) -> None:
         self._instance, self._tree = instance, metadata(instance, self._started)
 
-    def answer(self, method: str, target: str, headers: Message) -> Answer | None:
-        """Return what IMDS answers; None if its answer never arrives.
+    def answer(self, method: str, target: str, headers: Message) -> Answer:
+        """Return what IMDS answers.
 
         Args:
             method: of the request.
@@ -93,8 +102,6 @@ class Imds:
             headers: of the request.
         """
         path = unquote(target.partition("?")[0])
-        if not self.instance.imds.enabled:
-            return make_error_page(403)
         if path == TOKEN_PATH:
             return self._token(method, headers)
         if method not in ("GET", "HEAD"):
@@ -107,11 +114,9 @@ class Imds:
         # IMDS names no charset, so that whoever takes HTTP's default gets Latin-1.
         return Answer(200, text.encode("utf-8", "replace"), {"Content-Type": "text/plain"})
 
-    def _token(self, method: str, headers: Message) -> Answer | None:
+    def _token(self, method: str, headers: Message) -> Answer:
         if method != "PUT":
             return Answer(405, headers={"Allow": "OPTIONS, PUT"})
-        if self.instance.imds.hop_limit_lost:
-            return None
         if "X-Forwarded-For" in headers:
             return make_error_page(403)
         ttl = headers.get(_TTL_HEADER, "")
@@ -123,7 +128,7 @@ class Imds:
 
     def _may_read(self, token: str | None) -> bool:
         if token is None:
-            return self.instance.imds.tokens == "optional"
+            return self.instance.tokens == "optional"
         # A token that is sent must be right also where none is required.
         ends, owner = self.tokens.get(token, (0.0, ""))
         return owner == self.instance.instance_id and self._now() < ends
@@ -137,29 +142,6 @@ class Imds:
         wanted = "".join(below)
         # A folder can be requested with or without a final slash, a leaf only without.
         return self._tree.get(wanted, self._tree.get(f"{wanted}/"))
-
-
-class FakeImds(Imds):
-    """A metadata service that answers on a socket while its context is open.
-
-    Args:
-        instance: whose; replace it at any time.
-        host: address or name to listen on, IPv4 or IPv6.
-        port: 0 is any free one.
-        now: as of Imds.
-    """
-
-    def __init__(
-        self,
-        instance: FakeInstance | None = None,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        super().__init__(instance or FakeInstance(), now)
-        self.stopping = threading.Event()
-        self._address = (host, port)
 
     @property
     def url(self) -> str:
@@ -180,13 +162,7 @@ class FakeImds(Imds):
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stopping.set()
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
 
@@ -211,12 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30  # seconds that a client may say nothing
 
     def do_GET(self) -> None:
-        imds = self.server.imds
-        found = imds.answer(self.command, self.path, self.headers)
-        if found is None:
-            imds.stopping.wait()
-            self.close_connection = True
-            return
+        found = self.server.imds.answer(self.command, self.path, self.headers)
         self.send_response(found.status)
         headers = {"Content-Length": str(len(found.body)), "Connection": "close"}
         for name, value in {**found.headers, **headers}.items():

@@ -11,7 +11,6 @@ import pytest
 from rancheros_ec2_metadata.errors import FilesError, UsageError
 from rancheros_ec2_metadata.fake_ec2.data import (
     FakeInstance,
-    ImdsOptions,
     parse_instance,
     read_instance,
 )
@@ -24,7 +23,7 @@ OTHERS: dict[str, Any] = {
     )
     for one in fields(FakeInstance)
 }
-OTHERS["imds"] = ImdsOptions("optional", hop_limit_lost=True, enabled=False)
+OTHERS["tokens"] = "optional"
 EVERY_FIELD = FakeInstance(**OTHERS)
 
 
@@ -55,10 +54,8 @@ def test_the_page_has_every_key_with_its_default() -> None:
         ({"security_groups": ["a", 1]}, "security_groups: must be a list of texts"),
         ({"tags": {"a": None}}, "tags: must be a map of text to text"),
         ({"extra": {"hostname": 1}}, "extra: must be a map of text to text or null"),
-        ({"imds": "required"}, "imds: must be a map"),
-        ({"imds": {"tokens": "never"}}, 'imds: tokens: must be "required" or "optional"'),
+        ({"tokens": "never"}, 'tokens: must be "required" or "optional"'),
         ({"tag": {}}, "unknown key 'tag'; the keys are account_id, ami_id, "),
-        ({"imds": {"x": 1}}, "imds: unknown key 'x'; the keys are enabled, hop_limit_lost, tokens"),
     ],
 )
 def test_what_is_wrong_is_named_with_file_and_key(given: object, said: str) -> None:
