@@ -172,7 +172,10 @@ def requests(disk: MachineDisk, imds: FaultyImds, *flags: str, **variables: str)
             id="public, and IPv6",
         ),
         pytest.param(
-            replace(GROUPED, ancestor_ami_ids=("ami-1",)), FLAGS, 19 + USED + 1, id="ancestors"
+            replace(GROUPED, extra={"ancestor-ami-ids": "ami-1"}),
+            FLAGS,
+            19 + USED + 1,
+            id="ancestors",
         ),
         pytest.param(GROUPED, ("--tags=none",), 17, id="no tags wanted"),
         pytest.param(GROUPED, (*FLAGS, "--no-metadata"), 3 + USED, id="no metadata"),

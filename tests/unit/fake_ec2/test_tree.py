@@ -11,7 +11,6 @@ from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.tree import metadata
 
 FULL = FakeInstance(
-    ancestor_ami_ids=("ami-2", "ami-3"),
     public_ipv4="52.1.2.3",
     ipv6="2001:db8::1",
     security_groups=("default", "web"),
@@ -56,7 +55,6 @@ def test_following_the_lists_finds_each_leaf_once_and_nothing_else(
         ("ami-id", "ami-0abcdef1234567890"),
         ("ami-launch-index", "0"),
         ("ami-manifest-path", "(unknown)"),
-        ("ancestor-ami-ids", "ami-2\nami-3"),
         ("autoscaling/target-lifecycle-state", "InService"),
         ("hostname", "ip-10-0-0-12.eu-west-1.compute.internal"),
         ("instance-action", "none"),
@@ -93,7 +91,6 @@ def test_an_instance_that_has_everything_shows_it_where_ec2_does(path: str, text
 @pytest.mark.parametrize(
     "path",
     [
-        "ancestor-ami-ids",
         "autoscaling/",
         "iam/",
         "ipv6",
