@@ -16,7 +16,7 @@ from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros import paths, user_data
 from rancheros_ec2_metadata.hosts.rancheros.release import parse_release
 from rancheros_ec2_metadata.hosts.selection import choose_host
-from rancheros_ec2_metadata.scratch import scratch
+from rancheros_ec2_metadata.scratch import make_scratch_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -62,12 +62,8 @@ def make_first_disk(invocation: Invocation) -> Iterator[Settings]:
     if found.kind is user_data.Kind.CLOUD_CONFIG:
         saved[BOOT_YML] = found.plain
     # The plan reads a machine's files below a root: a temporary one, readable only by its owner.
-    with scratch("plan") as root:
-        (root / paths.CLOUD_CONFIG_D.lstrip("/")).mkdir(parents=True)
-        for path, content in saved.items():
-            target = root / path.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+    with make_scratch_folder("plan", saved) as root:
+        (root / paths.CLOUD_CONFIG_D.lstrip("/")).mkdir(parents=True, exist_ok=True)
         yield replace(settings, root=root)
 
 
