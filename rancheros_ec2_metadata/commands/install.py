@@ -34,14 +34,14 @@ def run(invocation: Invocation) -> int:
     """Write the units, enable them, and start the run without waiting for it."""
     folder, words = find_program()
     if invocation.given.dry_run:
-        return show(invocation, words)
+        return print_units(invocation, words)
     limit = Limit.after(_SECONDS, Clock())
     host = make_systemd(invocation.settings, limit, off_machine=False)
     target = Target(host, Files(host.locate), invocation.log)
-    return install(invocation, target, limit, systemctl, (folder, words))
+    return install(invocation, target, limit, run_systemctl, (folder, words))
 
 
-def show(invocation: Invocation, words: Sequence[str]) -> int:
+def print_units(invocation: Invocation, words: Sequence[str]) -> int:
     """Print the units without installing them; they do not depend on the machine."""
     for path, text in _render(invocation, words).items():
         invocation.process.print([f"# {path}", *text.splitlines(), ""])
@@ -67,7 +67,7 @@ def find_program() -> tuple[Path | None, tuple[str, ...]]:
     return None, (sys.executable, "-I", "-m", "rancheros_ec2_metadata")
 
 
-def systemctl(*words: str) -> None:
+def run_systemctl(*words: str) -> None:
     """Run systemctl.
 
     Raises:

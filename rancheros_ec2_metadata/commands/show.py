@@ -40,11 +40,11 @@ def run(invocation: Invocation) -> int:
         return invocation.log.status()
     warnings = list(runtime.target.host.check_metadata(facts.variables))
     invocation.log.notes(warnings)
-    process.print(lines(tree(facts, [one.text for one in warnings]), given.format))
+    process.print(render_tree(make_shown_tree(facts, [one.text for one in warnings]), given.format))
     return invocation.log.status()
 
 
-def tree(facts: Facts, warnings: Sequence[str] = ()) -> dict[str, Any]:
+def make_shown_tree(facts: Facts, warnings: Sequence[str] = ()) -> dict[str, Any]:
     """Return all that is shown of an instance, as the JSON has it.
 
     Args:
@@ -78,11 +78,11 @@ def tree(facts: Facts, warnings: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
-def lines(shown_tree: Mapping[str, Any], form: Format) -> Iterator[str]:
+def render_tree(shown_tree: Mapping[str, Any], form: Format) -> Iterator[str]:
     """Yield the lines to print, with control characters escaped.
 
     Args:
-        shown_tree: from `tree`.
+        shown_tree: from `make_shown_tree`.
         form: `env` has the metadata alone, as a shell and systemd read it: keys of tags are no
             names of variables.
     """
@@ -119,7 +119,7 @@ def find_value(facts: Facts, name: str) -> str:
     if variable in VARIABLES:
         if variable in facts.variables:
             return facts.variables[variable]
-        if variable in tree(facts)["not_known"]:
+        if variable in make_shown_tree(facts)["not_known"]:
             raise Ec2Error(f"{variable} could not be read, or the EC2 API does not tell it")
         raise Ec2Error(f"the instance does not have {variable}")
     if name.startswith("AWS_"):

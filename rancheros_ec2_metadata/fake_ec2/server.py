@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from rancheros_ec2_metadata.fake_ec2.tree import metadata
+from rancheros_ec2_metadata.fake_ec2.tree import make_tree
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -91,7 +91,7 @@ class FakeImds:
 
     @instance.setter
     def instance(self, instance: FakeInstance) -> None:
-        self._instance, self._tree = instance, metadata(instance, self._started)
+        self._instance, self._tree = instance, make_tree(instance, self._started)
 
     def answer(self, method: str, target: str, headers: Message) -> Answer:
         """Return what IMDS answers.

@@ -20,7 +20,7 @@ _TAG_KEY = re.compile(r"[0-9a-zA-Z\-_+=,.@:]{1,255}")
 _NOT_TAG_KEYS = frozenset({".", "..", "_index"})
 
 
-def metadata(instance: FakeInstance, started: float) -> dict[str, str]:
+def make_tree(instance: FakeInstance, started: float) -> dict[str, str]:
     """Return path → text of all that is below the version.
 
     Args:

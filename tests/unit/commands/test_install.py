@@ -73,7 +73,7 @@ class Systemd:
                 return uninstall.uninstall(call, target, limit, self.systemctl)
             program = program or (self.program, WORDS)
             if called.given.dry_run:
-                return install.show(call, program[1])
+                return install.print_units(call, program[1])
             return install.install(call, target, limit, self.systemctl, program)
         finally:
             self.out, self.log = out.getvalue(), log.getvalue()
@@ -250,6 +250,6 @@ def test_what_systemctl_says_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     program.write_text('#!/bin/sh\necho "no: $*" >&2; [ $1 = good ]\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    install.systemctl("good")
+    install.run_systemctl("good")
     with pytest.raises(FilesError, match="systemctl enable x: no: enable x"):
-        install.systemctl("enable", "x")
+        install.run_systemctl("enable", "x")
