@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any, Literal
 
-from rancheros_ec2_metadata.columns import joined, wrapped
+from rancheros_ec2_metadata.columns import join, wrap
 from rancheros_ec2_metadata.errors import (
     LONGEST_VALUE,
     ExitStatus,
@@ -159,7 +159,7 @@ def render_report(report: Report) -> Iterator[str]:
                 f" from {describe_source(left_out.source, report.where)}" if left_out.source else ""
             )
             text = f"{left_out.kind} {quote(left_out.name)}{source}: {left_out.reason}"
-            yield from wrapped("  ", text)
+            yield from wrap("  ", text)
     yield ""
     yield _totals(report)
 
@@ -258,7 +258,7 @@ def _section(
         rest += [one.takes_effect] if each_says_when else []
         rest += [f"NOT IN EFFECT: overridden by {one.overridden_by}"] if one.overridden_by else []
         end = f"({'; '.join(rest)})" if rest else ""
-        yield from joined(f"  {_SIGNS[one.action]} {name} {values}", end, _INDENT)
+        yield from join(f"  {_SIGNS[one.action]} {name} {values}", end, _INDENT)
 
 
 def _arguments(one: ArgumentList, report: Report) -> Iterator[str]:
@@ -270,7 +270,7 @@ def _arguments(one: ArgumentList, report: Report) -> Iterator[str]:
     yield f"DOCKER'S ARGUMENTS, rancher.docker.{one.key}{where}"
     for action, text, source in items:
         end = f"({describe_source(source, report.where)})" if source else ""
-        yield from joined(f"  {_SIGNS[action]} {quote(text, LONGEST_VALUE)}", end, _INDENT)
+        yield from join(f"  {_SIGNS[action]} {quote(text, LONGEST_VALUE)}", end, _INDENT)
 
 
 def _argument_items(one: ArgumentList, plan: Plan) -> Iterator[tuple[Action, str, Source | None]]:

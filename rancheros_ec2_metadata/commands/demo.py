@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rancheros_ec2_metadata.columns import wrapped
+from rancheros_ec2_metadata.columns import wrap
 from rancheros_ec2_metadata.commands import demo_on_rancheros, demo_on_systemd
 from rancheros_ec2_metadata.commands.invocation import Invocation
 
@@ -15,5 +15,5 @@ def run(invocation: Invocation) -> int:
     """
     on_systemd = invocation.settings.host == "systemd"
     lines, status = demo_on_systemd.play() if on_systemd else demo_on_rancheros.play()
-    invocation.process.print(part for line in lines for part in wrapped("", line))
+    invocation.process.print(part for line in lines for part in wrap("", line))
     return status

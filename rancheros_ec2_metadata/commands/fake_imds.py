@@ -26,7 +26,7 @@ def run(invocation: Invocation) -> int:
     listen, data, err = invocation.given.listen, Path(invocation.given.data), invocation.process.err
     host, port = _address(listen)
     stop: list[int] = []
-    # Also as PID 1, where a signal without a handler is ignored.
+    # PID 1 of a container ignores a signal that has no handler.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _frame: stop.append(number))
     seen = _signature(data)

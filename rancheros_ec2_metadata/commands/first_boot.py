@@ -71,7 +71,7 @@ def check_disk(given: argparse.Namespace, settings: Settings) -> None:
     """Check the flags that say which disk a plan is for.
 
     Raises:
-        UsageError: they contradict each other, or name none where there is none.
+        UsageError: they contradict each other, or no disk is named and none is here.
     """
     if given.user_data is None and given.release is not None:
         raise UsageError("--release is for --user-data: a disk says itself which release it is")

@@ -23,7 +23,7 @@ from rancheros_ec2_metadata.hosts.systemd.systemd_host import make_systemd
 from rancheros_ec2_metadata.runtime import Target
 
 Systemctl: TypeAlias = Callable[..., None]
-"""Runs systemctl with some words; raises FilesError where that fails."""
+"""Runs systemctl with some words; raises FilesError if that fails."""
 
 _SECONDS = 60.0
 _LEFT_OUT = {"__pycache__", "bin"}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from rancheros_ec2_metadata.columns import joined, wrapped
+from rancheros_ec2_metadata.columns import join, wrap
 from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.commands.target import make_runtime_without_writing
 from rancheros_ec2_metadata.ec2.facts import Facts
@@ -149,7 +149,7 @@ def _table(shown_tree: Mapping[str, Any]) -> Iterator[str]:
     ):
         if names:
             yield title
-            yield from wrapped("  ", ", ".join(map(quote, names)))
+            yield from wrap("  ", ", ".join(map(quote, names)))
 
 
 def _rows(facts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
@@ -158,4 +158,4 @@ def _rows(facts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     width = min(max((len(quote(name)) for name in facts), default=0), _WIDEST)
     for name, fact in facts.items():
         start = f"  {quote(name):{width}}  {quote(fact['value'], LONGEST_VALUE)}"
-        yield from joined(start, f"({fact['source']})", _INDENT)
+        yield from join(start, f"({fact['source']})", _INDENT)

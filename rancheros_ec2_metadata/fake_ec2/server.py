@@ -129,7 +129,7 @@ class FakeImds:
     def _may_read(self, token: str | None) -> bool:
         if token is None:
             return self.instance.tokens == "optional"
-        # A token that is sent must be right also where none is required.
+        # A token that is sent must be right even if none is required.
         ends, owner = self.tokens.get(token, (0.0, ""))
         return owner == self.instance.instance_id and self._now() < ends
 

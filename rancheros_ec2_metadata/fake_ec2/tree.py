@@ -187,7 +187,7 @@ def _tags(instance: FakeInstance) -> dict[str, str]:
     if not instance.tags_in_metadata:
         return {}
     return {
-        # The folder is there, and its list empty, where an instance has no tag.
+        # The folder is there even if the instance has no tag: its list is empty.
         "tags/instance/": "",
         **{
             f"tags/instance/{key}": value
