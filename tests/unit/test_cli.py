@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -276,6 +277,20 @@ def test_clean_takes_back_what_a_run_wrote(ec2: Callable[..., Said], disk: Machi
     assert {name: raw for name, (_, raw) in disk.snapshot().items()} == before
     assert not disk.path(paths.STATE).exists()
     assert ec2("clean").err.endswith("nothing to remove; exit 0\n")
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_clean_names_a_state_that_is_no_file(
+    ec2: Callable[..., Said], disk: MachineDisk, make: Callable[[Path], None]
+) -> None:
+    assert ec2("apply").status == 0
+    disk.path(paths.STATE).unlink()
+    make(disk.path(paths.STATE))
+    said = ec2("clean")
+    assert said.status == ExitStatus.FILES
+    assert f"error: {paths.STATE} cannot be read: " in said.err
+    assert f"removed {paths.DROP_IN}; exit 5\n" in said.err
+    assert not disk.path(paths.DROP_IN).exists()
 
 
 def test_clean_legacy_takes_out_what_the_tool_of_2016_left(
