@@ -7,11 +7,10 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.errors import Ec2MetadataError, UsageError, quote
 from rancheros_ec2_metadata.fake_ec2.data import read_instance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-
-from .invocation import Invocation
 
 _LOOK = 0.2  # seconds between looks at the data file, and at the signals
 

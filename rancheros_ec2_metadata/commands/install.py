@@ -110,10 +110,8 @@ def install(
         if folder is not None:
             _copy(folder, files.locate(units.LIBRARY))
         _put(files, units.LAUNCHER, units.render_launcher(words).encode(), 0o755)
-        if (
-            invocation.given.follow is None
-            and _read(files, f"{units.FOLDER}/{units.TIMER}") is not None
-        ):
+        timer = f"{units.FOLDER}/{units.TIMER}"
+        if invocation.given.follow is None and files.locate(timer).exists():
             systemctl("disable", "--now", units.TIMER)
         for path in (f"{units.FOLDER}/{name}" for name in units.UNITS):
             _put(files, path, texts[path].encode() if path in texts else None, 0o644)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 
@@ -55,16 +56,12 @@ def _whole(path: str) -> str:
 
 
 def _folders(leaves: Iterable[str]) -> dict[str, str]:
-    children: dict[str, set[str]] = {"": set()}
+    children: dict[str, set[str]] = defaultdict(set)
     for leaf in leaves:
-        *parents, name = leaf.split("/")
         folder = ""
-        for parent in parents:
-            children[folder].add(f"{parent}/")
-            folder += f"{parent}/"
-            children.setdefault(folder, set())
-        if name:
+        for name in re.findall("[^/]*/|[^/]+", leaf):
             children[folder].add(name)
+            folder += name
     lists = {folder: "\n".join(sorted(names)) for folder, names in children.items()}
     # IMDS lists the topmost three without the slash that its other folders have.
     return lists | {"": lists[""].replace("/", "")}
