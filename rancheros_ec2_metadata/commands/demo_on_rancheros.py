@@ -43,7 +43,7 @@ def play() -> tuple[list[str], int]:
         link.symlink_to(root / paths.COPY.lstrip("/"))
         result, log = run_once(root, "rancheros", imds.url, _make_host)
         written = paths.locate(root, paths.DROP_IN).read_text("ascii")
-    return [*_opening(), *log, *_files(written), *_results(result)], result.status
+    return [*_tell_opening(), *log, *_show_file(written), *_show_results(result)], result.status
 
 
 def _make_host(settings: Settings, limit: Limit) -> Host:
@@ -63,14 +63,14 @@ def _answer(root: Path, key: str) -> Printed:
     return Printed(0, json.dumps(found).encode("ascii") + b"\n")
 
 
-def _opening() -> Iterator[str]:
+def _tell_opening() -> Iterator[str]:
     yield "# An instance of an Auto Scaling group boots RancherOS v1.5.8. Its tags:"
     yield from describe_tags()
     yield f"# Its user-data: extra_args [--debug]. The run, with {FLAGS},"
     yield "# on a stand-in for ros that knows this one disk:"
 
 
-def _files(written: str) -> Iterator[str]:
+def _show_file(written: str) -> Iterator[str]:
     yield f"# The file that was written, below {paths.CONF}:"
     yield "--- /dev/null"
     yield f"+++ cloud-config.d/{paths.DROP_IN_NAME}"
@@ -84,7 +84,7 @@ def _files(written: str) -> Iterator[str]:
     yield f"# ({hidden} more AWS_ variables are in it)"
 
 
-def _results(result: Result) -> Iterator[str]:
+def _show_results(result: Result) -> Iterator[str]:
     ours = result.in_effect
     yield f"# Labels that Docker will have ({len(ours.labels)}):"
     for key, value in sorted(ours.labels.items()):
@@ -93,10 +93,10 @@ def _results(result: Result) -> Iterator[str]:
     named = [name for name in sorted(ours.variables) if not name.startswith("AWS_")]
     yield f"  {', '.join(named)}, and {len(ours.variables) - len(named)} AWS_ variables"
     if result.plan is not None:
-        yield from _arguments(result.plan.lists[0].after)
+        yield from _show_arguments(result.plan.lists[0].after)
 
 
-def _arguments(items: Sequence[str]) -> Iterator[str]:
+def _show_arguments(items: Sequence[str]) -> Iterator[str]:
     """Yield the words that reach dockerd, through the bash that RancherOS starts it with."""
     bash = shutil.which("bash")
     if bash is None:

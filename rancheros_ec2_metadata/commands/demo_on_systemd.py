@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rancheros_ec2_metadata.apply import Result
@@ -33,7 +33,7 @@ class _StandIn:
 
     daemon_json: Path
     active: str = "inactive"
-    labels: tuple[str, ...] = field(default=())
+    labels: tuple[str, ...] = ()
 
     def read_unit(self) -> DockerUnit:
         return DockerUnit("loaded", self.active, ("/usr/bin/dockerd", "-H", "fd://"))
@@ -72,31 +72,36 @@ def play() -> tuple[list[str], int]:
 
         result, log = run()
         variables = (root / unit_env_file.PATH.lstrip("/")).read_text()
-        lines = [*_opening(), *log, *_diff(daemon_json.read_text()), *_variables(variables)]
+        lines = [
+            *_tell_opening(),
+            *log,
+            *_show_diff(daemon_json.read_text()),
+            *_show_variables(variables),
+        ]
         docker.active = "active"
         docker.reload()
-        lines += _labels("Docker starts. Its labels", docker)
+        lines += _show_labels("Docker starts. Its labels", docker)
         imds.instance = replace(INSTANCE, tags={**TAGS, "docker.role": "db"})
         lines += ["# The tag docker.role changes to db. The next run of the timer:"]
         lines += [line for line in run()[1] if "Docker has" in line or "; exit" in line]
-        lines += _labels("Docker's labels, without a restart", docker)
+        lines += _show_labels("Docker's labels, without a restart", docker)
     return lines, result.status
 
 
-def _opening() -> Iterator[str]:
+def _tell_opening() -> Iterator[str]:
     yield "# An instance of an Auto Scaling group boots, with systemd and Docker. Its tags:"
     yield from describe_tags()
     yield f"# The run before {UNIT}, with {FLAGS},"
     yield "# on a stand-in for systemd and dockerd:"
 
 
-def _diff(written: str) -> Iterator[str]:
+def _show_diff(written: str) -> Iterator[str]:
     yield f"# What it changed in {DAEMON_JSON}:"
     lines = _USERS.splitlines(), written.splitlines()
     yield from difflib.unified_diff(*lines, DAEMON_JSON, DAEMON_JSON, n=9, lineterm="")
 
 
-def _variables(written: str) -> Iterator[str]:
+def _show_variables(written: str) -> Iterator[str]:
     yield f"# {unit_env_file.PATH}, for EnvironmentFile= of units:"
     lines = [line for line in written.splitlines() if not line.startswith("#")]
     for line in lines:
@@ -105,7 +110,7 @@ def _variables(written: str) -> Iterator[str]:
     yield f"  ({len(lines) - len(_SHOWN)} more AWS_ variables)"
 
 
-def _labels(title: str, docker: _StandIn) -> Iterator[str]:
+def _show_labels(title: str, docker: _StandIn) -> Iterator[str]:
     yield f"# {title} ({len(docker.labels)}):"
     for label in docker.labels:
         yield f"  {label}"

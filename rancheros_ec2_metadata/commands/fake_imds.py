@@ -23,12 +23,12 @@ def run(invocation: Invocation) -> int:
         FilesError: the file cannot be read.
     """
     listen, data, err = invocation.given.listen, Path(invocation.given.data), invocation.process.err
-    host, port = _address(listen)
+    host, port = _parse_address(listen)
     stop: list[int] = []
     # PID 1 of a container ignores a signal that has no handler.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _frame: stop.append(number))
-    seen = _signature(data)
+    seen = _read_signature(data)
     imds = FakeImds(read_instance(data), host=host, port=port)
     try:
         imds.start()
@@ -38,7 +38,7 @@ def run(invocation: Invocation) -> int:
     _say(err, f"the metadata of {data} is at {imds.url}")
     while not stop:
         time.sleep(_LOOK)
-        if (signature := _signature(data)) != seen:
+        if (signature := _read_signature(data)) != seen:
             seen = signature
             _say(err, _read_again(imds, data))
     return 0
@@ -49,7 +49,7 @@ def _say(err: TextIO, line: str) -> None:
     err.flush()
 
 
-def _address(listen: str) -> tuple[str, int]:
+def _parse_address(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -60,7 +60,7 @@ def _address(listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _signature(data: Path) -> tuple[int, int, int] | None:
+def _read_signature(data: Path) -> tuple[int, int, int] | None:
     try:
         stat = data.stat()
     except OSError:

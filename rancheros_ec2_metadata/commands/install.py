@@ -134,7 +134,7 @@ def _copy(folder: Path, library: Path) -> None:
     """
     new, old = library.with_name(f".{library.name}.new"), library.with_name(f".{library.name}.old")
     try:
-        if _contents(library) == _contents(folder) | {"__main__.py": _MAIN.encode()}:
+        if _read_contents(library) == _read_contents(folder) | {"__main__.py": _MAIN.encode()}:
             return
         for left in (new, old):
             shutil.rmtree(left, ignore_errors=True)
@@ -150,7 +150,7 @@ def _copy(folder: Path, library: Path) -> None:
         raise FilesError(f"{library} cannot be written: {why}; see its file system") from why
 
 
-def _contents(folder: Path) -> dict[str, bytes]:
+def _read_contents(folder: Path) -> dict[str, bytes]:
     """Return the files of a program's folder by path, without compiled files."""
     return {
         str(path.relative_to(folder)): path.read_bytes()

@@ -88,7 +88,7 @@ def render_tree(shown_tree: Mapping[str, Any], form: Format) -> Iterator[str]:
     """
     match form:
         case "table":
-            yield from _table(shown_tree)
+            yield from _render_table(shown_tree)
         case "json":
             yield json.dumps(shown_tree, indent=2)
         case "yaml":
@@ -134,14 +134,14 @@ def find_value(facts: Facts, name: str) -> str:
     return facts.tags[key]
 
 
-def _table(shown_tree: Mapping[str, Any]) -> Iterator[str]:
+def _render_table(shown_tree: Mapping[str, Any]) -> Iterator[str]:
     yield "METADATA"
-    yield from _rows(shown_tree["metadata"])
+    yield from _render_rows(shown_tree["metadata"])
     yield "TAGS"
     if shown_tree["tags"] is None:
         yield "  not known"
     else:
-        yield from _rows(shown_tree["tags"])
+        yield from _render_rows(shown_tree["tags"])
     for title, names in (
         ("DOES NOT HAVE", shown_tree["does_not_have"]),
         ("NOT KNOWN", shown_tree["not_known"]),
@@ -152,7 +152,7 @@ def _table(shown_tree: Mapping[str, Any]) -> Iterator[str]:
             yield from wrap("  ", ", ".join(map(quote, names)))
 
 
-def _rows(facts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def _render_rows(facts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     if not facts:
         yield "  none"
     width = min(max((len(quote(name)) for name in facts), default=0), _WIDEST)

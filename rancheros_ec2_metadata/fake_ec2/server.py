@@ -103,18 +103,18 @@ class FakeImds:
         """
         path = unquote(target.partition("?")[0])
         if path == TOKEN_PATH:
-            return self._token(method, headers)
+            return self._give_token(method, headers)
         if method not in ("GET", "HEAD"):
             return Answer(405, headers={"Allow": "GET, HEAD, OPTIONS"})
         if not self._may_read(headers.get(_TOKEN_HEADER)):
             return make_error_page(401)
-        text = self._text(path)
+        text = self._find_text(path)
         if text is None:
             return make_error_page(404)
         # IMDS names no charset, so that whoever takes HTTP's default gets Latin-1.
         return Answer(200, text.encode("utf-8", "replace"), {"Content-Type": "text/plain"})
 
-    def _token(self, method: str, headers: Message) -> Answer:
+    def _give_token(self, method: str, headers: Message) -> Answer:
         if method != "PUT":
             return Answer(405, headers={"Allow": "OPTIONS, PUT"})
         if "X-Forwarded-For" in headers:
@@ -133,7 +133,7 @@ class FakeImds:
         ends, owner = self.tokens.get(token, (0.0, ""))
         return owner == self.instance.instance_id and self._now() < ends
 
-    def _text(self, path: str) -> str | None:
+    def _find_text(self, path: str) -> str | None:
         if path == "/":
             return "\n".join(_VERSIONS)
         root, version, *below = path.split("/", 2)

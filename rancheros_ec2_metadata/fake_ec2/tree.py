@@ -35,11 +35,11 @@ def make_tree(instance: FakeInstance, started: float) -> dict[str, str]:
     pending = instance.pending_time
     if pending == "now":
         pending = datetime.fromtimestamp(started, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    extra = {_whole(path): text for path, text in instance.extra.items()}
+    extra = {_complete_path(path): text for path, text in instance.extra.items()}
     found = {
-        "dynamic/instance-identity/document": _document(instance, pending),
+        "dynamic/instance-identity/document": _make_document(instance, pending),
         "user-data": instance.user_data,
-        **{_whole(path): text for path, text in _meta_data(instance, pending).items()},
+        **{_complete_path(path): text for path, text in _make_meta_data(instance, pending).items()},
         **extra,
     }
     removed = tuple(path for path, text in extra.items() if text is None)
@@ -48,14 +48,14 @@ def make_tree(instance: FakeInstance, started: float) -> dict[str, str]:
         for path, text in found.items()
         if text is not None and not path.startswith(tuple(f"{gone}/" for gone in removed))
     }
-    return leaves | _folders(leaves)
+    return leaves | _list_folders(leaves)
 
 
-def _whole(path: str) -> str:
+def _complete_path(path: str) -> str:
     return path if path.startswith("dynamic/") else f"meta-data/{path}"
 
 
-def _folders(leaves: Iterable[str]) -> dict[str, str]:
+def _list_folders(leaves: Iterable[str]) -> dict[str, str]:
     children: dict[str, set[str]] = defaultdict(set)
     for leaf in leaves:
         folder = ""
@@ -67,12 +67,12 @@ def _folders(leaves: Iterable[str]) -> dict[str, str]:
     return lists | {"": lists[""].replace("/", "")}
 
 
-def _json(fields: Mapping[str, object]) -> str:
+def _render_json(fields: Mapping[str, object]) -> str:
     return json.dumps(fields, indent=2, separators=(",", " : "))
 
 
-def _document(instance: FakeInstance, pending: str) -> str:
-    return _json(
+def _make_document(instance: FakeInstance, pending: str) -> str:
+    return _render_json(
         {
             "accountId": instance.account_id,
             "architecture": instance.architecture,
@@ -93,8 +93,8 @@ def _document(instance: FakeInstance, pending: str) -> str:
     )
 
 
-def _meta_data(instance: FakeInstance, pending: str) -> dict[str, str | None]:
-    local_hostname = instance.hostname or _local_hostname(instance)
+def _make_meta_data(instance: FakeInstance, pending: str) -> dict[str, str | None]:
+    local_hostname = instance.hostname or _make_local_hostname(instance)
     return {
         "ami-id": instance.ami_id,
         "ami-launch-index": "0",
@@ -113,33 +113,33 @@ def _meta_data(instance: FakeInstance, pending: str) -> dict[str, str | None]:
         "placement/availability-zone-id": "euw1-az1",
         "placement/region": instance.region,
         "profile": "default-hvm",
-        "public-hostname": _public_hostname(instance),
+        "public-hostname": _make_public_hostname(instance),
         "public-ipv4": instance.public_ipv4,
         "reservation-id": "r-0fedcba9876543210",
         "security-groups": "\n".join(instance.security_groups),
         "services/domain": instance.domain,
         "services/partition": instance.partition,
-        **_interface(instance, local_hostname),
-        **_iam(instance, pending),
-        **_tags(instance),
+        **_make_interface(instance, local_hostname),
+        **_make_iam(instance, pending),
+        **_make_tags(instance),
     }
 
 
-def _local_hostname(instance: FakeInstance) -> str:
+def _make_local_hostname(instance: FakeInstance) -> str:
     domain = "ec2" if instance.region == "us-east-1" else f"{instance.region}.compute"
     address = instance.local_ipv4
     name = f"ip-{address.replace('.', '-')}" if address else instance.instance_id
     return f"{name}.{domain}.internal"
 
 
-def _public_hostname(instance: FakeInstance) -> str | None:
+def _make_public_hostname(instance: FakeInstance) -> str | None:
     if instance.public_hostname or not instance.public_ipv4:
         return instance.public_hostname
     domain = "compute-1" if instance.region == "us-east-1" else f"{instance.region}.compute"
     return f"ec2-{instance.public_ipv4.replace('.', '-')}.{domain}.{instance.domain}"
 
 
-def _interface(instance: FakeInstance, local_hostname: str) -> dict[str, str | None]:
+def _make_interface(instance: FakeInstance, local_hostname: str) -> dict[str, str | None]:
     leaves = {
         "device-number": "0",
         "interface-id": "eni-0123456789abcdef0",
@@ -156,17 +156,17 @@ def _interface(instance: FakeInstance, local_hostname: str) -> dict[str, str | N
     return {f"network/interfaces/macs/{instance.mac}/{name}": text for name, text in leaves.items()}
 
 
-def _iam(instance: FakeInstance, updated: str) -> dict[str, str]:
+def _make_iam(instance: FakeInstance, updated: str) -> dict[str, str]:
     if instance.role is None:
         return {}
     profile = instance.instance_profile or f"{instance.role}-profile"
     arn = f"arn:{instance.partition}:iam::{instance.account_id}:instance-profile/{profile}"
     answered = {"Code": "Success", "LastUpdated": updated}
     return {
-        "iam/info": _json(
+        "iam/info": _render_json(
             answered | {"InstanceProfileArn": arn, "InstanceProfileId": "AIPAIOSFODNN7EXAMPLE"}
         ),
-        f"iam/security-credentials/{instance.role}": _json(
+        f"iam/security-credentials/{instance.role}": _render_json(
             answered
             | {
                 "Type": "AWS-HMAC",
@@ -180,7 +180,7 @@ def _iam(instance: FakeInstance, updated: str) -> dict[str, str]:
     }
 
 
-def _tags(instance: FakeInstance) -> dict[str, str]:
+def _make_tags(instance: FakeInstance) -> dict[str, str]:
     if not instance.tags_in_metadata:
         return {}
     return {
