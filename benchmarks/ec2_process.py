@@ -24,7 +24,7 @@ from email.utils import formatdate
 from xml.sax.saxutils import escape
 
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance, parse_instance
-from rancheros_ec2_metadata.fake_ec2.server import Imds, decoded, make_error_page
+from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
 Answer = Callable[[bytes], bytes]
 """Takes a whole request, returns a whole answer."""
@@ -32,13 +32,13 @@ Answer = Callable[[bytes], bytes]
 
 def imds(instance: FakeInstance) -> Answer:
     """Return the metadata service of an instance."""
-    service = Imds(instance)
+    service = FakeImds(instance)
 
     def answer(request: bytes) -> bytes:
         line, _, headers = request.decode().partition("\r\n")
         method, target, _ = line.split(" ")
         parsed = email.parser.Parser().parsestr(headers, headersonly=True)
-        found = service.answer(method, decoded(target), parsed) or make_error_page(500)
+        found = service.answer(method, target, parsed)
         return _http(found.status, found.body, **found.headers)
 
     return answer

@@ -10,7 +10,7 @@ from rancheros_ec2_metadata.errors import escape
 WIDTH = 80
 
 
-def joined(start: str, end: str, indent: int) -> Iterator[str]:
+def join(start: str, end: str, indent: int) -> Iterator[str]:
     """Yield ``start`` and ``end`` in one line, or in several if that would be too long.
 
     Args:
@@ -22,11 +22,11 @@ def joined(start: str, end: str, indent: int) -> Iterator[str]:
     if len(line) <= WIDTH and line.isprintable():
         yield line
     else:
-        yield from wrapped(start[:indent], start[indent:])
-        yield from wrapped(" " * indent, end)
+        yield from wrap(start[:indent], start[indent:])
+        yield from wrap(" " * indent, end)
 
 
-def wrapped(start: str, text: str) -> Iterator[str]:
+def wrap(start: str, text: str) -> Iterator[str]:
     """Yield ``text`` in lines, the first behind ``start``, the others below it."""
     yield from textwrap.wrap(
         escape(text),

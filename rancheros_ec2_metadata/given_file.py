@@ -18,7 +18,7 @@ def read(name: str, most: int) -> bytes:
         FilesError: it cannot be read, or has more.
     """
     try:
-        # By its number: sys.stdin is None where it was closed.
+        # By its number: sys.stdin is None if it was closed.
         source = 0 if name == STANDARD_INPUT else name
         with open(source, "rb", closefd=source != 0) as file:
             content = file.read(most + 1)

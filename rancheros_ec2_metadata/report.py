@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal
 
-from rancheros_ec2_metadata.columns import joined, wrapped
+from rancheros_ec2_metadata.columns import join, wrap
 from rancheros_ec2_metadata.errors import (
     LONGEST_VALUE,
     ExitStatus,
@@ -155,7 +155,7 @@ def render_report(report: Mapping[str, Any], labels_take_effect: str) -> Iterato
         yield "LEFT OUT"
     for one in report["left_out"]:
         source = f" from {one['source']['text']}" if one["source"] else ""
-        yield from wrapped("  ", f"{one['kind']} {quote(one['name'])}{source}: {one['reason']}")
+        yield from wrap("  ", f"{one['kind']} {quote(one['name'])}{source}: {one['reason']}")
     yield ""
     yield _render_totals(report)
 
@@ -214,7 +214,7 @@ def _render_section(
         by = one["overridden_by"]
         rest += [f"NOT IN EFFECT: overridden by {by}"] if by else []
         end = f"({'; '.join(rest)})" if rest else ""
-        yield from joined(f"  {_SIGNS[one['action']]} {name} {values}", end, _INDENT)
+        yield from join(f"  {_SIGNS[one['action']]} {name} {values}", end, _INDENT)
 
 
 def _render_arguments(one: Mapping[str, Any]) -> Iterator[str]:
@@ -226,7 +226,7 @@ def _render_arguments(one: Mapping[str, Any]) -> Iterator[str]:
     for item in one["items"]:
         end = f"({item['source']['text']})" if item["source"] else ""
         start = f"  {_SIGNS[item['action']]} {quote(item['text'], LONGEST_VALUE)}"
-        yield from joined(start, end, _INDENT)
+        yield from join(start, end, _INDENT)
 
 
 def _list_arguments(

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rancheros_ec2_metadata.errors import FilesError
 
 
 @contextlib.contextmanager
-def scratch(command: str) -> Iterator[Path]:
+def make_scratch_folder(command: str, files: Mapping[str, bytes]) -> Iterator[Path]:
     """Make a folder that only its owner can read, and remove it on leaving.
+
+    Args:
+        command: that needs it.
+        files: what is in the folder, by path; a ``/`` at the start is the folder.
 
     Raises:
         FilesError: there is no place for one, as in a container whose root is read-only.
@@ -23,4 +27,8 @@ def scratch(command: str) -> Iterator[Path]:
         text = f"{command} needs a temporary folder, and none can be made: set TMPDIR to a place"
         raise FilesError(f"{text} that can be written") from why
     with made as folder:
+        for path, content in files.items():
+            target = Path(folder, path.lstrip("/"))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
         yield Path(folder)

@@ -1,20 +1,24 @@
-"""The fake metadata service with faults planted: an answer in place of the real one, or none."""
+"""The fake metadata service, watched: what was asked of it, and faults that are planted."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
-from rancheros_ec2_metadata.fake_ec2.server import (
-    Answer,
-    FakeImds,
-    Request,
-    decoded,
-    make_error_page,
-)
+from rancheros_ec2_metadata.fake_ec2.server import Answer, FakeImds, make_error_page
+
+
+class Request(NamedTuple):
+    """One request that came in, and the status of its answer."""
+
+    method: str
+    path: str
+    status: int
 
 
 @dataclass
@@ -27,7 +31,7 @@ class Fault:
         headers: of that answer.
         times: requests it still befalls; None is all of them.
         method: the only method it befalls; None is any.
-        delay: seconds before anything is answered. Stopping the fake ends the wait.
+        delay: seconds before anything is answered. Stopping the fake ends the wait, unanswered.
         expire_tokens: every token given out becomes invalid, then the real answer is made.
     """
 
@@ -45,22 +49,36 @@ class Fault:
 
 
 class FaultyImds(FakeImds):
-    """The fake; of ``faults`` the first that befalls a request is used, and may be changed."""
+    """The fake, watched.
+
+    Attributes:
+        faults: the first that befalls a request is used; may be changed.
+        requests: those that came in, in order, noted before they are answered.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.faults: list[Fault] = []
+        self.requests: list[Request] = []
+        self._stopping = threading.Event()
 
-    def reply(self, method: str, target: str, headers: Message) -> Answer | None:
-        path = decoded(target)
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        super().__exit__()
+
+    def answer(self, method: str, target: str, headers: Message) -> Answer:
+        path = unquote(target.partition("?")[0])
         fault = next((one for one in self.faults if one.befalls(method, path)), Fault())
         if fault.times is not None:
             fault.times -= 1
         if fault.expire_tokens:
             self.tokens.clear()
-        if fault.status is not None:
-            self.requests.append(Request(method, target, fault.status))
+        if fault.status is None:
+            found = super().answer(method, target, headers)
+        else:
             page = make_error_page(fault.status)
-            return page._replace(headers={**page.headers, **fault.headers})
-        found = super().reply(method, target, headers)
-        return None if self.stopping.wait(fault.delay) else found
+            found = page._replace(headers={**page.headers, **fault.headers})
+        self.requests.append(Request(method, target, found.status))
+        if self._stopping.wait(fault.delay):
+            raise ConnectionAbortedError
+        return found

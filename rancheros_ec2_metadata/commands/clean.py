@@ -6,8 +6,8 @@ from rancheros_ec2_metadata import __version__, called_as
 from rancheros_ec2_metadata.apply import Result, converge, lock
 from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.errors import ExitStatus, FilesError, worst
-from rancheros_ec2_metadata.hosts.files import FileChange, Files
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError, error, worst
+from rancheros_ec2_metadata.hosts.files import FileChange, Files, read_plain
 from rancheros_ec2_metadata.hosts.selection import make_host
 from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.desired import NOTHING
@@ -34,7 +34,7 @@ def clean(invocation: Invocation, target: Target, limit: Limit) -> int:
         FilesError: there is nothing to write to. DeadlineError: another run is in the way.
     """
     host, files, log = target.host, target.files, target.log
-    log.line(f"{called_as()} {__version__}, clean")
+    log.line(f"status: started; {called_as()} {__version__}, clean")
     result = Result()
     with lock(target, limit):
         converge(target, result, NOTHING, State())
@@ -59,11 +59,14 @@ def clean(invocation: Invocation, target: Target, limit: Limit) -> int:
 
 def _remove_state(target: Target, result: Result) -> None:
     files, path = target.files, target.host.places.state
-    where = files.locate(path)
     try:
-        raw = where.read_bytes() if where.exists() else None
-        if raw is not None:
-            files.write(FileChange(path, raw, None, is_record=True))
-            result.changed[path] = "would remove" if files.dry else "removed"
+        raw = read_plain(files.locate(path))
+        files.write(FileChange(path, raw, None, is_record=True))
+        result.changed[path] = "would remove" if files.dry else "removed"
+    except FileNotFoundError:
+        pass
+    except OSError as why:
+        text = f"{path} cannot be read: {why.strerror or why}; remove it"
+        target.log.note(error(ExitStatus.FILES, text))
     except FilesError as failed:
         target.log.note(failed.note())

@@ -1,11 +1,17 @@
-"""The instance that the demo plays a boot of, on any host."""
+"""The instance that the demo plays a boot of, and a run on it, on any host."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from rancheros_ec2_metadata.apply import Result, apply, render_last_line
+from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
+from rancheros_ec2_metadata.hosts.base import Host
+from rancheros_ec2_metadata.log import Log
+from rancheros_ec2_metadata.runtime import Limits, make_runtime
 from rancheros_ec2_metadata.settings import HostKind, ImdsSettings, Settings, TagMapping
 
 TAGS = {
@@ -18,21 +24,30 @@ INSTANCE = FakeInstance(tags=TAGS, role="docker-node", autoscaling_group="web")
 FLAGS = "-l example.db.host:DB_HOST"
 
 
-def make_settings(root: Path, host: HostKind, imds: str) -> Settings:
-    """Return the settings of a run with FLAGS.
+def run_once(
+    root: Path, kind: HostKind, imds: str, make_host: Callable[[Settings, Limit], Host]
+) -> tuple[Result, list[str]]:
+    """Run with FLAGS; return the result and the lines of the log.
 
     Args:
         root: the folder that stands for the machine's root.
-        host: the kind of machine.
+        kind: the kind of machine.
         imds: the address of the fake metadata service.
+        make_host: makes the host, with stand-ins, from the settings and the deadline.
     """
-    return Settings(
+    settings = Settings(
         mappings=(TagMapping.parse(FLAGS.removeprefix("-l ")),),
         root=root,
-        host=host,
+        host=kind,
         deadline=30.0,
         imds=ImdsSettings(endpoint=imds),
     )
+    lines, limits = io.StringIO(), Limits.of(settings.deadline, 0, Clock())
+    runtime = make_runtime(settings, Log(lines), limits)
+    target = runtime.target._replace(host=make_host(settings, limits.deadline))
+    result = apply(settings, runtime._replace(target=target))
+    target.log.last(render_last_line(result))
+    return result, lines.getvalue().splitlines()
 
 
 def describe_tags() -> Iterator[str]:

@@ -7,11 +7,10 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.errors import Ec2MetadataError, UsageError, quote
 from rancheros_ec2_metadata.fake_ec2.data import read_instance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
-
-from .invocation import Invocation
 
 _LOOK = 0.2  # seconds between looks at the data file, and at the signals
 
@@ -24,12 +23,12 @@ def run(invocation: Invocation) -> int:
         FilesError: the file cannot be read.
     """
     listen, data, err = invocation.given.listen, Path(invocation.given.data), invocation.process.err
-    host, port = _address(listen)
+    host, port = _parse_address(listen)
     stop: list[int] = []
-    # Also as PID 1, where a signal without a handler is ignored.
+    # PID 1 of a container ignores a signal that has no handler.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _frame: stop.append(number))
-    seen = _signature(data)
+    seen = _read_signature(data)
     imds = FakeImds(read_instance(data), host=host, port=port)
     try:
         imds.start()
@@ -39,7 +38,7 @@ def run(invocation: Invocation) -> int:
     _say(err, f"the metadata of {data} is at {imds.url}")
     while not stop:
         time.sleep(_LOOK)
-        if (signature := _signature(data)) != seen:
+        if (signature := _read_signature(data)) != seen:
             seen = signature
             _say(err, _read_again(imds, data))
     return 0
@@ -50,7 +49,7 @@ def _say(err: TextIO, line: str) -> None:
     err.flush()
 
 
-def _address(listen: str) -> tuple[str, int]:
+def _parse_address(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -61,7 +60,7 @@ def _address(listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _signature(data: Path) -> tuple[int, int, int] | None:
+def _read_signature(data: Path) -> tuple[int, int, int] | None:
     try:
         stat = data.stat()
     except OSError:

@@ -15,7 +15,7 @@ from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros import paths, user_data
 from rancheros_ec2_metadata.hosts.rancheros.release import parse_release
 from rancheros_ec2_metadata.hosts.selection import choose_host
-from rancheros_ec2_metadata.scratch import scratch
+from rancheros_ec2_metadata.scratch import make_scratch_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -61,12 +61,8 @@ def make_first_disk(invocation: Invocation) -> Iterator[Settings]:
     if found.form is user_data.Form.CLOUD_CONFIG:
         saved[BOOT_YML] = found.plain
     # The plan reads a machine's files below a root: a temporary one, readable only by its owner.
-    with scratch("plan") as root:
-        (root / paths.CLOUD_CONFIG_D.lstrip("/")).mkdir(parents=True)
-        for path, content in saved.items():
-            target = root / path.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+    with make_scratch_folder("plan", saved) as root:
+        (root / paths.CLOUD_CONFIG_D.lstrip("/")).mkdir(parents=True, exist_ok=True)
         yield settings._replace(root=root)
 
 
@@ -74,7 +70,7 @@ def check_disk(given: argparse.Namespace, settings: Settings) -> None:
     """Check the flags that say which disk a plan is for.
 
     Raises:
-        UsageError: they contradict each other, or name none where there is none.
+        UsageError: they contradict each other, or no disk is named and none is here.
     """
     if given.user_data is None and given.release is not None:
         raise UsageError("--release is for --user-data: a disk says itself which release it is")

@@ -23,10 +23,9 @@ from rancheros_ec2_metadata.hosts.systemd.systemd_host import make_systemd
 from rancheros_ec2_metadata.runtime import Target
 
 Systemctl: TypeAlias = Callable[..., None]
-"""Runs systemctl with some words; raises FilesError where that fails."""
+"""Runs systemctl with some words; raises FilesError if that fails."""
 
 _SECONDS = 60.0
-_HIDDEN = ("/tmp/", "/var/tmp/")  # noqa: S108 - from the units, by PrivateTmp=
 _LEFT_OUT = {"__pycache__", "bin"}
 _MAIN = "from rancheros_ec2_metadata.__main__ import console\n\nconsole()\n"
 
@@ -35,15 +34,14 @@ def run(invocation: Invocation) -> int:
     """Write the units, enable them, and start the run without waiting for it."""
     folder, words = find_program()
     if invocation.given.dry_run:
-        return show(invocation, words)
+        return print_units(invocation, words)
     limit = Limit.after(_SECONDS, Clock())
     host = make_systemd(invocation.settings, limit, off_machine=False)
-    check_place(Path(words[0]))
     target = Target(host, Files(host.locate), invocation.log)
-    return install(invocation, target, limit, systemctl, (folder, words))
+    return install(invocation, target, limit, run_systemctl, (folder, words))
 
 
-def show(invocation: Invocation, words: Sequence[str]) -> int:
+def print_units(invocation: Invocation, words: Sequence[str]) -> int:
     """Print the units without installing them; they do not depend on the machine."""
     for path, text in _render(invocation, words).items():
         invocation.process.print([f"# {path}", *text.splitlines(), ""])
@@ -59,19 +57,6 @@ def _render(invocation: Invocation, words: Sequence[str]) -> dict[str, str]:
     )
 
 
-def check_place(python: Path) -> None:
-    """Check that the unit will see a Python, and what it links to.
-
-    Raises:
-        FilesError: it will not.
-    """
-    for place in (python, python.resolve()):
-        if str(place).startswith(_HIDDEN):
-            raise FilesError(
-                f"the unit will not see {place}; install with a Python in /usr or /opt"
-            )
-
-
 def find_program() -> tuple[Path | None, tuple[str, ...]]:
     """Return the folder to install and the command that starts the program.
 
@@ -82,7 +67,7 @@ def find_program() -> tuple[Path | None, tuple[str, ...]]:
     return None, (sys.executable, "-I", "-m", "rancheros_ec2_metadata")
 
 
-def systemctl(*words: str) -> None:
+def run_systemctl(*words: str) -> None:
     """Run systemctl.
 
     Raises:
@@ -125,10 +110,8 @@ def install(
         if folder is not None:
             _copy(folder, files.locate(units.LIBRARY))
         _put(files, units.LAUNCHER, units.render_launcher(words).encode(), 0o755)
-        if (
-            invocation.given.follow is None
-            and _read(files, f"{units.FOLDER}/{units.TIMER}") is not None
-        ):
+        timer = f"{units.FOLDER}/{units.TIMER}"
+        if invocation.given.follow is None and files.locate(timer).exists():
             systemctl("disable", "--now", units.TIMER)
         for path in (f"{units.FOLDER}/{name}" for name in units.UNITS):
             _put(files, path, texts[path].encode() if path in texts else None, 0o644)
@@ -151,11 +134,10 @@ def _copy(folder: Path, library: Path) -> None:
     """
     new, old = library.with_name(f".{library.name}.new"), library.with_name(f".{library.name}.old")
     try:
-        if _contents(library) == _contents(folder) | {"__main__.py": _MAIN.encode()}:
+        if _read_contents(library) == _read_contents(folder) | {"__main__.py": _MAIN.encode()}:
             return
         for left in (new, old):
-            if left.exists():
-                shutil.rmtree(left)
+            shutil.rmtree(left, ignore_errors=True)
         shutil.copytree(folder, new, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         (new / "__main__.py").write_text(_MAIN)
         compileall.compile_dir(new, quiet=2, stripdir=new, prependdir=library)
@@ -168,7 +150,7 @@ def _copy(folder: Path, library: Path) -> None:
         raise FilesError(f"{library} cannot be written: {why}; see its file system") from why
 
 
-def _contents(folder: Path) -> dict[str, bytes]:
+def _read_contents(folder: Path) -> dict[str, bytes]:
     """Return the files of a program's folder by path, without compiled files."""
     return {
         str(path.relative_to(folder)): path.read_bytes()

@@ -26,7 +26,7 @@ class Process:
         out: standard output.
         err: standard error, for the log.
         run_for: called with the seconds after which the run shall be over.
-        kmsg: path of the kernel's log, for the last line; None where it is no run at boot.
+        kmsg: path of the kernel's log, for the last line; None if this is no run at boot.
         started: when it was started, in seconds on the monotonic clock.
     """
 
@@ -59,7 +59,7 @@ class Invocation(NamedTuple):
 
     Args:
         given: its flags.
-        settings: the run's; the defaults where the command does not take them.
+        settings: the run's; the defaults if the command does not take them.
         process: that it runs in.
         log: the boot log.
     """

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from rancheros_ec2_metadata.columns import joined, wrapped
+from rancheros_ec2_metadata.columns import join, wrap
 from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.commands.target import make_runtime_without_writing
 from rancheros_ec2_metadata.ec2.facts import Facts
@@ -37,11 +37,11 @@ def run(invocation: Invocation) -> int:
         # A pipe or file gets the exact value. On a terminal, control characters are escaped.
         process.print([escape(value) if process.out.isatty() else value])
         return invocation.log.status()
-    process.print(lines(tree(facts), given.format))
+    process.print(render_tree(make_shown_tree(facts), given.format))
     return invocation.log.status()
 
 
-def tree(facts: Facts) -> dict[str, Any]:
+def make_shown_tree(facts: Facts) -> dict[str, Any]:
     """Return all that is shown of an instance, as the JSON has it."""
     unread = {*facts.unread_variables} - {GROUP}  # a tag, although it is listed with the metadata
     if facts.tags is None or GROUP_TAG in facts.unread_tags:
@@ -69,17 +69,17 @@ def tree(facts: Facts) -> dict[str, Any]:
     }
 
 
-def lines(shown_tree: Mapping[str, Any], form: Format) -> Iterator[str]:
+def render_tree(shown_tree: Mapping[str, Any], form: Format) -> Iterator[str]:
     """Yield the lines to print, with control characters escaped.
 
     Args:
-        shown_tree: from `tree`.
+        shown_tree: from `make_shown_tree`.
         form: `env` has the metadata alone, as a shell and systemd read it: keys of tags are no
             names of variables.
     """
     match form:
         case "table":
-            yield from _table(shown_tree)
+            yield from _render_table(shown_tree)
         case "json":
             yield json.dumps(shown_tree, indent=2)
         case "yaml":
@@ -110,7 +110,7 @@ def find_value(facts: Facts, name: str) -> str:
     if variable in VARIABLES:
         if variable in facts.variables:
             return facts.variables[variable]
-        if variable in tree(facts)["not_known"]:
+        if variable in make_shown_tree(facts)["not_known"]:
             raise Ec2Error(f"{variable} could not be read, or the EC2 API does not tell it")
         raise Ec2Error(f"the instance does not have {variable}")
     if name.startswith("AWS_"):
@@ -125,14 +125,14 @@ def find_value(facts: Facts, name: str) -> str:
     return facts.tags[key]
 
 
-def _table(shown_tree: Mapping[str, Any]) -> Iterator[str]:
+def _render_table(shown_tree: Mapping[str, Any]) -> Iterator[str]:
     yield "METADATA"
-    yield from _rows(shown_tree["metadata"])
+    yield from _render_rows(shown_tree["metadata"])
     yield "TAGS"
     if shown_tree["tags"] is None:
         yield "  not known"
     else:
-        yield from _rows(shown_tree["tags"])
+        yield from _render_rows(shown_tree["tags"])
     for title, names in (
         ("DOES NOT HAVE", shown_tree["does_not_have"]),
         ("NOT KNOWN", shown_tree["not_known"]),
@@ -140,13 +140,13 @@ def _table(shown_tree: Mapping[str, Any]) -> Iterator[str]:
     ):
         if names:
             yield title
-            yield from wrapped("  ", ", ".join(map(quote, names)))
+            yield from wrap("  ", ", ".join(map(quote, names)))
 
 
-def _rows(facts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def _render_rows(facts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     if not facts:
         yield "  none"
     width = min(max((len(quote(name)) for name in facts), default=0), _WIDEST)
     for name, fact in facts.items():
         start = f"  {quote(name):{width}}  {quote(fact['value'], LONGEST_VALUE)}"
-        yield from joined(start, f"({fact['source']})", _INDENT)
+        yield from join(start, f"({fact['source']})", _INDENT)

@@ -25,7 +25,7 @@ def run(invocation: Invocation) -> int:
     state, notes = host.read_state()
     invocation.log.notes(notes)
     boot = read_boot_id(invocation.settings.root)
-    files = (*_files(host, state.last_run), *host.check_files(state))
+    files = (*_check_files(host, state.last_run), *host.check_files(state))
     now = make_status(state, files, host.check_docker(state, boot), boot)
     if invocation.given.format == "json":
         invocation.process.print([json.dumps(make_status_tree(now), indent=2)])
@@ -76,11 +76,11 @@ def make_status(
     if run is not None and run.boot_id is not None and boot_id is not None:
         this_boot = run.boot_id == boot_id
     statuses = [ExitStatus.FILES for file in files if not file.as_left]
-    statuses += [ExitStatus.FILES] if run is None else [_exit_status(run.exit_status)]
+    statuses += [ExitStatus.FILES] if run is None else [_parse_exit_status(run.exit_status)]
     statuses += [ExitStatus.DEADLINE] if this_boot is False else []
     changed = sum(not file.as_left for file in files)
     return Status(
-        verdict=_verdict(state, docker, changed, this_boot=this_boot),
+        verdict=_judge(state, docker, changed, this_boot=this_boot),
         exit_status=int(worst(statuses)),
         instance_id=state.instance_id,
         outcome=state.status,
@@ -98,10 +98,10 @@ def make_status_tree(now: Status) -> dict[str, Any]:
 
 def render_status(now: Status) -> Iterator[str]:
     """Yield the lines to print, with control characters escaped."""
-    return map(escape, _lines(now))
+    return map(escape, _render_lines(now))
 
 
-def _lines(now: Status) -> Iterator[str]:
+def _render_lines(now: Status) -> Iterator[str]:
     yield f"status: {now.verdict}"
     run = now.last_run
     if run is not None:
@@ -124,7 +124,7 @@ def _lines(now: Status) -> Iterator[str]:
     yield f"  {now.docker.what}"
 
 
-def _verdict(state: State, docker: DockerStatus, changed: int, *, this_boot: bool | None) -> str:
+def _judge(state: State, docker: DockerStatus, changed: int, *, this_boot: bool | None) -> str:
     if state.last_run is None:
         return "unknown: no run has ended here yet"
     if this_boot is False:
@@ -137,14 +137,14 @@ def _verdict(state: State, docker: DockerStatus, changed: int, *, this_boot: boo
     return text
 
 
-def _exit_status(status: int) -> ExitStatus:
+def _parse_exit_status(status: int) -> ExitStatus:
     try:
         return ExitStatus(status)
     except ValueError:
         return ExitStatus.BUG
 
 
-def _files(host: Host, run: LastRun | None) -> Iterator[FileStatus]:
+def _check_files(host: Host, run: LastRun | None) -> Iterator[FileStatus]:
     for path, left in run.files.items() if run is not None else ():
         # The file may be damaged: nothing outside of the root is looked at.
         is_inside = path.startswith("/") and ".." not in path.split("/")

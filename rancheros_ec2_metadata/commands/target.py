@@ -36,7 +36,7 @@ def check_instance(given: argparse.Namespace) -> None:
 
 
 def make_runtime_without_writing(invocation: Invocation, settings: Settings) -> Runtime:
-    """Return where a plan or a show reads: this machine, or ``--instance`` by the API.
+    """Return what a plan or a show reads: this machine, or ``--instance`` by the API.
 
     Args:
         invocation: the command's.

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 
 from rancheros_ec2_metadata.commands.clean import clean
-from rancheros_ec2_metadata.commands.install import Systemctl, systemctl
+from rancheros_ec2_metadata.commands.install import Systemctl, run_systemctl
 from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import ExitStatus
@@ -22,7 +22,7 @@ def run(invocation: Invocation) -> int:
     limit = Limit.after(invocation.settings.deadline, Clock())
     host = make_systemd(invocation.settings, limit, off_machine=False)
     target = Target(host, Files(host.locate, dry=invocation.given.dry_run), invocation.log)
-    return uninstall(invocation, target, limit, systemctl)
+    return uninstall(invocation, target, limit, run_systemctl)
 
 
 def uninstall(invocation: Invocation, target: Target, limit: Limit, systemctl: Systemctl) -> int:

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, get_args
 
 from rancheros_ec2_metadata.errors import FilesError, UsageError, quote
 
 Tokens = Literal["required", "optional"]
 
-
-@dataclass(frozen=True)
-class ImdsOptions:
-    """How the instance's metadata service is set up.
-
-    Args:
-        tokens: "required" refuses IMDSv1 with 401.
-        hop_limit_lost: the answer to the token's PUT never arrives, as from one hop too far.
-        enabled: False answers 403 to everything.
-    """
-
-    tokens: Tokens = "required"
-    hop_limit_lost: bool = False
-    enabled: bool = True
+# What the value of a field must be, by the field's type.
+_MUST_BE = {
+    "str": "text in quotes",
+    "str | None": "text in quotes, or null",
+    "bool": "true or false",
+    "Tokens": '"required" or "optional"',
+    "tuple[str, ...]": "a list of texts in quotes",
+    "Mapping[str, str]": "a map of text to text",
+    "Mapping[str, str | None]": "a map of text to text or null",
+}
 
 
 @dataclass(frozen=True)
@@ -38,14 +34,9 @@ class FakeInstance:
     instance_id: str = "i-0123456789abcdef0"
     region: str = "eu-west-1"
     availability_zone: str | None = None
-    availability_zone_id: str = "euw1-az1"
     instance_type: str = "m5.large"
     architecture: str = "x86_64"
     ami_id: str = "ami-0abcdef1234567890"
-    ami_launch_index: int = 0
-    ami_manifest_path: str = "(unknown)"
-    ancestor_ami_ids: tuple[str, ...] = ()
-    reservation_id: str = "r-0fedcba9876543210"
     local_ipv4: str | None = "10.0.0.12"
     public_ipv4: str | None = None
     ipv6: str | None = None
@@ -59,15 +50,13 @@ class FakeInstance:
     instance_profile: str | None = None
     pending_time: str = "2026-01-05T08:00:00Z"
     account_id: str = "123456789012"
-    lifecycle: str = "on-demand"
     partition: str = "aws"
     domain: str = "amazonaws.com"
     autoscaling_group: str | None = None
-    target_lifecycle_state: str = "InService"
     tags: Mapping[str, str] = field(default_factory=dict)
     tags_in_metadata: bool = True
     user_data: str | None = None
-    imds: ImdsOptions = field(default_factory=ImdsOptions)
+    tokens: Tokens = "required"
     extra: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
@@ -109,55 +98,30 @@ def parse_instance(given: object, source: str) -> FakeInstance:
     Raises:
         UsageError: a key that is not known, or a value of the wrong type.
     """
-    values = _checked(given, FakeInstance, source)
-    if "imds" in values:
-        values["imds"] = ImdsOptions(**_checked(values["imds"], ImdsOptions, f"{source}: imds"))
-    lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-    return FakeInstance(**values | lists)
-
-
-def _checked(given: object, kind: type[FakeInstance | ImdsOptions], source: str) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise UsageError(f"{source}: must be a map in {{}}")
-    types = {one.name: str(one.type) for one in fields(kind)}
+    types = {one.name: str(one.type) for one in fields(FakeInstance)}
     for key, value in given.items():
         if key not in types:
             known = ", ".join(sorted(types))
             raise UsageError(f"{source}: unknown key {quote(key)}; the keys are {known}")
-        expected, fits = _TYPES[types[key]]
-        if not fits(value):
-            raise UsageError(f"{source}: {key}: must be {expected}")
-    return dict(given)
+        if not _fits(value, types[key]):
+            raise UsageError(f"{source}: {key}: must be {_MUST_BE[types[key]]}")
+    lists = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
+    return FakeInstance(**given | lists)
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_text_or_null(value: object) -> bool:
-    return value is None or isinstance(value, str)
-
-
-_TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "str": ("text in quotes", _is_text),
-    "str | None": ("text in quotes, or null", _is_text_or_null),
-    "int": ("a whole number", lambda value: type(value) is int),
-    "bool": ("true or false", lambda value: isinstance(value, bool)),
-    "Tokens": (
-        '"required" or "optional"',
-        lambda value: value in ("required", "optional"),
-    ),
-    "tuple[str, ...]": (
-        "a list of texts in quotes",
-        lambda value: isinstance(value, list) and all(map(_is_text, value)),
-    ),
-    "Mapping[str, str]": (
-        "a map of text to text",
-        lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
-    ),
-    "Mapping[str, str | None]": (
-        "a map of text to text or null",
-        lambda value: isinstance(value, dict) and all(map(_is_text_or_null, value.values())),
-    ),
-    "ImdsOptions": ("a map", lambda value: isinstance(value, dict)),
-}
+def _fits(value: object, kind: str) -> bool:
+    match value:
+        case None:
+            return kind == "str | None"
+        case bool():
+            return kind == "bool"
+        case str():
+            return kind in ("str", "str | None") or (kind == "Tokens" and value in get_args(Tokens))
+        case list():
+            return kind == "tuple[str, ...]" and all(_fits(one, "str") for one in value)
+        case dict():
+            inner = "str | None" if kind == "Mapping[str, str | None]" else "str"
+            return kind.startswith("Mapping") and all(_fits(one, inner) for one in value.values())
+    return False

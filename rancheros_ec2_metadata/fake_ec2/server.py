@@ -1,4 +1,4 @@
-"""The fake metadata service: what it answers, and a server that answers it on a socket."""
+"""The fake metadata service: what it answers, on a socket too."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Mapping
 from email.message import Message
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from rancheros_ec2_metadata.fake_ec2.tree import metadata
+from rancheros_ec2_metadata.fake_ec2.tree import make_tree
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -52,37 +51,34 @@ class Answer(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-class Request(NamedTuple):
-    """One request that came in; status 0 is one that got no answer."""
-
-    method: str
-    path: str
-    status: int
-
-
 def make_error_page(status: int) -> Answer:
     """Return IMDS's XHTML page for an error."""
     title = f"{status} - {HTTPStatus(status).phrase}"
     return Answer(status, _ERROR_PAGE.format(title=title).encode(), {"Content-Type": "text/html"})
 
 
-def decoded(target: str) -> str:
-    """Return the path of a request's target, without its query and percent-encoding."""
-    return unquote(target.partition("?")[0])
-
-
-class Imds:
-    """What the metadata service of an instance answers.
+class FakeImds:
+    """A metadata service, which answers on a socket while its context is open.
 
     Args:
         instance: whose; replace it at any time.
+        host: address or name to listen on, IPv4 or IPv6.
+        port: 0 is any free one.
         now: the time in seconds since the epoch: of tokens, and of pending_time ``now``.
 
     Attributes:
         tokens: those given out, each with the time of its end and its instance.
     """
 
-    def __init__(self, instance: FakeInstance, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        instance: FakeInstance,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._address = (host, port)
         self._now = now
         self._started = now()
         self.tokens: dict[str, tuple[float, str]] = {}
@@ -95,35 +91,32 @@ class Imds:
 
     @instance.setter
     def instance(self, instance: FakeInstance) -> None:
-        self._instance, self._tree = instance, metadata(instance, self._started)
+        self._instance, self._tree = instance, make_tree(instance, self._started)
 
-    def answer(self, method: str, path: str, headers: Message) -> Answer | None:
-        """Return what IMDS answers; None if its answer never arrives.
+    def answer(self, method: str, target: str, headers: Message) -> Answer:
+        """Return what IMDS answers.
 
         Args:
             method: of the request.
-            path: as decoded() gives it.
+            target: of the request: its path, percent-encoded, with the query.
             headers: of the request.
         """
-        if not self.instance.imds.enabled:
-            return make_error_page(403)
+        path = unquote(target.partition("?")[0])
         if path == TOKEN_PATH:
-            return self._token(method, headers)
+            return self._give_token(method, headers)
         if method not in ("GET", "HEAD"):
             return Answer(405, headers={"Allow": "GET, HEAD, OPTIONS"})
         if not self._may_read(headers.get(_TOKEN_HEADER)):
             return make_error_page(401)
-        text = self._text(path)
+        text = self._find_text(path)
         if text is None:
             return make_error_page(404)
         # IMDS names no charset, so that whoever takes HTTP's default gets Latin-1.
         return Answer(200, text.encode("utf-8", "replace"), {"Content-Type": "text/plain"})
 
-    def _token(self, method: str, headers: Message) -> Answer | None:
+    def _give_token(self, method: str, headers: Message) -> Answer:
         if method != "PUT":
             return Answer(405, headers={"Allow": "OPTIONS, PUT"})
-        if self.instance.imds.hop_limit_lost:
-            return None
         if "X-Forwarded-For" in headers:
             return make_error_page(403)
         ttl = headers.get(_TTL_HEADER, "")
@@ -135,12 +128,12 @@ class Imds:
 
     def _may_read(self, token: str | None) -> bool:
         if token is None:
-            return self.instance.imds.tokens == "optional"
-        # A token that is sent must be right also where none is required.
+            return self.instance.tokens == "optional"
+        # A token that is sent must be right even if none is required.
         ends, owner = self.tokens.get(token, (0.0, ""))
         return owner == self.instance.instance_id and self._now() < ends
 
-    def _text(self, path: str) -> str | None:
+    def _find_text(self, path: str) -> str | None:
         if path == "/":
             return "\n".join(_VERSIONS)
         root, version, *below = path.split("/", 2)
@@ -149,34 +142,6 @@ class Imds:
         wanted = "".join(below)
         # A folder can be requested with or without a final slash, a leaf only without.
         return self._tree.get(wanted, self._tree.get(f"{wanted}/"))
-
-
-class FakeImds(Imds):
-    """A metadata service that answers on a socket while its context is open.
-
-    Args:
-        instance: whose; replace it at any time.
-        host: address or name to listen on, IPv4 or IPv6.
-        port: 0 is any free one.
-        now: as of Imds.
-
-    Attributes:
-        requests: those that came in, in order, noted before they are answered.
-    """
-
-    def __init__(
-        self,
-        instance: FakeInstance | None = None,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        super().__init__(instance or FakeInstance(), now)
-        self.requests: list[Request] = []
-        self.stopping = threading.Event()
-        self._address = (host, port)
-        self._lock = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -197,37 +162,19 @@ class FakeImds(Imds):
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stopping.set()
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
 
-    def reply(self, method: str, target: str, headers: Message) -> Answer | None:
-        """Return the answer to a request, None if none is given; both are noted."""
-        with self._lock:
-            found = self.answer(method, decoded(target), headers)
-            self.requests.append(Request(method, target, found.status if found else 0))
-        if found is None:
-            self.stopping.wait()
-        return found
 
-
-class _Server(ThreadingHTTPServer):
+class _Server(ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, imds: FakeImds, host: str, port: int) -> None:
         self.imds = imds
         self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         super().__init__((host, port), _Handler)
-
-    def server_bind(self) -> None:
-        # HTTPServer's own asks a resolver for the host's name, which can take its time.
-        TCPServer.server_bind(self)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], OSError):  # a client that hangs up
@@ -240,10 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30  # seconds that a client may say nothing
 
     def do_GET(self) -> None:
-        found = self.server.imds.reply(self.command, self.path, self.headers)
-        if found is None:
-            self.close_connection = True
-            return
+        found = self.server.imds.answer(self.command, self.path, self.headers)
         self.send_response(found.status)
         headers = {"Content-Length": str(len(found.body)), "Connection": "close"}
         for name, value in {**found.headers, **headers}.items():

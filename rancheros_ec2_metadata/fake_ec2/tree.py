@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 
@@ -20,7 +21,7 @@ _TAG_KEY = re.compile(r"[0-9a-zA-Z\-_+=,.@:]{1,255}")
 _NOT_TAG_KEYS = frozenset({".", "..", "_index"})
 
 
-def metadata(instance: FakeInstance, started: float) -> dict[str, str]:
+def make_tree(instance: FakeInstance, started: float) -> dict[str, str]:
     """Return path → text of all that is below the version.
 
     Args:
@@ -34,11 +35,11 @@ def metadata(instance: FakeInstance, started: float) -> dict[str, str]:
     pending = instance.pending_time
     if pending == "now":
         pending = datetime.fromtimestamp(started, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    extra = {_whole(path): text for path, text in instance.extra.items()}
+    extra = {_complete_path(path): text for path, text in instance.extra.items()}
     found = {
-        "dynamic/instance-identity/document": _document(instance, pending),
+        "dynamic/instance-identity/document": _make_document(instance, pending),
         "user-data": instance.user_data,
-        **{_whole(path): text for path, text in _meta_data(instance, pending).items()},
+        **{_complete_path(path): text for path, text in _make_meta_data(instance, pending).items()},
         **extra,
     }
     removed = tuple(path for path, text in extra.items() if text is None)
@@ -47,35 +48,31 @@ def metadata(instance: FakeInstance, started: float) -> dict[str, str]:
         for path, text in found.items()
         if text is not None and not path.startswith(tuple(f"{gone}/" for gone in removed))
     }
-    return leaves | _folders(leaves)
+    return leaves | _list_folders(leaves)
 
 
-def _whole(path: str) -> str:
+def _complete_path(path: str) -> str:
     return path if path.startswith("dynamic/") else f"meta-data/{path}"
 
 
-def _folders(leaves: Iterable[str]) -> dict[str, str]:
-    children: dict[str, set[str]] = {"": set()}
+def _list_folders(leaves: Iterable[str]) -> dict[str, str]:
+    children: dict[str, set[str]] = defaultdict(set)
     for leaf in leaves:
-        *parents, name = leaf.split("/")
         folder = ""
-        for parent in parents:
-            children[folder].add(f"{parent}/")
-            folder += f"{parent}/"
-            children.setdefault(folder, set())
-        if name:
+        for name in re.findall("[^/]*/|[^/]+", leaf):
             children[folder].add(name)
+            folder += name
     lists = {folder: "\n".join(sorted(names)) for folder, names in children.items()}
     # IMDS lists the topmost three without the slash that its other folders have.
     return lists | {"": lists[""].replace("/", "")}
 
 
-def _json(fields: Mapping[str, object]) -> str:
+def _render_json(fields: Mapping[str, object]) -> str:
     return json.dumps(fields, indent=2, separators=(",", " : "))
 
 
-def _document(instance: FakeInstance, pending: str) -> str:
-    return _json(
+def _make_document(instance: FakeInstance, pending: str) -> str:
+    return _render_json(
         {
             "accountId": instance.account_id,
             "architecture": instance.architecture,
@@ -96,56 +93,53 @@ def _document(instance: FakeInstance, pending: str) -> str:
     )
 
 
-def _meta_data(instance: FakeInstance, pending: str) -> dict[str, str | None]:
-    local_hostname = instance.hostname or _local_hostname(instance)
+def _make_meta_data(instance: FakeInstance, pending: str) -> dict[str, str | None]:
+    local_hostname = instance.hostname or _make_local_hostname(instance)
     return {
         "ami-id": instance.ami_id,
-        "ami-launch-index": str(instance.ami_launch_index),
-        "ami-manifest-path": instance.ami_manifest_path,
-        "ancestor-ami-ids": "\n".join(instance.ancestor_ami_ids) or None,
-        "autoscaling/target-lifecycle-state": (
-            instance.target_lifecycle_state if instance.autoscaling_group is not None else None
-        ),
+        "ami-launch-index": "0",
+        "ami-manifest-path": "(unknown)",
+        "autoscaling/target-lifecycle-state": instance.autoscaling_group and "InService",
         "hostname": local_hostname,
         "instance-action": "none",
         "instance-id": instance.instance_id,
-        "instance-life-cycle": instance.lifecycle,
+        "instance-life-cycle": "on-demand",
         "instance-type": instance.instance_type,
         "ipv6": instance.ipv6,
         "local-hostname": local_hostname,
         "local-ipv4": instance.local_ipv4,
         "mac": instance.mac,
         "placement/availability-zone": instance.zone,
-        "placement/availability-zone-id": instance.availability_zone_id,
+        "placement/availability-zone-id": "euw1-az1",
         "placement/region": instance.region,
         "profile": "default-hvm",
-        "public-hostname": _public_hostname(instance),
+        "public-hostname": _make_public_hostname(instance),
         "public-ipv4": instance.public_ipv4,
-        "reservation-id": instance.reservation_id,
+        "reservation-id": "r-0fedcba9876543210",
         "security-groups": "\n".join(instance.security_groups),
         "services/domain": instance.domain,
         "services/partition": instance.partition,
-        **_interface(instance, local_hostname),
-        **_iam(instance, pending),
-        **_tags(instance),
+        **_make_interface(instance, local_hostname),
+        **_make_iam(instance, pending),
+        **_make_tags(instance),
     }
 
 
-def _local_hostname(instance: FakeInstance) -> str:
+def _make_local_hostname(instance: FakeInstance) -> str:
     domain = "ec2" if instance.region == "us-east-1" else f"{instance.region}.compute"
     address = instance.local_ipv4
     name = f"ip-{address.replace('.', '-')}" if address else instance.instance_id
     return f"{name}.{domain}.internal"
 
 
-def _public_hostname(instance: FakeInstance) -> str | None:
+def _make_public_hostname(instance: FakeInstance) -> str | None:
     if instance.public_hostname or not instance.public_ipv4:
         return instance.public_hostname
     domain = "compute-1" if instance.region == "us-east-1" else f"{instance.region}.compute"
     return f"ec2-{instance.public_ipv4.replace('.', '-')}.{domain}.{instance.domain}"
 
 
-def _interface(instance: FakeInstance, local_hostname: str) -> dict[str, str | None]:
+def _make_interface(instance: FakeInstance, local_hostname: str) -> dict[str, str | None]:
     leaves = {
         "device-number": "0",
         "interface-id": "eni-0123456789abcdef0",
@@ -162,17 +156,17 @@ def _interface(instance: FakeInstance, local_hostname: str) -> dict[str, str | N
     return {f"network/interfaces/macs/{instance.mac}/{name}": text for name, text in leaves.items()}
 
 
-def _iam(instance: FakeInstance, updated: str) -> dict[str, str]:
+def _make_iam(instance: FakeInstance, updated: str) -> dict[str, str]:
     if instance.role is None:
         return {}
     profile = instance.instance_profile or f"{instance.role}-profile"
     arn = f"arn:{instance.partition}:iam::{instance.account_id}:instance-profile/{profile}"
     answered = {"Code": "Success", "LastUpdated": updated}
     return {
-        "iam/info": _json(
+        "iam/info": _render_json(
             answered | {"InstanceProfileArn": arn, "InstanceProfileId": "AIPAIOSFODNN7EXAMPLE"}
         ),
-        f"iam/security-credentials/{instance.role}": _json(
+        f"iam/security-credentials/{instance.role}": _render_json(
             answered
             | {
                 "Type": "AWS-HMAC",
@@ -186,11 +180,11 @@ def _iam(instance: FakeInstance, updated: str) -> dict[str, str]:
     }
 
 
-def _tags(instance: FakeInstance) -> dict[str, str]:
+def _make_tags(instance: FakeInstance) -> dict[str, str]:
     if not instance.tags_in_metadata:
         return {}
     return {
-        # The folder is there, and its list empty, where an instance has no tag.
+        # The folder is there even if the instance has no tag: its list is empty.
         "tags/instance/": "",
         **{
             f"tags/instance/{key}": value

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rancheros_ec2_metadata.columns import joined, wrapped
+from rancheros_ec2_metadata.columns import join, wrap
 from rancheros_ec2_metadata.errors import LONGEST_VALUE, ExitStatus, Level, Note, count, quote
 from rancheros_ec2_metadata.plan.config_paths import Value
 from rancheros_ec2_metadata.plan.provenance import Source
@@ -30,7 +30,7 @@ def render_report(
     for forecast in forecasts:
         yield f"THE NEXT INSTANCE{named}, from {forecast.launch.name}"
         for text in _describe(forecast):
-            yield from wrapped("  ", text)
+            yield from wrap("  ", text)
         yield ""
         yield "LABELS, in effect when Docker starts"
         yield from _render_section(
@@ -41,7 +41,7 @@ def render_report(
         variables, at_launch = forecast.desired.variables, forecast.at_launch
         known = {name: value for name, value in variables.items() if name not in at_launch}
         yield from _render_section(forecast, known, forecast.desired.sources.variables)
-        yield from wrapped("  ", f"known at launch, if it has them: {', '.join(at_launch)}")
+        yield from wrap("  ", f"known at launch, if it has them: {', '.join(at_launch)}")
         if forecast.desired.config:
             yield ""
             yield "CONFIG PATHS"
@@ -52,9 +52,9 @@ def render_report(
     if found:
         yield "FINDINGS"
     for one in found:
-        yield from wrapped("  ", f"{one.where} [{one.rule}]")
+        yield from wrap("  ", f"{one.where} [{one.rule}]")
         for text in (one.reason, f"fix: {one.fix}"):
-            yield from wrapped("    ", text)
+            yield from wrap("    ", text)
     yield f"{count(len(found), 'finding')}." if found else "No findings."
 
 
@@ -105,7 +105,7 @@ def _render_section(
         yield "  none"
     for name, value in sorted(values.items()):
         start = f"  {quote(name)} = {quote(_render_value(value), LONGEST_VALUE)}"
-        yield from joined(start, f"({_describe_source(forecast, sources[name])})", _INDENT)
+        yield from join(start, f"({_describe_source(forecast, sources[name])})", _INDENT)
 
 
 def _describe_source(forecast: Forecast, source: Source) -> str:

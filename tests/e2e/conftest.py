@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from faulty_imds import FaultyImds
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def disk(tmp_path: Path) -> MachineDisk:
 
 
 @pytest.fixture
-def imds() -> Iterator[FakeImds]:
+def imds() -> Iterator[FaultyImds]:
     """The metadata service of an instance that shows its tags in it."""
-    with FakeImds(FakeInstance(tags={"docker.role": "web", "other": "x"})) as running:
+    with FaultyImds(FakeInstance(tags={"docker.role": "web", "other": "x"})) as running:
         yield running

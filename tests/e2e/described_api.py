@@ -48,13 +48,12 @@ def described(instance: FakeInstance, state: str = "running") -> Answer:
         f"<item><groupId>sg-{number}</groupId><groupName>{escape(name)}</groupName></item>"
         for number, name in enumerate(instance.security_groups)
     )
-    life = instance.lifecycle
     return (
         200,
         f"""\
 <DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
 <requestId>1</requestId><reservationSet><item>
-<reservationId>{instance.reservation_id}</reservationId>
+<reservationId>r-0fedcba9876543210</reservationId>
 <ownerId>{instance.account_id}</ownerId>
 <instancesSet><item>
 <instanceId>{instance.instance_id}</instanceId>
@@ -62,18 +61,17 @@ def described(instance: FakeInstance, state: str = "running") -> Answer:
 <instanceState><code>16</code><name>{state}</name></instanceState>
 <privateDnsName>{escape(hostname)}</privateDnsName>
 <dnsName>{instance.public_hostname or ""}</dnsName>
-<amiLaunchIndex>{instance.ami_launch_index}</amiLaunchIndex>
+<amiLaunchIndex>0</amiLaunchIndex>
 <instanceType>{instance.instance_type}</instanceType>
 <launchTime>{instance.pending_time.replace("Z", ".000Z")}</launchTime>
 <placement><availabilityZone>{instance.zone}</availabilityZone>
-<availabilityZoneId>{instance.availability_zone_id}</availabilityZoneId></placement>
+<availabilityZoneId>euw1-az1</availabilityZoneId></placement>
 <subnetId>{instance.subnet_id}</subnetId>
 <vpcId>{instance.vpc_id}</vpcId>
 <privateIpAddress>{instance.local_ipv4 or ""}</privateIpAddress>
 <ipAddress>{instance.public_ipv4 or ""}</ipAddress>
 <groupSet>{groups}</groupSet>
 <architecture>{instance.architecture}</architecture>
-{"" if life == "on-demand" else f"<instanceLifecycle>{life}</instanceLifecycle>"}
 <networkInterfaceSet>
 {_interface("02:ff:ff:ff:ff:ff", 1)}{_interface(instance.mac, 0, instance.ipv6)}
 </networkInterfaceSet>

@@ -25,7 +25,7 @@ def data(tmp_path: Path) -> Path:
 def written(file: Path, **fields: object) -> Path:
     # Beside, then renamed, as editors do: the file is never half written when it is read.
     new = file.with_suffix(".new")
-    new.write_text(json.dumps({"imds": {"tokens": "optional"}, **fields}))
+    new.write_text(json.dumps({"tokens": "optional", **fields}))
     return new.rename(file)
 
 

@@ -43,9 +43,9 @@ class WatchedImds(FaultyImds):
         super().__init__(instance)
         self.given: list[str] = []
 
-    def answer(self, method: str, path: str, headers: Message) -> ImdsAnswer | None:
-        found = super().answer(method, path, headers)
-        if path == TOKEN_PATH and found is not None and found.status == 200:
+    def answer(self, method: str, target: str, headers: Message) -> ImdsAnswer:
+        found = super().answer(method, target, headers)
+        if target == TOKEN_PATH and found.status == 200:
             self.given.append(found.body.decode())
         return found
 

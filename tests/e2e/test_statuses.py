@@ -13,16 +13,16 @@ import pytest
 
 from e2e import program
 from e2e.answering_api import DENIED, AnsweringApi, tags
+from faulty_imds import FaultyImds
 from machine import MachineDisk
 from rancheros_ec2_metadata import __version__
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 
 LABEL = "--label=docker.role=web"
 
 
 def test_a_run_writes_labels_and_variables_and_ends_with_0(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     ran = program.run(disk, "-l", "other:OTHER", imds=imds)
     assert ran.status == 0
@@ -33,7 +33,7 @@ def test_a_run_writes_labels_and_variables_and_ends_with_0(
     assert ran.out == ""
 
 
-def test_the_first_line_says_who_runs_when_and_where(disk: MachineDisk, imds: FakeImds) -> None:
+def test_the_first_line_says_who_runs_when_and_where(disk: MachineDisk, imds: FaultyImds) -> None:
     program.on_ec2(disk, "i-0123456789abcdef0")
     first = program.run(disk, imds=imds).log[0]
     date = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
@@ -45,7 +45,7 @@ def test_the_first_line_says_who_runs_when_and_where(disk: MachineDisk, imds: Fa
 
 
 def test_a_second_run_leaves_the_same_bytes_in_the_same_inodes_and_says_so(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     disk.cloud_config("rancher:\n  docker:\n    extra_args: [--mine]  # by hand\n")
     wrote = "wrote zz-ec2-metadata.yml, wrote cloud-config.yml"
@@ -61,7 +61,7 @@ def test_a_second_run_leaves_the_same_bytes_in_the_same_inodes_and_says_so(
 
 
 def test_a_second_run_with_tags_of_the_api_writes_nothing_before_it_has_answered_either(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     imds.instance = replace(imds.instance, tags_in_metadata=False, role="node")
     with AnsweringApi(tags(imds.instance.instance_id, {"docker.role": "web"})) as api:
@@ -73,13 +73,13 @@ def test_a_second_run_with_tags_of_the_api_writes_nothing_before_it_has_answered
     assert again.log[-1].endswith("wrote no file; exit 0")
 
 
-def test_our_files_are_for_their_owner_alone(disk: MachineDisk, imds: FakeImds) -> None:
+def test_our_files_are_for_their_owner_alone(disk: MachineDisk, imds: FaultyImds) -> None:
     program.run(disk, imds=imds)
     modes = {path: disk.path(path).stat().st_mode & 0o777 for path in (paths.DROP_IN, paths.STATE)}
     assert modes == {paths.DROP_IN: 0o600, paths.STATE: 0o600}
 
 
-def test_the_variables_of_2016_are_the_flags(disk: MachineDisk, imds: FakeImds) -> None:
+def test_the_variables_of_2016_are_the_flags(disk: MachineDisk, imds: FaultyImds) -> None:
     ran = program.run(
         disk,
         imds=imds,
@@ -95,7 +95,7 @@ def test_the_variables_of_2016_are_the_flags(disk: MachineDisk, imds: FakeImds) 
 
 
 def test_the_metadata_service_is_never_asked_through_a_proxy(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     nobody = "http://127.0.0.1:1"
     ran = program.run(disk, imds=imds, http_proxy=nobody, HTTP_PROXY=nobody, ALL_PROXY=nobody)
@@ -104,7 +104,7 @@ def test_the_metadata_service_is_never_asked_through_a_proxy(
 
 
 def test_a_wrong_mapping_ends_with_2_before_anything_is_touched_or_asked(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     before = disk.snapshot()
     ran = program.run(disk, "-m", "-l", "no target", imds=imds)
@@ -115,7 +115,7 @@ def test_a_wrong_mapping_ends_with_2_before_anything_is_touched_or_asked(
 
 
 def test_not_on_ec2_ends_with_3_and_takes_out_what_an_earlier_run_wrote(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     before = disk.snapshot()
     program.run(disk, imds=imds)
@@ -128,7 +128,7 @@ def test_not_on_ec2_ends_with_3_and_takes_out_what_an_earlier_run_wrote(
 
 
 def test_tags_that_are_denied_now_are_kept_from_the_last_run(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     program.run(disk, imds=imds)
     imds.instance = replace(imds.instance, tags_in_metadata=False, role="node")
@@ -140,7 +140,7 @@ def test_tags_that_are_denied_now_are_kept_from_the_last_run(
 
 
 def test_without_a_conf_folder_a_run_ends_with_5_and_names_it_and_the_mount(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     shutil.rmtree(disk.path(paths.CONF))
     before = disk.snapshot()
@@ -162,7 +162,7 @@ def test_without_a_conf_folder_a_run_ends_with_5_and_names_it_and_the_mount(
     ],
 )
 def test_without_an_answer_of_ros_no_label_is_set_and_the_variables_are(
-    disk: MachineDisk, imds: FakeImds, flag: str, named: str
+    disk: MachineDisk, imds: FaultyImds, flag: str, named: str
 ) -> None:
     ran = program.run(disk, flag, imds=imds)
     assert ran.status == 5
@@ -173,7 +173,7 @@ def test_without_an_answer_of_ros_no_label_is_set_and_the_variables_are(
 
 
 def test_conf_mounted_at_the_old_place_costs_the_labels_and_names_the_line_to_write(
-    tmp_path: Path, imds: FakeImds
+    tmp_path: Path, imds: FaultyImds
 ) -> None:
     disk = MachineDisk(tmp_path / "old", in_container=False)
     ran = program.run(disk, imds=imds)
@@ -183,7 +183,7 @@ def test_conf_mounted_at_the_old_place_costs_the_labels_and_names_the_line_to_wr
 
 
 def test_a_list_that_a_stronger_layer_sets_costs_the_labels_and_names_the_layer(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     disk.write(paths.COMMAND_LINE, "rancher.docker.extra_args=[--x]\n")
     ran = program.run(disk, imds=imds)
@@ -194,7 +194,7 @@ def test_a_list_that_a_stronger_layer_sets_costs_the_labels_and_names_the_layer(
 
 
 def test_a_variable_that_cloud_config_sets_stays_and_the_command_that_changes_it_is_named(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     disk.cloud_config("rancher: {environment: {AWS_REGION: of-the-user}}\n")
     before = disk.path(paths.CLOUD_CONFIG).read_bytes()
@@ -206,7 +206,7 @@ def test_a_variable_that_cloud_config_sets_stays_and_the_command_that_changes_it
 
 
 def test_another_run_that_does_not_end_is_status_7_at_the_deadline(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     before = disk.snapshot()
     conf = os.open(disk.path(paths.CONF), os.O_RDONLY)

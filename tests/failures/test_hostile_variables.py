@@ -14,7 +14,7 @@ from failures import timed
 from failures.hostile import KEYS, VALUES
 from failures.hostile_runs import OURS, machine, run
 from failures.in_process import METADATA
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+from faulty_imds import FaultyImds
 from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.settings import NEVER_FROM_TAGS, PROXY_NAMES, STATUS_VARIABLE
 from ros_stand_in import in_effect
@@ -186,7 +186,7 @@ OTHER_PATHS = [
 
 
 @pytest.mark.parametrize("path", OTHER_PATHS)
-def test_no_tag_reaches_any_other_config_path(tmp_path: Path, imds: FakeImds, path: str) -> None:
+def test_no_tag_reaches_any_other_config_path(tmp_path: Path, imds: FaultyImds, path: str) -> None:
     disk = machine(tmp_path)
     before = disk.snapshot()
     ran = program.run(disk, "-l", f"x:{path}", imds=imds)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pytest
 
@@ -24,7 +24,7 @@ from machine import MachineDisk
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.errors import ExitStatus, error
-from rancheros_ec2_metadata.fake_ec2.data import FakeInstance, ImdsOptions
+from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings, TagMapping, Template
@@ -144,21 +144,22 @@ def test_of_a_baked_image_nothing_is_kept(disk: MachineDisk, case: Case) -> None
 
 
 @pytest.mark.parametrize(
-    "answers",
+    ("faults", "extra"),
     [
-        {"imds": ImdsOptions(enabled=False)},
-        {"extra": {"dynamic/instance-identity/document": "<html>", "instance-id": "<html>"}},
+        ([Fault(status=403, times=None)], {}),
+        ([], {"dynamic/instance-identity/document": "<html>", "instance-id": "<html>"}),
     ],
     ids=["refuses", "html"],
 )
 def test_behind_an_endpoint_that_is_set_the_labels_stay_where_nothing_tells_the_machine(
-    disk: MachineDisk, answers: Mapping[str, Any]
+    disk: MachineDisk, faults: list[Fault], extra: Mapping[str, str]
 ) -> None:
     program.elsewhere(disk)
     mapped = ("-l", "example.db:DB_HOST")
     with FakeImds(FakeInstance(tags=WEB)) as imds:
         assert program.run(disk, *mapped, imds=imds).status == 0
-    with FakeImds(FakeInstance(tags=WEB, **answers)) as imds:
+    with FaultyImds(FakeInstance(tags=WEB, extra=extra)) as imds:
+        imds.faults = faults
         assert program.run(disk, *mapped, imds=imds).status == 4
     assert LABEL in timed.items(disk)
     assert ours(disk) == {"DB_HOST": "db.internal", STATUS_VARIABLE: "kept"}

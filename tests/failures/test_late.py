@@ -19,7 +19,7 @@ from failures import timed
 from failures.timed import Timed
 from faulty_imds import Fault, FaultyImds
 from hostile_imds import SANE
-from rancheros_ec2_metadata.fake_ec2.data import FakeInstance, ImdsOptions
+from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 
 FAILED = json.dumps({"Code": "Failed", "Message": "no"})
 TOKEN, ROLE, CREDENTIALS = "PUT */api/token", "GET */security-credentials/", "GET */docker-node"
@@ -58,7 +58,8 @@ class Case:
 
 NO_ROLE = ("error", "the instance has no role")
 HOP_LIMIT = ("HttpPutResponseHopLimit", "net: host")
-LOST = ImdsOptions(hop_limit_lost=True)
+LOST = Fault("/latest/api/token", delay=3600, times=None)
+OPTIONAL = replace(SANE, tokens="optional")
 COMES = tags(SANE.instance_id, SANE.tags)
 
 CASES = {
@@ -111,13 +112,12 @@ CASES = {
         flags=("--require-tag=docker.fleet", "--tags=imds"),
     ),
     # Two lost answers to the token request, and one GET that is answered.
-    "hop-limit": Case(replace(SANE, imds=LOST), 4, ("error", *HOP_LIMIT), TOKEN, 2),
-    "hop-limit-v1": Case(
-        replace(SANE, imds=replace(LOST, tokens="optional")), 0, ("IMDSv1 at",), TOKEN, 2
-    ),
+    "hop-limit": Case(SANE, 4, ("error", *HOP_LIMIT), TOKEN, 2, faults=(LOST,)),
+    "hop-limit-v1": Case(OPTIONAL, 0, ("IMDSv1 at",), TOKEN, 2, faults=(LOST,)),
     "hop-limit-v1-forbidden": Case(
-        replace(SANE, imds=replace(LOST, tokens="optional")),
+        OPTIONAL,
         *(4, ("error", *HOP_LIMIT), TOKEN, None),
+        faults=(LOST,),
         flags=("--imds=v2",),
     ),
 }

@@ -19,8 +19,8 @@ import pytest
 from e2e import program
 from failures import timed
 from failures.test_ros_faults import script
+from faulty_imds import FaultyImds
 from machine import MachineDisk
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 
 LABEL = "--label=docker.role=web"
@@ -46,7 +46,7 @@ def gate(disk: MachineDisk, tmp_path: Path) -> Gate:
 
 
 @contextlib.contextmanager
-def started(disk: MachineDisk, imds: FakeImds, *flags: str) -> Iterator[subprocess.Popen[str]]:
+def started(disk: MachineDisk, imds: FaultyImds, *flags: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         program.command(*flags, *program.machine_flags(disk, flags)),
         env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
@@ -93,7 +93,7 @@ def ended(run: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def test_of_two_runs_at_once_the_second_waits_and_writes_nothing(
-    disk: MachineDisk, imds: FakeImds, gate: Gate
+    disk: MachineDisk, imds: FaultyImds, gate: Gate
 ) -> None:
     with started(disk, imds, f"--ros={gate.ros}") as first:
         wait_for(gate.is_reached)
@@ -112,7 +112,7 @@ def test_of_two_runs_at_once_the_second_waits_and_writes_nothing(
 
 
 def test_a_run_that_is_killed_holds_no_lock_and_the_next_completes_its_work(
-    disk: MachineDisk, imds: FakeImds, gate: Gate
+    disk: MachineDisk, imds: FaultyImds, gate: Gate
 ) -> None:
     with started(disk, imds, f"--ros={gate.ros}") as first:
         wait_for(gate.is_reached)
@@ -128,7 +128,7 @@ def test_a_run_that_is_killed_holds_no_lock_and_the_next_completes_its_work(
 
 
 def test_a_run_that_never_gets_its_turn_ends_at_the_deadline_and_touches_nothing(
-    disk: MachineDisk, imds: FakeImds, gate: Gate
+    disk: MachineDisk, imds: FaultyImds, gate: Gate
 ) -> None:
     before = files(disk)
     with started(disk, imds, f"--ros={gate.ros}", "--deadline=600") as first:

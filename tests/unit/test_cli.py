@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from faulty_imds import FaultyImds
 from machine import MachineDisk
 from rancheros_ec2_metadata import PROGRAMS, __version__
 from rancheros_ec2_metadata.cli import main
@@ -18,7 +20,6 @@ from rancheros_ec2_metadata.commands import show
 from rancheros_ec2_metadata.commands.invocation import Process
 from rancheros_ec2_metadata.errors import DeadlineError, ExitStatus, FilesError, UsageError
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.options import OPTIONS
 
@@ -44,13 +45,13 @@ def disk(tmp_path: Path) -> MachineDisk:
 
 
 @pytest.fixture
-def imds() -> Iterator[FakeImds]:
-    with FakeImds(FakeInstance(tags={"docker.role": "web", "other": "x"})) as running:
+def imds() -> Iterator[FaultyImds]:
+    with FaultyImds(FakeInstance(tags={"docker.role": "web", "other": "x"})) as running:
         yield running
 
 
 @pytest.fixture
-def ec2(disk: MachineDisk, imds: FakeImds) -> Callable[..., Said]:
+def ec2(disk: MachineDisk, imds: FaultyImds) -> Callable[..., Said]:
     """Run a command on the disk, with the metadata service."""
     endpoint = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
 
@@ -120,8 +121,8 @@ def test_it_names_itself_as_it_was_called(
         f"  {name} show\n",
     ):
         assert said in text
-    assert text.count(f"ec2-metadata: status: started; {name} {__version__}, ") == 1
-    assert text.count(f"ec2-metadata: {name} {__version__}, clean\n") == 1
+    assert text.count(f"ec2-metadata: status: started; {name} {__version__}, ") == 2
+    assert text.count(f"ec2-metadata: status: started; {name} {__version__}, clean\n") == 1
     assert f"see {name} --help" in text
     assert other not in text
 
@@ -134,7 +135,7 @@ def test_without_a_word_or_with_a_flag_first_the_command_is_apply(
 
 @pytest.mark.parametrize("arguments", [("-l", "no target"), ("aply",), ("plan", "--dry-run")])
 def test_what_is_wrong_is_named_and_nothing_is_touched_or_asked(
-    disk: MachineDisk, imds: FakeImds, arguments: tuple[str, ...]
+    disk: MachineDisk, imds: FaultyImds, arguments: tuple[str, ...]
 ) -> None:
     before = disk.snapshot()
     said = Said(*arguments, AWS_METADATA_ROOT=str(disk.root))
@@ -191,7 +192,7 @@ def test_plan_shows_what_would_change_and_changes_nothing(
     assert not [line for line in lines if "hostname: h" in line]
 
 
-def test_plan_is_over_once_it_has_been_applied(ec2: Callable[..., Said], imds: FakeImds) -> None:
+def test_plan_is_over_once_it_has_been_applied(ec2: Callable[..., Said], imds: FaultyImds) -> None:
     assert ec2().status == 0
     said = ec2("plan")
     assert said.status == 0
@@ -202,7 +203,7 @@ def test_plan_is_over_once_it_has_been_applied(ec2: Callable[..., Said], imds: F
 
 
 def test_a_failure_counts_more_than_that_something_would_change(
-    ec2: Callable[..., Said], imds: FakeImds
+    ec2: Callable[..., Said], imds: FaultyImds
 ) -> None:
     imds.instance = replace(imds.instance, tags_in_metadata=False)
     said = ec2("plan")
@@ -218,7 +219,7 @@ def test_show_prints_a_table_of_all_tags_mapped_or_not(ec2: Callable[..., Said])
     assert "AWS_INSTANCE_ID" in said.out
 
 
-def test_show_prints_documents_for_programs(ec2: Callable[..., Said], imds: FakeImds) -> None:
+def test_show_prints_documents_for_programs(ec2: Callable[..., Said], imds: FaultyImds) -> None:
     as_json = json.loads(ec2("show", "--format=json").out)
     as_yaml = yaml.safe_load(ec2("show", "--format=yaml").out)
     assert as_json == as_yaml
@@ -237,7 +238,7 @@ def test_show_needs_nothing_to_write_to(ec2: Callable[..., Said], disk: MachineD
     assert disk.snapshot() == before
 
 
-def test_show_says_what_it_could_not_learn(ec2: Callable[..., Said], imds: FakeImds) -> None:
+def test_show_says_what_it_could_not_learn(ec2: Callable[..., Said], imds: FaultyImds) -> None:
     imds.instance = replace(imds.instance, tags_in_metadata=False)
     said = ec2("show")
     assert said.status == ExitStatus.INCOMPLETE
@@ -261,6 +262,20 @@ def test_clean_takes_back_what_a_run_wrote(ec2: Callable[..., Said], disk: Machi
     assert {name: raw for name, (_, raw) in disk.snapshot().items()} == before
     assert not disk.path(paths.STATE).exists()
     assert ec2("clean").err.endswith("nothing to remove; exit 0\n")
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_clean_names_a_state_that_is_no_file(
+    ec2: Callable[..., Said], disk: MachineDisk, make: Callable[[Path], None]
+) -> None:
+    assert ec2("apply").status == 0
+    disk.path(paths.STATE).unlink()
+    make(disk.path(paths.STATE))
+    said = ec2("clean")
+    assert said.status == ExitStatus.FILES
+    assert f"error: {paths.STATE} cannot be read: " in said.err
+    assert f"removed {paths.DROP_IN}; exit 5\n" in said.err
+    assert not disk.path(paths.DROP_IN).exists()
 
 
 def test_clean_legacy_takes_out_what_the_tool_of_2016_left(
@@ -329,7 +344,7 @@ def test_a_bug_is_one_line_and_with_debug_a_traceback_that_quotes_nothing(
 
 
 @pytest.mark.parametrize("command", ["apply", "plan", "show"])
-def test_debug_logs_each_request(ec2: Callable[..., Said], imds: FakeImds, command: str) -> None:
+def test_debug_logs_each_request(ec2: Callable[..., Said], imds: FaultyImds, command: str) -> None:
     said = ec2(command, AWS_METADATA_DEBUG="true")
     logged = re.findall(r"debug: (\w+) 'http://[^/]+([^']+)': (\d+)", said.err)
     assert sorted(logged) == sorted((m, p, str(status)) for m, p, status in imds.requests)

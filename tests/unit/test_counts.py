@@ -14,9 +14,9 @@ import pytest
 
 from e2e import program
 from e2e.answering_api import AnsweringApi, tags
+from faulty_imds import FaultyImds
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 
 # Of the tags of the README's group two become labels, two variables, and one is not used.
@@ -110,8 +110,8 @@ def disk(tmp_path: Path) -> MachineDisk:
 
 
 @pytest.fixture
-def imds() -> Iterator[FakeImds]:
-    with FakeImds(GROUPED) as fake:
+def imds() -> Iterator[FaultyImds]:
+    with FaultyImds(GROUPED) as fake:
         yield fake
 
 
@@ -122,7 +122,7 @@ def api() -> Iterator[AnsweringApi]:
 
 
 @pytest.fixture
-def endpoints(imds: FakeImds, api: AnsweringApi) -> dict[str, str]:
+def endpoints(imds: FaultyImds, api: AnsweringApi) -> dict[str, str]:
     return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url, "AWS_ENDPOINT_URL_EC2": api.url}
 
 
@@ -149,7 +149,7 @@ class CountingRos:
         return Counter(lines)
 
 
-def requests(disk: MachineDisk, imds: FakeImds, *flags: str, **variables: str) -> list[str]:
+def requests(disk: MachineDisk, imds: FaultyImds, *flags: str, **variables: str) -> list[str]:
     """Run the program, and return the paths that it asked for, each of them once."""
     imds.requests.clear()
     ran = program.run(disk, *flags, imds=imds, **variables)
@@ -172,14 +172,17 @@ def requests(disk: MachineDisk, imds: FakeImds, *flags: str, **variables: str) -
             id="public, and IPv6",
         ),
         pytest.param(
-            replace(GROUPED, ancestor_ami_ids=("ami-1",)), FLAGS, 19 + USED + 1, id="ancestors"
+            replace(GROUPED, extra={"ancestor-ami-ids": "ami-1"}),
+            FLAGS,
+            19 + USED + 1,
+            id="ancestors",
         ),
         pytest.param(GROUPED, ("--tags=none",), 17, id="no tags wanted"),
         pytest.param(GROUPED, (*FLAGS, "--no-metadata"), 3 + USED, id="no metadata"),
     ],
 )
 def test_the_requests_of_a_run_are_so_many(
-    disk: MachineDisk, imds: FakeImds, instance: FakeInstance, flags: Sequence[str], count: int
+    disk: MachineDisk, imds: FaultyImds, instance: FakeInstance, flags: Sequence[str], count: int
 ) -> None:
     imds.instance = instance
     variables = {"AWS_METADATA_LOAD": "false"} if "--no-metadata" in flags else {}
@@ -191,7 +194,7 @@ def test_the_requests_of_a_run_are_so_many(
 
 @pytest.mark.parametrize(("instance", "calls"), [(GROUPED, 0), (WITHOUT_TAGS, 1)])
 def test_the_api_is_called_once_where_the_metadata_service_has_no_tags(
-    disk: MachineDisk, imds: FakeImds, api: AnsweringApi, instance: FakeInstance, calls: int
+    disk: MachineDisk, imds: FaultyImds, api: AnsweringApi, instance: FakeInstance, calls: int
 ) -> None:
     imds.instance = instance
     asked = requests(disk, imds, *FLAGS, AWS_ENDPOINT_URL_EC2=api.url)
@@ -202,7 +205,7 @@ def test_the_api_is_called_once_where_the_metadata_service_has_no_tags(
 
 @pytest.mark.parametrize("instance", [GROUPED, WITHOUT_TAGS], ids=["tags in IMDS", "API"])
 def test_ros_is_asked_twice_where_something_changes_and_once_where_nothing_does(
-    disk: MachineDisk, imds: FakeImds, api: AnsweringApi, instance: FakeInstance
+    disk: MachineDisk, imds: FaultyImds, api: AnsweringApi, instance: FakeInstance
 ) -> None:
     imds.instance = instance
     ros = CountingRos(disk)
@@ -216,7 +219,7 @@ def test_ros_is_asked_twice_where_something_changes_and_once_where_nothing_does(
 
 
 def test_ros_is_asked_nothing_more_once_it_has_not_answered(
-    disk: MachineDisk, imds: FakeImds
+    disk: MachineDisk, imds: FaultyImds
 ) -> None:
     ros = CountingRos(disk, answers=False)
     ran = program.run(disk, *FLAGS, "--ros", str(ros.path), imds=imds)
@@ -227,7 +230,7 @@ def test_ros_is_asked_nothing_more_once_it_has_not_answered(
 @pytest.mark.parametrize("instance", [GROUPED, WITHOUT_TAGS], ids=["tags in IMDS", "API"])
 def test_what_is_written_is_our_files_each_once_a_change_and_nothing_outside(
     disk: MachineDisk,
-    imds: FakeImds,
+    imds: FaultyImds,
     endpoints: dict[str, str],
     instance: FakeInstance,
 ) -> None:
@@ -250,7 +253,7 @@ def test_what_is_written_is_our_files_each_once_a_change_and_nothing_outside(
 
 @pytest.mark.parametrize("instance", [GROUPED, WITHOUT_TAGS], ids=["tags in IMDS", "API"])
 def test_boto3_is_imported_where_the_api_is_asked_and_nowhere_else(
-    disk: MachineDisk, imds: FakeImds, endpoints: dict[str, str], instance: FakeInstance
+    disk: MachineDisk, imds: FaultyImds, endpoints: dict[str, str], instance: FakeInstance
 ) -> None:
     imds.instance = instance
     modules = counted((*FLAGS, *program.machine_flags(disk)), **endpoints).modules
@@ -274,7 +277,7 @@ def test_on_a_host_with_systemd_nothing_of_rancheros_and_no_yaml_is_imported(
 ) -> None:
     (tmp_path / "run/systemd/system").mkdir(parents=True)
     (tmp_path / "run/metadata").mkdir()
-    with FakeImds(FakeInstance(tags={"host": "web-1"})) as imds:
+    with FaultyImds(FakeInstance(tags={"host": "web-1"})) as imds:
         endpoint = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
         ran = counted([f"--root={tmp_path}", "-l", "host:HOST"], **endpoint)
     assert "wrote /run/metadata/ec2; exit 0" in ran.err

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from rancheros_ec2_metadata.errors import FilesError
-from rancheros_ec2_metadata.scratch import scratch
+from rancheros_ec2_metadata.scratch import make_scratch_folder
 
 
 def test_the_folder_is_its_owners_alone_and_is_removed() -> None:
-    with scratch("plan") as folder:
+    with make_scratch_folder("plan", {"/etc/a": b"1", "/etc/b": b"2"}) as folder:
+        assert [(folder / "etc" / name).read_text() for name in "ab"] == ["1", "2"]
         assert folder.stat().st_mode & 0o777 == 0o700
     assert not folder.exists()
 
@@ -20,10 +21,10 @@ def test_the_folder_is_its_owners_alone_and_is_removed() -> None:
 def test_no_place_for_it_is_said_and_what_happens_inside_is_not(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with pytest.raises(ZeroDivisionError), scratch("plan"):
+    with pytest.raises(ZeroDivisionError), make_scratch_folder("plan", {}):
         raise ZeroDivisionError
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
-    with pytest.raises(FilesError, match="set TMPDIR"), scratch("plan"):
+    with pytest.raises(FilesError, match="set TMPDIR"), make_scratch_folder("plan", {}):
         pass
 
 

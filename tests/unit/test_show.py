@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from e2e import program
 from machine import MachineDisk
-from rancheros_ec2_metadata.commands.show import Format, find_value, lines, tree
+from rancheros_ec2_metadata.commands.show import Format, find_value, make_shown_tree, render_tree
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.instance import VARIABLES
 from rancheros_ec2_metadata.errors import Ec2Error, UsageError
@@ -42,7 +42,7 @@ OF_TAG = "IMDS, tags/instance/docker.role"
 
 
 def printed(facts: Facts, form: Format) -> str:
-    return "\n".join(lines(tree(facts), form)) + "\n"
+    return "\n".join(render_tree(make_shown_tree(facts), form)) + "\n"
 
 
 def test_the_table_has_a_row_for_each_fact_with_its_source() -> None:
@@ -92,12 +92,12 @@ def test_both_documents_say_the_same(form: Format) -> None:
 def test_the_group_is_a_tag_so_it_is_known_to_be_missing_where_the_tags_are_known() -> None:
     group = "AWS_AUTOSCALING_GROUP"
     everything = Facts(unread_variables=frozenset(), tags={}, tags_source="imds")
-    assert group in tree(everything)["does_not_have"]
+    assert group in make_shown_tree(everything)["does_not_have"]
     no_tags = Facts(unread_variables=frozenset(), tags=None)
-    assert tree(no_tags)["not_known"] == [group]
+    assert make_shown_tree(no_tags)["not_known"] == [group]
     unread = Facts(tags={}, unread_tags={"aws:autoscaling:groupName": "503"})
-    assert group in tree(unread)["not_known"]
-    assert tree(unread)["unread_tags"] == ["aws:autoscaling:groupName"]
+    assert group in make_shown_tree(unread)["not_known"]
+    assert make_shown_tree(unread)["unread_tags"] == ["aws:autoscaling:groupName"]
     title = "TAGS THAT COULD NOT BE READ"
     assert f"{title}\n  'aws:autoscaling:groupName'\n" in printed(unread, "table")
 
@@ -112,7 +112,7 @@ def test_tags_that_no_source_gave_are_not_the_same_as_none() -> None:
 @given(key=TEXT, value=TEXT)
 def test_no_tag_can_forge_a_row_or_reach_the_terminal(key: str, value: str) -> None:
     found = Facts(tags={key: value}, tags_source="imds")
-    table = list(lines(tree(found), "table"))
+    table = list(render_tree(make_shown_tree(found), "table"))
     assert all(line.isprintable() and len(line) <= 80 for line in table)
     titles = [line for line in table if not line.startswith(" ")]
     assert titles == ["METADATA", "TAGS", "DOES NOT HAVE", "NOT KNOWN"]

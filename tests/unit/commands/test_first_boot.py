@@ -13,9 +13,9 @@ import pytest
 
 from e2e import described_api, program
 from e2e.answering_api import AnsweringApi
+from faulty_imds import FaultyImds
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from unit.commands.workstation import INSTANCE_ID, Workstation
 
@@ -45,7 +45,7 @@ def test_labels_and_variables_are_shown_and_what_ros_decides_is_said(
     before = user_data.stat()
     workstation.log_in(api)
     flags = ("--user-data", str(user_data), "-l", "example.db.host:DB_HOST", "--format", "json")
-    with FakeImds(instance) as imds:
+    with FaultyImds(instance) as imds:
         workstation.set(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url)
         named = () if instance_id is None else ("--instance", instance_id)
         assert workstation.run("plan", *flags, *named) == ExitStatus.WOULD_CHANGE

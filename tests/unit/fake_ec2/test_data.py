@@ -11,7 +11,6 @@ import pytest
 from rancheros_ec2_metadata.errors import FilesError, UsageError
 from rancheros_ec2_metadata.fake_ec2.data import (
     FakeInstance,
-    ImdsOptions,
     parse_instance,
     read_instance,
 )
@@ -19,12 +18,12 @@ from rancheros_ec2_metadata.fake_ec2.data import (
 PAGE = Path(__file__).parents[3] / "docs/fake-imds.md"
 # Every field, each with another value than its default.
 OTHERS: dict[str, Any] = {
-    one.name: {"str": "x", "int": 3, "bool": False, "tuple[str, ...]": ("a", "b")}.get(
+    one.name: {"str": "x", "bool": False, "tuple[str, ...]": ("a", "b")}.get(
         str(one.type).removesuffix(" | None"), {"k": "é"}
     )
     for one in fields(FakeInstance)
 }
-OTHERS["imds"] = ImdsOptions("optional", hop_limit_lost=True, enabled=False)
+OTHERS["tokens"] = "optional"
 EVERY_FIELD = FakeInstance(**OTHERS)
 
 
@@ -49,16 +48,17 @@ def test_the_page_has_every_key_with_its_default() -> None:
         ({"account_id": 123456789012}, "account_id: must be text in quotes"),
         ({"region": None}, "region: must be text in quotes"),
         ({"public_ipv4": False}, "public_ipv4: must be text in quotes, or null"),
-        ({"ami_launch_index": True}, "ami_launch_index: must be a whole number"),
+        ({"region": 1}, "region: must be text in quotes"),
+        ({"security_groups": {}}, "security_groups: must be a list of texts"),
+        ({"tags": []}, "tags: must be a map of text to text"),
+        ({"tokens": None}, 'tokens: must be "required" or "optional"'),
         ({"tags_in_metadata": "yes"}, "tags_in_metadata: must be true or false"),
         ({"security_groups": "default"}, "security_groups: must be a list of texts"),
         ({"security_groups": ["a", 1]}, "security_groups: must be a list of texts"),
         ({"tags": {"a": None}}, "tags: must be a map of text to text"),
         ({"extra": {"hostname": 1}}, "extra: must be a map of text to text or null"),
-        ({"imds": "required"}, "imds: must be a map"),
-        ({"imds": {"tokens": "never"}}, 'imds: tokens: must be "required" or "optional"'),
+        ({"tokens": "never"}, 'tokens: must be "required" or "optional"'),
         ({"tag": {}}, "unknown key 'tag'; the keys are account_id, ami_id, "),
-        ({"imds": {"x": 1}}, "imds: unknown key 'x'; the keys are enabled, hop_limit_lost, tokens"),
     ],
 )
 def test_what_is_wrong_is_named_with_file_and_key(given: object, said: str) -> None:

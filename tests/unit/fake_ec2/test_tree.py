@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from rancheros_ec2_metadata.fake_ec2.tree import metadata
+from rancheros_ec2_metadata.fake_ec2.tree import make_tree
 
 FULL = FakeInstance(
-    ancestor_ami_ids=("ami-2", "ami-3"),
     public_ipv4="52.1.2.3",
     ipv6="2001:db8::1",
     security_groups=("default", "web"),
@@ -43,7 +42,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\n"), min_size
 def test_following_the_lists_finds_each_leaf_once_and_nothing_else(
     extra: dict[str, str], tags: dict[str, str]
 ) -> None:
-    tree = metadata(FakeInstance(extra=extra, tags=tags), 0)
+    tree = make_tree(FakeInstance(extra=extra, tags=tags), 0)
 
     found = list(listed(tree))
 
@@ -56,7 +55,6 @@ def test_following_the_lists_finds_each_leaf_once_and_nothing_else(
         ("ami-id", "ami-0abcdef1234567890"),
         ("ami-launch-index", "0"),
         ("ami-manifest-path", "(unknown)"),
-        ("ancestor-ami-ids", "ami-2\nami-3"),
         ("autoscaling/target-lifecycle-state", "InService"),
         ("hostname", "ip-10-0-0-12.eu-west-1.compute.internal"),
         ("instance-action", "none"),
@@ -87,13 +85,12 @@ def test_following_the_lists_finds_each_leaf_once_and_nothing_else(
     ],
 )
 def test_an_instance_that_has_everything_shows_it_where_ec2_does(path: str, text: str) -> None:
-    assert metadata(FULL, 0)[f"meta-data/{path}"] == text
+    assert make_tree(FULL, 0)[f"meta-data/{path}"] == text
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "ancestor-ami-ids",
         "autoscaling/",
         "iam/",
         "ipv6",
@@ -102,16 +99,16 @@ def test_an_instance_that_has_everything_shows_it_where_ec2_does(path: str, text
     ],
 )
 def test_what_an_instance_does_not_have_has_no_path(path: str) -> None:
-    assert f"meta-data/{path}" not in metadata(FakeInstance(), 0)
+    assert f"meta-data/{path}" not in make_tree(FakeInstance(), 0)
 
 
 def test_the_topmost_lists_are_as_ec2_writes_them() -> None:
-    assert metadata(FULL, 0)[""] == "dynamic\nmeta-data\nuser-data"
-    assert metadata(FakeInstance(), 0)[""] == "dynamic\nmeta-data"
+    assert make_tree(FULL, 0)[""] == "dynamic\nmeta-data\nuser-data"
+    assert make_tree(FakeInstance(), 0)[""] == "dynamic\nmeta-data"
 
 
 def test_the_identity_document_has_all_of_its_fields() -> None:
-    document = json.loads(metadata(FULL, 0)["dynamic/instance-identity/document"])
+    document = json.loads(make_tree(FULL, 0)["dynamic/instance-identity/document"])
 
     assert document == {
         "accountId": "123456789012",
@@ -133,14 +130,14 @@ def test_the_identity_document_has_all_of_its_fields() -> None:
 
 
 def test_pending_time_now_is_when_the_fake_was_started() -> None:
-    tree = metadata(FakeInstance(pending_time="now"), 1_770_000_000.9)
+    tree = make_tree(FakeInstance(pending_time="now"), 1_770_000_000.9)
 
     pending = json.loads(tree["dynamic/instance-identity/document"])["pendingTime"]
     assert pending == "2026-02-02T02:40:00Z"
 
 
 def test_an_ipv6_only_instance_is_named_by_its_id_and_has_an_ipv6_private_ip() -> None:
-    tree = metadata(FakeInstance(local_ipv4=None, ipv6="2001:db8::1"), 0)
+    tree = make_tree(FakeInstance(local_ipv4=None, ipv6="2001:db8::1"), 0)
 
     assert json.loads(tree["dynamic/instance-identity/document"])["privateIp"] == "2001:db8::1"
     assert tree["meta-data/hostname"] == "i-0123456789abcdef0.eu-west-1.compute.internal"
@@ -148,7 +145,7 @@ def test_an_ipv6_only_instance_is_named_by_its_id_and_has_an_ipv6_private_ip() -
 
 
 def test_names_in_the_oldest_region_are_without_the_region() -> None:
-    tree = metadata(FakeInstance(region="us-east-1", public_ipv4="52.1.2.3"), 0)
+    tree = make_tree(FakeInstance(region="us-east-1", public_ipv4="52.1.2.3"), 0)
 
     assert tree["meta-data/local-hostname"] == "ip-10-0-0-12.ec2.internal"
     assert tree["meta-data/public-hostname"] == "ec2-52-1-2-3.compute-1.amazonaws.com"
@@ -156,7 +153,7 @@ def test_names_in_the_oldest_region_are_without_the_region() -> None:
 
 
 def test_the_profile_is_not_named_as_the_role() -> None:
-    tree = metadata(FULL, 0)
+    tree = make_tree(FULL, 0)
 
     info = json.loads(tree["meta-data/iam/info"])
     assert info["InstanceProfileArn"].endswith(":instance-profile/docker-node-profile")
@@ -165,27 +162,27 @@ def test_the_profile_is_not_named_as_the_role() -> None:
 
 @pytest.mark.parametrize("key", [".", "..", "_index", "", "a b", "a/b", "é", "a" * 256])
 def test_a_tag_that_imds_cannot_show_is_left_out(key: str) -> None:
-    tree = metadata(FakeInstance(tags={key: "x", "role": "web"}), 0)
+    tree = make_tree(FakeInstance(tags={key: "x", "role": "web"}), 0)
 
     assert tree["meta-data/tags/instance/"] == "role"
 
 
 @pytest.mark.parametrize("key", ["a" * 255, "-_+=,.@:", "...", "aws:x"])
 def test_a_tag_that_imds_can_show_is_listed(key: str) -> None:
-    tree = metadata(FakeInstance(tags={key: "x"}), 0)
+    tree = make_tree(FakeInstance(tags={key: "x"}), 0)
 
     assert tree["meta-data/tags/instance/"] == key
 
 
 def test_an_instance_without_tags_has_an_empty_list() -> None:
-    tree = metadata(FakeInstance(), 0)
+    tree = make_tree(FakeInstance(), 0)
 
     assert tree["meta-data/tags/"] == "instance/"
     assert tree["meta-data/tags/instance/"] == ""
 
 
 def test_tags_that_are_off_are_not_there() -> None:
-    tree = metadata(FakeInstance(tags={"role": "web"}, tags_in_metadata=False), 0)
+    tree = make_tree(FakeInstance(tags={"role": "web"}, tags_in_metadata=False), 0)
 
     assert not [path for path in tree if "tags" in path]
     assert "tags/" not in tree["meta-data/"]
@@ -193,7 +190,7 @@ def test_tags_that_are_off_are_not_there() -> None:
 
 def test_extra_sets_a_leaf_below_meta_data_or_dynamic() -> None:
     extra = {"public-hostname": "", "dynamic/fws/x": "1"}
-    tree = metadata(FakeInstance(public_ipv4="52.1.2.3", extra=extra), 0)
+    tree = make_tree(FakeInstance(public_ipv4="52.1.2.3", extra=extra), 0)
 
     assert tree["meta-data/public-hostname"] == ""
     assert tree["dynamic/"] == "fws/\ninstance-identity/"
@@ -201,7 +198,7 @@ def test_extra_sets_a_leaf_below_meta_data_or_dynamic() -> None:
 
 def test_extra_null_removes_a_path_and_all_below_it_but_not_its_namesakes() -> None:
     extra = dict.fromkeys(["iam", "tags", "ami-id", "placement/region", "instance"])
-    tree = metadata(FakeInstance(role="r", extra=extra), 0)
+    tree = make_tree(FakeInstance(role="r", extra=extra), 0)
 
     assert not [path for path in tree if path.startswith(("meta-data/iam", "meta-data/tags"))]
     assert "meta-data/ami-id" not in tree
