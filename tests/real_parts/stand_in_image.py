@@ -125,9 +125,12 @@ def _shared(binaries: list[Path]) -> list[Path]:
     """Return the shared libraries that ``ldd`` finds for programs and modules, each once."""
     listed = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=False)
     found = {Path(path) for path in re.findall(r"(/\S+) \(0x", listed.stdout)}
-    # Libraries of their own until glibc 2.34: wheels still name them.
+    # Libraries of their own until glibc 2.34: wheels still name them. The last is loaded by glibc
+    # itself when a thread is ended, as Python ends those that are left.
     (libc,) = (path for path in found if path.name.startswith("libc.so"))
-    found |= {path for name in _OF_GLIBC for path in libc.parent.glob(f"lib{name}.so.?")}
+    found |= {
+        path for name in (*_OF_GLIBC, "gcc_s") for path in libc.parent.glob(f"lib{name}.so.?")
+    }
     return sorted(found)
 
 
