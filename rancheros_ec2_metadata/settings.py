@@ -115,7 +115,7 @@ class EnvPrefix(NamedTuple):
             raise UsageError(f"environment prefix {quote(text)}: AWS_ names are not for tags")
         return cls(tag_prefix, variable_prefix)
 
-    def variable(self, tag: str) -> str:
+    def make_name(self, tag: str) -> str:
         """Return the name of the variable for a tag: upper case, everything odd to ``_``."""
         rest = tag.removeprefix(self.tag_prefix)
         # First to ASCII: str.upper turns one letter into several ('ß' to 'SS'), so that two tags

@@ -34,15 +34,15 @@ def detect(root: Path) -> Machine:
     do; their UUIDs begin with `ec2`, and their BIOS version contains `amazon`.
     """
     dmi = root / "sys/class/dmi/id"
-    vendor = _text(dmi / "sys_vendor")
-    uuid = _text(dmi / "product_uuid").lower()  # readable by root only
-    xen_uuid = _text(root / "sys/hypervisor/uuid").lower()
-    asset_tag = _text(dmi / "board_asset_tag")
+    vendor = _read_text(dmi / "sys_vendor")
+    uuid = _read_text(dmi / "product_uuid").lower()  # readable by root only
+    xen_uuid = _read_text(root / "sys/hypervisor/uuid").lower()
+    asset_tag = _read_text(dmi / "board_asset_tag")
     if (
         vendor == "Amazon EC2"
         or _XEN_UUID.match(uuid)
         or _XEN_UUID.match(xen_uuid)
-        or "amazon" in _text(dmi / "bios_version").lower()
+        or "amazon" in _read_text(dmi / "bios_version").lower()
     ):
         verdict: Verdict = "yes"
     else:
@@ -51,7 +51,7 @@ def detect(root: Path) -> Machine:
     return Machine(verdict, instance_id, uuid or None)
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     """Return the text of a file, empty if it is missing or unreadable."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()

@@ -217,7 +217,7 @@ class _Reading:
         facts, imds = self.facts, self.imds
         region = facts.identity.region if facts.identity else None
         first = instance.list_first_paths(self.fields, region)
-        self.ask([instance.METADATA, *first], _part(imds.limit, 4))
+        self.ask([instance.METADATA, *first], _limit_part(imds.limit, 4))
         mac, listing = self.answers.get(instance.MAC_PATH), self.answers.pop(instance.METADATA)
         if isinstance(mac, str) and mac and instance.find_mac(self.answers) is None:
             text = f"{instance.MAC_PATH}: {quote(mac)} is not a MAC address"
@@ -225,7 +225,7 @@ class _Reading:
         later = instance.list_later_paths(
             listing if isinstance(listing, str) else "", instance.find_mac(self.answers)
         )
-        self.ask(later, _part(imds.limit, 3))
+        self.ask(later, _limit_part(imds.limit, 3))
         facts.variables, facts.sources = instance.read_variables(self.fields, self.answers)
         facts.unread_variables = instance.list_unread_variables(self.fields, self.answers)
         if not isinstance(self.answers.get(instance.ROLES_PATH, _UNASKED), RequestError):
@@ -274,7 +274,7 @@ class _Reading:
         """Take the tags that the metadata service serves now, if it serves any."""
         facts, settings = self.facts, self.settings
         known = facts.tags or {}
-        tags = read_tags(self.imds, settings.wants, known, _part(limit, 2))
+        tags = read_tags(self.imds, settings.wants, known, _limit_part(limit, 2))
         if tags is not None:
             facts.take(tags, "imds", metadata=settings.reads_metadata)
 
@@ -362,7 +362,7 @@ class _Reading:
             self.note(one)
 
 
-def _part(limit: Limit, of: int) -> Limit:
+def _limit_part(limit: Limit, of: int) -> Limit:
     """Return the limit of one part of what the service says.
 
     One that fails is tried again, but must not take the time of the others.

@@ -125,7 +125,7 @@ class Files:
             if change.after is None:
                 _check(change, target)
                 # A run that was killed may have left it, in a folder that nothing sweeps.
-                _temporary(target).unlink(missing_ok=True)
+                _make_temporary(target).unlink(missing_ok=True)
                 target.unlink(missing_ok=True)
             else:
                 _write(change, target, change.after)
@@ -169,7 +169,7 @@ def digest_file(path: Path) -> str | None:
 
 
 def _write(change: FileChange, target: Path, content: bytes) -> None:
-    temporary = _temporary(target)
+    temporary = _make_temporary(target)
     if not os.path.lexists(target.parent):
         target.parent.mkdir(mode=0o755, exist_ok=True)
         _sync_folder(target.parent.parent)
@@ -189,7 +189,7 @@ def _write(change: FileChange, target: Path, content: bytes) -> None:
         raise
 
 
-def _temporary(target: Path) -> Path:
+def _make_temporary(target: Path) -> Path:
     return target.with_name(f"{_TEMPORARY}{target.name.lstrip('.')}")
 
 
@@ -226,7 +226,7 @@ def _check(change: FileChange, target: Path) -> os.stat_result | None:
         FilesError: it, or its folder, is a symbolic link.
     """
     if target.parent.is_symlink():
-        raise _link(change.path.rpartition("/")[0])
+        raise _refuse_link(change.path.rpartition("/")[0])
     try:
         handle = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -235,7 +235,7 @@ def _check(change: FileChange, target: Path) -> os.stat_result | None:
         return None
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise _link(change.path) from None
+            raise _refuse_link(change.path) from None
         raise
     with open(handle, "rb") as file:  # noqa: PTH123 - a file descriptor, not a path
         if file.read() != change.before:
@@ -243,7 +243,7 @@ def _check(change: FileChange, target: Path) -> os.stat_result | None:
         return os.fstat(handle)
 
 
-def _link(path: str) -> FilesError:
+def _refuse_link(path: str) -> FilesError:
     return FilesError(
         f"{path} is a symbolic link, which is never followed in writing; put the file itself there"
     )

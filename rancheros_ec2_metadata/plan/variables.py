@@ -117,7 +117,7 @@ def _choose_by_prefix(
                 tag.startswith("aws:") and not prefix.tag_prefix.startswith("aws:")
             ):
                 continue
-            name = prefix.variable(tag)
+            name = prefix.make_name(tag)
             steers = name in NEVER_FROM_TAGS | PROXY_NAMES | {STATUS_VARIABLE}
             if steers or name.startswith("AWS_"):
                 reason = f"{name} is not for a prefix to set"

@@ -89,13 +89,13 @@ class Reader:
             for one in said.get("Tags") or ()
         )
         subnets = tuple(filter(None, (said.get("VPCZoneIdentifier") or "").split(",")))
-        group = replace(self._group(name), tags=tags, subnets=subnets)
+        group = replace(self._ask_group(name), tags=tags, subnets=subnets)
         if configuration := said.get("LaunchConfigurationName"):
-            sources = [self._configuration(configuration)]
+            sources = [self._ask_configuration(configuration)]
         else:
-            sources = [self._template(one) for one in _list_specifications(said)]
-        group = self._with_launches(group, sources)
-        return replace(group, instances=self._instances(name))
+            sources = [self._ask_template(one) for one in _list_specifications(said)]
+        group = self._add_launches(group, sources)
+        return replace(group, instances=self._ask_instances(name))
 
     def read_template(self, text: str) -> Group:
         """Return what stands for a group that would start instances by a template.
@@ -109,14 +109,14 @@ class Reader:
         template, _, version = text.partition(":")
         key = "LaunchTemplateId" if template.startswith("lt-") else "LaunchTemplateName"
         one = _Specification(key, template, version or _DEFAULT_VERSION)
-        return self._with_launches(self._group(None), [self._template(one)])
+        return self._add_launches(self._ask_group(None), [self._ask_template(one)])
 
-    def _group(self, name: str | None) -> Group:
+    def _ask_group(self, name: str | None) -> Group:
         meta = self.ec2.meta
         self.note(info(f"AWS's API of {meta.region_name} is asked; nothing is written"))
         return Group(name, meta.region_name, meta.partition)
 
-    def _template(self, one: _Specification) -> _Source:
+    def _ask_template(self, one: _Specification) -> _Source:
         arguments = {one.key: one.template, "Versions": [one.version]}
         found = self._ask("DescribeLaunchTemplateVersions", **arguments)
         if not found:
@@ -147,7 +147,7 @@ class Reader:
         )
         return _Source(launch, data.get("MetadataOptions") or {})
 
-    def _configuration(self, name: str) -> _Source:
+    def _ask_configuration(self, name: str) -> _Source:
         found = self._ask("DescribeLaunchConfigurations", LaunchConfigurationNames=[name])
         if not found:
             text = f"launch configuration {quote(name)} is not there; was it deleted?"
@@ -162,7 +162,7 @@ class Reader:
         )
         return _Source(launch, said.get("MetadataOptions") or {})
 
-    def _with_launches(self, group: Group, sources: list[_Source]) -> Group:
+    def _add_launches(self, group: Group, sources: list[_Source]) -> Group:
         """Return the group with its launches, and what AWS says of what they leave open."""
         defaults: Mapping[str, Any] | None = {}
         if any(lacks_option(one.options) for one in sources):
@@ -173,7 +173,7 @@ class Reader:
             for one in sources
             if defaults is not None and lacks_option(known | {**one.options}, of_image=True)
         }
-        requiring = self._images(filter(None, images))
+        requiring = self._ask_images(filter(None, images))
         # Of overrides, one may name a version that another has by its number.
         found: dict[tuple[str, str | None], Launch] = {}
         for one in sources:
@@ -185,9 +185,9 @@ class Reader:
                 launch, options=options, instance_types=tuple(types)
             )
         launches = tuple(found.values())
-        return replace(group, launches=launches, ipv6_only=self._ipv6_only(group, launches))
+        return replace(group, launches=launches, ipv6_only=self._find_ipv6_only(group, launches))
 
-    def _images(self, images: Iterable[str]) -> dict[str | None, bool]:
+    def _ask_images(self, images: Iterable[str]) -> dict[str | None, bool]:
         """Return of each image whether it requires tokens; without those that nobody tells of."""
         ids = []
         for image in sorted(images):
@@ -199,12 +199,12 @@ class Reader:
         found = self._try("DescribeImages", ImageIds=ids) if ids else ()
         return {one["ImageId"]: one.get("ImdsSupport") == "v2.0" for one in found or ()}
 
-    def _ipv6_only(self, group: Group, launches: Iterable[Launch]) -> tuple[str, ...]:
+    def _find_ipv6_only(self, group: Group, launches: Iterable[Launch]) -> tuple[str, ...]:
         subnets = {*group.subnets} or {one for launch in launches for one in launch.subnets}
         found = self._try("DescribeSubnets", SubnetIds=sorted(subnets)) if subnets else ()
         return tuple(one["SubnetId"] for one in found or () if one.get("Ipv6Native"))
 
-    def _instances(self, name: str) -> dict[str, dict[str, str]]:
+    def _ask_instances(self, name: str) -> dict[str, dict[str, str]]:
         filters = [
             {"Name": "tag:aws:autoscaling:groupName", "Values": [_escape(name)]},
             {"Name": "instance-state-name", "Values": _RUNNING},

@@ -48,7 +48,7 @@ def test_a_wrong_environment_prefix_is_named(text: str) -> None:
     ],
 )
 def test_a_prefix_makes_a_variable_in_upper_case_with_underscores(tag: str, name: str) -> None:
-    assert EnvPrefix.parse("example.:APP_").variable(tag) == name
+    assert EnvPrefix.parse("example.:APP_").make_name(tag) == name
 
 
 def test_a_template_has_variables_tags_and_braces() -> None:

@@ -206,7 +206,7 @@ def _compose(
             names = ", ".join(map(quote, sorted(gone)))
             notes.append(info(f"labels of rancher.docker.{key} overridden by tags: {names}"))
         if text is not None and _is_set_there(text, key, before):
-            written_to, told = "cloud-config.yml", _options(before)
+            written_to, told = "cloud-config.yml", _list_options(before)
             text, edits[key] = _edit(found, text, key, items, ours)
         else:
             written_to, told = _IN_DROP_IN, _find_addressed(found, key, before)
@@ -219,10 +219,10 @@ def _compose(
 
 def _keep_list(key: str, items: tuple[str, ...]) -> ArgumentList:
     # cloud-config.yml may set it too.
-    return ArgumentList(key, items, items, {}, None, _options(items))
+    return ArgumentList(key, items, items, {}, None, _list_options(items))
 
 
-def _options(items: tuple[str, ...]) -> dict[str, str]:
+def _list_options(items: tuple[str, ...]) -> dict[str, str]:
     return {item: docker_args.name_option(item) for item in items}
 
 

@@ -180,7 +180,7 @@ def test_a_prefix_never_sets_what_steers_the_system_or_is_a_shell_script() -> No
         prefix = EnvPrefix("e.", name[0])
         tag = "e." + name[1:]
         found = mapped(Settings(env_prefixes=(prefix,)), {tag: "evil"})
-        assert "evil" not in found.variables.values() or name != prefix.variable(tag)
+        assert "evil" not in found.variables.values() or name != prefix.make_name(tag)
 
 
 def test_the_env_file_has_also_what_rancheros_cannot_carry() -> None:
