@@ -199,6 +199,23 @@ def test_where_a_write_fails_what_is_in_effect_is_counted_not_what_was_planned(
     assert "this run will not be in 'status'" in booted.log
 
 
+@pytest.mark.parametrize("said", [found({}), elsewhere()], ids=["untagged", "not-on-ec2"])
+def test_what_could_not_be_removed_is_known_as_ours_to_the_next_run(
+    disk: MachineDisk, said: Facts
+) -> None:
+    users = "rancher: {docker: {extra_args: [--mine]}}\n"
+    disk.cloud_config(users)
+    env_file = f"{paths.CONF}/docker.env"
+    run(disk, settings=Settings(root=disk.root, env_file=env_file))
+    for path in (env_file, paths.CLOUD_CONFIG):
+        full = FilesError(f"{path} could not be written: No space left; it is as it was")
+        assert run(disk, said, files=Broken(disk, path, full)).status == ExitStatus.FILES
+        assert disk.path(path).exists()
+    run(disk, said)
+    assert disk.path(paths.CLOUD_CONFIG).read_text() == users
+    assert not disk.path(env_file).exists()
+
+
 def test_a_file_that_changes_meanwhile_is_planned_for_again(disk: MachineDisk) -> None:
     changed = ChangedError("zz has changed while this program ran")
     booted = run(disk, files=Broken(disk, paths.DROP_IN, changed, times=2))
