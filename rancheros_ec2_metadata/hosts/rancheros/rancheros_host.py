@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,13 +62,9 @@ def make_rancheros(
     """Return this machine, or one in a folder; see hosts.selection."""
     ros = Ros(str(settings.ros)) if settings.ros else None
     disk = read_file(settings.root, Snapshot(), paths.OS_CONFIG)
-    release = find_release(disk.files.get(paths.OS_CONFIG, b""))
-    if not release.known and ros is not None:
-        with contextlib.suppress(NoAnswerError):
-            release = find_release(b"", ros.version())
     return RancherOs(
         root=settings.root,
-        release=release,
+        release=find_release(disk.files.get(paths.OS_CONFIG, b"")),
         rehearsal=None if off_machine and ros is None else Rehearsal(settings.root, ros, limit),
         legacy=Legacy.of(settings),
         remove_legacy=remove_legacy,

@@ -14,7 +14,6 @@ NEWEST: Version = (999, 0, 0)
 
 _VERSION = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?:[-+_.].*)?", re.ASCII | re.DOTALL)
 _CONSOLE_IMAGE = re.compile(r"(?:.*/)?os-console:([^@/:]+)(?:@.*)?", re.DOTALL)
-_ROS_VERSION = re.compile(r"\bversion (\S+)(?: from os image (\S+))?")
 _UNVERSIONED: Version = (0, 0, 0)  # v0.0.0-dev: the version of an unreleased `ros`
 
 
@@ -58,10 +57,10 @@ def parse_release(text: str) -> Release | None:
     return Release(version, text) if version else None
 
 
-def find_release(os_config: bytes, ros_version: str = "") -> Release:
-    """Return the release from os-config.yml, else from what ``ros --version`` printed.
+def find_release(os_config: bytes) -> Release:
+    """Return the release that os-config.yml is of.
 
-    From v0.6 on os-config.yml has rancher.environment.VERSION; before, its images have tags.
+    From v0.6 on it has rancher.environment.VERSION; before, its images have tags.
     """
     rancher = _get_map(load_texts(os_config), "rancher")
     name = _get_text(_get_map(rancher, "environment"), "VERSION")
@@ -70,7 +69,7 @@ def find_release(os_config: bytes, ros_version: str = "") -> Release:
     tag = _find_console_tag(rancher)
     if _parse_version(tag):
         return Release(_parse_version(tag), tag)
-    return _parse_ros_version(ros_version)
+    return UNKNOWN
 
 
 def load_texts(raw: bytes) -> dict[str, Any]:
@@ -80,16 +79,6 @@ def load_texts(raw: bytes) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _parse_ros_version(answer: str) -> Release:
-    found = _ROS_VERSION.search(answer)
-    if found:
-        version = _parse_version(found[1])
-        # Only releases that have VERSION too name their image.
-        if version or found[2]:
-            return Release(version or NEWEST, found[1])
-    return UNKNOWN
 
 
 def _find_console_tag(rancher: dict[str, Any]) -> str:

@@ -163,14 +163,6 @@ class Ros(NamedTuple):
     path: str
     run: Run = run_programs
 
-    def version(self, seconds: float = SECONDS) -> str:
-        """Return the first line that ``ros --version`` prints.
-
-        Raises:
-            NoAnswerError: it gave no answer.
-        """
-        return self._ask([["--version"]], seconds)[0].partition("\n")[0]
-
     def ask(self, seconds: float = SECONDS) -> Answers:
         """Return what ``ros`` reads: four questions, asked at once.
 
@@ -180,24 +172,18 @@ class Ros(NamedTuple):
         Raises:
             NoAnswerError: it gave no answer, or none that can be used.
         """
-        questions = [["config", "get", key] for key in _QUESTIONS]
-        rancher, write_files, runcmd, hostname = self._ask(questions, seconds)
+        questions = [f"config get {key}" for key in _QUESTIONS]
+        try:
+            printed = self.run([[self.path, *one.split()] for one in questions], seconds)
+        except OSError as error:
+            raise NoAnswerError(f"it could not be started, {error.strerror}") from None
+        rancher, write_files, runcmd, hostname = map(_read_answer, questions, printed)
         return Answers(
             rancher=_load_map(rancher),
             write_files=_load_list(write_files, "write_files"),
             runcmd=_load_list(runcmd, "runcmd"),
             hostname=hostname.removesuffix("\n"),
         )
-
-    def _ask(self, questions: Sequence[Sequence[str]], seconds: float) -> list[str]:
-        try:
-            printed = self.run([[self.path, *words] for words in questions], seconds)
-        except OSError as error:
-            raise NoAnswerError(f"it could not be started, {error.strerror}") from None
-        return [
-            _read_answer(" ".join(words), one)
-            for words, one in zip(questions, printed, strict=True)
-        ]
 
 
 def _read_answer(question: str, printed: Printed) -> str:

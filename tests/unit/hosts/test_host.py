@@ -12,10 +12,9 @@ from failures.in_process import INSTANCE, Booted, GivenEc2, elsewhere, found
 from machine import MachineDisk
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.ros import NoAnswerError, Printed, Ros
+from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
 from rancheros_ec2_metadata.settings import Settings, TagMapping
 from ros_stand_in.in_effect import docker_arguments
-from ros_stand_in.os_config import os_config
 
 WEB = "--label=docker.role=web"
 INIT = "EXTRA_CMDLINE: /init\nrancher:\n  environment:\n    EXTRA_CMDLINE: /init\n"
@@ -421,12 +420,6 @@ def test_what_amazon_metadata_left_is_named_and_removed_by_clean_legacy(make: An
     left = lab.read("cloud-config.yml").decode()
     assert left == "rancher:\n  environment:\n    MINE: x\n  docker:\n    args: ['daemon']\n"
     assert "secret" not in log
-
-
-def test_the_release_without_os_config_is_asked_of_ros() -> None:
-    assert b"v1.5.8" in os_config("v1.5.8")
-    with pytest.raises(NoAnswerError, match="could not be started"):
-        Ros("/nowhere/ros").version()
 
 
 ENV = "/opt/ec2.env"

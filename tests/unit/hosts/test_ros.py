@@ -137,11 +137,6 @@ def test_a_list_of_arguments_that_is_none_is_refused_without_showing_it(items: s
     assert "private-key" not in str(caught.value)
 
 
-def test_the_version_is_one_line() -> None:
-    ros = Ros("ros", lambda _, __: [Printed(0, b"ros version v0.9.2\nmore\n")])
-    assert ros.version() == "ros version v0.9.2"
-
-
 def test_a_ros_that_cannot_be_started_is_said(tmp_path: Path) -> None:
     with pytest.raises(NoAnswerError, match=r"could not be started, No such file"):
         Ros(str(tmp_path / "ros")).ask(LONG)
