@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from posixpath import normpath
 
 from rancheros_ec2_metadata.errors import Note, warning
-from rancheros_ec2_metadata.hosts.rancheros import docker_args, paths, shell
+from rancheros_ec2_metadata.hosts.rancheros import docker_args, paths
 from rancheros_ec2_metadata.hosts.rancheros.release import Quoting
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, Tree
 
@@ -29,7 +29,7 @@ _MAPS_THAT_ARE_OPTIONS = frozenset(
 # What is in a script that sets Docker's arguments.
 SETS_ARGUMENTS = re.compile(rb"rancher\.docker|\bextra_args\b|rancher:\s*\{?\s*docker:")
 _COMMENT = re.compile(r"(?:^|[ \t])#.*$", re.MULTILINE)
-_DOCKER_OPTS = re.compile(r"^[ \t]*(?:export[ \t]+)?DOCKER_OPTS\+?=(.*)$", re.MULTILINE)
+_QUOTE = re.compile(r"\$?[\"'\\]")
 
 
 def find_daemon_json(answers: Answers, items: Sequence[str], quoting: Quoting) -> str:
@@ -89,23 +89,20 @@ def has_labels(content: bytes) -> bool:
 
 
 def find_docker_opts_labels(content: bytes | None, labels: Mapping[str, str]) -> set[str]:
-    """Return the keys of labels that DOCKER_OPTS sets, unless ``labels`` has the same value.
+    """Return the keys of ``labels`` that DOCKER_OPTS sets to another value.
 
     Only bash can evaluate the script, so each label that is written anywhere in the file counts:
     over several lines, behind an ``if``, in another variable.
     """
     if content is None:
         return set()
-    script = content.decode("utf-8", "replace")
-    readings = [_remove_quotes(script)]
-    for value in _DOCKER_OPTS.findall(script):
-        try:
-            readings.append("".join(word.text for word in shell.split([value])[:1]))
-        except shell.NotWordsError:
-            continue
+    script = _COMMENT.sub("", content.decode("utf-8", "replace").replace("\\\n", ""))
+    script = re.sub("[`;]", " ", script)
+    # A quote is around a label, or inside of it.
+    readings = (_QUOTE.sub(instead, script).replace("--label", " --label") for instead in (" ", ""))
     # Bash splits $DOCKER_OPTS at spaces and takes no quotes away.
     found = [docker_args.find_labels(reading.split(), "raw") for reading in readings]
-    return {key for one in found for key, value in one.items() if labels.get(key) != value}
+    return {key for one in found for key in one.keys() & labels.keys() if one[key] != labels[key]}
 
 
 def find_later_changes(answers: Answers, script: bytes | None) -> Iterator[Note]:
@@ -144,9 +141,3 @@ def _decode_content(entry: Mapping[str, Tree]) -> bytes | None:
     except (binascii.Error, zlib.error, OSError, EOFError):
         return None
     return raw
-
-
-def _remove_quotes(script: str) -> str:
-    """Return a script's words without what quotes, ends or comments them."""
-    bare = re.sub(r"[\"'`;\\]", " ", _COMMENT.sub("", script.replace("\\\n", "")))
-    return bare.replace("--label", " --label")

@@ -175,7 +175,7 @@ def _leave_out_conflicts(
             " labels to rancher.docker.extra_args"
         )
     opts = conflicts.read_as_it_will_be(before, read, paths.DOCKER_OPTS)
-    for key in sorted(conflicts.find_docker_opts_labels(opts, wanted) & wanted.keys()):
+    for key in sorted(conflicts.find_docker_opts_labels(opts, wanted)):
         del wanted[key]
         why = f"DOCKER_OPTS in {paths.DOCKER_OPTS} sets it too, and Docker would not start"
         text = f"label {quote(key)} is left out: {why}; remove it there"
