@@ -84,16 +84,13 @@ class Files:
                     yield
                     return
                 where.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            handle = take_lock(where, limit)
+        except BlockingIOError:
+            text = f"another run holds the lock on {folder}; try again when it has ended"
+            raise DeadlineError(text) from None
         except OSError as error:
             raise FilesError(f"{folder} is not there: {error.strerror}; {fix}") from error
         try:
-            while not _try_lock(handle):
-                if limit.passed():
-                    raise DeadlineError(
-                        f"another run holds the lock on {folder}; try again when it has ended"
-                    )
-                limit.sleep(_LOCK_POLL)
             if self.dry:
                 fcntl.flock(handle, fcntl.LOCK_UN)
             yield
@@ -135,6 +132,25 @@ class Files:
             raise FilesError(
                 f"{change.path} could not be {what}: {why}; it is as it was"
             ) from error
+
+
+def take_lock(folder: Path, limit: Limit) -> int:
+    """Return a handle that holds the lock on a folder until it is closed.
+
+    Raises:
+        BlockingIOError: another run held it until the limit. OSError: the folder is not there.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if limit.passed():
+                os.close(handle)
+                raise
+            limit.sleep(_LOCK_POLL)
+        else:
+            return handle
 
 
 def read_plain(path: Path) -> bytes:
@@ -247,14 +263,6 @@ def _refuse_link(path: str) -> FilesError:
     return FilesError(
         f"{path} is a symbolic link, which is never followed in writing; put the file itself there"
     )
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,19 +7,18 @@ it, for as long as one round of questions takes.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.hosts.files import take_lock
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.ros import SECONDS, Answers, NoAnswerError, Ros, Tree
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
 
-_LOCK_POLL = 0.05  # seconds
 # Lists that `ros` prints in random order where a service gives them as a map.
 _UNORDERED = ("environment", "links")
 
@@ -74,14 +73,19 @@ class Rehearsal:
         copy = self._root / paths.COPY.lstrip("/")
         try:
             copy.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(copy.parent, self._limit.within(SECONDS)):
-                try:
-                    _lay_out(copy, read_by_ros(snapshot))
-                    return self._ros.ask(min(SECONDS, self._limit.remaining()))
-                finally:
-                    shutil.rmtree(copy, ignore_errors=True)
+            # `plan` may look in the container in which a run asks.
+            lock = take_lock(copy.parent, self._limit.within(SECONDS))
+            try:
+                _lay_out(copy, read_by_ros(snapshot))
+                return self._ros.ask(min(SECONDS, self._limit.remaining()))
+            finally:
+                shutil.rmtree(copy, ignore_errors=True)
+                os.close(lock)
         except NoAnswerError as why:
             text = f"{self._ros.path} config get: {why}; run it on the machine to see why"
+            raise NoAnswerError(text) from None
+        except BlockingIOError:
+            text = "another run in this container asks ros; try again when it has ended"
             raise NoAnswerError(text) from None
         except OSError as why:
             text = f"no copy can be made in {paths.COPY}: {why.strerror}"
@@ -105,36 +109,10 @@ def remove_copy(root: Path) -> None:
     """Remove the copy of a run that was ended in the middle, unless another run asks just now."""
     copy = root / paths.COPY.lstrip("/")
     if copy.is_dir() and not copy.is_symlink() and not os.path.ismount(copy):
-        with (
-            contextlib.suppress(NoAnswerError, OSError),
-            _locked(copy.parent, Limit.after(0, Clock())),
-        ):
+        with contextlib.suppress(OSError):
+            lock = take_lock(copy.parent, Limit.after(0, Clock()))
             shutil.rmtree(copy, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path, limit: Limit) -> Iterator[None]:
-    """Hold a lock on a folder: `plan` may look in the container in which a run asks.
-
-    Raises:
-        NoAnswerError: another run held it until the limit.
-        OSError: there is no such folder.
-    """
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if limit.passed():
-                    raise NoAnswerError(
-                        "another run in this container asks ros; try again when it has ended"
-                    ) from None
-                limit.sleep(_LOCK_POLL)
-        yield
-    finally:
-        os.close(handle)
+            os.close(lock)
 
 
 def read_by_ros(snapshot: Snapshot) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ import pytest
 
 from machine import MachineDisk
 from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.hosts.files import take_lock
 from rancheros_ec2_metadata.hosts.rancheros import paths, rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal, find_difference
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Printed, Ros
@@ -123,6 +124,22 @@ def test_without_ros_without_time_or_without_memory_it_is_said(tmp_path: Path) -
     (tmp_path / "dev/shm").write_text("a file")
     with pytest.raises(NoAnswerError, match="no copy can be made in /dev/shm"):
         Rehearsal(tmp_path, ros, SOON).ask(FILES)
+
+
+def test_the_copy_of_another_run_is_left_alone(tmp_path: Path) -> None:
+    MachineDisk(tmp_path)
+    ros = Asked(tmp_path)
+    ros.copy.mkdir()
+    lock = take_lock(ros.copy.parent, SOON)
+    now = [0.0]
+    clock = Clock(now=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
+    with pytest.raises(NoAnswerError, match="another run in this container asks ros"):
+        Rehearsal(tmp_path, Ros("ros", ros.run), Limit.after(5, clock)).ask(FILES)
+    rehearsal.remove_copy(tmp_path)
+    assert ros.copy.is_dir()
+    os.close(lock)
+    Rehearsal(tmp_path, Ros("ros", ros.run), Limit.after(5, clock)).ask(FILES)
+    assert len(ros.found) == 1
 
 
 def test_the_digest_knows_all_that_ros_reads_and_nothing_else() -> None:
