@@ -87,6 +87,15 @@ def find_list(text: str, key: str) -> UserList | None:
     return UserList(start, end, items)
 
 
+def list_items(text: str | None, key: str) -> tuple[str, ...]:
+    """Return the items of a list as text; empty if it is not set, or not plain."""
+    try:
+        found = find_list(text or "", key)
+    except CannotEditError:
+        return ()
+    return found.texts if found is not None else ()
+
+
 def replace_list(
     text: str, found: UserList, items: Sequence[Item], source: str | None = None
 ) -> str:

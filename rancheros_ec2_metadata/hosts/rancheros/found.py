@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from rancheros_ec2_metadata.errors import Note, warning
 from rancheros_ec2_metadata.hosts.base import Ours
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args, drop_in, paths
-from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
 from rancheros_ec2_metadata.hosts.rancheros.release import Release
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 from rancheros_ec2_metadata.hosts.state import DamagedStateError, State, parse_state
@@ -77,11 +76,12 @@ def find_ours(disk: Snapshot, labels: Mapping[str, str], release: Release) -> Ou
     docker, environment = (
         _read_map(_read_map(tree, "rancher"), key) for key in ("docker", "environment")
     )
+    text = decode(disk.files.get(paths.CLOUD_CONFIG))
     items: set[str] = set()
     for key in release.argument_keys:
         in_drop_in = docker.get(key)
         items.update(in_drop_in if isinstance(in_drop_in, list) else ())
-        items.update(_find_items(disk, key))
+        items.update(cloud_config.list_items(text, key))
     there = {}
     for key, value in labels.items():
         try:
@@ -94,8 +94,9 @@ def find_ours(disk: Snapshot, labels: Mapping[str, str], release: Release) -> Ou
 
 def count_missing_items(disk: Snapshot, state: State) -> int:
     """Return how many of our items are no longer in cloud-config.yml, in which they were set."""
+    text = decode(disk.files.get(paths.CLOUD_CONFIG))
     return sum(
-        item not in _find_items(disk, key)
+        item not in cloud_config.list_items(text, key)
         for key, edit in state.edits.items()
         for item in edit.ours
     )
@@ -127,14 +128,6 @@ def decode(raw: bytes | None) -> str | None:
 def encode(text: str) -> bytes:
     """Return the bytes of a text."""
     return text.encode("utf-8", "surrogateescape")
-
-
-def _find_items(disk: Snapshot, key: str) -> tuple[str, ...]:
-    try:
-        own = cloud_config.find_list(decode(disk.files.get(paths.CLOUD_CONFIG)) or "", key)
-    except CannotEditError:
-        return ()
-    return own.texts if own is not None else ()
 
 
 def _read_map(tree: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator
 
 from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args
-from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
 
 
 def diff_lists(old: str, new: str, ours: Collection[str]) -> Iterator[str]:
@@ -20,7 +19,7 @@ def diff_lists(old: str, new: str, ours: Collection[str]) -> Iterator[str]:
         ours: items of Docker's arguments that are ours.
     """
     for key in ("args", "extra_args"):
-        was, now = _list_items(old, key), _list_items(new, key)
+        was, now = cloud_config.list_items(old, key), cloud_config.list_items(new, key)
         for sign, these, others in (("-", was, now), ("+", now, was)):
             for item in these:
                 if item not in others:
@@ -29,11 +28,3 @@ def diff_lists(old: str, new: str, ours: Collection[str]) -> Iterator[str]:
     gone = cloud_config.find_variables(old).keys() - cloud_config.find_variables(new).keys()
     for name in sorted(gone):
         yield f"-rancher.environment.{name}: (its value is not shown)"
-
-
-def _list_items(text: str, key: str) -> tuple[str, ...]:
-    try:
-        found = cloud_config.find_list(text, key)
-    except CannotEditError:
-        return ()
-    return found.texts if found is not None else ()

@@ -219,7 +219,10 @@ class RancherOs:
             _check_readable(found)
             before = self.rehearsal.ask(found.users)
             proposal = propose(
-                found, desired, before, lambda path: _read(self.root, found.disk, path)
+                found,
+                desired,
+                before,
+                lambda path: read_file(self.root, found.disk, path).files.get(path),
             )
             return self._compare(self.rehearsal, found, proposal, before)
         except (RefusedError, NoAnswerError) as why:
@@ -344,12 +347,6 @@ def _get_keys(name: str) -> tuple[str, ...]:
 
 def _remove_rancher(keys: tuple[str, ...]) -> tuple[str, ...]:
     return keys[1:] if keys[0] == "rancher" else keys
-
-
-def _read(root: Path, disk: Snapshot, path: str) -> bytes | None:
-    if path not in disk.files:
-        disk = read_file(root, disk, path)
-    return disk.files.get(path)
 
 
 def _plan_changes(

@@ -14,7 +14,7 @@ from rancheros_ec2_metadata.hosts.rancheros import paths
 _LINKS_FOLLOWED = 40  # as Linux does
 _READ = (
     *(paths.OS_CONFIG, paths.OEM_CONFIG, paths.CLOUD_CONFIG, paths.SAVED_METADATA),
-    *(paths.STATE, paths.DOCKER_OPTS, paths.SCRIPT, paths.DAEMON_JSON, paths.COMMAND_LINE),
+    *(paths.STATE, paths.SCRIPT, paths.COMMAND_LINE),
 )
 
 
