@@ -124,7 +124,7 @@ def remove_labels(items: Sequence[str], keys: Iterable[str], quoting: Quoting) -
         removed.append(" ".join(item[word.start : word.end] for word in words))
         rest = [word for word in all_words if word.item == index and word not in words]
         if rest:
-            kept.append(_cut_words(item, words, rest[0].start, rest[-1].end))
+            kept.append(" ".join(item[word.start : word.end] for word in rest))
     return WithoutLabels(tuple(kept), tuple(removed))
 
 
@@ -169,13 +169,3 @@ def _split(items: Sequence[str], quoting: Quoting) -> list[shell.Word]:
     if quoting == "raw":
         return [shell.Word(i, 0, len(item), item) for i, item in enumerate(items)]
     return shell.split(items)
-
-
-def _cut_words(item: str, words: Sequence[shell.Word], start: int, end: int) -> str:
-    """Return the part of an item from ``start`` to ``end`` without the words that are in it."""
-    text = ""
-    for word in words:
-        if start < word.start < end:
-            text += item[start : word.start]
-            start = word.end
-    return text + item[start:end]

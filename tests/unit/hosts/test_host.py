@@ -74,6 +74,11 @@ LABELLED = [
         boot("""rancher: {docker: {extra_args: ["--label 'docker.role=db' --ipv6"]}}"""),
         ["--ipv6", WEB],
     ),
+    (
+        "one of several words of an item",
+        boot("""rancher: {docker: {extra_args: ['-D  --label "docker.role=db"  --bip "a b"']}}"""),
+        ['-D --bip "a b"', WEB],
+    ),
     ("the OEM's, and nothing above", {"oem": OEM}, ["--data-root=/mnt/docker", WEB]),
     (
         "a wrongly typed file is lost whole",
