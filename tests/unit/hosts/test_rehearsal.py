@@ -183,6 +183,7 @@ OURS = [("docker", "extra_args"), ("environment", "A"), ("sysctl", "a.b")]
         ({"environment": {"B": "b"}}, {"environment": {"B": ""}}, "rancher.environment.B"),
         ({"services": {"a": ["x"]}}, {"services": {"a": ["y"]}}, "rancher.services.a"),
         ({"debug": "true"}, {"debug": "false"}, "rancher.debug"),
+        ({"services": "null"}, {"services": {"a": ""}}, "rancher.services"),
         # `ros` prints them in random order where a service gives them as a map.
         (
             {"services": {"a": {"links": ["x", "y"]}}},
