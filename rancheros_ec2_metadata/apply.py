@@ -216,6 +216,14 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
     state = replace(
         plan.state, labels=labels, status=result.outcome, last_run=run, labels_changed=moment
     )
+    if not result.ended:
+        # What could not be removed is still on the disk: the next run must know it as ours.
+        there, _ = host.read_state()
+        state = replace(
+            state,
+            edits={**there.edits, **state.edits},
+            env_files=tuple(sorted({*there.env_files, *state.env_files})),
+        )
     raw = None
     with contextlib.suppress(OSError):
         raw = read_plain(files.locate(host.places.state))
