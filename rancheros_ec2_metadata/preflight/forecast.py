@@ -100,6 +100,6 @@ def _make_metadata(group: Group, launch: Launch) -> dict[str, str]:
     lacks = {GROUP} if group.name is None else set()
     if launch.profile is None:
         lacks.add("AWS_IAM_ROLE")
-    if group.is_ipv6_only(launch):
+    if launch.ipv6_only:
         lacks |= {"AWS_LOCAL_IPV4", "AWS_PUBLIC_IPV4"}
     return {name: known.get(name, place(name)) for name in VARIABLES if name not in lacks}
