@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from rancheros_ec2_metadata.settings import GROUP_TAG
 
@@ -23,8 +23,7 @@ _NO_DEFAULT = ("HttpProtocolIpv6",)  # the account has none for it
 _NOT_SET = ("no-preference", "-1")
 
 
-@dataclass(frozen=True)
-class Sourced:
+class Sourced(NamedTuple):
     """A value, None if it is not set, and what sets it in words."""
 
     value: str | None
