@@ -246,13 +246,12 @@ class Reader:
                 pages = list(client.get_paginator(method).paginate(**arguments))
             else:
                 pages = [getattr(client, method)(**arguments)]
-        except ClientError as why:
-            code = str(why.response.get("Error", {}).get("Code", ""))
+        except FAILURES as why:
+            answer: Any = why.response if isinstance(why, ClientError) else {}
+            code = str(answer.get("Error", {}).get("Code", ""))
             if code in DENIED:
                 text = f"{service}:{action} is refused, {quote(code)}; allow it in your policy"
                 raise Ec2Error(f"{text}, see docs/preflight.md") from None
-            raise Ec2Error(f"{service}:{action}: {render_failure(why)}") from None
-        except FAILURES as why:
             raise Ec2Error(f"{service}:{action}: {render_failure(why)}") from None
         except ResponseParserError:
             pages = [{}]
