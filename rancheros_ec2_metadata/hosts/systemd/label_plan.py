@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit
 from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, DaemonJson, Merged
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError
@@ -60,7 +60,8 @@ def plan_labels(
         docker: is asked whether it would start with the file; None if this is not the machine.
         off_machine: only a plan is made: Docker need not be asked.
     """
-    labels, notes = desired.labels, list[Note]()
+    labels, left_out = _leave_out_unencodable(desired.labels)
+    notes: list[Note] = []
     file: DaemonJson | None = None
     try:
         file = found.parse()
@@ -73,7 +74,7 @@ def plan_labels(
         elif merged.edit is not None:
             text = "daemon.json has an empty list until Docker has let its labels go"
             notes.append(info(text))
-        planned = _make_planned(found, merged, labels, desired, notes)
+        planned = _make_planned(found, merged, labels, desired, (*left_out, *notes))
         _check_disk(found, planned)
     except _WaitingError as why:
         if labels:
@@ -218,3 +219,17 @@ def _leave(
 def _mark_partial(desired: Desired) -> Desired:
     outcome = desired.variables.get(STATUS_VARIABLE)
     return desired.with_outcome("partial") if outcome in ("complete", "kept") else desired
+
+
+def _leave_out_unencodable(labels: Mapping[str, str]) -> tuple[dict[str, str], list[Note]]:
+    kept, notes = dict[str, str](), list[Note]()
+    for key, value in labels.items():
+        try:
+            f"{key}{value}".encode()
+        except UnicodeEncodeError:
+            why = "it is not Unicode text"
+            left_out = LeftOut("label", key, why)
+            notes.append(warning(f"label {quote(key)} is left out: {why}", left_out))
+        else:
+            kept[key] = value
+    return kept, notes

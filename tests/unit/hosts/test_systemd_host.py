@@ -516,6 +516,14 @@ def test_an_env_file_of_somebody_elses_is_left_alone(machine: PlainMachine) -> N
     assert machine.labels == LABELS
 
 
+def test_labels_that_are_not_unicode_are_left_out(tmp_path: Path) -> None:
+    machine = PlainMachine(tmp_path)
+    ran = machine.run({"docker.a": "\ud800", "docker.b": "1"})
+    assert ran.status == 0
+    assert "label 'docker.a' is left out: it is not Unicode text" in ran.log
+    assert machine.labels == ["docker.b=1"]
+
+
 def test_below_another_root_labels_are_refused_and_removed_without_docker(
     machine: PlainMachine,
 ) -> None:
