@@ -217,10 +217,13 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
         plan.state, labels=labels, status=result.outcome, last_run=run, labels_changed=moment
     )
     if not result.ended:
-        # What could not be written or removed is known as ours to the next run.
-        former, _ = host.read_state()
-        env_files = tuple(sorted({*former.env_files, *state.env_files}))
-        state = replace(state, edits={**former.edits, **state.edits}, env_files=env_files)
+        # What could not be removed is still on the disk: the next run must know it as ours.
+        there, _ = host.read_state()
+        state = replace(
+            state,
+            edits={**there.edits, **state.edits},
+            env_files=tuple(sorted({*there.env_files, *state.env_files})),
+        )
     raw = None
     with contextlib.suppress(OSError):
         raw = read_plain(files.locate(host.places.state))

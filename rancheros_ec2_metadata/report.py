@@ -43,7 +43,7 @@ def make_report(plan: Plan, where: Mapping[str, str]) -> dict[str, Any]:
         where: where EC2 says each variable of the metadata (Facts.sources).
     """
     sources, before, after = plan.desired.sources, plan.before, plan.after
-    config = {path: _render_value(value) for path, value in plan.desired.config.items()}
+    config = {path: config_paths.render(value) for path, value in plan.desired.config.items()}
 
     def describe(source: Source | None) -> dict[str, str] | None:
         if source is None:
@@ -256,10 +256,6 @@ def _find_effect(path: str) -> str:
         return config_paths.find(path).effect
     except UsageError:  # of an older version, or put into our file by hand
         return config_paths.NEXT_BOOT
-
-
-def _render_value(value: config_paths.Value) -> str:
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _split_lines(content: bytes | None) -> list[str]:

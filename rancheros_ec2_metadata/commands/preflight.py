@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from rancheros_ec2_metadata import options
 from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.errors import ExitStatus, UsageError
 from rancheros_ec2_metadata.preflight.findings import find
 from rancheros_ec2_metadata.preflight.forecast import make_forecast
-from rancheros_ec2_metadata.preflight.forecast_report import render_report, render_report_json
+from rancheros_ec2_metadata.preflight.forecast_report import make_report, render_report
 from rancheros_ec2_metadata.preflight.group import Reader
 
 
@@ -33,10 +35,8 @@ def run(invocation: Invocation) -> int:
     ]
     found = find(group, forecasts)
     status = log.status() or (ExitStatus.FINDINGS if found else ExitStatus.OK)
-    if given.format == "json":
-        lines = [render_report_json(group, forecasts, found, status, log.noted)]
-    else:
-        lines = list(render_report(group, forecasts, found))
-    invocation.process.print(lines)
+    report = make_report(group, forecasts, found, status, log.noted)
+    is_json = given.format == "json"
+    invocation.process.print([json.dumps(report, indent=2)] if is_json else render_report(report))
     log.line(f"nothing was written; exit {int(status)}")
     return status

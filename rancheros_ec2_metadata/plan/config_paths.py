@@ -99,6 +99,11 @@ def find(target: str) -> ConfigPath:
     raise UsageError(f"mapping to {quote(target)}: no tag may set that config path")
 
 
+def render(value: Value) -> str:
+    """Return a value as text."""
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
 def keys(target: str) -> tuple[str, ...]:
     """Return the map keys that lead to a config path: a sysctl's own dots do not split it."""
     row = find(target)

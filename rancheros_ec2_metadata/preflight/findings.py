@@ -11,7 +11,7 @@ from rancheros_ec2_metadata.ec2.tags import is_imds_key
 from rancheros_ec2_metadata.errors import LONGEST_VALUE, Level, quote
 from rancheros_ec2_metadata.plan.labels import explain_unnameable
 from rancheros_ec2_metadata.preflight.forecast import Forecast
-from rancheros_ec2_metadata.preflight.launch import Group, GroupTag
+from rancheros_ec2_metadata.preflight.launch import Group, GroupTag, Sourced
 
 RULES = {
     "not-propagated": Rule(
@@ -97,10 +97,10 @@ def _name_tag(key: str) -> str:
 
 
 def _find_in_tags(group: Group, forecast: Forecast) -> Iterator[Found]:
-    of_template, settings = forecast.launch.tags, forecast.settings
+    settings = forecast.settings
     for tag in group.tags:
         if settings.wants(tag.key):
-            yield from _find_in_group_tag(tag, of_template)
+            yield from _find_in_group_tag(tag, forecast.launch.tags.get(tag.key))
     if forecast.launch.options["InstanceMetadataTags"].value == "enabled":
         for key in sorted(forecast.tags):
             if not is_imds_key(key):
@@ -110,15 +110,13 @@ def _find_in_tags(group: Group, forecast: Forecast) -> Iterator[Found]:
             yield _report("no-tag", _name_tag(key), "--require-tag waits for it, and exits with 6")
 
 
-def _find_in_group_tag(tag: GroupTag, of_template: Mapping[str, str]) -> Iterator[Found]:
-    where = _name_tag(tag.key)
+def _find_in_group_tag(tag: GroupTag, in_template: Sourced | None) -> Iterator[Found]:
+    where, other = _name_tag(tag.key), in_template and quote(in_template.value or "")
     if not tag.propagated:
-        instead = ""
-        if tag.key in of_template:
-            instead = f", and {quote(of_template[tag.key])} of the template counts"
+        instead = f", and {other} of the template counts" if other else ""
         yield _report("not-propagated", where, f"PropagateAtLaunch is not set{instead}")
-    elif of_template.get(tag.key, tag.value) != tag.value:
-        values = f"{quote(tag.value)} on the group, {quote(of_template[tag.key])} in the template"
+    elif in_template is not None and in_template.value != tag.value:
+        values = f"{quote(tag.value)} on the group, {other} in the template"
         yield _report("two-values", where, f"it is {values}")
 
 
@@ -143,7 +141,7 @@ def _find_in_desired(group: Group, forecast: Forecast) -> Iterator[Found]:
             yield _report("unmatched-label", f"label {quote(key)}", why)
 
 
-def _find_in_options(group: Group, forecast: Forecast) -> Iterator[Found]:
+def _find_in_options(_: Group, forecast: Forecast) -> Iterator[Found]:
     launch, settings, host = forecast.launch, forecast.settings, forecast.flags.host
     options, where = launch.options, launch.name
 
@@ -171,7 +169,7 @@ def _find_in_options(group: Group, forecast: Forecast) -> Iterator[Found]:
                     f"{describe('HttpPutResponseHopLimit')}, and {quote(service.name)} has no net"
                 )
                 yield _report("hop-limit", where, f"{what}: host")
-    if group.is_ipv6_only(launch):
+    if launch.ipv6_only:
         yield from _find_ipv6_only(forecast, where)
 
 

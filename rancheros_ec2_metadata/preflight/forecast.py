@@ -10,7 +10,6 @@ from rancheros_ec2_metadata.ec2.instance import GROUP, VARIABLES
 from rancheros_ec2_metadata.hosts.rancheros import drop_in
 from rancheros_ec2_metadata.hosts.systemd import unit_env_file
 from rancheros_ec2_metadata.plan.desired import Desired, make_desired
-from rancheros_ec2_metadata.plan.provenance import Source
 from rancheros_ec2_metadata.preflight.launch import Group, Launch, Sourced
 from rancheros_ec2_metadata.preflight.user_data_flags import UserDataFlags, read_flags
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
@@ -30,30 +29,14 @@ class Forecast:
         flags: what the user-data says of this program.
         settings: of the run: those of the user-data, and what the command line has over them.
         tags: of the instance, with what sets each.
-        metadata: the AWS_ variables that it can have; in braces those that only it will know.
-        desired: labels, variables and config values.
+        desired: labels, variables and config values; in braces what only it will know.
     """
 
     launch: Launch
     flags: UserDataFlags
     settings: Settings
     tags: Mapping[str, Sourced]
-    metadata: Mapping[str, str]
     desired: Desired
-
-    @property
-    def at_launch(self) -> tuple[str, ...]:
-        """The variables of the metadata whose values only the instance will know."""
-        variables, sources = self.desired.variables, self.desired.sources.variables
-        return tuple(
-            name
-            for name, value in sorted(variables.items())
-            if sources[name].kind in ("metadata", "outcome") and value == place(name)
-        )
-
-    def set_by(self, source: Source) -> str:
-        """Return what sets the tag that a value comes from; empty if it comes from no tag."""
-        return self.tags[source.name].source if source.kind == "tag" else ""
 
 
 def make_forecast(group: Group, launch: Launch, given: Settings, names: set[str]) -> Forecast:
@@ -69,15 +52,14 @@ def make_forecast(group: Group, launch: Launch, given: Settings, names: set[str]
     of_command_line: dict[str, Any] = {name: getattr(given, name) for name in names}
     settings = (flags.settings or Settings())._replace(**of_command_line)
     tags = group.next_tags(launch)
-    metadata = _make_metadata(group, launch)
     desired = make_desired(
         settings,
-        metadata,
+        _make_metadata(group, launch),
         {} if settings.tags == "none" else {key: one.value or "" for key, one in tags.items()},
         place(STATUS_VARIABLE),
         _CARRIES[flags.host],
     )
-    return Forecast(launch, flags, settings, tags, metadata, desired)
+    return Forecast(launch, flags, settings, tags, desired)
 
 
 def place(name: str) -> str:
@@ -100,6 +82,6 @@ def _make_metadata(group: Group, launch: Launch) -> dict[str, str]:
     lacks = {GROUP} if group.name is None else set()
     if launch.profile is None:
         lacks.add("AWS_IAM_ROLE")
-    if group.is_ipv6_only(launch):
+    if launch.ipv6_only:
         lacks |= {"AWS_LOCAL_IPV4", "AWS_PUBLIC_IPV4"}
     return {name: known.get(name, place(name)) for name in VARIABLES if name not in lacks}

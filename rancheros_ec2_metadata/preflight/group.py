@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, NamedTuple
 
 from botocore import xform_name
@@ -19,11 +20,12 @@ from rancheros_ec2_metadata.ec2.api import DENIED
 from rancheros_ec2_metadata.ec2.described import FAILURES, make_client, open_session, render_failure
 from rancheros_ec2_metadata.errors import Ec2Error, Note, info, quote
 from rancheros_ec2_metadata.preflight.launch import (
+    AWS,
+    TEMPLATE,
     Group,
     GroupTag,
     Launch,
-    lacks_option,
-    name_template,
+    Sourced,
     resolve_options,
 )
 
@@ -88,14 +90,16 @@ class Reader:
             GroupTag(one["Key"], one.get("Value") or "", bool(one.get("PropagateAtLaunch")))
             for one in said.get("Tags") or ()
         )
-        subnets = tuple(filter(None, (said.get("VPCZoneIdentifier") or "").split(",")))
-        group = replace(self._ask_group(name), tags=tags, subnets=subnets)
+        self._note_region()
         if configuration := said.get("LaunchConfigurationName"):
             sources = [self._ask_configuration(configuration)]
         else:
-            sources = [self._ask_template(one) for one in _list_specifications(said)]
-        group = self._add_launches(group, sources)
-        return replace(group, instances=self._ask_instances(name))
+            sources = self._ask_templates(said)
+        if subnets := said.get("VPCZoneIdentifier"):
+            sources = [one._replace(subnets=frozenset(subnets.split(","))) for one in sources]
+        launches = self._make_launches(sources)
+        meta, instances = self.ec2.meta, self._ask_instances(name)
+        return Group(name, meta.region_name, meta.partition, launches, tags, instances)
 
     def read_template(self, text: str) -> Group:
         """Return what stands for a group that would start instances by a template.
@@ -108,89 +112,96 @@ class Reader:
         """
         template, _, version = text.partition(":")
         key = "LaunchTemplateId" if template.startswith("lt-") else "LaunchTemplateName"
-        one = _Specification(key, template, version or _DEFAULT_VERSION)
-        return self._add_launches(self._ask_group(None), [self._ask_template(one)])
+        self._note_region()
+        source = self._ask_template(key, template, version or _DEFAULT_VERSION)
+        meta, launches = self.ec2.meta, self._make_launches([source])
+        return Group(None, meta.region_name, meta.partition, launches)
 
-    def _ask_group(self, name: str | None) -> Group:
-        meta = self.ec2.meta
-        self.note(info(f"AWS's API of {meta.region_name} is asked; nothing is written"))
-        return Group(name, meta.region_name, meta.partition)
+    def _note_region(self) -> None:
+        self.note(info(f"AWS's API of {self.ec2.meta.region_name} is asked; nothing is written"))
 
-    def _ask_template(self, one: _Specification) -> _Source:
-        arguments = {one.key: one.template, "Versions": [one.version]}
+    def _ask_templates(self, group: Mapping[str, Any]) -> list[_Source]:
+        """Return each version of a template that may start the next instance of a group."""
+        base, overrides = group.get("LaunchTemplate"), [dict[str, Any]()]
+        if policy := (group.get("MixedInstancesPolicy") or {}).get("LaunchTemplate"):
+            base = policy.get("LaunchTemplateSpecification")
+            overrides = policy.get("Overrides") or overrides
+        ask, sources = cache(self._ask_template), []
+        for one in overrides:
+            said = one.get("LaunchTemplateSpecification") or base or {}
+            key = "LaunchTemplateId" if said.get("LaunchTemplateId") else "LaunchTemplateName"
+            source = ask(key, said.get(key) or "", str(said.get("Version") or _DEFAULT_VERSION))
+            by_attributes = {"InstanceType": None} if one.get("InstanceRequirements") else {}
+            sources.append(source._replace(data={**source.data, **one, **by_attributes}))
+        return sources
+
+    def _ask_template(self, key: str, template: str, version: str) -> _Source:
+        arguments = {key: template, "Versions": [version]}
         found = self._ask("DescribeLaunchTemplateVersions", **arguments)
         if not found:
-            named = name_template(one.template, one.version)
+            named = _name_template(template, version)
             raise Ec2Error(f"{named} is not there; check its name, --region and --profile")
-        version, data = found[0], found[0].get("LaunchTemplateData") or {}
-        template, number = version["LaunchTemplateId"], str(version["VersionNumber"])
-        profile = data.get("IamInstanceProfile") or {}
-        types = one.instance_types or tuple(filter(None, [data.get("InstanceType")]))
-        launch = Launch(
-            name_template(version.get("LaunchTemplateName") or template, number),
-            one.image or data.get("ImageId"),
-            () if one.by_attributes else types,
-            profile.get("Arn") or profile.get("Name"),
-            _decode(data.get("UserData")),
-            {
-                tag["Key"]: tag.get("Value") or ""
-                for each in data.get("TagSpecifications") or ()
-                if each.get("ResourceType") == "instance"
-                for tag in each.get("Tags") or ()
-            },
-            {f"{_OF_TEMPLATE}id": template, f"{_OF_TEMPLATE}version": number},
-            subnets=tuple(
-                interface["SubnetId"]
-                for interface in data.get("NetworkInterfaces") or ()
-                if interface.get("SubnetId")
-            ),
-        )
-        return _Source(launch, data.get("MetadataOptions") or {})
+        said, data = found[0], found[0].get("LaunchTemplateData") or {}
+        template, number = said["LaunchTemplateId"], str(said["VersionNumber"])
+        tags = {
+            tag["Key"]: Sourced(tag.get("Value") or "", TEMPLATE)
+            for each in data.get("TagSpecifications") or ()
+            if each.get("ResourceType") == "instance"
+            for tag in each.get("Tags") or ()
+        }
+        tags[f"{_OF_TEMPLATE}id"] = Sourced(template, AWS)
+        tags[f"{_OF_TEMPLATE}version"] = Sourced(number, AWS)
+        subnets = (one.get("SubnetId") for one in data.get("NetworkInterfaces") or ())
+        name = _name_template(said.get("LaunchTemplateName") or template, number)
+        return _Source(name, data, tags, frozenset(filter(None, subnets)))
 
     def _ask_configuration(self, name: str) -> _Source:
         found = self._ask("DescribeLaunchConfigurations", LaunchConfigurationNames=[name])
         if not found:
             text = f"launch configuration {quote(name)} is not there; was it deleted?"
             raise Ec2Error(text)
-        said = found[0]
-        launch = Launch(
-            f"launch configuration {quote(name)}",
-            said.get("ImageId"),
-            tuple(filter(None, [said.get("InstanceType")])),
-            said.get("IamInstanceProfile"),
-            _decode(said.get("UserData")),
-        )
-        return _Source(launch, said.get("MetadataOptions") or {})
+        return _Source(f"launch configuration {quote(name)}", found[0])
 
-    def _add_launches(self, group: Group, sources: list[_Source]) -> Group:
-        """Return the group with its launches, and what AWS says of what they leave open."""
-        defaults: Mapping[str, Any] | None = {}
-        if any(lacks_option(one.options) for one in sources):
-            defaults = next(iter(self._try("GetInstanceMetadataDefaults") or ()), None)
-        known = dict(defaults or {})
-        images = {
-            one.launch.image
-            for one in sources
-            if defaults is not None and lacks_option(known | {**one.options}, of_image=True)
-        }
-        requiring = self._ask_images(filter(None, images))
+    def _make_launches(self, sources: list[_Source]) -> tuple[Launch, ...]:
+        """Return each launch once, with what AWS says of what its template leaves open."""
+        ask_defaults = cache(self._ask_defaults)
+        ask_images = cache(lambda: self._ask_images({one.data.get("ImageId") for one in sources}))
+        ipv6_only = self._ask_ipv6_only({subnet for one in sources for subnet in one.subnets})
+
+        def make(one: _Source) -> Launch:
+            data, image = one.data, one.data.get("ImageId")
+            profile = data.get("IamInstanceProfile")
+            if isinstance(profile, dict):  # of a template
+                profile = profile.get("Arn") or profile.get("Name")
+            return Launch(
+                one.name,
+                image,
+                tuple(filter(None, [data.get("InstanceType")])),
+                profile,
+                _decode(data.get("UserData")),
+                one.tags,
+                resolve_options(
+                    data.get("MetadataOptions") or {}, ask_defaults, lambda: ask_images().get(image)
+                ),
+                ipv6_only=bool(one.subnets) and one.subnets <= ipv6_only,
+            )
+
         # Of overrides, one may name a version that another has by its number.
         found: dict[tuple[str, str | None], Launch] = {}
-        for one in sources:
-            launch, requires = one.launch, requiring.get(one.launch.image)
-            options = resolve_options(one.options, defaults, image_requires_tokens=requires)
+        for launch in map(make, sources):
             former = found.get((launch.name, launch.image), launch)
             types = dict.fromkeys((*former.instance_types, *launch.instance_types))
-            found[launch.name, launch.image] = replace(
-                launch, options=options, instance_types=tuple(types)
-            )
-        launches = tuple(found.values())
-        return replace(group, launches=launches, ipv6_only=self._find_ipv6_only(group, launches))
+            found[launch.name, launch.image] = replace(launch, instance_types=tuple(types))
+        return tuple(found.values())
 
-    def _ask_images(self, images: Iterable[str]) -> dict[str | None, bool]:
+    def _ask_defaults(self) -> Mapping[str, Any] | None:
+        """Return the account's defaults of metadata options; None if AWS does not say."""
+        return next(iter(self._try("GetInstanceMetadataDefaults") or ()), None)
+
+    def _ask_images(self, images: Iterable[str | None]) -> dict[str | None, bool]:
         """Return of each image whether it requires tokens; without those that nobody tells of."""
         ids = []
-        for image in sorted(images):
+        for image in sorted(filter(None, images)):
             if image.startswith("ami-"):
                 ids.append(image)
             else:
@@ -199,10 +210,9 @@ class Reader:
         found = self._try("DescribeImages", ImageIds=ids) if ids else ()
         return {one["ImageId"]: one.get("ImdsSupport") == "v2.0" for one in found or ()}
 
-    def _find_ipv6_only(self, group: Group, launches: Iterable[Launch]) -> tuple[str, ...]:
-        subnets = {*group.subnets} or {one for launch in launches for one in launch.subnets}
+    def _ask_ipv6_only(self, subnets: Iterable[str]) -> set[str]:
         found = self._try("DescribeSubnets", SubnetIds=sorted(subnets)) if subnets else ()
-        return tuple(one["SubnetId"] for one in found or () if one.get("Ipv6Native"))
+        return {one["SubnetId"] for one in found or () if one.get("Ipv6Native")}
 
     def _ask_instances(self, name: str) -> dict[str, dict[str, str]]:
         filters = [
@@ -236,13 +246,12 @@ class Reader:
                 pages = list(client.get_paginator(method).paginate(**arguments))
             else:
                 pages = [getattr(client, method)(**arguments)]
-        except ClientError as why:
-            code = str(why.response.get("Error", {}).get("Code", ""))
+        except FAILURES as why:
+            answer: Any = why.response if isinstance(why, ClientError) else {}
+            code = str(answer.get("Error", {}).get("Code", ""))
             if code in DENIED:
                 text = f"{service}:{action} is refused, {quote(code)}; allow it in your policy"
                 raise Ec2Error(f"{text}, see docs/preflight.md") from None
-            raise Ec2Error(f"{service}:{action}: {render_failure(why)}") from None
-        except FAILURES as why:
             raise Ec2Error(f"{service}:{action}: {render_failure(why)}") from None
         except ResponseParserError:
             pages = [{}]
@@ -258,45 +267,17 @@ class Reader:
         return found
 
 
-class _Specification(NamedTuple):
-    """A version of a template, and what an override puts in place of what is in it."""
-
-    key: str
-    template: str
-    version: str
-    image: str | None = None
-    instance_types: tuple[str, ...] = ()
-    by_attributes: bool = False
-
-
 class _Source(NamedTuple):
-    """A launch, and the metadata options that its template has."""
+    """What instances are started with: LaunchTemplateData or a configuration, as AWS has it."""
 
-    launch: Launch
-    options: Mapping[str, Any]
+    name: str
+    data: Mapping[str, Any]
+    tags: Mapping[str, Sourced] = {}
+    subnets: frozenset[str] = frozenset()
 
 
-def _list_specifications(group: Mapping[str, Any]) -> Iterator[_Specification]:
-    """Yield each version of a template that may start the next instance of a group."""
-    base, overrides = group.get("LaunchTemplate"), [dict[str, Any]()]
-    if policy := (group.get("MixedInstancesPolicy") or {}).get("LaunchTemplate"):
-        base = policy.get("LaunchTemplateSpecification")
-        overrides = policy.get("Overrides") or overrides
-    found: dict[_Specification, list[str]] = {}
-    for one in overrides:
-        said = one.get("LaunchTemplateSpecification") or base or {}
-        key = "LaunchTemplateId" if said.get("LaunchTemplateId") else "LaunchTemplateName"
-        specification = _Specification(
-            key,
-            said.get(key) or "",
-            str(said.get("Version") or _DEFAULT_VERSION),
-            one.get("ImageId"),
-            by_attributes=bool(one.get("InstanceRequirements")),
-        )
-        types = found.setdefault(specification, [])
-        types += filter(None, [one.get("InstanceType")])
-    for specification, types in found.items():
-        yield specification._replace(instance_types=tuple(types))
+def _name_template(template: str, version: str) -> str:
+    return f"launch template {quote(template)} version {quote(version)}"
 
 
 def _decode(text: str | None) -> bytes | None:

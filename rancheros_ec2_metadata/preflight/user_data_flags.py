@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rancheros_ec2_metadata import command_line, options
 from rancheros_ec2_metadata.check import yaml_reader
@@ -22,6 +22,7 @@ from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 from rancheros_ec2_metadata.settings import HostKind, Settings
 
 _VARIABLES = frozenset({*options.AWS_VARIABLES, *(one.variable for one in options.OPTIONS)})
+_VARIABLE = re.compile(f"(?:{'|'.join(_VARIABLES)})=")
 _MIME = (b"content-type:", b"mime-version:")
 # A script for RancherOS, which has no first line of its own.
 _ROS = re.compile(rb"\bros (?:config|service|engine|console|os|install)\b|\bsystem-docker\b")
@@ -57,8 +58,7 @@ class UserDataFlags:
     file: File | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(NamedTuple):
     """A part of user-data, or all of it: what it is for cloud-init, and its bytes unpacked."""
 
     type: str
@@ -129,10 +129,10 @@ def _read_service(file: File, form: str) -> UserDataFlags:
     service = file.ours[0]
     words = service.node.at("command").words or []
     variables = service.environ.items()
-    words += [f"{name}={node.text}" for name, node in variables if _is_variable(f"{name}=")]
+    # No other is shown: it may be a credential.
+    words += [f"{name}={node.text}" for name, node in variables if name in _VARIABLES]
     source = f"the service {service.name} of the user-data"
-    settings = service.settings
-    return UserDataFlags("rancheros", form, source, tuple(words), settings, file=file)
+    return UserDataFlags("rancheros", form, source, tuple(words), service.settings, file=file)
 
 
 def _read_install(form: str, parts: list[_Part]) -> UserDataFlags:
@@ -145,29 +145,26 @@ def _read_install(form: str, parts: list[_Part]) -> UserDataFlags:
     source, words = "the install line of the user-data", list[str]()
     try:
         words = _split_words(behind)
-        variables = [one for one in _split_words(before, whole=True) if _is_variable(one)]
-        words, given, settings = _parse(words, variables)
+        variables = [one for one in _split_words(before, whole=True) if _VARIABLE.match(one)]
+        given, settings = _parse(words, variables)
     except UsageError as error:
         return UserDataFlags("systemd", form, source, tuple(words), wrong=str(error))
-    return UserDataFlags("systemd", form, source, tuple(words), settings, given.follow)
+    return UserDataFlags("systemd", form, source, (*words, *variables), settings, given.follow)
 
 
-def _parse(
-    words: list[str], variables: list[str]
-) -> tuple[list[str], argparse.Namespace, Settings]:
-    """Return the words and variables of an ``install``, and what they make.
+def _parse(words: list[str], variables: list[str]) -> tuple[argparse.Namespace, Settings]:
+    """Return what the words and variables of an ``install`` make.
 
     Raises:
         UsageError: the program does not take them, or only a shell knows what they are.
     """
-    shown_words = [*words, *variables]
-    if expanded := next((one for one in shown_words if _EXPANDED.search(one)), None):
+    if expanded := next(filter(_EXPANDED.search, (*words, *variables)), None):
         raise UsageError(f"only the shell knows what {quote(expanded)} is")
     if {"-h", "--help"} & {*words}:
         raise UsageError("--help installs nothing")
     environ = dict(one.split("=", 1) for one in variables)
     _, given, settings = command_line.parse(["install", *words], environ)
-    return shown_words, given, settings
+    return given, settings
 
 
 def _list_lines(part: _Part) -> Iterator[str]:
@@ -185,12 +182,6 @@ def _list_lines_in(node: yaml_reader.Node) -> Iterator[str]:
         yield shlex.join(item.text for item in node.items)
     for inner in (*node.items, *node.fields.values()):
         yield from _list_lines_in(inner)
-
-
-def _is_variable(word: str) -> bool:
-    """Tell whether a word sets a variable of a run; no other is shown, it may be a credential."""
-    name, equals, _ = word.partition("=")
-    return bool(equals) and name in _VARIABLES
 
 
 def _split_words(text: str, *, whole: bool = False) -> list[str]:

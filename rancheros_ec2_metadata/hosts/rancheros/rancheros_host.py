@@ -216,7 +216,7 @@ class RancherOs:
         if self.rehearsal is None:
             return _Rehearsed(propose_off_machine(found, desired), {}, None)
         try:
-            _check_readable(found)
+            _check_readable(found, desired)
             before = self.rehearsal.ask(found.users)
             proposal = propose(
                 found,
@@ -300,17 +300,17 @@ class RancherOs:
         return proposal, [*self.legacy.name(text)] if proposal.tree else []
 
 
-def _check_readable(found: Found) -> None:
-    """Raise if no copy would be what ``ros`` reads on the machine: it is not asked.
+def _check_readable(found: Found, desired: Desired) -> None:
+    """Raise if no copy would be what ``ros`` reads on the machine, or a list cannot be planned.
 
     Raises:
-        NoAnswerError: it names the file.
+        NoAnswerError: it names the file; ``ros`` is not asked.
+        RefusedError: items of an earlier run would be among the user's.
     """
     if why := rehearsal.explain_unreadable(found.disk):
         raise NoAnswerError(f"{why}; make it a plain file that root can read")
-    if found.stuck:
-        why = found.stuck[0]
-        raise NoAnswerError(f"items of an earlier run stay in cloud-config.yml: {why}")
+    if found.stuck and desired.labels:
+        raise RefusedError(f"items of an earlier run stay in cloud-config.yml: {found.stuck[0]}")
 
 
 def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:

@@ -34,10 +34,6 @@ class Member:
     value: int
     end: int
 
-    def source(self, text: str) -> str:
-        """Return the text of its value."""
-        return text[self.value : self.end]
-
 
 @dataclass(frozen=True)
 class DaemonJson:
@@ -54,14 +50,10 @@ class DaemonJson:
     members: tuple[Member, ...]
 
     @property
-    def index(self) -> int | None:
-        """Return which of its members is ``labels``."""
-        return next((i for i, one in enumerate(self.members) if one.name == KEY), None)
-
-    @property
     def source(self) -> str:
         """Return the text of the value of ``labels``; empty if it has no such key."""
-        return "" if self.index is None else self.members[self.index].source(self.text)
+        found = (self.text[one.value : one.end] for one in self.members if one.name == KEY)
+        return next(found, "")
 
 
 @dataclass(frozen=True)
@@ -132,10 +124,11 @@ def merge(
     text = _put(found or _NEW, source) if source or stays else None
     if not ours and source == former:
         return Merged(text, users, None)
-    # A run may be killed before it writes: what is there now is ours too.
-    was_ours = found is not None and edit is not None and found.source in edit.written
-    known = [found.source] if found is not None and was_ours else []
-    still = [item for item in edit.ours if item in found.items] if found and edit else []
+    known, still = list[str](), list[str]()
+    if found is not None and edit is not None:
+        # A run may be killed before it writes: what is there now is ours too.
+        known = [one for one in edit.written if one == found.source]
+        still = [item for item in edit.ours if item in found.items]
     return Merged(
         text,
         (*kept, *ours),
@@ -186,20 +179,20 @@ def _take_out(found: DaemonJson | None, edit: Edit | None) -> tuple[str, tuple[s
 
 def _put(found: DaemonJson, source: str) -> str:
     """Return the text with ``source`` as the value of ``labels``, without the key where empty."""
-    text, members, index = found.text, found.members, found.index
+    text, members = found.text, found.members
     start = text.index("{") + 1
-    if index is not None and source:
-        one = members[index]
+    index = next((i for i, one in enumerate(members) if one.name == KEY), None)
+    if index is None:
+        if not source:
+            return text
+        lead = text[start : members[0].key] if members else ""
+        return f'{text[:start]}{lead}"labels": {source}{"," if members else ""}{text[start:]}'
+    one = members[index]
+    if source:
         return text[: one.value] + source + text[one.end :]
-    if index is not None:
-        last = members[index].end
-        if index > 0:
-            return text[: members[index - 1].end] + text[last:]
-        return text[:start] + text[members[1].start if len(members) > 1 else last :]
-    if not source:
-        return text
-    lead = text[start : members[0].key] if members else ""
-    return f'{text[:start]}{lead}"labels": {source}{"," if members else ""}{text[start:]}'
+    if index > 0:
+        return text[: members[index - 1].end] + text[one.end :]
+    return text[:start] + text[members[1].start if len(members) > 1 else one.end :]
 
 
 def _find_members(text: str) -> Iterator[Member]:

@@ -78,9 +78,7 @@ class FoundMachine:
     @property
     def may_run(self) -> bool:
         """Tell whether there may be a daemon that has read daemon.json."""
-        if self.unit is None:
-            return self.unknown is not None
-        return self.unit.may_have_read
+        return self.unknown is not None or (self.unit is not None and self.unit.may_have_read)
 
 
 def has_all(docker_has: tuple[str, ...] | None, items: Iterable[str]) -> bool:

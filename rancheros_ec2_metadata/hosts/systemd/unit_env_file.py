@@ -17,7 +17,7 @@ FIRST_LINE = b"# Written by ec2-docker-labels, for EnvironmentFile= of systemd u
 
 _SPECIAL = re.compile(r'(["\\`$])')
 _REFUSED = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f\ufdd0-\ufdef"
+    r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufdd0-\ufdef"
     + "".join(map(chr, (p << 16 | x for p in range(17) for x in (0xFFFE, 0xFFFF))))
     + "]"
 )
@@ -29,11 +29,7 @@ def explain_uncarriable(value: str) -> str | None:
     """Return why systemd would not read a value, or start nothing with it; None if it would."""
     if found := _REFUSED.search(value):
         return f"it holds {found[0].encode('unicode_escape').decode()}, which systemd does not read"
-    try:
-        size = len(value.encode("utf-8"))
-    except UnicodeEncodeError:
-        return "it is not Unicode text"
-    return f"it is longer than {_LONGEST} bytes" if size > _LONGEST else None
+    return f"it is longer than {_LONGEST} bytes" if len(value.encode()) > _LONGEST else None
 
 
 def render_unit_env_file(variables: Mapping[str, str]) -> bytes:

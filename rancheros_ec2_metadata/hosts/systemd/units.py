@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 
 from rancheros_ec2_metadata.errors import UsageError, quote
@@ -138,8 +139,7 @@ def _fill(job: str, run: str, deadline: int, logs: str) -> str:
 
 def render_launcher(command: Sequence[str]) -> str:
     """Return the script that starts the program with the operator's own arguments."""
-    words = " ".join("'" + word.replace("'", "'\\''") + "'" for word in command)
-    return f'#!/bin/sh\n{_FIRST_LINE}\nexec {words} "$@"\n'
+    return f'#!/bin/sh\n{_FIRST_LINE}\nexec {shlex.join(command)} "$@"\n'
 
 
 def quote_word(word: str, *, is_command: bool = True) -> str:

@@ -77,6 +77,7 @@ def test_ours_are_set_and_removed_and_every_other_byte_stays(
         ours = [f"{key}={value}" for key, value in sorted(labels.items())]
         assert items == [one for one in users if key_of(one) not in labels] + ours
         assert merged.items == tuple(items)
+        assert merged.edit is None or len(merged.edit.written) <= 2
     disk.run({})
     assert disk.edit is None
     assert disk.text == (file.text if file is not None else None)

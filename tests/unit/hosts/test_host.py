@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from failures import in_process
 from failures.in_process import INSTANCE, Booted, GivenEc2, elsewhere, found
 from machine import MachineDisk
-from rancheros_ec2_metadata.errors import ExitStatus
+from rancheros_ec2_metadata.ec2.facts import Facts
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError
+from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
 from rancheros_ec2_metadata.settings import Settings, TagMapping
@@ -289,6 +292,46 @@ def test_an_item_of_ours_that_cannot_be_taken_out_is_named(make: Any) -> None:
     lab.disk.cloud_config(f"rancher: {{docker: {{extra_args: ['{WEB}']}}}}\n")
     in_process.clean(lab.root)
     assert WEB not in lab.read("cloud-config.yml").decode()
+
+
+class FullDisk(Files):
+    """A disk on which cloud-config.yml cannot be written."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(partial(paths.locate, root))
+
+    def write(self, change: FileChange) -> None:
+        if change.path == paths.CLOUD_CONFIG:
+            raise FilesError(f"{change.path} could not be written: No space left; it is as it was")
+        super().write(change)
+
+
+@pytest.mark.parametrize("said", [elsewhere(), found({}), found({"docker.zone": "b"})])
+def test_an_item_that_could_not_be_removed_is_known_as_ours_by_the_next_run(
+    make: Any, said: Facts
+) -> None:
+    lab = make(**{"cloud-config.yml": CLOUD_CONFIG})
+    assert lab.run().status == 0
+    booted = in_process.run(lab.root, GivenEc2(said), files=FullDisk(lab.root))
+    assert booted.status == 5
+    assert "--label=docker.role=web" in lab.read("cloud-config.yml").decode()
+    in_process.clean(lab.root)
+    assert lab.read("cloud-config.yml").decode() == CLOUD_CONFIG
+
+
+def test_while_an_item_of_ours_cannot_be_taken_out_the_variables_are_asked_for_all_the_same(
+    make: Any,
+) -> None:
+    lab = make(**{"cloud-config.yml": CLOUD_CONFIG})
+    lab.run()
+    left = f"docker: {{extra_args: ['{WEB}']}}, environment: {{DB_HOST: mine}}"
+    lab.disk.cloud_config(f"rancher: {{{left}}}\n---\na: b\n")
+    settings = Settings(root=lab.root, mappings=MAPPED.mappings)
+    for label in ({"docker.role": "web"}, {}):
+        booted = lab.run({"db": "theirs", **label}, settings)
+        assert booted.status == 5
+        assert "items of an earlier run stay in cloud-config.yml" in booted.log
+        assert "variable DB_HOST is overridden by a stronger file" in booted.log
 
 
 MAPPED = Settings(mappings=(TagMapping.parse("db:DB_HOST"), TagMapping.parse("h:hostname")))

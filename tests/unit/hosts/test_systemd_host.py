@@ -317,6 +317,20 @@ def test_a_docker_that_waits_for_the_run_has_the_labels_later_and_is_told_until_
     assert json.loads(machine.read(RECORD) or "")["pending"] is False
 
 
+def test_a_docker_that_is_to_lose_a_label_is_told_after_a_run_that_could_not_ask_systemd(
+    machine: PlainMachine,
+) -> None:
+    machine.run(WEB)
+    machine.docker.is_after_us = True
+    machine.run({})
+    assert (machine.read(), list(machine.docker.has)) == (USERS, LABELS)
+    machine.docker.unit = None
+    machine.run({})
+    machine.docker.unit, machine.docker.is_after_us = ACTIVE, False
+    assert machine.run({}).calls["reload"] == 1
+    assert list(machine.docker.has) == json.loads(USERS)["labels"]
+
+
 def test_a_reload_that_was_lost_while_docker_started_is_made_up_for(machine: PlainMachine) -> None:
     machine.docker.unit = replace(ACTIVE, active="activating")
     assert machine.run(WEB).calls.get("reload", 0) == 0

@@ -74,6 +74,7 @@ VALUES = st.text(st.characters() | st.sampled_from("\\\"'`$ \t\n#;=%\r\x7f\ufffe
 
 @given(st.dictionaries(NAMES, VALUES))
 @example({"A": "a\\nb", "B": " lead", "C": "end\\", "D": '$x `y` "q"', "E": "a\n#b=c\nd", "F": ""})
+@example({"A": "\ud800", "B": "\udfff"})
 def test_systemd_reads_each_value_that_is_carried_exactly(variables: dict[str, str]) -> None:
     carried = {}
     for name, value in variables.items():

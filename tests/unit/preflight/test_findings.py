@@ -12,7 +12,13 @@ from rancheros_ec2_metadata import command_line, options
 from rancheros_ec2_metadata.check.finding import load_rules
 from rancheros_ec2_metadata.preflight.findings import RULES, Found, find
 from rancheros_ec2_metadata.preflight.forecast import Forecast, make_forecast
-from rancheros_ec2_metadata.preflight.launch import Group, GroupTag, Launch, resolve_options
+from rancheros_ec2_metadata.preflight.launch import (
+    Group,
+    GroupTag,
+    Launch,
+    Sourced,
+    resolve_options,
+)
 
 INDENTED = SERVICE_FILE.read_text("utf-8").replace("\n", "\n    ").replace("\n    \n", "\n\n")
 SERVICE = f"#cloud-config\nrancher:\n  services:\n    {INDENTED}".rstrip() + "\n"
@@ -43,18 +49,22 @@ def group(tags: dict[str, str] | None = None, /, **fields: Any) -> Group:
         ("m5.large",),
         user_data=fields.get("user_data"),
         profile=fields.get("profile"),
-        tags=fields.get("template", {}),
-        options=resolve_options(given, {}, image_requires_tokens=False),
+        tags=of_template(fields.get("template", {})),
+        options=resolve_options(given, dict, lambda: False),
+        ipv6_only=fields.get("ipv6_only", False),
     )
-    own = {key: fields[key] for key in fields.keys() & {"subnets", "ipv6_only", "instances"}}
     wanted = {"docker.role": "web"} if tags is None else tags
     listed = tuple(GroupTag(key, value, propagated=True) for key, value in wanted.items())
     unpropagated = fields.get("unpropagated", {}).items()
     listed += tuple(GroupTag(key, value, propagated=False) for key, value in unpropagated)
-    return Group("web", "eu-west-1", "aws", (launch,), listed, **own)
+    return Group("web", "eu-west-1", "aws", (launch,), listed, fields.get("instances", {}))
 
 
-V6 = {"subnets": ("subnet-1",), "ipv6_only": ("subnet-1",)}
+def of_template(tags: dict[str, str]) -> dict[str, Sourced]:
+    return {key: Sourced(value, "the template") for key, value in tags.items()}
+
+
+V6 = {"ipv6_only": True}
 BRIDGED = SERVICE.replace("net: host", "net: bridge").encode()
 # The rule, the group, the flags, and words of the finding; without the rule nothing is found.
 CASES: list[tuple[str, Group, tuple[str, ...], tuple[str, ...]]] = [
@@ -141,7 +151,6 @@ CASES: list[tuple[str, Group, tuple[str, ...], tuple[str, ...]]] = [
         ("AWS_USE_DUALSTACK_ENDPOINT",),
     ),
     ("", group(HttpProtocolIpv6="enabled", **V6), SYSTEMD, ()),
-    ("", group(subnets=("subnet-1", "subnet-2"), ipv6_only=("subnet-1",)), ROS, ()),
     (
         "install-line",
         group(user_data=f"{INSTALL} --nonsense\n".encode()),
@@ -198,7 +207,7 @@ def test_a_container_off_the_hosts_network_is_out_of_reach_of_one_hop(
 
 def test_what_two_templates_share_is_found_once_and_an_instance_may_be_of_either() -> None:
     one = group({}, template={"docker.role": "web"}, unpropagated={"docker.a": "1"})
-    other = replace(one.launches[0], name="template 'u'", tags={"docker.role": "db"})
+    other = replace(one.launches[0], name="template 'u'", tags=of_template({"docker.role": "db"}))
     instances = {"i-1": {"docker.role": "db"}, "i-2": {"docker.role": "web"}}
     of = replace(one, launches=(*one.launches, other), instances=instances)
     assert [found.rule for found in find(of, forecasts(of))] == ["not-propagated"]
@@ -206,7 +215,7 @@ def test_what_two_templates_share_is_found_once_and_an_instance_may_be_of_either
 
 def test_what_aws_did_not_say_is_no_finding() -> None:
     of = group()
-    options = resolve_options({}, None, image_requires_tokens=None)
+    options = resolve_options({}, lambda: None, lambda: None)
     unknown = replace(of, launches=(replace(of.launches[0], options=options),))
     assert find(unknown, forecasts(unknown, *ROS)) == []
 
@@ -239,6 +248,6 @@ def test_the_template_beats_the_account_and_the_account_the_image(
     image: bool | None,
     expected: tuple[str | None, ...],
 ) -> None:
-    found = resolve_options(given, defaults, image_requires_tokens=image)
+    found = resolve_options(given, lambda: defaults, lambda: image)
     names = ("HttpTokens", "HttpPutResponseHopLimit", "InstanceMetadataTags")
     assert tuple(found[name].value for name in names)[: len(expected)] == expected
