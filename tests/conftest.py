@@ -1,4 +1,4 @@
-"""What all tests share: the rule for tests on real parts, and the real parts themselves."""
+"""What all tests share: a machine, the rule for tests on real parts, and the real parts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from faulty_imds import FaultyImds
+from machine import MachineDisk
+from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from real_parts import image, requirements
 from real_parts.dockerd import Dockerd
 from real_parts.moto_ec2 import MotoEc2
 from real_parts.namespace import Namespace
+from unit.commands.workstation import Workstation
 
 # A busy machine is no failure of a property.
 settings.register_profile("any machine", deadline=None)
@@ -49,6 +53,29 @@ def _no_aws_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> MachineDisk:
+    """A machine's disk, whose user-data has an argument of its own for Docker."""
+    disk = MachineDisk(tmp_path / "disk")
+    disk.user_data("#cloud-config\nrancher: {docker: {extra_args: [--debug]}}\n")
+    return disk
+
+
+@pytest.fixture
+def imds() -> Iterator[FaultyImds]:
+    """The metadata service of an instance that shows its tags in it."""
+    with FaultyImds(FakeInstance(tags={"docker.role": "web", "other": "x"})) as running:
+        yield running
+
+
+@pytest.fixture
+def workstation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workstation:
+    """An operator's workstation, whose home is empty."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Workstation(home, monkeypatch)
 
 
 @pytest.fixture(scope="session")

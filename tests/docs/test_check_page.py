@@ -1,10 +1,10 @@
-"""What docs/check.md says is so, and nothing is found in what is offered for pasting."""
+"""What docs/check.md says is so, and of docs/preflight.md its rules."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -14,9 +14,10 @@ from docs.pages import Page
 from machine import release_named
 from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import File
-from rancheros_ec2_metadata.check.finding import load_rules
+from rancheros_ec2_metadata.check.finding import Rule, load_rules
 from rancheros_ec2_metadata.check.output import SCHEMA, CheckedFile, render
 from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
+from rancheros_ec2_metadata.preflight import findings, forecast_report
 from ros_stand_in import RELEASES
 
 PAGE = Page("docs/check.md")
@@ -35,9 +36,20 @@ def test_nothing_is_found_in_what_is_offered(source: str, release: str) -> None:
     assert next(service.name for service in file.ours).startswith(NAME)
 
 
-def test_the_page_has_every_rule_with_its_reason_and_its_fix() -> None:
-    rows = re.findall(r"^\| `([a-z0-9-]+)` \| .+ \| (.+) \| (.+) \|$", PAGE.text, re.MULTILINE)
-    assert rows == [(name, rule.why, rule.fix) for name, rule in load_rules().items()]
+@pytest.mark.parametrize(
+    ("page", "rules", "schema"),
+    [
+        (PAGE, load_rules(), SCHEMA),
+        (Page("docs/preflight.md"), findings.RULES, forecast_report.SCHEMA),
+    ],
+    ids=["check", "preflight"],
+)
+def test_the_page_has_every_rule_with_its_reason_and_its_fix_and_the_schema(
+    page: Page, rules: Mapping[str, Rule], schema: int
+) -> None:
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| .+ \| (.+) \| (.+) \|$", page.text, re.MULTILINE)
+    assert rows == [(name, rule.why, rule.fix) for name, rule in rules.items()]
+    assert f"| `schema` | number | {schema} |" in page.text
 
 
 def test_the_page_has_every_form() -> None:
@@ -58,4 +70,3 @@ def test_the_page_has_every_field_of_the_json() -> None:
     tree = json.loads("".join(render([checked], "v1.5.8", "json")))
     table = PAGE.text.partition("\n| field |")[2]
     assert re.findall(r"^\| `([a-z.\[\]]+)` \|", table, re.MULTILINE) == list(fields(tree))
-    assert f"| `schema` | number | {SCHEMA} |" in table

@@ -215,7 +215,7 @@ def test_a_boot_in_swarm_mode_satisfies_the_constraints_of_the_stack(
 @each
 def test_without_its_role_a_node_is_not_complete_and_what_joins_sees_that(folder: Path) -> None:
     services = yaml.safe_load((folder / "user-data.yml").read_text("utf-8"))["rancher"]["services"]
-    # Status 6, and EC2_METADATA_STATUS is partial: tests/e2e/test_statuses.py.
+    # Status 6, and EC2_METADATA_STATUS is partial: tests/failures/test_late.py.
     command = services[definitions.NAME]["command"]
     assert definitions.settings(command, "--ros=none").require_tags == ("docker.role",)
     joining = {CLASSIC: "swarm-agent", MODE: "swarm-join"}[folder]

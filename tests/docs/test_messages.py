@@ -22,7 +22,3 @@ def test_the_rows_are_in_the_order_of_the_alphabet() -> None:
         return re.sub(r"[^a-z0-9 ]", "", row.lower()).strip()
 
     assert sorted(ROWS, key=words) == ROWS
-
-
-def test_a_message_has_no_parentheses_within_parentheses() -> None:
-    assert [text for text in messages() if re.search(r"\([^)]*\(", text)] == []

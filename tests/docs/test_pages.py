@@ -69,13 +69,6 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert {page.name for page in pages()} <= reached
 
 
-def test_each_page_for_operators_begins_with_what_it_is_for() -> None:
-    first = {
-        page.name: page.text.split("\n\n") for page in pages() if page.name.startswith("docs/")
-    }
-    assert [name for name, texts in first.items() if "This page" not in "".join(texts[1:3])] == []
-
-
 @each_page
 def test_a_flag_that_is_named_is_in_the_reference(page: Page) -> None:
     known = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", REFERENCE.text)) | OTHERS_FLAGS

@@ -35,11 +35,6 @@ EXPECTED = {f"APP_{tag[4:].upper()}": value for tag, value in VALUES.items()}
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> MachineDisk:
-    return MachineDisk(tmp_path / "machine")
-
-
-@pytest.fixture
 def imds() -> Iterator[FakeImds]:
     with FakeImds(FakeInstance(tags=VALUES)) as fake:
         yield fake

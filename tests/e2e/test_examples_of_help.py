@@ -6,7 +6,7 @@ import os
 import shlex
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -46,17 +46,11 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
         }
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [one for one in EXAMPLES if one not in SERVERS + AT_DESK + ON_SYSTEMD],
-)
-def test_an_example_does_what_it_says(
-    tmp_path: Path, environ: dict[str, str], arguments: str
-) -> None:
-    words = shlex.split(arguments)
+def run(cwd: Path, words: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Run an example, which must end as it should, and return what it prints."""
     done = subprocess.run(
         program.command(*words),
-        cwd=tmp_path,
+        cwd=cwd,
         env=program.environment(**environ),
         capture_output=True,
         text=True,
@@ -64,6 +58,17 @@ def test_an_example_does_what_it_says(
         check=False,
     )
     assert done.returncode == STATUS.get(words[0], ExitStatus.OK), done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [one for one in EXAMPLES if one not in SERVERS + AT_DESK + ON_SYSTEMD],
+)
+def test_an_example_does_what_it_says(
+    tmp_path: Path, environ: dict[str, str], arguments: str
+) -> None:
+    run(tmp_path, shlex.split(arguments), environ)
 
 
 @pytest.mark.parametrize("arguments", ON_SYSTEMD)
@@ -74,33 +79,16 @@ def test_an_example_of_a_host_with_systemd_has_flags_that_are_there(
     assert command_line.parse(words, {}).command == words[0]
     if words[0] == "install":
         dry = [*words, *([] if "--dry-run" in words else ["--dry-run"])]
-        done = subprocess.run(
-            program.command(*dry),
-            cwd=tmp_path,
-            env=program.environment(),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert "# /etc/systemd/system/ec2-docker-labels.service\n" in done.stdout
+        printed = run(tmp_path, dry, {})
+        assert "# /etc/systemd/system/ec2-docker-labels.service\n" in printed
 
 
 @pytest.mark.parametrize("arguments", AT_DESK)
 def test_an_example_of_a_desk_does_what_it_says(tmp_path: Path, arguments: str) -> None:
     (tmp_path / "user-data.yml").write_text("#cloud-config\nhostname: x\n")
-    words = shlex.split(arguments)
     with described_api.describing(FakeInstance(tags=TAGS)) as api:
-        done = subprocess.run(
-            program.command(*words),
-            cwd=tmp_path,
-            env=program.environment(**described_api.environment(api)),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert done.returncode == STATUS.get(words[0], ExitStatus.OK), done.stderr
-    assert "docker.role" in done.stdout
+        printed = run(tmp_path, shlex.split(arguments), described_api.environment(api))
+    assert "docker.role" in printed
 
 
 @pytest.mark.parametrize("arguments", SERVERS)

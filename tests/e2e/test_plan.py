@@ -177,27 +177,6 @@ def test_no_value_of_cloud_config_yml_is_printed_and_no_tag_as_it_is(
     assert "docker.motto" in before.out
 
 
-def test_from_user_data_alone_it_says_what_only_the_machine_can_tell(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    file = disk.root / "user-data.yml"
-    file.write_text("#cloud-config\nrancher: {docker: {extra_args: [--debug]}}\n")
-    with_instance = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
-    done = subprocess.run(
-        program.command("plan", "--format=json", f"--user-data={file}"),
-        env=program.environment(**with_instance),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 10, done.stderr
-    found = json.loads(done.stdout)
-    jsonschema.validate(found, SCHEMA)
-    assert actions(found["labels"]) == {"docker.role": "add"}
-    assert "decided by ros on the machine" in done.stderr
-
-
 def test_the_text_of_the_page_is_what_is_printed(disk: MachineDisk, imds: FakeImds) -> None:
     (sample,) = (block.text for block in PAGE.blocks if block.language == "text")
     (flags,) = re.findall(r"with the flags\n`(.*?)`", PAGE.text)

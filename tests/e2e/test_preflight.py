@@ -104,13 +104,6 @@ def aws(moto: MotoGroups, workstation: Workstation) -> MotoGroups:
     return moto
 
 
-@pytest.fixture
-def workstation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workstation:
-    home = tmp_path / "home"
-    home.mkdir()
-    return Workstation(home, monkeypatch)
-
-
 def readme() -> str:
     (config,) = (one for one in cloud_configs() if one.source.startswith("README.md"))
     return config.text

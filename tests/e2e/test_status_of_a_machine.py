@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import pytest
 from e2e import program
 from e2e.program import Ran
 from machine import MachineDisk
-from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.docker_start import DOCKER_PID
@@ -34,12 +32,6 @@ def disk(tmp_path: Path) -> MachineDisk:
     disk = MachineDisk(tmp_path / "machine")
     disk.write(BOOT_ID, "0f0f\n")
     return disk
-
-
-@pytest.fixture
-def imds() -> Iterator[FakeImds]:
-    with FakeImds(FakeInstance(tags={"docker.role": "web"})) as fake:
-        yield fake
 
 
 def status(disk: MachineDisk) -> Ran:
@@ -129,19 +121,6 @@ def test_else_the_status_is_the_last_runs_own(disk: MachineDisk, imds: FakeImds)
     assert ran.out.splitlines()[0].startswith("status: partial, exit 5")
     assert "error: no label is set" in ran.out
     assert not_as_left(disk) == {}
-
-
-def test_a_boot_without_a_run_that_ended_is_not_taken_for_the_last_one(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    program.run(disk, imds=imds)
-    disk.write(BOOT_ID, "another\n")
-    assert status(disk).out.startswith("status: no run has ended since this machine started")
-    found = as_json(disk)
-    assert (found["exit_status"], found["this_boot"]) == (7, False)
-    disk.path(BOOT_ID).unlink()
-    found = as_json(disk)
-    assert (found["exit_status"], found["this_boot"]) == (0, None)
 
 
 def test_a_docker_that_was_started_before_its_labels_changed_is_named(

@@ -33,6 +33,20 @@ def root_for(command: str, disk: MachineDisk) -> list[str]:
     return ["--root", str(disk.root)] if command in ("show", "plan", "status") else []
 
 
+def printing(
+    command: str, disk: MachineDisk, imds: FakeImds, out: int, err: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
+    """Run a command whose standard output, and error, is a file descriptor."""
+    return subprocess.run(
+        program.command(command, *root_for(command, disk)),
+        env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
+        stdout=out,
+        stderr=err,
+        text=True,
+        check=False,
+    )
+
+
 def closing(streams: str, *arguments: str, imds: FakeImds) -> subprocess.CompletedProcess[str]:
     """Run the program with standard streams closed, as a shell writes it."""
     return subprocess.run(
@@ -87,14 +101,7 @@ def test_a_reader_that_has_read_enough_is_no_bug(
     read, written = os.pipe()
     os.close(read)
     try:
-        done = subprocess.run(
-            program.command(command, *root_for(command, disk)),
-            env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
-            stdout=written,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        done = printing(command, disk, imds, written)
     finally:
         os.close(written)
     assert done.returncode == 128 + signal.SIGPIPE
@@ -107,14 +114,7 @@ def test_a_full_disk_under_what_is_printed_is_no_bug(
     disk: MachineDisk, imds: FakeImds, command: str
 ) -> None:
     with Path("/dev/full").open("w", encoding="ascii") as full:
-        done = subprocess.run(
-            program.command(command, *root_for(command, disk)),
-            env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        done = printing(command, disk, imds, full.fileno())
     assert done.returncode == 5
     assert "standard output cannot be written: No space left on device" in done.stderr
     assert "bug" not in done.stderr
@@ -125,14 +125,7 @@ def test_a_full_disk_under_what_is_printed_is_no_bug(
 def test_a_log_that_cannot_be_written_is_not_in_the_status(
     disk: MachineDisk, imds: FakeImds, dead_end: int, command: str, status: int
 ) -> None:
-    done = subprocess.run(
-        program.command(command, *root_for(command, disk)),
-        env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
-        stdout=subprocess.DEVNULL,
-        stderr=dead_end,
-        check=False,
-    )
-    assert done.returncode == status
+    assert printing(command, disk, imds, subprocess.DEVNULL, dead_end).returncode == status
 
 
 @pytest.mark.parametrize("command", ["show", "plan", "apply"])

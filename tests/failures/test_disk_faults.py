@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from e2e import program
-from failures import in_process, timed
+from failures import in_process, mounts, timed
 from failures.in_process import METADATA, Booted, GivenEc2, found
 from failures.scenarios import CLOUD_CONFIG, OURS, contents_of
 from hostile_imds import SANE
@@ -32,44 +32,15 @@ def run(disk: MachineDisk) -> Booted:
     return in_process.run(disk.root, GivenEc2(found({"docker.role": "web"})))
 
 
-class Mounted:
-    """Runs with mounts of their own.
-
-    Args:
-        disk: the machine's; conf/ is copied into the mount, and back at the end.
-    """
-
-    def __init__(self, disk: MachineDisk) -> None:
-        self._disk = disk
-
-    def run(self, mount: str, imds: FakeImds) -> program.Ran:
-        """Run the program with ``mount``, shell text in which $conf and $shm are the folders."""
-        disk, conf = self._disk, self._disk.path(paths.CONF)
-        copy = disk.root.parent / "copy"
-        shutil.copytree(conf, copy)
-        names = {"conf": conf, "shm": disk.root / "dev/shm", "copy": copy}
-        script = (
-            f"{'; '.join(f'{name}={shlex.quote(str(path))}' for name, path in names.items())};"
-            f' {mount} || exit 99; "$@"; status=$?; rm -f "$conf/filler"; rm -rf "$copy";'
-            ' cp -a "$conf" "$copy"; exit $status'
-        )
-        before = ("unshare", "--mount", "sh", "-c", script, "sh")
-        variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
-        ran = timed.run(disk, deadline=60, variables=variables, before=before).ran
-        shutil.rmtree(conf)
-        copy.rename(conf)
-        return ran
+def run_mounted(disk: MachineDisk, mount: str, imds: FakeImds) -> program.Ran:
+    """Run with a mount on conf/."""
+    variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
+    with mounts.mounted(disk.path(paths.CONF), mount) as before:
+        return timed.run(disk, deadline=60, variables=variables, before=before).ran
 
 
-# A file system of 16 pages, of which some are free: there is no room for the state, then none for
-# the drop-in, then none for cloud-config.yml beside the old one.
-FULL = (
-    'mount -t tmpfs -o size=64k tmpfs "$conf" && cp -a "$copy/." "$conf" &&'
-    ' {{ head -c 65536 /dev/zero >"$conf/filler" || true; }} 2>/dev/null &&'
-    ' truncate -s -{bytes} "$conf/filler"'
-)
-
-
+# There is no room for the state, then none for the drop-in, then none for cloud-config.yml beside
+# the old one.
 @pytest.mark.real_parts
 @pytest.mark.parametrize(
     ("pages", "missing"),
@@ -83,7 +54,7 @@ def test_on_a_full_disk_each_file_is_old_or_new_and_the_next_run_completes_it(
     disk: MachineDisk, imds: FakeImds, pages: int, missing: set[str]
 ) -> None:
     before = contents_of(disk.root)
-    full = Mounted(disk).run(FULL.format(bytes=pages * 4096), imds)
+    full = run_mounted(disk, mounts.FULL.format(bytes=pages * 4096), imds)
     left = contents_of(disk.root)
     assert full.status == 5
     first = next(path for path in OURS if path in missing)
@@ -102,8 +73,7 @@ def test_on_a_read_only_disk_nothing_changes_and_the_status_is_5(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
     before = contents_of(disk.root)
-    mount = 'mount --bind "$conf" "$conf" && mount -o remount,ro,bind "$conf"'
-    ran = Mounted(disk).run(mount, imds)
+    ran = run_mounted(disk, mounts.READ_ONLY, imds)
     assert ran.status == 5
     assert ran.line(f"error: {paths.STATE} could not be written", "Read-only file system")
     assert ran.log[-1].startswith("status: partial; 0 labels, 0 variables; wrote no file")
@@ -115,7 +85,8 @@ def test_without_memory_for_the_copy_the_variables_are_set(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
     before = contents_of(disk.root)[paths.CLOUD_CONFIG]
-    ran = Mounted(disk).run('mount -t tmpfs -o size=4k tmpfs "$shm"', imds)
+    memory = shlex.quote(str(disk.root / "dev/shm"))
+    ran = run_mounted(disk, f"mount -t tmpfs -o size=4k tmpfs {memory}", imds)
     assert ran.status == 5
     assert ran.line("error: no label is set", "no copy can be made", "No space left on device")
     assert contents_of(disk.root)[paths.CLOUD_CONFIG] == before

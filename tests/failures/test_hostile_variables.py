@@ -19,8 +19,6 @@ from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.settings import NEVER_FROM_TAGS, PROXY_NAMES, STATUS_VARIABLE
 from ros_stand_in import in_effect
 
-ADDRESS_VARIABLE = re.compile(r"\$(private|public)_ipv")
-
 
 @pytest.mark.parametrize("value", VALUES)
 def test_a_variable_is_exactly_its_tag_or_left_out_and_named(tmp_path: Path, value: str) -> None:

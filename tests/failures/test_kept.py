@@ -206,11 +206,11 @@ def killed_at_the_first_packet(disk: MachineDisk, listener: socket.socket) -> No
         program.command(*program.machine_flags(disk)),
         env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=url),
         stderr=subprocess.DEVNULL,
+        text=True,
     ) as process:
         connection, _ = listener.accept()
         with connection:
-            (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            for one in (process.pid, int(child)):
+            for one in (process.pid, timed.child_of(process)):
                 os.kill(one, signal.SIGKILL)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import signal
 import subprocess
@@ -14,7 +12,6 @@ import pytest
 
 from e2e import program
 from failures import timed
-from rancheros_ec2_metadata.hosts.rancheros import paths
 
 
 @pytest.mark.parametrize("command", ["apply", "clean"])
@@ -23,15 +20,13 @@ def test_a_run_that_is_killed_has_a_last_line_all_the_same(tmp_path: Path, comma
     disk = timed.user_machine(tmp_path / "disk")
     before = disk.snapshot()
     argv = program.command(command, "--root", str(disk.root))
-    with contextlib.ExitStack() as stack:
-        conf = os.open(disk.path(paths.CONF), os.O_RDONLY)
-        stack.callback(os.close, conf)
-        fcntl.flock(conf, fcntl.LOCK_EX)  # so that it is still there to be killed
-        run = stack.enter_context(subprocess.Popen(argv, stderr=subprocess.PIPE, text=True))
+    with (
+        timed.locked(disk),  # so that it is still there to be killed
+        subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as run,
+    ):
         assert run.stderr is not None
         assert "rancheros-ec2-metadata" in run.stderr.readline()
-        (child,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-        os.kill(int(child), number)
+        os.kill(timed.child_of(run), number)
         _, log = run.communicate(timeout=60)
     assert run.returncode == 1
     said = program.Ran(run.returncode, "", log)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from e2e import program
+from failures import mounts
 from failures.plain_scenarios import DB, USERS, WEB
 from plain_machine import ENV_FILE, OURS, FakeDocker, PlainMachine, Ran, Watched
 from rancheros_ec2_metadata.deadline import Limit
@@ -29,32 +29,18 @@ ran = PlainMachine(Path(sys.argv[1]), is_made=True).run(json.loads(sys.argv[2]))
 sys.stderr.write(ran.log)
 sys.exit(ran.status)
 """
-# A file system of 16 pages, of which so many bytes are free.
-_FULL = (
-    'mount -t tmpfs -o size=64k tmpfs "$etc" && cp -a "$copy/." "$etc" &&'
-    ' {{ head -c 65536 /dev/zero >"$etc/filler" || true; }} 2>/dev/null &&'
-    ' truncate -s -{bytes} "$etc/filler"'
-)
-_READ_ONLY = 'mount --bind "$etc" "$etc" && mount -o remount,ro,bind "$etc"'
 
 
 def run_mounted(machine: PlainMachine, mount: str, tags: dict[str, str]) -> Ran:
-    """Run with a mount on /etc/docker, shell text; what is there is copied back."""
-    etc = machine.path("/etc/docker")
-    script = (
-        f"etc={shlex.quote(str(etc))}; copy=$etc.copy; cp -a $etc $copy; {mount} || exit 99;"
-        ' "$@"; status=$?; rm -f "$etc/filler"; rm -rf "$copy"; cp -a "$etc" "$copy"; exit $status'
-    )
-    python = (sys.executable, "-c", _RUN, str(machine.root), json.dumps(tags))
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script, "sh", *python],
-        env=program.environment(PYTHONPATH=str(Path(__file__).parents[1])),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    subprocess.run(["rm", "-rf", etc], check=True)
-    etc.with_name("docker.copy").rename(etc)
+    """Run with a mount on /etc/docker."""
+    with mounts.mounted(machine.path("/etc/docker"), mount) as before:
+        done = subprocess.run(
+            [*before, sys.executable, "-c", _RUN, str(machine.root), json.dumps(tags)],
+            env=program.environment(PYTHONPATH=str(Path(__file__).parents[1])),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     return Ran(done.returncode, done.stderr, {})
 
 
@@ -64,7 +50,7 @@ def test_on_a_full_disk_the_variables_are_set_and_the_next_run_completes_the_res
     tmp_path: Path, pages: int
 ) -> None:
     machine = PlainMachine(tmp_path, USERS)
-    ran = run_mounted(machine, _FULL.format(bytes=pages * 4096), WEB)
+    ran = run_mounted(machine, mounts.FULL.format(bytes=pages * 4096), WEB)
     assert ran.status == 5
     what = (RECORD, DAEMON_JSON)[pages]
     assert f"error: {what} could not be written: No space left on device; it is as" in ran.log
@@ -80,14 +66,14 @@ def test_on_a_full_disk_the_variables_are_set_and_the_next_run_completes_the_res
 @pytest.mark.real_parts
 def test_on_a_read_only_etc_the_variables_are_set_and_the_labels_named(tmp_path: Path) -> None:
     machine = PlainMachine(tmp_path, USERS)
-    ran = run_mounted(machine, _READ_ONLY, WEB)
+    ran = run_mounted(machine, mounts.READ_ONLY, WEB)
     assert ran.status == 5
     assert "no label is set: /etc/docker/daemon.json: it is on a read-only disk" in ran.log
     assert 'EC2_METADATA_STATUS="partial"' in (machine.read(ENV_FILE) or "")
     assert (machine.read(), machine.read(RECORD)) == (USERS, None)
     machine.run(WEB)
-    assert run_mounted(machine, _READ_ONLY, WEB).status == 0
-    ran = run_mounted(machine, _READ_ONLY, DB)
+    assert run_mounted(machine, mounts.READ_ONLY, WEB).status == 0
+    ran = run_mounted(machine, mounts.READ_ONLY, DB)
     assert ran.status == 5
     assert "labels stay as they are" in ran.log
 

@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -28,7 +27,6 @@ from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 
 NOWHERE = "http://127.0.0.1:1"
-LABELS = ("docker.role",)
 
 
 @dataclass(frozen=True)
@@ -185,16 +183,16 @@ def test_what_a_boot_waits_for_is_ended_at_the_deadline_even_where_it_stands_sti
 def _stands_still(folder: Path, command: str) -> None:
     disk = timed.user_machine(folder)
     before = disk.snapshot()
-    conf = os.open(disk.path(paths.CONF), os.O_RDONLY)
-    fcntl.flock(conf, fcntl.LOCK_EX)  # so that it is still there to be stopped
     argv = program.command(
         command, f"--deadline={IN_VAIN:g}", *program.machine_flags(disk, (command,))
     )
-    with closing_handle(conf), subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as run:
+    with (
+        timed.locked(disk),  # so that it is still there to be stopped
+        subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as run,
+    ):
         assert run.stderr is not None
         assert "rancheros-ec2-metadata" in run.stderr.readline()
-        (child,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-        os.kill(int(child), signal.SIGSTOP)
+        os.kill(timed.child_of(run), signal.SIGSTOP)
         _, log = run.communicate(timeout=IN_VAIN + SLACK)
     assert run.returncode == 7
     assert "each file is as it was or as planned" in log
@@ -211,18 +209,17 @@ def test_a_log_that_takes_nothing_does_not_hold_the_deadline_up(
 def _log_takes_nothing(folder: Path, stderr: str) -> None:
     disk = timed.user_machine(folder)
     before = disk.snapshot()
-    conf = os.open(disk.path(paths.CONF), os.O_RDONLY)
-    fcntl.flock(conf, fcntl.LOCK_EX)
     argv = program.command(f"--deadline={IN_VAIN:g}", *program.machine_flags(disk))
     if stderr == "closed":
         argv = ["sh", "-c", 'exec "$@" 2>&-', "sh", *argv]
     with (
-        closing_handle(conf),
+        timed.locked(disk),
         log_that_takes_nothing(stderr) as log,
-        subprocess.Popen(argv, stderr=log) as run,
+        subprocess.Popen(argv, stderr=log, text=True) as run,
     ):
         try:
-            os.kill(waiting_for(disk.path(paths.CONF), run.pid), signal.SIGSTOP)
+            timed.wait_for(lambda: timed.waits_for_lock(disk, run))
+            os.kill(timed.child_of(run), signal.SIGSTOP)
             run.wait(IN_VAIN + SLACK)
             assert run.returncode == 7
         finally:
@@ -243,19 +240,6 @@ def test_a_log_whose_reader_stands_still_costs_no_label(disk: MachineDisk, imds:
     assert "--label=docker.role=web" in disk.path(paths.CLOUD_CONFIG).read_text()
 
 
-def waiting_for(conf: Path, run: int) -> int:
-    """Return the process that does the work of a run, once it has the folder open."""
-    ends = time.monotonic() + SLACK
-    while time.monotonic() < ends:
-        for child in Path(f"/proc/{run}/task/{run}/children").read_text().split():
-            # A file may be closed while it is looked at.
-            with contextlib.suppress(FileNotFoundError):
-                if any(link.resolve() == conf for link in Path(f"/proc/{child}/fd").iterdir()):
-                    return int(child)
-        time.sleep(0.02)
-    raise AssertionError("the folder is never opened")
-
-
 @contextlib.contextmanager
 def log_that_takes_nothing(kind: str) -> Iterator[int]:
     """Open a file descriptor that takes nothing; the one that is "closed" is not to be used."""
@@ -273,11 +257,3 @@ def log_that_takes_nothing(kind: str) -> Iterator[int]:
     os.close(written)
     if kind != "no reader":
         os.close(read)
-
-
-@contextlib.contextmanager
-def closing_handle(handle: int) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        os.close(handle)

@@ -9,8 +9,7 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from failures import timed
 from failures.test_ros_faults import script
 from faulty_imds import FaultyImds
 from machine import MachineDisk
-from rancheros_ec2_metadata.hosts.rancheros import paths
 
 LABEL = "--label=docker.role=web"
 
@@ -60,27 +58,6 @@ def started(disk: MachineDisk, imds: FaultyImds, *flags: str) -> Iterator[subpro
             process.kill()
 
 
-def wait_for(what: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
-
-
-def child_of(run: subprocess.Popen[str]) -> int:
-    """Return the process that does the work of a run."""
-    (child,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-    return int(child)
-
-
-def waits_for(disk: MachineDisk, run: subprocess.Popen[str]) -> bool:
-    """Tell whether a run has conf/ open, to lock it."""
-    with contextlib.suppress(OSError, ValueError):  # a file may be closed while it is looked at
-        opened = Path(f"/proc/{child_of(run)}/fd").iterdir()
-        return any(one.resolve() == disk.path(paths.CONF) for one in opened)
-    return False
-
-
 def files(disk: MachineDisk) -> dict[str, tuple[int, bytes]]:
     """Return each file's inode and bytes, but those of the copy."""
     there = disk.snapshot().items()
@@ -96,10 +73,10 @@ def test_of_two_runs_at_once_the_second_waits_and_writes_nothing(
     disk: MachineDisk, imds: FaultyImds, gate: Gate
 ) -> None:
     with started(disk, imds, f"--ros={gate.ros}") as first:
-        wait_for(gate.is_reached)
+        timed.wait_for(gate.is_reached)
         asked = len(imds.requests)
         with started(disk, imds) as second:
-            wait_for(lambda: waits_for(disk, second))
+            timed.wait_for(lambda: timed.waits_for_lock(disk, second))
             assert len(imds.requests) == asked
             gate.open()
             status, line = ended(first)
@@ -115,8 +92,8 @@ def test_a_run_that_is_killed_holds_no_lock_and_the_next_completes_its_work(
     disk: MachineDisk, imds: FaultyImds, gate: Gate
 ) -> None:
     with started(disk, imds, f"--ros={gate.ros}") as first:
-        wait_for(gate.is_reached)
-        for process in (child_of(first), first.pid):
+        timed.wait_for(gate.is_reached)
+        for process in (timed.child_of(first), first.pid):
             os.kill(process, signal.SIGKILL)
         first.communicate(timeout=60)
     assert (disk.root / "dev/shm/rancher-conf").is_dir()
@@ -132,12 +109,16 @@ def test_a_run_that_never_gets_its_turn_ends_at_the_deadline_and_touches_nothing
 ) -> None:
     before = files(disk)
     with started(disk, imds, f"--ros={gate.ros}", "--deadline=600") as first:
-        wait_for(gate.is_reached)
-        os.kill(child_of(first), signal.SIGSTOP)  # else it waits for ros no longer than ten seconds
+        timed.wait_for(gate.is_reached)
+        asked = len(imds.requests)
+        # Else it waits for ros no longer than ten seconds.
+        os.kill(timed.child_of(first), signal.SIGSTOP)
         second = program.run(disk, "--deadline=2", imds=imds)
         assert second.status == 7
+        assert second.line("another run holds the lock")
+        assert len(imds.requests) == asked
         assert (disk.root / "dev/shm/rancher-conf").is_dir()
-        os.kill(child_of(first), signal.SIGKILL)
+        os.kill(timed.child_of(first), signal.SIGKILL)
         gate.open()
         ended(first)
     assert files(disk) == before

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from e2e import program
 from machine import MachineDisk
+from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE
 from ros_stand_in import in_effect
 
@@ -85,3 +89,36 @@ def items(disk: MachineDisk, key: str = "extra_args") -> list[str]:
 def environment(disk: MachineDisk) -> dict[str, str]:
     """Return the variables in effect."""
     return in_effect.environment(disk.read(), disk.release)
+
+
+@contextlib.contextmanager
+def locked(disk: MachineDisk) -> Iterator[None]:
+    """Hold the lock of a machine, as a run that does not end."""
+    conf = os.open(disk.path(paths.CONF), os.O_RDONLY)
+    try:
+        fcntl.flock(conf, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(conf)
+
+
+def child_of(run: subprocess.Popen[str]) -> int:
+    """Return the process that does the work of a run."""
+    (child,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    return int(child)
+
+
+def waits_for_lock(disk: MachineDisk, run: subprocess.Popen[str]) -> bool:
+    """Tell whether a run has conf/ open, to lock it."""
+    with contextlib.suppress(OSError, ValueError):  # a file may be closed while it is looked at
+        opened = Path(f"/proc/{child_of(run)}/fd").iterdir()
+        return any(one.resolve() == disk.path(paths.CONF) for one in opened)
+    return False
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    ends = time.monotonic() + SLACK
+    while not what():
+        assert time.monotonic() < ends
+        time.sleep(0.01)

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from rancheros_ec2_metadata.command_line import COMMANDS
 from rancheros_ec2_metadata.commands import show
 from rancheros_ec2_metadata.commands.invocation import Process
 from rancheros_ec2_metadata.errors import DeadlineError, ExitStatus, FilesError, UsageError
-from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.options import OPTIONS
 
@@ -35,19 +33,6 @@ class Said:
         self.deadlines: list[float] = []
         self.status = main(arguments, Process(environ, out, err, self.deadlines.append))
         self.out, self.err = out.getvalue(), err.getvalue()
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> MachineDisk:
-    disk = MachineDisk(tmp_path / "machine")
-    disk.user_data("rancher: {docker: {extra_args: [--debug]}}\n")
-    return disk
-
-
-@pytest.fixture
-def imds() -> Iterator[FaultyImds]:
-    with FaultyImds(FakeInstance(tags={"docker.role": "web", "other": "x"})) as running:
-        yield running
 
 
 @pytest.fixture
@@ -148,17 +133,6 @@ def test_what_is_wrong_is_named_and_nothing_is_touched_or_asked(
     assert (disk.snapshot(), imds.requests) == (before, [])
 
 
-@pytest.mark.parametrize("command", ["apply", "plan", "clean"])
-def test_a_wrong_variable_is_named_with_its_text(
-    ec2: Callable[..., Said], disk: MachineDisk, command: str
-) -> None:
-    before = disk.snapshot()
-    said = ec2(command, AWS_METADATA_TAG_VARIABLES="a:B;c")
-    assert said.status == 2
-    assert "AWS_METADATA_TAG_VARIABLES: mapping 'c'" in said.err
-    assert disk.snapshot() == before
-
-
 def test_only_what_a_boot_waits_for_tells_its_supervisor_the_deadline(
     ec2: Callable[..., Said],
 ) -> None:
@@ -176,60 +150,12 @@ def test_a_hostile_argument_cannot_forge_a_line_of_the_log() -> None:
     assert "\x1b" not in said.err
 
 
-def test_plan_shows_what_would_change_and_changes_nothing(
-    ec2: Callable[..., Said], disk: MachineDisk
-) -> None:
-    disk.cloud_config("hostname: h\nrancher:\n  docker:\n    extra_args: [--mine]\n")
-    before = disk.snapshot()
-    said = ec2("plan", "-l", "other:OTHER")
-    assert said.status == ExitStatus.WOULD_CHANGE
-    assert disk.snapshot() == before
-    lines = said.out.splitlines()
-    assert f"write {paths.STATE}" in lines
-    assert f"+++ {paths.DROP_IN}" in lines
-    assert '+   "OTHER": "x"' in lines
-    assert f"+rancher.docker.extra_args: '{LABEL}'" in lines
-    assert not [line for line in lines if "hostname: h" in line]
-
-
-def test_plan_is_over_once_it_has_been_applied(ec2: Callable[..., Said], imds: FaultyImds) -> None:
-    assert ec2().status == 0
-    said = ec2("plan")
-    assert said.status == 0
-    assert said.out.splitlines()[-1] == "No changes."
-    assert not [line for line in said.out.splitlines() if line[:3] in ("---", "+++", "wri")]
-    imds.instance = replace(imds.instance, tags={"docker.role": "db"})
-    assert ec2("plan").status == ExitStatus.WOULD_CHANGE
-
-
-def test_a_failure_counts_more_than_that_something_would_change(
-    ec2: Callable[..., Said], imds: FaultyImds
-) -> None:
-    imds.instance = replace(imds.instance, tags_in_metadata=False)
-    said = ec2("plan")
-    assert said.status == ExitStatus.INCOMPLETE
-    assert "AWS_INSTANCE_ID" in said.out
-
-
 def test_show_prints_a_table_of_all_tags_mapped_or_not(ec2: Callable[..., Said]) -> None:
     said = ec2("show", AWS_METADATA_LOAD="false", AWS_METADATA_TAG_PREFIXES="none.")
     assert said.status == 0
     assert "  'docker.role'  'web'  (IMDS, tags/instance/docker.role)" in said.out.splitlines()
     assert "  'other'        'x'  (IMDS, tags/instance/other)" in said.out.splitlines()
     assert "AWS_INSTANCE_ID" in said.out
-
-
-def test_show_prints_documents_for_programs(ec2: Callable[..., Said], imds: FaultyImds) -> None:
-    as_json = json.loads(ec2("show", "--format=json").out)
-    as_yaml = yaml.safe_load(ec2("show", "--format=yaml").out)
-    assert as_json == as_yaml
-    assert as_json["tags"]["other"] == {"value": "x", "source": "IMDS, tags/instance/other"}
-    assert "AWS_PUBLIC_IPV4" in as_json["does_not_have"]
-    instance_id = as_json["metadata"]["AWS_INSTANCE_ID"]
-    assert instance_id == {
-        "value": imds.instance.instance_id,
-        "source": "identity document, instanceId",
-    }
 
 
 def test_show_needs_nothing_to_write_to(ec2: Callable[..., Said], disk: MachineDisk) -> None:
@@ -293,12 +219,6 @@ def test_clean_legacy_takes_out_what_the_tool_of_2016_left(
     }
     assert "AWS_SECRET_ACCESS_KEY" in dry.out
     assert "leaked" not in dry.out + dry.err + said.err
-
-
-def test_fake_imds_names_a_data_file_that_is_not_there(tmp_path: Path) -> None:
-    said = Said("fake-imds", "--listen=127.0.0.1:0", f"--data={tmp_path}/none.json")
-    assert said.status == ExitStatus.FILES
-    assert "none.json" in said.err
 
 
 @pytest.mark.parametrize(

@@ -103,13 +103,6 @@ def counted(arguments: Sequence[str], **variables: str) -> Counted:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> MachineDisk:
-    made = MachineDisk(tmp_path / "machine")
-    made.user_data("#cloud-config\nrancher: {docker: {extra_args: [--debug]}}\n")
-    return made
-
-
-@pytest.fixture
 def imds() -> Iterator[FaultyImds]:
     with FaultyImds(GROUPED) as fake:
         yield fake

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from failures import in_process
 from failures.in_process import GivenEc2, found
 from machine import MachineDisk
-from rancheros_ec2_metadata.errors import ExitStatus, Note, warning
+from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.report import (
@@ -51,6 +50,7 @@ def test_a_first_plan_adds_and_the_next_ones_change_remove_and_end_with_totals(
 ) -> None:
     disk.user_data("rancher: {docker: {extra_args: [--debug, --label=docker.role=db]}}")
     tags = {"docker.role": "web", "docker.zone": "a", "db": "x", "h": "web-1", "com.docker.y": "z"}
+    assert "\nLABELS, in effect when Docker starts\n  none\n" in text(plan(disk, {}))
     first = plan(disk, tags, write=True)
     told = text(first)
     for line in (
@@ -108,24 +108,6 @@ def test_of_cloud_config_yml_no_value_is_shown(disk: MachineDisk) -> None:
     assert "    '--log-opt…'" in told.splitlines()
 
 
-def test_the_json_document_has_every_value_whole(disk: MachineDisk) -> None:
-    long = "x" * 256
-    report = plan(disk, {"docker.role": long, "docker.a=b": "c"})
-    notes: list[Note] = [warning("w")]
-    tree = json.loads(render_report_json(report, ExitStatus.WOULD_CHANGE, notes))
-    assert (tree["schema"], tree["exit_status"], tree["would_change"]) == (2, 10, True)
-    (label,) = tree["labels"]
-    assert (label["after"], label["before"], label["action"]) == (long, None, "add")
-    assert label["source"] == {"kind": "tag", "name": "docker.role", "text": "tag 'docker.role'"}
-    assert {one["name"] for one in tree["left_out"]} == {
-        "docker.a=b",
-        "DB_HOST",
-        "GONE",
-        "hostname",
-    }
-    assert tree["notes"] == [{"level": "warning", "text": "w"}]
-
-
 @given(st.none() | st.text(alphabet="ab\n"), st.none() | st.text(alphabet="ab\n"))
 def test_a_diff_is_a_unified_one(before: str | None, after: str | None) -> None:
     change = FileChange(
@@ -139,10 +121,7 @@ def test_a_diff_is_a_unified_one(before: str | None, after: str | None) -> None:
     assert lines == list(difflib.unified_diff(was, now, old, new, n=0, lineterm=""))
 
 
-def test_a_file_that_is_new_is_shown_as_diff_shows_it() -> None:
-    lines = list(diff_file(FileChange("/etc/x", None, b"a\nb\n")))
-    assert lines[2:] == ["@@ -0,0 +1,2 @@", "+a", "+b"]
-    assert list(diff_file(FileChange("/etc/x", b"a\n", None)))[2] == "@@ -1 +0,0 @@"
+def test_of_a_record_of_the_program_only_the_name_is_shown() -> None:
     assert list(diff_file(FileChange(paths.STATE, None, b"secret", is_record=True))) == [
         f"write {paths.STATE}"
     ]

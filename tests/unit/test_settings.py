@@ -3,15 +3,11 @@ from typing import Any
 import pytest
 
 from rancheros_ec2_metadata.errors import UsageError
-from rancheros_ec2_metadata.settings import EnvPrefix, Place, Settings, TagMapping, Template
+from rancheros_ec2_metadata.settings import EnvPrefix, Settings, TagMapping, Template
 
 
 def _alone(**one: Any) -> Settings:
     return Settings(label_prefixes=(), metadata=False, **one)
-
-
-def test_a_mapping_is_split_at_its_last_colon() -> None:
-    assert TagMapping.parse("a:b:c:VAR") == TagMapping("a:b:c", "VAR")
 
 
 @pytest.mark.parametrize(
@@ -22,13 +18,6 @@ def test_a_wrong_mapping_is_named(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         TagMapping.parse(text)
     assert repr(text) in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "config"), [("t:A", False), ("t:a.b", True), ("t:hostname", True)]
-)
-def test_a_target_with_a_dot_is_a_config_path(text: str, config: bool) -> None:
-    assert TagMapping.parse(text).is_config_path is config
 
 
 @pytest.mark.parametrize("text", ["", "a", "a:", "a:1", "a:AWS_", "a:aws_x", "a:B-"])
@@ -49,19 +38,6 @@ def test_a_wrong_environment_prefix_is_named(text: str) -> None:
 )
 def test_a_prefix_makes_a_variable_in_upper_case_with_underscores(tag: str, name: str) -> None:
     assert EnvPrefix.parse("example.:APP_").make_name(tag) == name
-
-
-def test_a_template_has_variables_tags_and_braces() -> None:
-    template = Template.parse("A={AWS_LOCAL_IPV4}:2375/{tag:example.db.host}{{x}}")
-    assert template.parts == (
-        Place("variable", "AWS_LOCAL_IPV4"),
-        ":2375/",
-        Place("tag", "example.db.host"),
-        "{",
-        "x",
-        "}",
-    )
-    assert template.tags == ("example.db.host",)
 
 
 @pytest.mark.parametrize(

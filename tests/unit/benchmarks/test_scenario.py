@@ -72,16 +72,6 @@ def test_an_answer_comes_after_its_delay_and_ends_the_connection(servers: Server
             assert answer.startswith(b"HTTP/1.1 401 ")
 
 
-def test_clients_that_hang_up_do_no_harm(servers: Servers) -> None:
-    host, _, port = servers.imds[1].removeprefix("http://").partition(":")
-    for piece in (b"", b"GET /", b"GET / HTTP/1.1\r\n\r\n"):
-        with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(piece)
-    with socket.create_connection((host, int(port))) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 401 ")
-
-
 def test_the_machines_configuration_is_as_large_as_a_real_one_and_is_read() -> None:
     assert 12_000 < len(os_config()) < 14_000
     assert find_release(os_config().encode()).text == "v1.5.8"

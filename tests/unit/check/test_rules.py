@@ -704,6 +704,7 @@ _x-
 --label=9x=x  #< swarm-constraint: Swarm mode can
 --label=role=web,api  #< swarm-constraint: its value has ','
 --label=role=50%  #< swarm-constraint: its value has '%'
+--label=role=a=b  #< swarm-constraint: its value has '='
 --label=role=  #< swarm-constraint: its value is empty
 "--label='role=web '"  #< swarm-constraint: ends with white space
 "--label='role=a:b-c_d.e*f(g)h?i+j[k]l^m$n|o/p q'"

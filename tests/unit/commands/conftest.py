@@ -1,4 +1,4 @@
-"""An operator's workstation, and an EC2 API that knows one instance."""
+"""User-data, and an EC2 API that knows one instance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from e2e.answering_api import AnsweringApi
 from e2e.described_api import describing
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
-from unit.commands.workstation import Workstation
 
 TAGS = {"docker.role": "web", "docker.motto": "it's café; $(x)", "example.db.host": "db.internal"}
 
@@ -33,13 +32,6 @@ def instance() -> FakeInstance:
 def api(instance: FakeInstance) -> Iterator[AnsweringApi]:
     with describing(instance) as running:
         yield running
-
-
-@pytest.fixture
-def workstation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workstation:
-    home = tmp_path / "home"
-    home.mkdir()
-    return Workstation(home, monkeypatch)
 
 
 @pytest.fixture

@@ -7,9 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from e2e import described_api, program
 from e2e.answering_api import Answer, AnsweringApi, tags
@@ -207,30 +205,3 @@ def test_flags_that_make_no_sense_are_named_and_nothing_is_asked(
     assert workstation.run(*arguments) == ExitStatus.USAGE
     assert [word for word in words if word not in workstation.error()] == []
     assert api.actions == []
-
-
-def test_moto_describes_an_instance_that_is_planned_for(
-    workstation: Workstation, user_data: Path
-) -> None:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        url = f"http://{host}:{port}"
-        ec2 = boto3.Session("testing", "testing", region_name="eu-central-1").client(
-            "ec2", endpoint_url=url
-        )
-        ran = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)
-        made = ran["Instances"][0]
-        ec2.create_tags(
-            Resources=[made["InstanceId"]], Tags=[{"Key": "docker.role", "Value": "web"}]
-        )
-        ec2.close()
-        workstation.set(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing")
-        workstation.set(AWS_ENDPOINT_URL_EC2=url, AWS_REGION="eu-central-1")
-        flags = ("--instance", made["InstanceId"])
-        assert workstation.run("plan", *flags, "--user-data", str(user_data)) == 10
-        assert "--label=docker.role=web" in workstation.out
-        assert f'"AWS_LOCAL_IPV4": "{made["PrivateIpAddress"]}"' in workstation.out
-    finally:
-        server.stop()

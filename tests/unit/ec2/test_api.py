@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.api import TagsApi
@@ -342,30 +340,6 @@ def test_the_endpoint_is_the_settings_or_botocores(
 ) -> None:
     api = TagsApi(Identity(INSTANCE_ID, region), CREDENTIALS, ApiSettings(**settings))
     assert api._make_client().meta.endpoint_url == url  # noqa: SLF001 - no request leaves a test
-
-
-def test_moto_gives_the_tags_of_this_instance_only() -> None:
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    try:
-        host, port = moto.get_host_and_port()
-        url = f"http://{host}:{port}"
-        ec2 = boto3.client(
-            "ec2",
-            "eu-central-1",
-            endpoint_url=url,
-            aws_access_key_id="a",
-            aws_secret_access_key="b",
-        )
-        launched = ec2.run_instances(ImageId="ami-12c6146b", MinCount=2, MaxCount=2)["Instances"]
-        ours, other = (one["InstanceId"] for one in launched)
-        tags = {"docker.role": "web", "caf\u00e9 \u20ac": "\U0001f600", "empty": ""}
-        ec2.create_tags(Resources=[ours], Tags=[{"Key": key, "Value": tags[key]} for key in tags])
-        ec2.create_tags(Resources=[other], Tags=[{"Key": "docker.role", "Value": "db"}])
-        ec2.close()
-        assert api_at(url, Identity(ours, "eu-central-1")).ask(LIMIT) == tags
-    finally:
-        moto.stop()
 
 
 @pytest.mark.parametrize(

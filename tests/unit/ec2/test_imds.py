@@ -11,7 +11,6 @@ import requests
 
 from rancheros_ec2_metadata.ec2.imds import IPV4, IPV6, Imds, check_component
 from rancheros_ec2_metadata.ec2.retry import SILENT, Reason, RequestError
-from rancheros_ec2_metadata.errors import Ec2Error
 from rancheros_ec2_metadata.settings import ImdsSettings
 from unit.ec2.metadata_server import NOW, FakeClock, MetadataServer, imds_of
 
@@ -200,13 +199,6 @@ def test_only_the_address_of_the_settings_is_asked(
     connected(clock, settings)
     assert {str(call.request.url) for call in mock.calls} == {f"{base}/latest/api/token"}
     assert len(server.asked) == 3
-
-
-def test_a_disabled_service_is_not_asked(mock: responses.RequestsMock, clock: FakeClock) -> None:
-    imds = imds_of(clock, ImdsSettings(disabled=True))
-    with pytest.raises(Ec2Error, match="AWS_EC2_METADATA_DISABLED"):
-        imds.connect(imds.limit)
-    assert len(mock.calls) == 0
 
 
 # --- one path, and several ---

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rancheros_ec2_metadata.ec2 import instance
 from rancheros_ec2_metadata.ec2.retry import RequestError
-from unit.ec2.metadata_server import DOCUMENT, INSTANCE_ID, MAC
+from unit.ec2.metadata_server import DOCUMENT, MAC
 
 FIELDS = {key: value for key, value in DOCUMENT.items() if isinstance(value, str)}
 
@@ -28,22 +28,6 @@ def test_only_texts_of_a_document_count() -> None:
         '{"region": 7, "accountId": null, "imageId": "", "version": "1"}'
     )
     assert fields == {"version": "1"}
-
-
-def test_the_identity_is_in_the_document() -> None:
-    assert instance.identify(FIELDS, {}) == instance.Identity(
-        instance_id=INSTANCE_ID,
-        region="eu-central-1",
-        account="123456789012",
-        pending_time=FIELDS["pendingTime"],
-    )
-
-
-def test_without_a_document_single_paths_say_the_same() -> None:
-    paths = instance.list_identity_paths({})
-    assert paths == ["meta-data/instance-id", "meta-data/placement/region"]
-    found = instance.identify({}, dict(zip(paths, ["i-12345678\n", "us-west-2"], strict=True)))
-    assert found == instance.Identity("i-12345678", "us-west-2")
 
 
 @pytest.mark.parametrize("text", [None, "", "<html>", "i-", "../i-1", "i-1 i-2"])
@@ -75,42 +59,6 @@ def test_the_partition_of_a_well_known_region_need_not_be_asked_for(
     asked = "meta-data/services/partition" in instance.list_first_paths(FIELDS, region)
     variables, _ = instance.read_variables(FIELDS | {"region": region}, {})
     assert (asked, variables.get("AWS_PARTITION")) == (partition is None, partition)
-
-
-def test_what_the_document_says_is_not_asked_for_again() -> None:
-    paths = instance.list_first_paths(FIELDS, "eu-central-1")
-    for path in ("instance-id", "ami-id", "instance-type", "local-ipv4", "placement/region"):
-        assert f"meta-data/{path}" not in paths
-    assert len(paths) == len(set(paths))
-
-
-def test_an_ipv6_only_instance_is_asked_for_its_ipv4() -> None:
-    fields = FIELDS | {"privateIp": "2001:db8::7"}
-    assert "meta-data/local-ipv4" in instance.list_first_paths(fields, "eu-central-1")
-    assert "AWS_LOCAL_IPV4" not in instance.read_variables(fields, {})[0]
-    found, _ = instance.read_variables(fields, {"meta-data/local-ipv4": "10.0.0.9"})
-    assert found["AWS_LOCAL_IPV4"] == "10.0.0.9"
-
-
-def test_only_what_is_listed_is_asked_for() -> None:
-    listing = "ami-id\ninstance-id\niam/\npublic-ipv4\nnetwork/\n"
-    assert instance.list_later_paths(listing, MAC) == [
-        "meta-data/iam/security-credentials/",
-        "meta-data/public-ipv4",
-        f"meta-data/network/interfaces/macs/{MAC}/subnet-id",
-        f"meta-data/network/interfaces/macs/{MAC}/vpc-id",
-    ]
-
-
-def test_without_a_listing_each_is_asked_for() -> None:
-    assert {path.split("/")[1] for path in instance.list_later_paths("ami-id", None)} >= {
-        "ancestor-ami-ids",
-        "autoscaling",
-        "iam",
-        "ipv6",
-        "public-hostname",
-        "public-ipv4",
-    }
 
 
 ROLES = "meta-data/iam/security-credentials/"
@@ -207,9 +155,3 @@ def test_of_a_path_that_cannot_be_read_it_is_known_what_it_would_have_told(
         fields, {"meta-data/mac": MAC, path: RequestError("no")}
     )
     assert unread == names | (set() if fields else {"AWS_ACCOUNT_ID", "AWS_ARCHITECTURE"})
-
-
-@pytest.mark.parametrize("mac", [None, "", "../..", "0e:00", f"{MAC}/..", f"{MAC} x", "%2e%2e"])
-def test_what_is_no_mac_leads_nowhere(mac: str | None) -> None:
-    assert instance.find_mac({"meta-data/mac": mac}) is None
-    assert instance.find_mac({"meta-data/mac": f"{MAC}\n"}) == MAC

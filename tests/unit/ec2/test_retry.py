@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import pytest
@@ -119,23 +118,6 @@ def test_looking_stops_when_it_is_done_or_at_the_limit(clock: FakeClock) -> None
     assert (len(looks), len(clock.slept)) == (2, 2)
     poll(look, lambda: False, LATE, clock.limit(10))
     assert 9 < clock.time - looks[1] <= 10
-
-
-@pytest.mark.parametrize(
-    ("age", "kept", "grace"),
-    [
-        (-5, False, GracePeriods(tags=10, role=20, policy=30, required=math.inf)),
-        (299, False, GracePeriods(tags=10, role=20, policy=30, required=math.inf)),
-        (300, False, GracePeriods(required=math.inf)),
-        (None, False, GracePeriods(required=math.inf)),
-        (60, True, GracePeriods(required=15)),
-        (None, True, GracePeriods(required=15)),
-    ],
-)
-def test_a_young_instance_is_given_time_and_one_with_kept_values_little(
-    age: float | None, kept: bool, grace: GracePeriods
-) -> None:
-    assert choose_grace_periods(age, kept=kept) == grace
 
 
 def test_throttled_the_api_is_asked_until_the_limit_with_growing_pauses(clock: FakeClock) -> None:

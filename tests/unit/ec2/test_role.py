@@ -45,15 +45,6 @@ def test_the_role_has_credentials_that_it_does_not_show(
     assert repr(found) == "Credentials(role='web-role')"
 
 
-def test_a_role_that_is_known_is_not_asked_for_again(
-    mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    imds = imds_with(ROLE, mock, clock)
-    read_credentials(imds, "web-role", imds.limit)
-    asked = [str(call.request.url).rpartition("/latest/")[2] for call in mock.calls]
-    assert asked == ["api/token", "meta-data/iam/security-credentials/web-role"]
-
-
 ROLES = "security-credentials"
 
 

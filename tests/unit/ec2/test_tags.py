@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rancheros_ec2_metadata.ec2.retry import RequestError
-from rancheros_ec2_metadata.ec2.tags import Tags, read_tags, take_all_known
+from rancheros_ec2_metadata.ec2.tags import Tags, read_tags
 from unit.ec2.metadata_server import FakeClock, MetadataServer, imds_of
 
 
@@ -62,22 +62,6 @@ def test_the_tags_that_are_used_are_read_each_once(
     assert sorted(paths) == ["instance", *(f"instance/{key}" for key in asked)]
 
 
-def test_without_a_list_tags_are_not_served(mock: responses.RequestsMock, clock: FakeClock) -> None:
-    assert read(None, mock, clock)[0] is None
-
-
-@pytest.mark.parametrize("trouble", [500, 403, b"\xff", b"a\0b"])
-def test_one_value_that_cannot_be_read_leaves_the_others(
-    mock: responses.RequestsMock, clock: FakeClock, trouble: object
-) -> None:
-    found, _ = read({"docker.role": "web", "docker.zone": trouble}, mock, clock)
-    assert found is not None
-    assert found.values == {"docker.role": "web"}
-    assert found.keys == {"docker.role", "docker.zone"}
-    assert "tags/instance/docker.zone" in found.unread["docker.zone"]
-    assert clock.time <= 1020
-
-
 @pytest.mark.parametrize(
     ("served", "said"),
     [
@@ -119,9 +103,3 @@ def test_no_list_makes_a_request_outside_the_tags(listed: str) -> None:
         except RequestError:
             return
     assert all(path.startswith("instance") and ".." not in path.split("/") for path in asked)
-
-
-def test_what_the_api_gave_is_reduced_to_what_is_used() -> None:
-    tags = {"docker.role": "web", "Name": "one"}
-    found = take_all_known(tags, lambda key: key != "Name")
-    assert found == Tags(frozenset(tags), {"docker.role": "web"}, {})

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import socket
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -236,35 +234,6 @@ def test_a_client_that_leaves_without_a_word_disturbs_nobody_and_a_bug_is_not_hi
     with pytest.raises(requests.ConnectionError):
         client.ask("GET", "/")
     assert "ValueError: 999" in capfd.readouterr().err
-
-
-def test_a_planted_fault_befalls_its_path_so_many_times(
-    imds: FaultyImds, client: Client, token: str
-) -> None:
-    fault = Fault("/latest/meta-data/tags/*", status=503, headers={"Retry-After": "7"}, times=2)
-    imds.faults = [fault, Fault("/latest/user-data", expire_tokens=True)]
-    path = "/latest/meta-data/tags/instance"
-    answers = [client.get(path, token).headers.get("Retry-After") for _ in range(3)]
-    assert answers == ["7", "7", None]
-    assert [status for _, path, status in imds.requests if "tags" in path] == [503, 503, 200]
-    assert client.get("/latest/user-data", token).status_code == 401
-
-
-def test_stopping_does_not_wait_for_those_who_wait_for_an_answer() -> None:
-    with contextlib.ExitStack() as stack:
-        with FaultyImds(INSTANCE) as imds:
-            imds.faults = [Fault(delay=3600, times=None)]
-            host, port = imds.url.removeprefix("http://").split(":")
-            clients = []
-            for line in ("GET /", "PUT /latest/api/token"):
-                client = stack.enter_context(socket.create_connection((host, int(port)), 30))
-                client.sendall(f"{line} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-                clients.append(client)
-            ends = time.monotonic() + 30
-            while len(imds.requests) < 2:
-                assert time.monotonic() < ends
-                time.sleep(0.01)
-        assert [client.recv(1) for client in clients] == [b"", b""]
 
 
 def test_ipv6_is_served_too() -> None:
