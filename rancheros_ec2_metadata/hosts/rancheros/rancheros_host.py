@@ -47,7 +47,7 @@ from rancheros_ec2_metadata.hosts.rancheros.proposal import (
 )
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import Release, find_release
-from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Ros
+from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Ros, Tree
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 from rancheros_ec2_metadata.hosts.state import State, render_state
 from rancheros_ec2_metadata.plan import config_paths
@@ -274,12 +274,14 @@ class RancherOs:
             names = {*wanted.variables, *wanted.config}.intersection(found.state.overridden)
         else:
             after = ros.ask(planned)
+            restored = self._find_restored(ros, found, before, after)
             ours = [("docker", key) for key in self.release.argument_keys]
             ours += [("environment", name) for name in wanted.variables]
             config = [_remove_rancher(config_paths.keys(path)) for path in wanted.config]
-            key = rehearsal.find_difference(before, after, [*ours, *config])
+            key = rehearsal.find_difference(before, after, [*ours, *config], restored)
             for one in proposal.lists:
-                if after.arguments(one.key) != one.after:
+                is_back = restored is not None and one.key == "args" and not one.after
+                if after.arguments(one.key) != one.after and not is_back:
                     stronger = name_stronger(found.users, ("rancher", "docker", one.key))
                     if key is None or stronger != UNNAMED:
                         text = f"rancher.docker.{one.key} is overridden by {stronger}"
@@ -289,6 +291,24 @@ class RancherOs:
             names = set(_find_overridden(wanted, after))
         overridden = {name: name_stronger(found.users, _get_keys(name)) for name in sorted(names)}
         return _Rehearsed(proposal, overridden, digest)
+
+    def _find_restored(
+        self, ros: Rehearsal, found: Found, before: Answers, after: Answers
+    ) -> dict[str, Tree] | None:
+        """Return the values of os-config.yml alone, if its hidden ``args`` are restored.
+
+        Before v0.7 Docker cannot start without them. Values of oem-config.yml stay hidden.
+        """
+        if "args" not in self.release.argument_keys or before.arguments("args"):
+            return None
+        files = found.users.files
+        if paths.OEM_CONFIG in files or paths.OEM_CONFIG in found.users.unreadable:
+            return None
+        if not after.arguments("args"):
+            return None
+        system = {x: files[x] for x in (paths.OS_CONFIG, paths.COMMAND_LINE) if x in files}
+        alone = ros.ask(Snapshot(system))
+        return alone.rancher if alone.arguments("args") == after.arguments("args") else None
 
     def _look_for_legacy(self, proposal: Proposal) -> tuple[Proposal, list[Note]]:
         text = proposal.cloud_config

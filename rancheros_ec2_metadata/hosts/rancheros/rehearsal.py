@@ -142,13 +142,20 @@ def explain_unreadable(snapshot: Snapshot) -> str | None:
     return None
 
 
-def find_difference(before: Answers, after: Answers, ours: Sequence[tuple[str, ...]]) -> str | None:
+def find_difference(
+    before: Answers,
+    after: Answers,
+    ours: Sequence[tuple[str, ...]],
+    restored: Mapping[str, Tree] | None = None,
+) -> str | None:
     """Return the first key that reads otherwise than before, None if none does; never its value.
 
     Args:
         before: what ``ros`` reads without us.
         after: what it reads with us.
         ours: the keys that are ours to change, below ``rancher``.
+        restored: before v0.7, the values of os-config.yml alone: a value that a null of the user's
+            had hidden is no difference if it is as in that file.
     """
     if before.write_files != after.write_files:
         return "write_files"
@@ -157,7 +164,7 @@ def find_difference(before: Answers, after: Answers, ours: Sequence[tuple[str, .
     if before.hostname != after.hostname and ("hostname",) not in ours:
         return "hostname"
     theirs, now = (_remove_keys(answers.rancher, ours) for answers in (before, after))
-    path = _find_first_difference(theirs, now)
+    path = _find_first_difference(theirs, now, restored)
     return None if path is None else ".".join(("rancher", *path))
 
 
@@ -178,21 +185,25 @@ def _remove_keys(tree: dict[str, Tree], ours: Sequence[tuple[str, ...]]) -> dict
     return rest
 
 
-def _find_first_difference(before: Tree, after: Tree) -> tuple[str, ...] | None:
+def _find_first_difference(
+    before: Tree, after: Tree, restored: Mapping[str, Tree] | Tree | None
+) -> tuple[str, ...] | None:
     if before == after:
         return None
     if isinstance(after, dict) and (isinstance(before, dict) or _is_empty(before)):
         old = before if isinstance(before, dict) else {}
+        known = restored if isinstance(restored, dict) else {}
         for key in sorted({*old, *after}):
             here, there = old.get(key, ""), after.get(key, "")
             if key in _UNORDERED and isinstance(here, list) and isinstance(there, list):
                 here, there = sorted(here, key=str), sorted(there, key=str)
-            inner = _find_first_difference(here, there)
+            inner = _find_first_difference(here, there, known.get(key))
             if inner is not None:
                 return (key, *inner)
-        if isinstance(before, dict):
-            return None
-    return ()
+        # A map in place of an empty value is no difference only if it is restored.
+        return None if isinstance(before, dict) or restored is not None else ()
+    was_hidden = _is_empty(before) or before in ("false", "0")
+    return None if restored is not None and was_hidden and after == restored else ()
 
 
 def _is_empty(node: Tree) -> bool:

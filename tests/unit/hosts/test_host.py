@@ -159,6 +159,14 @@ def test_a_null_in_user_data_takes_nothing_of_the_oems(tmp_path: Path, release: 
     assert lab.lists() == {"extra_args": ["--data-root=/mnt/docker", WEB]}
 
 
+@pytest.mark.parametrize("release", ["v0.4.5", "v0.6.1"])
+def test_before_v0_7_empty_args_become_the_systems_again(tmp_path: Path, release: str) -> None:
+    lab = Lab(tmp_path, release, boot(NULL))
+    booted = lab.run()
+    assert (booted.status, booted.outcome) == (0, "complete")
+    assert lab.lists() == {"extra_args": [WEB]}
+
+
 REFUSED = [
     (
         boot("rancher:\n  docker:\n") | {"oem": GRAPH, "cloud-config.d/init.yml": INIT},
@@ -220,11 +228,8 @@ def test_a_list_that_ros_would_read_otherwise_is_refused_by_name(
     assert lab.disk.snapshot() == before
 
 
-@pytest.mark.parametrize("release", RELEASES)
-def test_where_a_variable_alone_would_undo_a_null_nothing_is_set(
-    tmp_path: Path, release: str
-) -> None:
-    lab = Lab(tmp_path, release, boot(NULL))
+def test_where_a_variable_alone_would_undo_a_null_nothing_is_set(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, "v1.5.8", boot(NULL))
     booted = lab.run()
     assert (booted.status, booted.outcome) == (ExitStatus.FILES, "none")
     assert "boot.yml has the empty key rancher: with ours there" in booted.log

@@ -212,6 +212,28 @@ def test_what_the_console_does_must_read_as_before() -> None:
     assert find_difference(before, named, [*OURS, ("hostname",)]) is None
 
 
+SYSTEM: dict[str, Any] = {
+    "docker": {"group": "docker", "tls": "true"},
+    "services": {"a": {"image": "x"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("after", "difference"),
+    [
+        (SYSTEM, None),
+        ({"docker": {"group": "docker", "tls": "false"}}, None),
+        ({**SYSTEM, "docker": {"group": "other"}}, "rancher.docker.group"),
+        ({**SYSTEM, "docker": {"graph": "/mnt"}}, "rancher.docker.graph"),
+    ],
+)
+def test_what_a_null_had_hidden_may_come_back_as_the_system_has_it(
+    after: Any, difference: str | None
+) -> None:
+    before = answers({"docker": {"tls": "false"}})
+    assert find_difference(before, answers(after), OURS, SYSTEM) == difference
+
+
 def test_the_copy_is_not_mistaken_for_a_mount(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
