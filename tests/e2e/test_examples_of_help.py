@@ -102,6 +102,6 @@ def test_an_example_of_a_server_answers(tmp_path: Path, arguments: str) -> None:
         try:
             assert server.stderr is not None
             assert port.encode() in server.stderr.readline()
-            socket.create_connection((host, int(port)), timeout=5).close()
+            socket.create_connection((host, int(port)), timeout=90).close()
         finally:
             server.terminate()

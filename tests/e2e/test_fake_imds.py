@@ -32,7 +32,7 @@ def written(file: Path, **fields: object) -> Path:
 def role(url: str) -> str:
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(f"{url}/latest/meta-data/tags/instance/docker.role", timeout=10).text
+        return session.get(f"{url}/latest/meta-data/tags/instance/docker.role", timeout=90).text
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def test_the_data_file_is_served_until_a_signal_ends_it_with_0(
         assert url.startswith(f"http://{host}:")
         assert role(url) == "web"
         process.send_signal(number)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=90) == 0
 
 
 @pytest.mark.skipif(
@@ -72,7 +72,7 @@ def test_sigterm_ends_it_with_0_where_it_is_the_first_process_of_a_container(dat
         assert role(url) == "web"
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
         os.kill(int(children), signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=90) == 0
 
 
 def test_an_edit_of_the_data_file_is_served_and_a_bad_one_is_named(data: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_edit_of_the_data_file_is_served_and_a_bad_one_is_named(data: Path) -
         assert "No such file" in said()
         assert role(url) == "database"
         process.terminate()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=90) == 0
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ class Silence:
         with ours, theirs:
             argv = [sys.executable, "-I", "-c", _BIND, str(theirs.fileno())]
             with namespace.start(argv, pass_fds=[theirs.fileno()]).process as binding:
-                assert binding.wait(20) == 0
+                assert binding.wait(90) == 0
             _, numbers, _, _ = socket.recv_fds(ours, 1, 1)
         self._bound = socket.socket(fileno=numbers[0])
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from real_parts.namespace import Namespace, Started
 from real_parts.requirements import DOCKER
 
-READY_SECONDS = 30
+READY_SECONDS = 90
 
 
 class DockerdRefusedError(Exception):

@@ -206,7 +206,7 @@ class Namespace:
         with ours, theirs:
             argv = [sys.executable, "-I", "-c", _BIND, host, str(port), str(theirs.fileno())]
             with self.start(argv, pass_fds=[theirs.fileno()]).process as binding:
-                if binding.wait(20) != 0:
+                if binding.wait(90) != 0:
                     raise RuntimeError(f"cannot listen on {host} port {port}: see standard error")
             _, numbers, _, _ = socket.recv_fds(ours, 1, 1)
         return socket.socket(fileno=numbers[0])

@@ -61,7 +61,7 @@ def dockerd_argv(where: Disk | Path, release: str, folder: Path) -> list[str] | 
         return items
     command = f"exec /usr/bin/printf '%s\\0' dockerd {' '.join(items)}"
     printed = subprocess.run(
-        ["bash", "-c", command], cwd=folder, capture_output=True, timeout=10, check=False
+        ["bash", "-c", command], cwd=folder, capture_output=True, timeout=90, check=False
     ).stdout.decode()
     return printed.split("\0")[1:-1] if printed else None
 

@@ -130,7 +130,7 @@ def test_a_signal_ends_the_run_too(tmp_path: Path, number: signal.Signals) -> No
         assert process.stdout is not None
         child = process.stdout.readline().strip()
         process.send_signal(number)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=90)
     text = f"the run was stopped by signal {number.value}; {NOTHING_HALF}|{128 + number}"
     assert out.splitlines() == [text, str(128 + number)]
     assert not Path(f"/proc/{child}").exists()

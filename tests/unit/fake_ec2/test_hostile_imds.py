@@ -51,7 +51,7 @@ def everything(url: str, path: str = "/") -> bytes:
 
 def token(session: requests.Session, url: str) -> dict[str, str]:
     ttl = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
-    answer = session.put(url + TOKEN_PATH, headers=ttl, timeout=10)
+    answer = session.put(url + TOKEN_PATH, headers=ttl, timeout=90)
     return {"X-aws-ec2-metadata-token": answer.text}
 
 
@@ -106,9 +106,9 @@ def test_a_gzip_bomb_unpacks_to_a_thousand_times_its_size() -> None:
 def test_dotted_keys_lead_out_of_the_tags_if_they_are_followed(session: requests.Session) -> None:
     with HostileImds("dotted-keys") as url:
         headers = token(session, url)
-        keys = session.get(url + TAG_LIST, headers=headers, timeout=10).text.split("\n")
+        keys = session.get(url + TAG_LIST, headers=headers, timeout=90).text.split("\n")
         texts = {
-            key: session.get(f"{url}{TAG_LIST}/{key}", headers=headers, timeout=10).text
+            key: session.get(f"{url}{TAG_LIST}/{key}", headers=headers, timeout=90).text
             for key in keys
         }
 
@@ -129,7 +129,7 @@ def test_bad_bytes_are_in_a_key_a_value_and_a_name_beside_a_sane_tag(
         headers = token(session, url)
 
         def get(path: str) -> bytes:
-            return session.get(url + path, headers=headers, timeout=10).content
+            return session.get(url + path, headers=headers, timeout=90).content
 
         assert bad in get(TAG_LIST)
         assert bad in get(f"{TAG_LIST}/docker.value")

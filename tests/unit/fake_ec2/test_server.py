@@ -42,7 +42,7 @@ class Client:
         path: str,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        return self.session.request(method, self.imds.url + path, headers=headers, timeout=10)
+        return self.session.request(method, self.imds.url + path, headers=headers, timeout=90)
 
     def put(self, ttl: str = "60", **headers: str) -> requests.Response:
         return self.ask("PUT", "/latest/api/token", {TTL: ttl, **headers})
@@ -77,7 +77,7 @@ def token(client: Client) -> str:
 def raw(imds: FakeImds, request: str) -> str:
     """Send a request as it is; return all that comes back."""
     host, port = imds.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=90) as connection:
         connection.sendall(request.encode())
         return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
@@ -239,7 +239,7 @@ def test_a_client_that_leaves_without_a_word_disturbs_nobody_and_a_bug_is_not_hi
 def test_ipv6_is_served_too() -> None:
     with FakeImds(V1, host="::1") as imds:
         assert imds.url.startswith("http://[::1]:")
-        assert requests.get(f"{imds.url}/latest/meta-data/mac", timeout=10).text == V1.mac
+        assert requests.get(f"{imds.url}/latest/meta-data/mac", timeout=90).text == V1.mac
 
 
 def test_an_address_in_use_is_an_os_error(imds: FaultyImds) -> None:
