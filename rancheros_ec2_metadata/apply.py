@@ -218,12 +218,7 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
     )
     if not result.ended:
         # What could not be removed is still on the disk: the next run must know it as ours.
-        there, _ = host.read_state()
-        state = replace(
-            state,
-            edits={**there.edits, **state.edits},
-            env_files=tuple(sorted({*there.env_files, *state.env_files})),
-        )
+        state = state.with_former(host.read_state()[0])
     raw = None
     with contextlib.suppress(OSError):
         raw = read_plain(files.locate(host.places.state))

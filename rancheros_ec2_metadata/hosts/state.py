@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 SCHEMA = 2
@@ -94,6 +94,14 @@ class State:
     def holds_values(self) -> bool:
         """Tell whether a machine may still have values of this program's."""
         return any((self.labels, self.variables, self.edits, self.env_files))
+
+    def with_former(self, former: State) -> State:
+        """Return the same, and what a former state knows on the disk: it may be there still."""
+        return replace(
+            self,
+            edits={**former.edits, **self.edits},
+            env_files=tuple(sorted({*former.env_files, *self.env_files})),
+        )
 
 
 class DamagedStateError(ValueError):

@@ -115,6 +115,8 @@ def propose(
     if not desired.labels:
         unchanged = tuple(_keep_list(key, one) for key, one in users.items())
         return propose_without_lists(found, desired)._replace(lists=unchanged, notes=later)
+    if found.stuck:
+        raise RefusedError(f"items of an earlier run stay in cloud-config.yml: {found.stuck[0]}")
     if not found.release.known:
         raise RefusedError(
             f"the release is not known: {paths.OS_CONFIG} does not say; mount /usr/share/ros"

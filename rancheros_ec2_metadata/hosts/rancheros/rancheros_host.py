@@ -216,7 +216,7 @@ class RancherOs:
         if self.rehearsal is None:
             return _Rehearsed(propose_off_machine(found, desired), {}, None)
         try:
-            _check_readable(found, desired)
+            _check_readable(found)
             before = self.rehearsal.ask(found.users)
             proposal = propose(
                 found,
@@ -320,17 +320,14 @@ class RancherOs:
         return proposal, [*self.legacy.name(text)] if proposal.tree else []
 
 
-def _check_readable(found: Found, desired: Desired) -> None:
-    """Raise if no copy would be what ``ros`` reads on the machine, or a list cannot be planned.
+def _check_readable(found: Found) -> None:
+    """Raise if no copy would be what ``ros`` reads on the machine: it is not asked.
 
     Raises:
-        NoAnswerError: it names the file; ``ros`` is not asked.
-        RefusedError: items of an earlier run would be among the user's.
+        NoAnswerError: it names the file.
     """
     if why := rehearsal.explain_unreadable(found.disk):
         raise NoAnswerError(f"{why}; make it a plain file that root can read")
-    if found.stuck and desired.labels:
-        raise RefusedError(f"items of an earlier run stay in cloud-config.yml: {found.stuck[0]}")
 
 
 def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
@@ -382,9 +379,7 @@ def _plan_changes(
     ours = [(path, planned.files.get(path)) for path in (paths.DROP_IN, paths.CLOUD_CONFIG)]
     if state.holds_values():
         between = replace(
-            state,
-            edits={**found.state.edits, **state.edits},
-            env_files=tuple(sorted({*found.state.env_files, *state.env_files})),
+            state.with_former(found.state),
             labels_changed=state.labels_changed if state.labels == found.state.labels else (),
         )
         if replace(between, rehearsed=None) != replace(found.state, rehearsed=None):

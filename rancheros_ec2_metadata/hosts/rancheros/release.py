@@ -62,7 +62,7 @@ def find_release(os_config: bytes) -> Release:
 
     From v0.6 on it has rancher.environment.VERSION; before, its images have tags.
     """
-    rancher = _get_map(load_texts(os_config), "rancher")
+    rancher = _get_map(_load_texts(os_config), "rancher")
     name = _get_text(_get_map(rancher, "environment"), "VERSION")
     if name:
         return Release(_parse_version(name) or NEWEST, name)
@@ -72,7 +72,7 @@ def find_release(os_config: bytes) -> Release:
     return UNKNOWN
 
 
-def load_texts(raw: bytes) -> dict[str, Any]:
+def _load_texts(raw: bytes) -> dict[str, Any]:
     """Return the map of a YAML file, every scalar as text; empty if it does not read."""
     try:
         found = yaml.load(raw, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))  # noqa: S506 - it makes texts, lists and maps only

@@ -122,6 +122,7 @@ def _may_fork(bare: str) -> bool:
 def _evaluate(piece: re.Match[str]) -> str:
     """Return what bash makes of one piece of a word."""
     if (double := piece["double"]) is not None:
+        # A line break behind a backslash is dropped.
         return _IN_DOUBLE_QUOTES.sub(
             lambda found: EXPANDED if found["escaped"] is None else found["escaped"].strip("\n"),
             double,

@@ -270,8 +270,7 @@ def _order(
     steps += [kept] if record.edit is not None else []
     if state.holds_values():
         between = replace(
-            state,
-            env_files=tuple(sorted({*found.state.env_files, *state.env_files})),
+            state.with_former(found.state),
             labels_changed=state.labels_changed if state.labels == found.state.labels else (),
         )
         if between != found.state:
