@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -44,18 +43,18 @@ _SOURCES = {"imds": "IMDS", "api": "the EC2 API", None: "nowhere"}
 
 def run(invocation: Invocation) -> int:
     """Run at boot; the supervisor ends it at the deadline in any state."""
-    age = time.monotonic() - invocation.process.started
+    started = invocation.process.started
+    age = 0.0 if started is None else time.monotonic() - started
     limits = Limits.of(invocation.settings.deadline, age, Clock())
     result = apply(invocation.settings, make_runtime(invocation.settings, invocation.log, limits))
     invocation.log.last(render_last_line(result))
     return result.status
 
 
-@dataclass
 class Result:
     """How a run ended.
 
-    Args:
+    Attributes:
         plan: the last one; None if none was made.
         status: the exit status.
         outcome: what EC2_METADATA_STATUS is set to; None if it is not set.
@@ -65,13 +64,14 @@ class Result:
         sources: where EC2 says each variable of the metadata.
     """
 
-    plan: Plan | None = None
-    status: ExitStatus = ExitStatus.OK
-    outcome: str | None = None
-    in_effect: Ours = field(default_factory=Ours)
-    changed: dict[str, str] = field(default_factory=dict)
-    ended: bool = False
-    sources: Mapping[str, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.plan: Plan | None = None
+        self.status = ExitStatus.OK
+        self.outcome: str | None = None
+        self.in_effect = Ours()
+        self.changed: dict[str, str] = {}
+        self.ended = False
+        self.sources: Mapping[str, str] = {}
 
 
 def apply(settings: Settings, runtime: Runtime) -> Result:
@@ -213,8 +213,8 @@ def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, .
     # A killed run has not recorded when it changed the labels.
     changed = labels != dict(before.labels) or (labels and not before.labels_changed)
     moment = (stamp, runtime.boot_id or "") if changed else before.labels_changed
-    state = replace(
-        plan.state, labels=labels, status=result.outcome, last_run=run, labels_changed=moment
+    state = plan.state._replace(
+        labels=labels, status=result.outcome, last_run=run, labels_changed=moment
     )
     if not result.ended:
         # What could not be removed is still on the disk: the next run must know it as ours.

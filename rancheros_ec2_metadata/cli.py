@@ -19,7 +19,7 @@ def main(arguments: Sequence[str], process: Process) -> int:
     Raises:
         BrokenPipeError: nobody reads what is printed any more.
     """
-    log = Log(process.err, "--debug" in arguments, process.kmsg)
+    log = Log(process.err, debug="--debug" in arguments, kmsg=process.kmsg)
     try:
         return _run(arguments, process, log)
     except UsageError as wrong:

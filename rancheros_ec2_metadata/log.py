@@ -7,7 +7,6 @@ import io
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TextIO
 
 from rancheros_ec2_metadata.errors import ExitStatus, Level, Note, escape, worst
@@ -18,7 +17,6 @@ _LONGEST = 1000
 _LONGEST_RECORD = 900
 
 
-@dataclass()
 class Log:
     """Writes notes as lines, each once, however often a run comes to it: it plans twice.
 
@@ -26,13 +24,14 @@ class Log:
         stream: stderr, which escapes what its encoding does not have.
         debug: also write debug notes.
         kmsg: path of the kernel's log, for the last line of a run at boot.
-        noted: the notes that have been written, but those for debugging.
     """
 
-    stream: TextIO
-    debug: bool = False
-    kmsg: str | None = None
-    noted: list[Note] = field(default_factory=list)
+    def __init__(self, stream: TextIO, *, debug: bool = False, kmsg: str | None = None) -> None:
+        self.stream = stream
+        self.debug = debug
+        self.kmsg = kmsg
+        self.noted: list[Note] = []
+        """The notes that have been written, but those for debugging."""
 
     def notes(self, notes: Iterable[Note]) -> None:
         """Write each note that has not been written yet."""

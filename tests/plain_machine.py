@@ -6,10 +6,10 @@ import argparse
 import io
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from failures.in_process import INSTANCE, NOW, GivenEc2, found
+from failures.in_process import INSTANCE, NOW, GivenEc2, found, list_notes
 from rancheros_ec2_metadata.apply import apply, render_last_line
 from rancheros_ec2_metadata.commands.clean import clean
 from rancheros_ec2_metadata.commands.invocation import Invocation, Process
@@ -77,7 +77,7 @@ class FakeDocker:
             self.load()
 
     def start(self) -> None:
-        self.unit, self.has = replace(self.unit or STOPPED, active="active"), ()
+        self.unit, self.has = (self.unit or STOPPED)._replace(active="active"), ()
         self.load()
 
     def load(self) -> None:
@@ -165,7 +165,7 @@ class PlainMachine:
         stream, settings = io.StringIO(), settings or Settings(root=self.root)
         # Time stands still: what a run says of itself is the same each time.
         log, limit = Log(stream), Limit.after(600, Clock(lambda: 0.0))
-        log.notes(facts.notes)
+        log.notes(list_notes(facts))
         host = SystemdHost(self.root, self.docker if asks else None, self._look())
         target = Target(host, files(host.locate), log)
         machine = machine or Machine("yes", INSTANCE, "ec2-1")

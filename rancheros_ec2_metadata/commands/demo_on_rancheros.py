@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from rancheros_ec2_metadata.apply import Result
@@ -50,7 +49,8 @@ def _make_host(settings: Settings, limit: Limit) -> Host:
     root = settings.root
     ros = Ros("ros", lambda commands, _: [_answer(root, one[-1]) for one in commands])
     host = make_rancheros(settings, limit, remove_legacy=False, off_machine=False)
-    return replace(host, rehearsal=Rehearsal(root, ros, limit))
+    host.rehearsal = Rehearsal(root, ros, limit)
+    return host
 
 
 def _answer(root: Path, key: str) -> Printed:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from rancheros_ec2_metadata.errors import FilesError
@@ -17,8 +15,7 @@ if TYPE_CHECKING:
     from rancheros_ec2_metadata.supervisor import RunFor
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     """What the program is given of the process it runs in.
 
     Args:
@@ -27,7 +24,7 @@ class Process:
         err: standard error, for the log.
         run_for: called with the seconds after which the run shall be over.
         kmsg: path of the kernel's log, for the last line; None if this is no run at boot.
-        started: when it was started, in seconds on the monotonic clock.
+        started: when it was, in seconds on the monotonic clock; None if this is no run at boot.
     """
 
     environ: Mapping[str, str]
@@ -35,7 +32,7 @@ class Process:
     err: TextIO
     run_for: RunFor = lambda _seconds: None
     kmsg: str | None = None
-    started: float = field(default_factory=time.monotonic)
+    started: float | None = None
 
     def print(self, lines: Iterable[str]) -> None:
         """Write lines to standard output.

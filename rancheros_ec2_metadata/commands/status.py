@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.deadline import Clock, Limit
@@ -34,8 +33,7 @@ def run(invocation: Invocation) -> int:
     return now.exit_status
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(NamedTuple):
     """All that `status` says.
 
     Args:
@@ -93,7 +91,13 @@ def make_status(
 
 def make_status_tree(now: Status) -> dict[str, Any]:
     """Return the same for a program, in JSON's types."""
-    return {"schema": SCHEMA, **asdict(now)}
+    return {
+        "schema": SCHEMA,
+        **now._asdict(),
+        "last_run": now.last_run and now.last_run._asdict(),
+        "files": [file._asdict() for file in now.files],
+        "docker": now.docker._asdict(),
+    }
 
 
 def render_status(now: Status) -> Iterator[str]:

@@ -24,7 +24,6 @@ from botocore.parsers import ResponseParserError
 
 from rancheros_ec2_metadata.errors import (
     Ec2Error,
-    Note,
     UsageError,
     escape,
     info,
@@ -78,14 +77,8 @@ class OperatorReader:
             Ec2Error: the API does not say. A plan from incomplete data would be wrong.
         """
         settings, meta = self.settings, self.client.meta
-        facts = Facts(on_ec2=True, variables_complete=True, tags={}, tags_complete=True)
         asks_tags = settings.tags != "none" and settings.uses_tags
-
-        def add_note(one: Note) -> None:
-            facts.notes.append(one)
-            self.log.note(one)
-
-        add_note(info(f"the EC2 API of {meta.region_name} is asked"))
+        self.log.note(info(f"the EC2 API of {meta.region_name} is asked"))
         try:
             found = self._describe()
             tags = describe_tags(self.client, self.instance_id) if asks_tags else {}
@@ -97,35 +90,38 @@ class OperatorReader:
         except FAILURES as why:
             raise Ec2Error(f"--instance {self.instance_id}: {render_failure(why)}") from None
         variables, sources = read_described_variables(found, meta.region_name, meta.partition)
-        facts.identity = Identity(
+        identity = Identity(
             self.instance_id,
             meta.region_name,
             variables.get("AWS_ACCOUNT_ID"),
             format_pending_time(found.get("LaunchTime")),
         )
+        facts = Facts(
+            on_ec2=True, identity=identity, variables_complete=True, tags={}, tags_complete=True
+        )
         state = found.get("State", {}).get("Name", "")
         if state not in _BOOTS:
             text = f"the instance is {quote(state)}: it may have other values when it boots"
-            add_note(warning(text))
+            self.log.note(warning(text))
         if settings.reads_metadata:
             profile = found.get("IamInstanceProfile", {}).get("Arn")
-            self._take(variables, sources, facts, has_role=profile is not None)
+            facts = self._add_variables(facts, variables, sources, has_role=profile is not None)
             unread = ", ".join(sorted(facts.unread_variables))
-            add_note(info(f"the EC2 API does not tell {unread}: the machine may have them too"))
+            self.log.note(
+                info(f"the EC2 API does not tell {unread}: the machine may have them too")
+            )
             if "AWS_IAM_ROLE" in facts.unread_variables:
                 text = f"of the role it tells only the instance profile: {quote(profile, 200)}"
-                add_note(info(text))
+                self.log.note(info(text))
         if asks_tags:
-            facts.take(
-                take_all_known(tags, settings.wants), "api", metadata=settings.reads_metadata
-            )
-        for one in facts.note_missing(settings.require_tags):
-            add_note(one)
+            known = take_all_known(tags, settings.wants)
+            facts = facts.with_tags(known, "api", metadata=settings.reads_metadata)
+        self.log.notes(facts.note_missing(settings.require_tags))
         return facts
 
-    def _take(
-        self, variables: dict[str, str], sources: dict[str, str], facts: Facts, *, has_role: bool
-    ) -> None:
+    def _add_variables(
+        self, facts: Facts, variables: dict[str, str], sources: dict[str, str], *, has_role: bool
+    ) -> Facts:
         known = self.last_metadata if self.last_start == facts.pending_time else {}
         untold = {name for name, row in VARIABLES.items() if row.described is None}
         if "AWS_AVAILABILITY_ZONE_ID" not in variables:
@@ -133,9 +129,11 @@ class OperatorReader:
         if not has_role:
             untold.discard("AWS_IAM_ROLE")
         kept = {name: value for name, value in known.items() if name in untold}
-        facts.variables = {**variables, **kept}
-        facts.sources = {**sources, **dict.fromkeys(kept, _LAST_RUN)}
-        facts.unread_variables = frozenset(untold - kept.keys())
+        return facts._replace(
+            variables={**variables, **kept},
+            sources={**sources, **dict.fromkeys(kept, _LAST_RUN)},
+            unread_variables=frozenset(untold - kept.keys()),
+        )
 
     def _describe(self) -> dict[str, Any]:
         """Return the instance and its reservation in one.

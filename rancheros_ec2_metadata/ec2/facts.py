@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, quote
 
@@ -12,9 +11,8 @@ from .instance import OF_TAG, VARIABLES, Identity, make_group_variable
 from .tags import Tags
 
 
-@dataclass
-class Facts:
-    """What EC2 said, filled step by step.
+class Facts(NamedTuple):
+    """What EC2 said so far.
 
     Args:
         on_ec2: whether this is an EC2 instance; None while not known.
@@ -32,25 +30,23 @@ class Facts:
         role: name of its role; empty where it had none; None while that has not been read.
         imds_requests: sent to the metadata service so far.
         api_calls: made to the EC2 API so far.
-        notes: what was logged.
     """
 
     on_ec2: bool | None = None
     identity: Identity | None = None
     age: float | None = None
-    variables: dict[str, str] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = {}
+    sources: Mapping[str, str] = {}
     unread_variables: frozenset[str] = frozenset(VARIABLES)
     variables_complete: bool = False
-    tags: dict[str, str] | None = None
+    tags: Mapping[str, str] | None = None
     tags_complete: bool = False
     tags_source: Literal["imds", "api"] | None = None
-    unread_tags: Mapping[str, str] = field(default_factory=dict)
+    unread_tags: Mapping[str, str] = {}
     keys: frozenset[str] = frozenset()
     role: str | None = None
     imds_requests: int = 0
     api_calls: int = 0
-    notes: list[Note] = field(default_factory=list)
 
     @property
     def pending_time(self) -> str | None:
@@ -67,18 +63,21 @@ class Facts:
             text = f"the required tag {quote(key)} has not come: set it on the instance"
             yield error(ExitStatus.REQUIRED_TAG, text)
 
-    def take(self, tags: Tags, source: Literal["imds", "api"], *, metadata: bool) -> None:
-        """Take what a source of tags gave.
+    def with_tags(self, tags: Tags, source: Literal["imds", "api"], *, metadata: bool) -> Facts:
+        """Return the same, with what a source of tags gave.
 
         Args:
             tags: of the instance.
             source: who gave them.
             metadata: the metadata is read too, to which the name of the group belongs.
         """
-        self.tags, self.tags_source = dict(tags.values), source
-        self.tags_complete = not tags.unread
-        self.keys, self.unread_tags = tags.keys, tags.unread
-        if metadata:
-            group = make_group_variable(tags.values)
-            self.variables = self.variables | group
-            self.sources = self.sources | dict.fromkeys(group, OF_TAG)
+        group = make_group_variable(tags.values) if metadata else {}
+        return self._replace(
+            variables={**self.variables, **group},
+            sources={**self.sources, **dict.fromkeys(group, OF_TAG)},
+            tags=tags.values,
+            tags_complete=not tags.unread,
+            tags_source=source,
+            unread_tags=tags.unread,
+            keys=tags.keys,
+        )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from rancheros_ec2_metadata.errors import (
     Ec2Error,
     ExitStatus,
-    Note,
     NotOnEc2Error,
     count,
     error,
@@ -92,46 +90,35 @@ class Reader(NamedTuple):
                 raises is raised here.
         """
         reading = _Reading(self, kept=kept)
-        facts = reading.facts
         try:
             reading.reach()
             reading.identify()
             if self.settings.reads_metadata:
                 reading.read_variables()
             if self.settings.tags == "none" or not self.settings.uses_tags:
-                facts.tags, facts.tags_complete = {}, True
+                reading.facts = reading.facts._replace(tags={}, tags_complete=True)
             elif not reading.read_tags_of_imds():
-                facts.imds_requests = self.imds.requests
-                so_far(facts)
+                so_far(reading.facts)
                 reading.read_tags_of_api()
         except NotOnEc2Error as none:
-            facts.on_ec2 = False
-            reading.note(none.note())
+            reading.facts = reading.facts._replace(on_ec2=False)
+            self.log.note(none.note())
         except Ec2Error as failure:
-            reading.note(failure.note())
-        if facts.on_ec2 is not False:
+            self.log.note(failure.note())
+        if reading.facts.on_ec2 is not False:
             reading.conclude()
-        facts.imds_requests = self.imds.requests
-        return facts
+        return reading.facts._replace(imds_requests=self.imds.requests)
 
 
-@dataclass
 class _Reading:
-    """One reading: each method is a step of it, and fills ``facts``; no path is asked twice."""
+    """One reading: each method is a step of it, and adds to ``facts``; no path is asked twice."""
 
-    reader: Reader
-    kept: bool
-    facts: Facts = field(default_factory=Facts)
-    fields: dict[str, str] = field(default_factory=dict)
-    answers: dict[str, str | RequestError | None] = field(default_factory=dict)
-
-    @property
-    def imds(self) -> Imds:
-        return self.reader.imds
-
-    @property
-    def settings(self) -> Settings:
-        return self.reader.settings
+    def __init__(self, reader: Reader, *, kept: bool) -> None:
+        self.settings, self.machine, self.imds, self.log, self.connect_to_api = reader
+        self.kept = kept
+        self.facts = Facts()
+        self.fields: dict[str, str] = {}
+        self.answers: dict[str, str | RequestError | None] = {}
 
     @property
     def is_surely_ec2(self) -> bool:
@@ -139,12 +126,8 @@ class _Reading:
 
         The firmware, a configured endpoint or the last run here show it.
         """
-        on_ec2 = self.reader.machine.verdict == "yes" or self.imds.settings.endpoint is not None
+        on_ec2 = self.machine.verdict == "yes" or self.imds.settings.endpoint is not None
         return on_ec2 or self.kept
-
-    def note(self, note: Note) -> None:
-        self.facts.notes.append(note)
-        self.reader.log.note(note)
 
     def reach(self) -> None:
         """Make contact with the metadata service.
@@ -154,14 +137,14 @@ class _Reading:
             Ec2Error: the service does not answer, or refuses.
         """
         imds = self.imds
-        if self.reader.machine.verdict == "no" and imds.settings.endpoint is None:
+        if self.machine.verdict == "no" and imds.settings.endpoint is None:
             raise NotOnEc2Error(
                 "this is not an EC2 instance: its firmware names another vendor; to ask all the "
                 "same, set AWS_EC2_METADATA_SERVICE_ENDPOINT"
             )
         if not self.is_surely_ec2:
             try:
-                return self.note(imds.connect(imds.limit.within(_UNCLEAR_SECONDS)))
+                return self.log.note(imds.connect(imds.limit.within(_UNCLEAR_SECONDS)))
             except RequestError as failure:
                 if failure.reason in SILENT:
                     raise NotOnEc2Error(
@@ -170,7 +153,7 @@ class _Reading:
                     ) from None
                 if failure.reason is not Reason.BUSY:
                     raise
-        return self.note(imds.connect(imds.limit))
+        return self.log.note(imds.connect(imds.limit))
 
     def identify(self) -> None:
         """Learn which instance this is: the document first, else the paths that say the same.
@@ -179,7 +162,7 @@ class _Reading:
             NotOnEc2Error: nothing says EC2, and what answers knows of no instance.
             Ec2Error: the service does not say.
         """
-        facts, limit = self.facts, self.imds.limit
+        limit = self.imds.limit
         # The service may still be starting, so this is given more time than other parts.
         first = limit.within(max(limit.remaining() - 2 * _PART_SECONDS, limit.remaining() / 2))
         problem = None
@@ -204,13 +187,15 @@ class _Reading:
                 f"IMDS does not say which instance this is: {problem or 'no instance id'}; nothing "
                 "more is asked of it"
             )
-        facts.on_ec2 = True
-        facts.identity = identity
-        facts.age = instance.compute_age(identity.pending_time, self.imds.served_at)
-        facts.variables_complete = problem is None
+        self.facts = self.facts._replace(
+            on_ec2=True,
+            identity=identity,
+            age=instance.compute_age(identity.pending_time, self.imds.served_at),
+            variables_complete=problem is None,
+        )
         if problem:
             text = f"the identity document could not be read: {problem}; some variables are missing"
-            self.note(error(ExitStatus.INCOMPLETE, text))
+            self.log.note(error(ExitStatus.INCOMPLETE, text))
 
     def read_variables(self) -> None:
         """Learn the AWS_ variables."""
@@ -226,15 +211,19 @@ class _Reading:
             listing if isinstance(listing, str) else "", instance.find_mac(self.answers)
         )
         self.ask(later, _limit_part(imds.limit, 3))
-        facts.variables, facts.sources = instance.read_variables(self.fields, self.answers)
-        facts.unread_variables = instance.list_unread_variables(self.fields, self.answers)
-        if not isinstance(self.answers.get(instance.ROLES_PATH, _UNASKED), RequestError):
-            facts.role = facts.variables.get("AWS_IAM_ROLE", "")
+        variables, sources = instance.read_variables(self.fields, self.answers)
+        knows_role = not isinstance(self.answers.get(instance.ROLES_PATH, _UNASKED), RequestError)
         failures = [str(said) for said in self.answers.values() if isinstance(said, RequestError)]
         if failures:
             text = "metadata could not be read in part: " + "; ".join(failures)
-            self.note(error(ExitStatus.INCOMPLETE, text))
-        facts.variables_complete = facts.variables_complete and not failures
+            self.log.note(error(ExitStatus.INCOMPLETE, text))
+        self.facts = self.facts._replace(
+            variables=variables,
+            sources=sources,
+            unread_variables=instance.list_unread_variables(self.fields, self.answers),
+            variables_complete=facts.variables_complete and not failures,
+            role=variables.get("AWS_IAM_ROLE", "") if knows_role else None,
+        )
 
     def ask(self, paths: Iterable[str], limit: Limit) -> None:
         new = [path for path in paths if path not in self.answers]
@@ -246,7 +235,7 @@ class _Reading:
         Raises:
             RequestError: it does not give them, and the API must not be asked.
         """
-        facts, source = self.facts, self.settings.tags
+        source = self.settings.tags
         if source == "api":
             return False
         try:
@@ -255,17 +244,17 @@ class _Reading:
             if source == "imds":
                 raise
             text = f"{failure}; the EC2 API is asked for the tags instead"
-            self.note(warning(text))
+            self.log.note(warning(text))
             return False
-        if facts.tags is None:
+        if self.facts.tags is None:
             if source == "imds":
                 raise RequestError(
                     f"IMDS does not serve the tags of this instance: {TAGS_PATH} is not there; "
                     "switch them on (InstanceMetadataTags=enabled), or let --tags be auto"
                 )
-            self.note(info("the tags are not in IMDS: the EC2 API is asked"))
+            self.log.note(info("the tags are not in IMDS: the EC2 API is asked"))
             return False
-        if source == "auto" and facts.list_missing(self.settings.require_tags):
+        if source == "auto" and self.facts.list_missing(self.settings.require_tags):
             return False
         self.wait_for_late(self.look_at_imds, LATE_IMDS)
         return True
@@ -276,7 +265,7 @@ class _Reading:
         known = facts.tags or {}
         tags = read_tags(self.imds, settings.wants, known, _limit_part(limit, 2))
         if tags is not None:
-            facts.take(tags, "imds", metadata=settings.reads_metadata)
+            self.facts = facts.with_tags(tags, "imds", metadata=settings.reads_metadata)
 
     def read_tags_of_api(self) -> None:
         """Read the tags from the EC2 API.
@@ -284,26 +273,26 @@ class _Reading:
         Raises:
             RequestError: it does not give them, and nor has the metadata service.
         """
-        facts, settings = self.facts, self.settings
+        settings = self.settings
         try:
             ask = self.connect()
 
             def call(limit: Limit) -> dict[str, str]:
-                facts.api_calls += 1
+                self.facts = self.facts._replace(api_calls=self.facts.api_calls + 1)
                 return ask(limit)
 
             def look(limit: Limit) -> None:
                 tags = retry_api(lambda: call(limit), self.grace, limit)
                 known = take_all_known(tags, settings.wants)
-                facts.take(known, "api", metadata=settings.reads_metadata)
+                self.facts = self.facts.with_tags(known, "api", metadata=settings.reads_metadata)
 
             look(self.imds.limit)
             self.wait_for_late(look, LATE)
         except RequestError as failure:
-            if facts.tags is None:
+            if self.facts.tags is None:
                 raise
             # The metadata service serves the tags: the API was asked for a required one only.
-            self.note(warning(str(failure)))
+            self.log.note(warning(str(failure)))
             self.wait_for_late(self.look_at_imds, LATE_IMDS)
 
     def connect(self) -> AskTags:
@@ -326,23 +315,24 @@ class _Reading:
         absent = {Reason.ABSENT}
         credentials = retry(read, LATE_IMDS, until, reasons=absent)
         if self.settings.reads_metadata:
-            facts.variables = facts.variables | {"AWS_IAM_ROLE": credentials.role}
             source = "IMDS, " + instance.ROLES_PATH.removeprefix(instance.METADATA)
-            facts.sources = facts.sources | {"AWS_IAM_ROLE": source}
-
-        return self.reader.connect(identity, credentials, self.settings.api)
+            self.facts = self.facts._replace(
+                variables={**facts.variables, "AWS_IAM_ROLE": credentials.role},
+                sources={**facts.sources, "AWS_IAM_ROLE": source},
+            )
+        return self.connect_to_api(identity, credentials, self.settings.api)
 
     def wait_for_late(self, look: Callable[[Limit], None], policy: RetryPolicy) -> None:
         """Look again for as long as tags that are missing are given time."""
-        facts, settings = self.facts, self.settings
+        settings = self.settings
 
         def is_wanted(key: str) -> bool:
             return settings.maps(key) or key in settings.require_tags
 
         limit, grace = self.imds.limit, self.grace
-        poll(look, lambda: any(map(is_wanted, facts.keys)), policy, limit.within(grace.tags))
+        poll(look, lambda: any(map(is_wanted, self.facts.keys)), policy, limit.within(grace.tags))
         required = limit.within(grace.required)
-        poll(look, lambda: not facts.list_missing(settings.require_tags), policy, required)
+        poll(look, lambda: not self.facts.list_missing(settings.require_tags), policy, required)
 
     @property
     def grace(self) -> GracePeriods:
@@ -354,12 +344,11 @@ class _Reading:
         if facts.tags_source is not None:
             said = "IMDS" if facts.tags_source == "imds" else "the EC2 API"
             used = sum(map(settings.wants, facts.tags or ()))
-            self.note(info(f"{count(len(facts.keys), 'tag')} from {said}, {used} of them used"))
+            self.log.note(info(f"{count(len(facts.keys), 'tag')} from {said}, {used} of them used"))
         for key, why in facts.unread_tags.items():
             text = f"the value of the tag {quote(key)} could not be read: {why}"
-            self.note(error(ExitStatus.INCOMPLETE, text))
-        for one in facts.note_missing(settings.require_tags):
-            self.note(one)
+            self.log.note(error(ExitStatus.INCOMPLETE, text))
+        self.log.notes(facts.note_missing(settings.require_tags))
 
 
 def _limit_part(limit: Limit, of: int) -> Limit:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -93,8 +92,7 @@ class Places(NamedTuple):
     lock_is_ours: bool = False
 
 
-@dataclass(frozen=True)
-class FileStatus:
+class FileStatus(NamedTuple):
     """One file: whether it is as the last run left it, and what it is now in words."""
 
     path: str
@@ -102,8 +100,7 @@ class FileStatus:
     what: str
 
 
-@dataclass(frozen=True)
-class DockerStatus:
+class DockerStatus(NamedTuple):
     """Whether Docker has the labels.
 
     Args:

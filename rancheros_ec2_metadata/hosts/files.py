@@ -9,8 +9,8 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.errors import DeadlineError, FilesError
@@ -26,13 +26,12 @@ class ChangedError(FilesError):
     """A file is no longer what the plan was made from."""
 
 
-@dataclass(frozen=True)
-class FileChange:
+class FileChange(NamedTuple):
     """One file, as it is and as planned; None if there is no file.
 
     Args:
         path: absolute, as the machine names it.
-        before: what the plan was made from. It may hold private keys, so it is in no repr.
+        before: what the plan was made from. It may hold private keys, so no repr has it.
         after: the planned content.
         keeps_attributes: the file is the user's: owner, mode and extended attributes stay.
         is_record: the file is this program's own record, and configures nothing.
@@ -41,12 +40,15 @@ class FileChange:
     """
 
     path: str
-    before: bytes | None = field(repr=False)
-    after: bytes | None = field(repr=False)
+    before: bytes | None
+    after: bytes | None
     keeps_attributes: bool = False
     is_record: bool = False
     mode: int = 0o600
-    tell: Callable[[], Iterator[str]] | None = field(default=None, repr=False, compare=False)
+    tell: Callable[[], Iterator[str]] | None = None
+
+    def __repr__(self) -> str:
+        return f"FileChange({self.path!r})"
 
 
 class Files:

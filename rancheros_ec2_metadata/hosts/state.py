@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 SCHEMA = 2
 _MOST_NOTES = 10
 _LONGEST = 200  # characters of a note
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(NamedTuple):
     """One list of the user's that was changed in place, so that it can be restored.
 
     Args:
@@ -30,8 +28,7 @@ class Edit:
     displaced: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class LastRun:
+class LastRun(NamedTuple):
     """How the last run ended, for `status`.
 
     Args:
@@ -52,11 +49,10 @@ class LastRun:
     exit_status: int = 0
     summary: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    files: Mapping[str, str | None] = field(default_factory=dict)
+    files: Mapping[str, str | None] = {}
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What is kept between runs.
 
     Args:
@@ -79,11 +75,11 @@ class State:
     instance_id: str | None = None
     product_uuid: str | None = None
     pending_time: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    edits: Mapping[str, Edit] = field(default_factory=dict)
+    tags: Mapping[str, str] = {}
+    metadata: Mapping[str, str] = {}
+    labels: Mapping[str, str] = {}
+    variables: Mapping[str, str] = {}
+    edits: Mapping[str, Edit] = {}
     env_files: tuple[str, ...] = ()
     status: str | None = None
     rehearsed: str | None = None
@@ -97,8 +93,7 @@ class State:
 
     def with_former(self, former: State) -> State:
         """Return the same, and what a former state knows on the disk: it may be there still."""
-        return replace(
-            self,
+        return self._replace(
             edits={**former.edits, **self.edits},
             env_files=tuple(sorted({*former.env_files, *self.env_files})),
         )
@@ -147,7 +142,12 @@ def parse_state(raw: bytes) -> State:
 
 def render_state(state: State) -> bytes:
     """Return the state as the bytes of its file: ASCII JSON, the same for the same state."""
-    tree = {"schema": SCHEMA, **asdict(state)}
+    tree = {
+        "schema": SCHEMA,
+        **state._asdict(),
+        "edits": {key: edit._asdict() for key, edit in state.edits.items()},
+        "last_run": state.last_run and state.last_run._asdict(),
+    }
     return (json.dumps(tree, indent=1, sort_keys=True) + "\n").encode("ascii")
 
 

@@ -47,7 +47,6 @@ def found(
     instance_id: str | None = INSTANCE,
     started: str | None = "2026-01-05T07:59:00Z",
     metadata: Mapping[str, str] | None = None,
-    notes: tuple[Note, ...] = (),
 ) -> Facts:
     """Return what EC2 says: all of it, but for what is None here.
 
@@ -56,24 +55,33 @@ def found(
         instance_id: None where the identity document was not had.
         started: pendingTime.
         metadata: AWS_ variables; None where they are the usual ones.
-        notes: for the log.
     """
-    findings = Facts(on_ec2=True, notes=list(notes))
     if instance_id is None:
-        return findings
-    findings.identity = Identity(instance_id, "eu-west-1", pending_time=started)
-    findings.variables = {**(METADATA if metadata is None else metadata)}
-    findings.variables_complete = True
-    if tags is not None:
-        findings.tags, findings.keys = dict(tags), frozenset(tags)
-        findings.tags_complete, findings.tags_source = True, "imds"
-    return findings
+        return Facts(on_ec2=True)
+    return Facts(
+        on_ec2=True,
+        identity=Identity(instance_id, "eu-west-1", pending_time=started),
+        variables=METADATA if metadata is None else metadata,
+        variables_complete=True,
+        tags=tags,
+        tags_complete=tags is not None,
+        tags_source=None if tags is None else "imds",
+        keys=frozenset(tags or ()),
+    )
 
 
 def elsewhere() -> Facts:
     """Return what is found on a machine that is no EC2 instance."""
-    none = error(ExitStatus.NOT_ON_EC2, "this is not an EC2 instance")
-    return Facts(on_ec2=False, notes=[none])
+    return Facts(on_ec2=False)
+
+
+def list_notes(findings: Facts) -> list[Note]:
+    """Return what is logged of an answer, so that the run has its exit status."""
+    if findings.on_ec2 is False:
+        return [error(ExitStatus.NOT_ON_EC2, "this is not an EC2 instance")]
+    if findings.variables_complete and findings.tags_complete:
+        return []
+    return [error(ExitStatus.INCOMPLETE, "EC2 is not to be had")]
 
 
 @dataclass
@@ -148,7 +156,7 @@ def run(
     settings = settings or Settings(root=root)
     stream = io.StringIO()
     log = Log(stream)
-    log.notes(ec2.findings.notes)
+    log.notes(list_notes(ec2.findings))
     # Time stands still: what a run says of itself is the same each time.
     limit = Limit.after(600, Clock(lambda: 0.0, time.sleep))
     os_config = paths.locate(root, paths.OS_CONFIG)

@@ -102,8 +102,7 @@ def test_a_tag_is_no_label_of_the_programs_own(tmp_path: Path) -> None:
     disk = machine(tmp_path)
     tags = {"ec2-metadata.status": "complete", "aws.instance-type": "forged"}
     flags = ("-t", "", "--status-label", "--metadata-labels", "region,instance-id")
-    partial = found({**tags, "aws.region": "forged"})
-    partial.variables_complete = False
+    partial = found({**tags, "aws.region": "forged"})._replace(variables_complete=False)
     booted = in_process.run(disk.root, GivenEc2(partial), settings=settings(disk, *flags))
     got = labels(argv(disk, tmp_path))
     assert got["ec2-metadata.status"] == "partial"

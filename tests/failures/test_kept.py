@@ -23,7 +23,6 @@ from hostile_imds import SANE
 from machine import MachineDisk
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
-from rancheros_ec2_metadata.errors import ExitStatus, error
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
@@ -38,7 +37,6 @@ WEB = {"docker.role": "web", "example.db": "db.internal"}
 DB = {"docker.role": "db", "docker.disk": "ssd"}
 LABEL = "--label=docker.role=web"
 DB_LABELS = ["--label=docker.disk=ssd", "--label=docker.role=db"]
-LOST = (error(ExitStatus.INCOMPLETE, "EC2 is not to be had"),)
 STARTED, AGAIN = "2026-01-05T07:59:00Z", "2026-01-06T07:59:00Z"
 MOVED = {**METADATA, "AWS_LOCAL_IPV4": "10.0.0.99"}
 ADVERTISED = {**METADATA, "ADVERTISE": "10.0.0.12:2375"}
@@ -86,14 +84,13 @@ def warn_of_another_machine(disk: MachineDisk) -> None:
 
 def partial(tags: Mapping[str, str] | None, started: str, **metadata: str) -> Facts:
     """Return what EC2 says where part of the metadata was not had."""
-    said = found(tags, started=started, metadata=metadata, notes=LOST)
-    said.variables_complete = False
-    return said
+    said = found(tags, started=started, metadata=metadata)
+    return said._replace(variables_complete=False)
 
 
 Case: TypeAlias = tuple[Facts, Machine, int, list[str], dict[str, str]]
 
-SILENT = found(None, instance_id=None, notes=LOST)
+SILENT = found(None, instance_id=None)
 # After a run of this instance: what EC2 says to the next one, on which machine; and then its exit
 # status, labels and variables.
 SAME: dict[str, Case] = {
@@ -177,7 +174,7 @@ def test_nothing_is_asked_of_ec2_before_the_first_plan_is_on_the_disk(disk: Mach
 
 def test_kept_tags_follow_the_settings_of_today(disk: MachineDisk) -> None:
     run(disk, found(WEB))
-    assert run(disk, found(None, notes=LOST), variable="DATABASE").status == 4
+    assert run(disk, found(None), variable="DATABASE").status == 4
     variables = ours(disk)
     assert "DB_HOST" not in variables
     assert variables["DATABASE"] == "db.internal"

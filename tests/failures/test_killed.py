@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +119,7 @@ def comparable(contents: Mapping[str, bytes | None]) -> dict[str, Any]:
     raw = contents[paths.STATE]
     state = parse_state(raw) if raw is not None else State()
     if not state.labels:
-        state = replace(state, labels_changed=())
+        state = state._replace(labels_changed=())
     return {**contents, paths.STATE: state}
 
 

@@ -21,7 +21,7 @@ from fuzz.texts import SECRET
 from machine import MachineDisk
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
-from rancheros_ec2_metadata.errors import ExitStatus, FilesError, error, quote
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError, quote
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
@@ -34,7 +34,6 @@ from ros_stand_in.loading import Disk
 RELEASES = ("v0.4.5", "v0.6.1", "v0.7.1", "v0.9.2", "v1.0.4", "v1.5.8", "v1.5.8", "burmilla-master")
 OTHERS = "i-0fedcba9876543210"
 CONFIG = ("hostname", "rancher.docker.log_driver", "rancher.sysctl.net.core.somaxconn")
-LOST = (error(ExitStatus.INCOMPLETE, "EC2 is not to be had"),)
 USERS_DROP_INS = ("user_config.yml", "boot.yml~", ".hidden.yml", "zzz.yml", "00-image.yml")
 CLOUD_CONFIG = "cloud-config.yml"
 
@@ -325,22 +324,22 @@ class Life:
         if kind == "elsewhere":
             return elsewhere()
         if kind == "silent":
-            return found(None, instance_id=None, notes=LOST)
+            return found(None, instance_id=None)
         said = found(
             None if kind == "no-tags" else self.tags,
             instance_id=self.instance,
             started=started,
             metadata=metadata,
-            notes=() if kind == "whole" else LOST,
         )
         if kind == "part":
-            said.variables = {"AWS_REGION": "eu-west-1"}
-            said.variables_complete = False
+            said = said._replace(variables={"AWS_REGION": "eu-west-1"}, variables_complete=False)
         if kind == "unread" and said.tags:
             gone = self.rng.sample(sorted(said.tags), 1)
-            said.tags = {key: value for key, value in said.tags.items() if key not in gone}
-            said.unread_tags = dict.fromkeys(gone, "no answer")
-            said.tags_complete = False
+            said = said._replace(
+                tags={key: value for key, value in said.tags.items() if key not in gone},
+                unread_tags=dict.fromkeys(gone, "no answer"),
+                tags_complete=False,
+            )
         return said
 
     # Runs.

@@ -13,7 +13,7 @@ from failures.in_process import INSTANCE, METADATA, Booted, GivenEc2, elsewhere,
 from machine import MachineDisk
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
-from rancheros_ec2_metadata.errors import ExitStatus, FilesError, error
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.state import parse_state
@@ -21,7 +21,6 @@ from rancheros_ec2_metadata.settings import Settings, TagMapping
 
 WEB = "--label=docker.role=web"
 TAGS = {"docker.role": "web"}
-SILENT = (error(ExitStatus.INCOMPLETE, "EC2 is not to be had"),)
 
 
 @pytest.fixture
@@ -90,12 +89,12 @@ def test_a_mapped_tag_that_is_not_there_is_said_and_in_the_summary(disk: Machine
     assert text in lines
     assert f"left out: {text}" in lines
     assert booted.status == 0
-    assert text not in run(disk, found(None, notes=SILENT), settings=settings).log
+    assert text not in run(disk, found(None), settings=settings).log
 
 
 def test_the_summary_says_what_came_from_where(disk: MachineDisk) -> None:
     assert "metadata: 3 from IMDS; tags: 1 from IMDS\n" in run(disk).log
-    kept = run(disk, found(None, metadata={"AWS_REGION": "x"}, notes=SILENT))
+    kept = run(disk, found(None, metadata={"AWS_REGION": "x"}))
     assert "metadata: 1 from IMDS; tags: 1 from the last run\n" in kept.log
     tags = {f"docker.a=b{n}": "x" for n in range(5)}
     assert "left out: 2 more, named above" in run(disk, found(tags)).log

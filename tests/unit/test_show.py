@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +129,10 @@ def test_documents_give_any_tag_back_as_it_is(key: str, value: str) -> None:
 
 def test_the_metadata_can_be_read_by_a_shell(tmp_path: Path) -> None:
     hostile = {"AWS_HOSTNAME": "a b'; touch x; $(touch y)", "AWS_SECURITY_GROUPS": "a\nX=1"}
-    facts = replace(FOUND, variables=FOUND.variables | hostile)
-    facts.sources["AWS_SECURITY_GROUPS"] = "IMDS, security-groups"
+    facts = FOUND._replace(
+        variables={**FOUND.variables, **hostile},
+        sources={**FOUND.sources, "AWS_SECURITY_GROUPS": "IMDS, security-groups"},
+    )
     script = printed(facts, "env") + 'printf "%s|%s|%s" "$AWS_HOSTNAME" "$AWS_REGION" "$X"'
     out = subprocess.check_output(["sh", "-c", script], text=True, cwd=tmp_path)
     assert out == f"{hostile['AWS_HOSTNAME']}|eu-west-1|"
@@ -150,7 +151,7 @@ def test_the_metadata_can_be_read_by_a_shell(tmp_path: Path) -> None:
     ],
 )
 def test_one_value_is_found_by_its_name(name: str, value: str) -> None:
-    facts = replace(FOUND, tags={"region": "of the tag", "docker.role": "web"})
+    facts = FOUND._replace(tags={"region": "of the tag", "docker.role": "web"})
     assert find_value(facts, name) == value
 
 
@@ -168,7 +169,7 @@ def test_a_value_that_is_not_there_is_an_error_that_names_it(
     name: str, error: type[Exception], text: str
 ) -> None:
     with pytest.raises(error, match=text):
-        find_value(replace(FOUND, unread_tags={"docker.zone": "503"}), name)
+        find_value(FOUND._replace(unread_tags={"docker.zone": "503"}), name)
 
 
 def test_the_command_prints_one_value_alone(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,11 +47,11 @@ def status(
         (status(files=(CHANGED,)), 5, "1 file has changed since"),
         (status(files=(CHANGED, CHANGED)), 5, "2 files have changed since"),
         (
-            status(replace(STATE, status="kept", last_run=replace(RUN, exit_status=4))),
+            status(STATE._replace(status="kept", last_run=RUN._replace(exit_status=4))),
             4,
             "kept, exit 4",
         ),
-        (status(replace(STATE, last_run=replace(RUN, exit_status=99))), 1, "exit 99"),
+        (status(STATE._replace(last_run=RUN._replace(exit_status=99))), 1, "exit 99"),
         (status(docker=FORMER), 0, "Docker still has the former labels"),
     ],
 )
@@ -87,12 +86,12 @@ def test_docker_has_the_labels_that_were_there_when_it_started(
         pid.parent.mkdir(parents=True)
         pid.write_text("1")
         os.utime(pid, (started, started))
-    found = check_start(tmp_path, replace(STATE, labels_changed=changed), boot_id)
+    found = check_start(tmp_path, STATE._replace(labels_changed=changed), boot_id)
     assert found.has_labels is has_labels
 
 
 def test_what_is_left_out_is_said_once() -> None:
-    run = replace(RUN, summary=("left out: x: y", "left out: 2 more"), notes=("warning: x: y",))
-    lines = list(render_status(status(replace(STATE, last_run=run))))
+    run = RUN._replace(summary=("left out: x: y", "left out: 2 more"), notes=("warning: x: y",))
+    lines = list(render_status(status(STATE._replace(last_run=run))))
     assert [line for line in lines if "x: y" in line] == ["  warning: x: y"]
     assert "  left out: 2 more" in lines

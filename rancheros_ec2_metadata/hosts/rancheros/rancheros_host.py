@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,7 +86,6 @@ class _Rehearsed(NamedTuple):
     notes: tuple[Note, ...] = ()
 
 
-@dataclass(frozen=True)
 class RancherOs:
     """One RancherOS machine.
 
@@ -99,18 +97,27 @@ class RancherOs:
         remove_legacy: remove that too.
     """
 
-    root: Path
-    release: Release
-    rehearsal: Rehearsal | None
-    legacy: Legacy
-    remove_legacy: bool = False
-
     places = Places(
         paths.CONF, paths.MOUNT_FIX, paths.STATE, swept=(paths.CONF, paths.CLOUD_CONFIG_D)
     )
     always_says_outcome = False
     later_runs_read_briefly = False
     carries = staticmethod(drop_in.explain_uncarriable)
+
+    def __init__(
+        self,
+        root: Path,
+        release: Release,
+        rehearsal: Rehearsal | None,
+        legacy: Legacy,
+        *,
+        remove_legacy: bool = False,
+    ) -> None:
+        self.root = root
+        self.release = release
+        self.rehearsal = rehearsal
+        self.legacy = legacy
+        self.remove_legacy = remove_legacy
 
     @property
     def description(self) -> str:
@@ -177,8 +184,7 @@ class RancherOs:
         )
         before = find_ours(found.disk, found.state.labels, self.release)
         after = Ours(proposal.labels, proposal.variables, list_config_values(proposal.tree))
-        state = replace(
-            kept,
+        state = kept._replace(
             labels=after.labels,
             variables=after.variables,
             edits=proposal.edits,
@@ -378,11 +384,10 @@ def _plan_changes(
     steps: list[tuple[str, bytes | None]] = []
     ours = [(path, planned.files.get(path)) for path in (paths.DROP_IN, paths.CLOUD_CONFIG)]
     if state.holds_values():
-        between = replace(
-            state.with_former(found.state),
+        between = state.with_former(found.state)._replace(
             labels_changed=state.labels_changed if state.labels == found.state.labels else (),
         )
-        if replace(between, rehearsed=None) != replace(found.state, rehearsed=None):
+        if between._replace(rehearsed=None) != found.state._replace(rehearsed=None):
             steps.append((paths.STATE, render_state(between)))
     else:
         ours.reverse()

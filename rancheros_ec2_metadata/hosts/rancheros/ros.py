@@ -8,7 +8,6 @@ import re
 import resource
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import yaml
@@ -37,8 +36,7 @@ class NoAnswerError(Exception):
     """``ros`` could not be asked, or did not answer; the message says why."""
 
 
-@dataclass(frozen=True)
-class Printed:
+class Printed(NamedTuple):
     """What a program printed; it may hold private keys.
 
     Args:
@@ -47,7 +45,10 @@ class Printed:
     """
 
     status: int | None
-    output: bytes = field(repr=False)
+    output: bytes
+
+    def __repr__(self) -> str:
+        return f"Printed({self.status}, {len(self.output)} bytes)"
 
 
 Run: TypeAlias = Callable[[Sequence[Sequence[str]], float], list[Printed]]
@@ -104,8 +105,7 @@ def _end_process(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-@dataclass(frozen=True)
-class Answers:
+class Answers(NamedTuple):
     """What ``ros`` reads from the files; private keys are among it.
 
     Args:
@@ -115,10 +115,13 @@ class Answers:
         hostname: the host name that is set.
     """
 
-    rancher: dict[str, Tree] = field(repr=False)
-    write_files: list[Tree] = field(repr=False)
-    runcmd: list[Tree] = field(repr=False)
+    rancher: dict[str, Tree]
+    write_files: list[Tree]
+    runcmd: list[Tree]
     hostname: str
+
+    def __repr__(self) -> str:
+        return f"Answers(hostname={self.hostname!r})"
 
     def map(self, *keys: str) -> dict[str, Tree]:
         """Return the map below ``rancher`` at ``keys``; empty if there is none."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from rancheros_ec2_metadata.hosts.files import read_plain
 from rancheros_ec2_metadata.hosts.rancheros import paths
@@ -18,8 +18,7 @@ _READ = (
 )
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The files as they were when they were read; a file that is not there is in neither mapping.
 
     Args:
@@ -27,8 +26,11 @@ class Snapshot:
         unreadable: why a file or folder that is there could not be read, by path.
     """
 
-    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    unreadable: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = {}
+    unreadable: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Snapshot({sorted(self.files)}, {self.unreadable})"
 
     def with_file(self, path: str, content: bytes | None) -> Snapshot:
         """Return the same with one file written, or removed where ``content`` is None."""
@@ -55,7 +57,7 @@ def read_snapshot(root: Path) -> Snapshot:
         drop_ins = []
     except OSError as error:
         drop_ins = []
-        snapshot = replace(snapshot, unreadable={paths.CLOUD_CONFIG_D: _explain(error)})
+        snapshot = snapshot._replace(unreadable={paths.CLOUD_CONFIG_D: _explain(error)})
     for path in (*_READ, *drop_ins):
         snapshot = read_file(root, snapshot, path)
     return snapshot
@@ -72,7 +74,7 @@ def read_file(root: Path, snapshot: Snapshot, path: str) -> Snapshot:
         why = "a symbolic link to something that is not mounted here"
     except OSError as error:
         why = _explain(error)
-    return replace(without, unreadable={**without.unreadable, path: why})
+    return without._replace(unreadable={**without.unreadable, path: why})
 
 
 def _list_drop_ins(root: Path) -> Iterator[str]:

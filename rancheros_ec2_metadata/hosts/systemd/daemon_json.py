@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.state import Edit
@@ -24,8 +23,7 @@ class CannotMergeError(Exception):
     """The file is left alone; the message says why, and what to do."""
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """One member of the object: where it begins, behind a comma, and its key and value stand."""
 
     name: str
@@ -35,8 +33,7 @@ class Member:
     end: int
 
 
-@dataclass(frozen=True)
-class DaemonJson:
+class DaemonJson(NamedTuple):
     """A daemon.json, as read.
 
     Args:
@@ -56,8 +53,7 @@ class DaemonJson:
         return next(found, "")
 
 
-@dataclass(frozen=True)
-class Merged:
+class Merged(NamedTuple):
     """The planned daemon.json.
 
     Args:

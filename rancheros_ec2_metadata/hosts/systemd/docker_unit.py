@@ -12,9 +12,8 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from rancheros_ec2_metadata.errors import escape
 from rancheros_ec2_metadata.hosts.files import read_plain
@@ -34,8 +33,7 @@ class NoAnswerError(Exception):
     """systemd or dockerd could not be asked, or did not answer; the message says why."""
 
 
-@dataclass(frozen=True)
-class DockerUnit:
+class DockerUnit(NamedTuple):
     """docker.service, as systemd reports it.
 
     Args:
@@ -51,10 +49,13 @@ class DockerUnit:
     load: str = "not-found"
     active: str = "inactive"
     command: tuple[str, ...] = ()
-    environment: tuple[str, ...] = field(default=(), repr=False)
+    environment: tuple[str, ...] = ()
     environment_files: tuple[str, ...] = ()
     started: int = 0
     snap: bool = False
+
+    def __repr__(self) -> str:
+        return f"DockerUnit({self.load}, {self.active})"
 
     @property
     def is_there(self) -> bool:
@@ -103,8 +104,7 @@ class Docker(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class LocalDocker:
+class LocalDocker(NamedTuple):
     """Docker on this machine.
 
     Args:

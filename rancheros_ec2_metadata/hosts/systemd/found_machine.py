@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from rancheros_ec2_metadata.errors import Note, warning
 from rancheros_ec2_metadata.hosts.files import read_plain
@@ -23,8 +23,7 @@ STATE = f"{STATE_FOLDER}/state.json"
 _READ = (DAEMON_JSON, RECORD, STATE, unit_env_file.PATH)
 
 
-@dataclass(frozen=True)
-class FoundMachine:
+class FoundMachine(NamedTuple):
     """The machine as it is.
 
     Args:
@@ -40,7 +39,7 @@ class FoundMachine:
     """
 
     root: Path
-    files: Mapping[str, bytes] = field(repr=False)
+    files: Mapping[str, bytes]
     unreadable: Mapping[str, str]
     state: State
     record: LabelRecord
@@ -48,6 +47,9 @@ class FoundMachine:
     unknown: NoAnswerError | None
     docker_has: tuple[str, ...] | None
     notes: tuple[Note, ...]
+
+    def __repr__(self) -> str:
+        return f"FoundMachine({sorted(self.files)})"
 
     def parse(self) -> DaemonJson | None:
         """Return daemon.json as read; None if there is none.

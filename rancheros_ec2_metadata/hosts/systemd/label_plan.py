@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit
@@ -30,8 +30,7 @@ class _WaitingError(Exception):
     """Our labels are not set yet, which is not an error; the message says why."""
 
 
-@dataclass(frozen=True)
-class PlannedLabels:
+class PlannedLabels(NamedTuple):
     """The planned daemon.json; the labels that it sets, and what was decided.
 
     Args:
@@ -93,7 +92,7 @@ def plan_labels(
     # No list, not even an empty one: Docker would not start with it beside a flag. A running
     # Docker keeps what it has.
     restored = _make_planned(found, _merge(found, file, {}), {}, desired, notes)
-    return replace(restored, record=replace(restored.record, pending=False))
+    return restored._replace(record=restored.record._replace(pending=False))
 
 
 def _check_disk(found: FoundMachine, planned: PlannedLabels) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from rancheros_ec2_metadata.hosts.state import Edit, parse_edit
 from rancheros_ec2_metadata.hosts.systemd import daemon_json
@@ -12,8 +12,7 @@ from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError
 SCHEMA = 1
 
 
-@dataclass(frozen=True)
-class LabelRecord:
+class LabelRecord(NamedTuple):
     """What of daemon.json is ours.
 
     Args:
@@ -47,4 +46,6 @@ def parse_record(raw: bytes) -> LabelRecord:
 
 def render_record(record: LabelRecord) -> bytes:
     """Return the record as the bytes of its file: ASCII JSON, the same for the same record."""
-    return (json.dumps({"schema": SCHEMA, **asdict(record)}, indent=1) + "\n").encode("ascii")
+    edit = record.edit and record.edit._asdict()
+    tree = {"schema": SCHEMA, **record._asdict(), "edit": edit}
+    return (json.dumps(tree, indent=1) + "\n").encode("ascii")

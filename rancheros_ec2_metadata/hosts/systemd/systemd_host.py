@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -51,7 +50,6 @@ SYSTEMD = "/run/systemd/system"
 _LOOK = 0.05  # seconds between checks whether Docker has its labels
 
 
-@dataclass(frozen=True)
 class SystemdHost:
     """One machine with systemd.
 
@@ -61,11 +59,6 @@ class SystemdHost:
         limit: for what is waited for.
         off_machine: only a plan is made: Docker need not be asked.
     """
-
-    root: Path
-    docker: Docker | None
-    limit: Limit
-    off_machine: bool = False
 
     places = Places(
         lock=STATE_FOLDER,
@@ -79,6 +72,14 @@ class SystemdHost:
     always_says_outcome = True
     later_runs_read_briefly = True
     carries = staticmethod(unit_env_file.explain_uncarriable)
+
+    def __init__(
+        self, root: Path, docker: Docker | None, limit: Limit, *, off_machine: bool = False
+    ) -> None:
+        self.root = root
+        self.docker = docker
+        self.limit = limit
+        self.off_machine = off_machine
 
     def locate(self, path: str) -> Path:
         """Return the path at which this process finds a machine's file."""
@@ -116,8 +117,7 @@ class SystemdHost:
         )
         before = Ours(found.our_labels, found.state.variables if same else {})
         after = Ours(planned.labels, variables)
-        state = replace(
-            kept,
+        state = kept._replace(
             labels=after.labels,
             variables=after.variables,
             env_files=tuple(path for path, raw in env_files.items() if raw is not None),
@@ -176,7 +176,7 @@ class SystemdHost:
             )
             return
         yield info("Docker has the labels of daemon.json, without a restart")
-        record = render_record(replace(found.record, pending=False))
+        record = render_record(found.record._replace(pending=False))
         try:
             files.write(FileChange(RECORD, found.files.get(RECORD), record, is_record=True))
         except FilesError as failed:
@@ -225,13 +225,13 @@ def make_systemd(settings: Settings, limit: Limit, *, off_machine: bool) -> Syst
         FilesError: this machine does not run systemd.
     """
     if settings.root != Path("/"):
-        return SystemdHost(settings.root, None, limit, off_machine)
+        return SystemdHost(settings.root, None, limit, off_machine=off_machine)
     if not Path(SYSTEMD).is_dir():
         raise FilesError(
             f"systemd does not run here, {SYSTEMD} is not there; run it on the machine, not in a"
             " container"
         )
-    return SystemdHost(settings.root, docker_unit.LocalDocker(), limit, off_machine)
+    return SystemdHost(settings.root, docker_unit.LocalDocker(), limit, off_machine=off_machine)
 
 
 def _plan_unit_env_file(
@@ -269,8 +269,7 @@ def _order(
     steps: list[tuple[str, bytes | None]] = [(unit_env_file.PATH, variables)]
     steps += [kept] if record.edit is not None else []
     if state.holds_values():
-        between = replace(
-            state.with_former(found.state),
+        between = state.with_former(found.state)._replace(
             labels_changed=state.labels_changed if state.labels == found.state.labels else (),
         )
         if between != found.state:

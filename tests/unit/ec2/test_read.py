@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +19,7 @@ from rancheros_ec2_metadata.ec2.instance import Identity
 from rancheros_ec2_metadata.ec2.read import Reader
 from rancheros_ec2_metadata.ec2.retry import Reason, RequestError
 from rancheros_ec2_metadata.ec2.role import Credentials
-from rancheros_ec2_metadata.errors import ExitStatus, FilesError, worst
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError, Note, worst
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.settings import ApiSettings, ImdsSettings, Settings
 from unit.ec2.metadata_server import (
@@ -76,6 +76,7 @@ class Run:
     """One reading and what it found."""
 
     facts: Facts
+    notes: list[Note]
     server: MetadataServer
     api: FakeApi
     clock: FakeClock
@@ -83,11 +84,11 @@ class Run:
 
     @property
     def status(self) -> ExitStatus:
-        return worst(note.status for note in self.facts.notes)
+        return worst(note.status for note in self.notes)
 
     @property
     def log(self) -> str:
-        return "\n".join(note.text for note in self.facts.notes)
+        return "\n".join(note.text for note in self.notes)
 
     @property
     def took(self) -> float:
@@ -121,18 +122,17 @@ def go(mock: responses.RequestsMock, clock: FakeClock) -> Go:
 
         def so_far(facts: Facts) -> None:
             assert fake.given == []
-            written.append(replace(facts))
+            written.append(facts)
 
         log = Log(io.StringIO())
         reader = Reader(settings or Settings(), machine, client, log, fake.connect)
         found = reader.read(kept=kept, so_far=so_far)
-        assert log.noted == found.notes
         assert found.imds_requests == len(mock.calls)
         assert found.api_calls == len(fake.asked_at)
-        run = Run(found, served, fake, clock, written)
+        run = Run(found, log.noted, served, fake, clock, written)
         everything = f"{run.log} {found!r} {client!r}"
         assert not [secret for secret in SECRETS if secret in everything]
-        assert all("\n" not in note.text for note in found.notes)
+        assert all("\n" not in note.text for note in log.noted)
         return run
 
     return start
@@ -635,7 +635,7 @@ def test_tags_that_are_not_in_the_metadata_service_come_from_the_api(go: Go) -> 
     assert identity == found.identity
     (written,) = run.written
     assert (written.variables["AWS_VPC_ID"], written.tags) == ("vpc-1", None)
-    assert (written.variables_complete, written.imds_requests) == (True, 18)
+    assert written.variables_complete is True
     assert credentials.role == "web-role"
     assert credentials.secret_key == SECRETS[3]
     assert "3 tags from the EC2 API, 2 of them used" in run.log

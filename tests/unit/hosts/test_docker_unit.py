@@ -6,7 +6,7 @@ import json
 import shlex
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import UnixStreamServer
@@ -87,9 +87,9 @@ def programs(tmp_path: Path) -> Programs:
 @pytest.mark.parametrize(
     ("unit", "service", "snap", "expected"),
     [
-        (LOADED % "active", DEBIANS, "", replace(UNIT, active="active", started=1795911825)),
+        (LOADED % "active", DEBIANS, "", UNIT._replace(active="active", started=1795911825)),
         (LOADED % "inactive", DEBIANS, "", UNIT),
-        (LOADED % "activating", DEBIANS, "", replace(UNIT, active="activating")),
+        (LOADED % "activating", DEBIANS, "", UNIT._replace(active="activating")),
         (GONE % "bad-setting", EMPTY, "", DockerUnit("bad-setting", "inactive")),
         (GONE % "masked", EMPTY, "not-found", DockerUnit("masked", "inactive")),
         (GONE % "not-found", EMPTY, "not-found", DockerUnit("not-found", "inactive")),

@@ -4,7 +4,6 @@ import json
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,14 +79,14 @@ def test_the_last_label_leaves_an_empty_list_until_a_running_docker_has_none(
 
 # Docker's unit, whether labels are set, what the log says, and how it exits. Where nothing of ours
 # was there, nothing of the user's changes.
-ACTIVE = replace(STOPPED, active="active")
+ACTIVE = STOPPED._replace(active="active")
 UNITS: dict[str, tuple[DockerUnit | None, bool, str, int]] = {
     "active": (ACTIVE, True, "labels: 'docker.role'", 0),
     "inactive": (STOPPED, True, "labels: 'docker.role'", 0),
-    "failed": (replace(STOPPED, active="failed"), True, "labels: 'docker.role'", 0),
-    "activating": (replace(STOPPED, active="activating"), True, "labels: 'docker.role'", 0),
-    "deactivating": (replace(STOPPED, active="deactivating"), True, "labels: 'docker.role'", 0),
-    "by env": (replace(STOPPED, command=("/usr/bin/env", "A=b", *DEBIANS)), True, "labels:", 0),
+    "failed": (STOPPED._replace(active="failed"), True, "labels: 'docker.role'", 0),
+    "activating": (STOPPED._replace(active="activating"), True, "labels: 'docker.role'", 0),
+    "deactivating": (STOPPED._replace(active="deactivating"), True, "labels: 'docker.role'", 0),
+    "by env": (STOPPED._replace(command=("/usr/bin/env", "A=b", *DEBIANS)), True, "labels:", 0),
     "not there": (DockerUnit(), False, "labels wait: there is no docker.service yet", 0),
     "masked": (DockerUnit("masked"), False, "labels wait: ", 0),
     "snap": (DockerUnit(snap=True), False, "no label is set: Docker is a snap", 5),
@@ -117,7 +116,7 @@ UNITS: dict[str, tuple[DockerUnit | None, bool, str, int]] = {
         5,
     ),
     "variable": (
-        replace(ACTIVE, environment=("A=1", "DOCKER_OPTS=--debug --label=a=b")),
+        ACTIVE._replace(environment=("A=1", "DOCKER_OPTS=--debug --label=a=b")),
         False,
         "Environment of docker.service has --label",
         5,
@@ -159,7 +158,7 @@ def test_what_was_set_goes_where_docker_would_not_start_with_it_and_stays_where_
     machine.run(WEB)
     had = machine.docker.has
     unit, _, words, status = UNITS[name]
-    machine.docker.unit = unit and replace(unit, active="active")
+    machine.docker.unit = unit and unit._replace(active="active")
     for tags in (DB, DB, {}, WEB):
         ran = machine.run(tags)
         assert ran.status == (status if tags or unit is None else 0)
@@ -187,7 +186,7 @@ def test_a_label_in_an_environment_file_of_the_unit_is_refused(
     machine = PlainMachine(tmp_path)
     # Systemd names a glob as it is written, and an optional file as any other.
     for pattern in ("/etc/default/docker", "/etc/default/doc*"):
-        machine.docker.unit = replace(STOPPED, environment_files=("/run/none.env", pattern))
+        machine.docker.unit = STOPPED._replace(environment_files=("/run/none.env", pattern))
         if content is not None:
             machine.path("/etc/default").mkdir(exist_ok=True)
             machine.path("/etc/default/docker").write_text(content)
@@ -201,7 +200,7 @@ def test_an_environment_file_that_cannot_be_read_is_named_and_nothing_changes(
 ) -> None:
     machine.run(WEB)
     before = machine.read()
-    machine.docker.unit = replace(ACTIVE, environment_files=("/etc/default/docker",))
+    machine.docker.unit = ACTIVE._replace(environment_files=("/etc/default/docker",))
     machine.path("/etc/default/docker").mkdir(parents=True)
     ran = machine.run(DB)
     assert (ran.status, machine.read()) == (5, before)
@@ -332,7 +331,7 @@ def test_a_docker_that_is_to_lose_a_label_is_told_after_a_run_that_could_not_ask
 
 
 def test_a_reload_that_was_lost_while_docker_started_is_made_up_for(machine: PlainMachine) -> None:
-    machine.docker.unit = replace(ACTIVE, active="activating")
+    machine.docker.unit = ACTIVE._replace(active="activating")
     assert machine.run(WEB).calls.get("reload", 0) == 0
     machine.docker.unit = ACTIVE
     assert machine.run(WEB).calls["reload"] == 1
@@ -542,10 +541,10 @@ def test_below_another_root_labels_are_refused_and_removed_without_docker(
         (None, (), "not known: systemd does not tell of docker.service", None),
         (DockerUnit(), (), "there is no docker.service", None),
         (STOPPED, (), "it does not run: it reads daemon.json when it starts", None),
-        (replace(ACTIVE, active="activating"), (), "it does not say which labels it has", None),
+        (ACTIVE._replace(active="activating"), (), "it does not say which labels it has", None),
         (ACTIVE, tuple(LABELS), "active; it has the labels of daemon.json", True),
         (
-            replace(ACTIVE, started=1767600000000000),
+            ACTIVE._replace(started=1767600000000000),
             (),
             "active, started 2026-01-05T08:00:00Z; it has NOT the labels",
             False,
@@ -593,7 +592,7 @@ def test_a_label_that_stays_is_never_absent_from_the_file_nor_from_docker(
             docker.is_after_us = data.draw(st.booleans())
             if (active := data.draw(STATES)) == "active" != docker.active:
                 docker.start()
-            docker.unit = replace(STOPPED, active=active)
+            docker.unit = STOPPED._replace(active=active)
             stay = {f"{key}={value}" for key, value in before.items() & after.items()}
             had = stay & {*docker.has}
 

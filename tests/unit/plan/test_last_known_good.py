@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from rancheros_ec2_metadata.ec2.facts import Facts
@@ -137,7 +135,7 @@ def test_metadata_is_kept_of_the_same_start_only(pending_time: str | None, kept:
 
 
 def test_metadata_of_a_start_that_was_never_learnt_is_not_kept() -> None:
-    state = replace(STATE, pending_time=None)
+    state = STATE._replace(pending_time=None)
     wanted, _ = make_desired_after_requests(
         SETTINGS, state, ME, facts("i-me", None, {}, tags={}), explain_uncarriable
     )
@@ -178,7 +176,7 @@ def test_before_requests_a_damaged_state_gives_nothing_that_no_file_can_hold(
     variables = {"HOST": text, text: "db", "A": "b"}
     wanted, _ = make_desired_before_requests(
         SETTINGS,
-        replace(STATE, variables=variables, status=text),
+        STATE._replace(variables=variables, status=text),
         machine,
         explain_uncarriable,
     )
