@@ -35,10 +35,10 @@ help:
 demo: $(RUN)/made
 	@$(RUN)/bin/python -m rancheros_ec2_metadata demo
 
-# Three at once on two cores: much of the time is waiting. PYTEST_ARGS=-n0 for one by one.
+# Four at once on two cores: much of the time is waiting. PYTEST_ARGS=-n0 for one by one.
 test: $(DEV)/made
 	$(DEV)/bin/coverage erase
-	$(DEV)/bin/coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(DEV)/bin/coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 	$(DEV)/bin/coverage combine --quiet
 	$(DEV)/bin/coverage report
 
