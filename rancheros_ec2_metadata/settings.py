@@ -67,6 +67,11 @@ class ApiSettings(NamedTuple):
     dualstack: bool = False
 
 
+def _covers(prefix: str, tag: str) -> bool:
+    """Tell whether a tag is below a prefix, one of aws: only if the prefix names those."""
+    return tag.startswith(prefix) and (not tag.startswith("aws:") or prefix.startswith("aws:"))
+
+
 class TagMapping(NamedTuple):
     """``-l TAG:TARGET``: one tag's value to a variable, or to a config path (with a dot)."""
 
@@ -114,6 +119,10 @@ class EnvPrefix(NamedTuple):
         if variable_prefix.upper().startswith("AWS_"):
             raise UsageError(f"environment prefix {quote(text)}: AWS_ names are not for tags")
         return cls(tag_prefix, variable_prefix)
+
+    def covers(self, tag: str) -> bool:
+        """Tell whether a tag becomes a variable."""
+        return _covers(self.tag_prefix, tag)
 
     def make_name(self, tag: str) -> str:
         """Return the name of the variable for a tag: upper case, everything odd to ``_``."""
@@ -186,11 +195,6 @@ def _check_variable(name: str, where: str) -> None:
         raise UsageError(
             f"{where}: {name} is the outcome of the run, written by the program itself"
         )
-
-
-def _covers(prefix: str, tag: str) -> bool:
-    """Tell whether a tag is below a prefix, one of aws: only if the prefix names those."""
-    return tag.startswith(prefix) and (not tag.startswith("aws:") or prefix.startswith("aws:"))
 
 
 class Settings(NamedTuple):
@@ -268,6 +272,6 @@ class Settings(NamedTuple):
         return (
             self.is_label(tag)
             or any(mapping.tag == tag for mapping in self.mappings)
-            or any(_covers(prefix.tag_prefix, tag) for prefix in self.env_prefixes)
+            or any(prefix.covers(tag) for prefix in self.env_prefixes)
             or any(tag in template.tags for template in self.templates)
         )
