@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from rancheros_ec2_metadata.errors import UsageError, quote
+from rancheros_ec2_metadata.plan import config_paths
 
 HostKind = Literal["auto", "rancheros", "systemd"]
 TagSource = Literal["auto", "imds", "api", "none"]
@@ -88,13 +89,15 @@ class TagMapping(NamedTuple):
         """Read ``TAG:TARGET``, split at the last colon: tag keys may hold colons.
 
         Raises:
-            UsageError: a part is missing, or the target is not a name or must not come from a tag.
+            UsageError: a part is missing, or no tag may set the target.
         """
         tag, colon, target = text.rpartition(":")
         if not (tag and colon and target):
             raise UsageError(f"mapping {quote(text)} is not TAG:VARIABLE or TAG:config.path")
         mapping = cls(tag, target)
-        if not mapping.is_config_path:
+        if mapping.is_config_path:
+            config_paths.find(target)
+        else:
             _check_variable(target, f"mapping {quote(text)}")
         return mapping
 

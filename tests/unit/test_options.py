@@ -234,8 +234,8 @@ def test_the_reference_and_the_help_say_what_the_defaults_are() -> None:
             in_rows[re.findall(r"--[a-z-]+", flags)[0]] = found[1]
     in_help = {
         option.flags[-1]: found[1]
-        for option in OPTIONS
-        if (found := re.search(r"\(default ([\w.]+)", option.help))
+        for option, text in OPTIONS.items()
+        if (found := re.search(r"\(default ([\w.]+)", text))
     }
     assert {flag: in_rows[flag] for flag in defaults} == defaults
     assert {flag: in_help[flag] for flag in defaults} == defaults
