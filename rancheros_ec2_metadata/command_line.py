@@ -59,29 +59,18 @@ def _follow(text: str) -> int:
     return int(text)
 
 
-_INSTANCE = (
-    ("--instance", {"metavar": "ID", "help": "ask the EC2 API for this instance"}),
-    ("--profile", {"metavar": "NAME", "help": "for --instance: the profile of ~/.aws"}),
-    ("--region", {"metavar": "NAME", "help": "for --instance: the region"}),
+_LOGIN = (
+    ("--profile", {"metavar": "NAME", "help": "the profile of ~/.aws, to ask AWS's API"}),
+    ("--region", {"metavar": "NAME", "help": "the region, to ask AWS's API"}),
 )
+_INSTANCE = (("--instance", {"metavar": "ID", "help": "ask AWS's API for this instance"}), *_LOGIN)
 _DRY_RUN = ("--dry-run", {"action": "store_true", "help": "only say what would be removed"})
-_FAILED = {1: "a bug of this program", 2: "wrong usage: nothing was done"}
-_READ = {3: "not on EC2", 4: "EC2 said it only in part"}
+_DONE = {0: "done", 1: "a bug of this program", 2: "wrong usage: nothing was done"}
 _FILES = {5: "a file cannot be read or written, or is in the way"}
-_RUN = {
-    **_FAILED,
-    **_READ,
-    **_FILES,
-    6: "a tag of --require-tag never came",
-    7: "the deadline passed",
-}
-_CLEANED = {
-    0: "done",
-    **_FAILED,
-    **_FILES,
-    7: _RUN[7],
-    10: "with --dry-run: something would change",
-}
+_READ = {3: "not on EC2", 4: "EC2 said it only in part", **_FILES}
+_RUN = {**_DONE, **_READ, 6: "a tag of --require-tag never came", 7: "the deadline passed"}
+_FOUND = {0: "nothing was found", 11: "something was found"}
+_CLEANED = {**_DONE, **_FILES, 7: _RUN[7], 10: "with --dry-run: something would change"}
 
 COMMANDS = {
     "apply": Command(
@@ -91,14 +80,10 @@ COMMANDS = {
         " as its labels. Done too where no command is named.",
         {
             "-m": "docker.* tags to labels, the metadata to variables",
-            "-t docker. -t team. -l example.db.host:DB_HOST": (
-                "labels of two prefixes, and a variable from a tag"
-            ),
-            "apply --set 'SWARM_ADVERTISE={AWS_LOCAL_IPV4}:2375'": (
-                "a variable composed of another"
-            ),
+            "-t docker. -t team. -l example.db.host:DB_HOST": "two prefixes, and a variable",
+            "apply --set 'SWARM_ADVERTISE={AWS_LOCAL_IPV4}:2375'": "a composed variable",
         },
-        {0: "done", **_RUN},
+        _RUN,
     ),
     "plan": Command(
         "the same, writing nothing: shows what would change",
@@ -108,20 +93,18 @@ COMMANDS = {
         {
             "plan": "what the service would do here, now",
             "plan -t docker. -l example.db.host:DB_HOST": "what it would do with other flags",
-            "plan --metadata-labels instance-type,availability-zone --status-label": (
-                "what metadata would be as labels"
-            ),
+            "plan --metadata-labels instance-type --status-label": "with metadata as labels",
             "plan --format json": "for a program (docs/plan.md)",
             "plan --instance i-0123456789abcdef0 --user-data user-data.yml": (
                 "from your workstation: a first boot of that instance with that user-data"
             ),
         },
-        {0: "nothing would change", **_RUN, 10: "something would change"},
+        {**_RUN, 0: "nothing would change", 10: "something would change"},
         (
             *_INSTANCE,
             (
                 "--user-data",
-                {"metavar": "FILE", "help": "plan for a first boot with it; - is standard input"},
+                {"metavar": "FILE", "help": "of a first boot; - is standard input"},
             ),
             ("--release", {"metavar": "VERSION", "help": "of that boot (default v1.5.8)"}),
             _make_format("text", "json"),
@@ -130,7 +113,7 @@ COMMANDS = {
     "show": Command(
         "what the instance and its tags are",
         "Shows what the instance and its tags are, where each came from, and what the instance"
-        " does not have. Warns where what RancherOS has saved of the metadata names another host.",
+        " does not have.",
         {
             "show": "a table",
             "show local-ipv4": "one value alone: a variable, a field of the metadata, or a tag",
@@ -140,7 +123,7 @@ COMMANDS = {
                 "from your workstation: that instance, with your own AWS profile"
             ),
         },
-        {0: "shown", **_FAILED, **_READ, **_FILES},
+        {**_DONE, **_READ},
         (
             ("name", {"metavar": "NAME", "nargs": "?", "help": "show this value alone"}),
             *_INSTANCE,
@@ -154,8 +137,8 @@ COMMANDS = {
         " whether Docker was started since its labels changed. Asks EC2 nothing.",
         {"status": "after a boot", "status --format json": "for a program"},
         {
-            0: "the last run ended with 0, and all is as it left it",
             **_RUN,
+            0: "the last run ended with 0, and all is as it left it",
             5: "a file has changed, no run is known, or the last run ended with 5",
             7: "no run has ended since the machine started",
         },
@@ -172,13 +155,10 @@ COMMANDS = {
                 "two files, for an older RancherOS, as JSON"
             ),
         },
-        {0: "nothing was found", **_FAILED, 5: "a file cannot be read", 11: "something was found"},
+        {**_DONE, **_FILES, **_FOUND},
         (
             ("files", {"metavar": "FILE", "nargs": "+", "help": "- is standard input"}),
-            (
-                "--release",
-                {"metavar": "VERSION", "help": "of RancherOS, such as v1.5.8 (default newest)"},
-            ),
+            ("--release", {"metavar": "VERSION", "help": "of RancherOS (default newest)"}),
             _make_format("text", "json"),
         ),
         usage="[FLAG ...] FILE [FILE ...]",
@@ -195,24 +175,16 @@ COMMANDS = {
             "preflight --auto-scaling-group web --region eu-west-1 -l example.db.host:DB_HOST": (
                 "an image has the service, and these are its flags"
             ),
-            "preflight --launch-template web:2 --format json": (
-                "version 2 of a launch template, by its name or its id, for a program"
-            ),
+            "preflight --launch-template web:2 --format json": "a version of a launch template",
         },
-        {
-            0: "nothing was found",
-            **_FAILED,
-            4: "not said by AWS, or only in part",
-            11: "something was found",
-        },
+        {**_DONE, 4: "not said by AWS, or only in part", **_FOUND},
         (
             ("--auto-scaling-group", {"metavar": "NAME", "help": "the group"}),
             (
                 "--launch-template",
                 {"metavar": "ID", "help": "or a template: ID, NAME, ID:VERSION, NAME:VERSION"},
             ),
-            ("--profile", {"metavar": "NAME", "help": "the profile of ~/.aws"}),
-            ("--region", {"metavar": "NAME", "help": "the region"}),
+            *_LOGIN,
             _make_format("text", "json"),
         ),
     ),
@@ -243,7 +215,7 @@ COMMANDS = {
             ),
             "install --dry-run": "show the units",
         },
-        {0: "done", **_FAILED, **_FILES},
+        {**_DONE, **_FILES},
         (
             (
                 "--follow",
@@ -265,24 +237,17 @@ COMMANDS = {
         "Plays a boot on this machine: a fake EC2 on loopback, the disk of a host in a temporary"
         " folder. Shows the files before and after, and what Docker would get.",
         {"demo": "RancherOS", "demo --host systemd": "a Linux with systemd"},
-        {0: "played", **_FAILED, **_FILES},
+        {**_DONE, **_FILES},
     ),
     "fake-imds": Command(
         "a fake IMDS, for trying without AWS",
         "Answers as the instance metadata service (IMDS) would, for an instance described in a JSON"
         " file (docs/fake-imds.md), until it is stopped. The file may be edited meanwhile.",
         {"fake-imds --listen 127.0.0.1:1338 --data instance.json": "serve instance.json"},
-        {0: "it was stopped", **_FAILED, **_FILES},
+        {**_DONE, **_FILES},
         (
             ("--listen", {"metavar": "HOST:PORT", "required": True, "help": "where to answer"}),
-            (
-                "--data",
-                {
-                    "metavar": "FILE",
-                    "required": True,
-                    "help": "the instance, as JSON (docs/fake-imds.md)",
-                },
-            ),
+            ("--data", {"metavar": "FILE", "required": True, "help": "the instance, as JSON"}),
         ),
     ),
 }

@@ -53,14 +53,7 @@ class ImdsSettings(NamedTuple):
 
 
 class ApiSettings(NamedTuple):
-    """How the EC2 API is reached.
-
-    Args:
-        endpoint: base URL (AWS_ENDPOINT_URL_EC2) in place of botocore's own.
-        ca_bundle: path of the certificates to trust (AWS_CA_BUNDLE).
-        fips: use the FIPS endpoint.
-        dualstack: use the dual-stack endpoint.
-    """
+    """How the EC2 API is reached: by botocore's own addresses and certificates unless told."""
 
     endpoint: str | None = None
     ca_bundle: str | None = None
@@ -189,37 +182,15 @@ def _read_braces(braces: str, text: str) -> str | Place:
 
 def _check_variable(name: str, where: str) -> None:
     if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{where}: {quote(name)} is not a variable's name ([A-Za-z_][A-Za-z0-9_]*)"
-        )
+        raise UsageError(f"{where}: {quote(name)} is not a variable's name ({_NAME.pattern})")
     if name in NEVER_FROM_TAGS:
         raise UsageError(f"{where}: {name} steers the system and is never set from a tag")
     if name == STATUS_VARIABLE:
-        raise UsageError(
-            f"{where}: {name} is the outcome of the run, written by the program itself"
-        )
+        raise UsageError(f"{where}: {name} is the outcome of the run, of the program itself")
 
 
 class Settings(NamedTuple):
-    """One run's settings, from flags and AWS_METADATA_ variables.
-
-    Args:
-        metadata: import the metadata as AWS_ variables.
-        label_prefixes: tags whose key starts with one of these are labels; "" is all but aws:.
-        mappings: single tags to variables and config paths, the later one wins.
-        env_prefixes: tags below a prefix to variables.
-        templates: composed variables.
-        metadata_labels: metadata fields that are labels too, by their IMDS names.
-        status_label: also set the label ec2-metadata.status.
-        env_file: path of the file for ``docker run --env-file``, as the machine names it.
-        require_tags: keys of tags to wait for.
-        deadline: seconds after which the run ends, in any state.
-        tags: where tags are asked for.
-        host: the kind of machine; auto looks.
-        root: folder that stands for the machine's root.
-        ros: the ros command, None without.
-        debug: log more, and tracebacks.
-    """
+    """One run's settings, from flags and AWS_METADATA_ variables; options.py explains each."""
 
     metadata: bool = True
     label_prefixes: tuple[str, ...] = DEFAULT_PREFIXES
@@ -242,23 +213,16 @@ class Settings(NamedTuple):
     @property
     def uses_tags(self) -> bool:
         """Tell whether anything is made of tags at all."""
-        return bool(
-            self.label_prefixes
-            or self.mappings
-            or self.env_prefixes
-            or self.require_tags
-            or any(template.tags for template in self.templates)
-        )
+        composed = any(template.tags for template in self.templates)
+        lists = (self.label_prefixes, self.mappings, self.env_prefixes, self.require_tags)
+        return composed or any(lists)
 
     @property
     def reads_metadata(self) -> bool:
         """Tell whether any metadata is used: as variables, as labels, or in a template."""
-        composed = (part for template in self.templates for part in template.parts)
-        return (
-            self.metadata
-            or bool(self.metadata_labels)
-            or any(isinstance(part, Place) and part.kind == "variable" for part in composed)
-        )
+        parts = [part for template in self.templates for part in template.parts]
+        composed = any(isinstance(part, Place) and part.kind == "variable" for part in parts)
+        return self.metadata or bool(self.metadata_labels) or composed
 
     def is_label(self, tag: str) -> bool:
         """Tell whether a tag is a label: below a prefix, aws: ones only if it names them."""
@@ -266,9 +230,8 @@ class Settings(NamedTuple):
 
     def wants(self, tag: str) -> bool:
         """Tell whether a tag's value is used by a label, a mapping, a template or a wait."""
-        return (
-            self.maps(tag) or tag in self.require_tags or (self.reads_metadata and tag == GROUP_TAG)
-        )
+        of_group = tag == GROUP_TAG and self.reads_metadata
+        return of_group or tag in self.require_tags or self.maps(tag)
 
     def maps(self, tag: str) -> bool:
         """Tell whether a tag becomes a label, a variable or a config value."""
