@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rancheros_ec2_metadata.errors import escape
 
 WIDTH = 80
 
 
-def join(start: str, end: str, indent: int) -> Iterator[str]:
+def render_section(title: str, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield a title and its rows: each a start, and an end as `join` has it."""
+    yield title
+    lines = [line for start, end in rows for line in join(start, end)]
+    yield from lines or ["  none"]
+
+
+def join(start: str, end: str, indent: int = 4) -> Iterator[str]:
     """Yield ``start`` and ``end`` in one line, or in several if that would be too long.
 
     Args:
