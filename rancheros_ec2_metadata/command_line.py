@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -53,17 +54,27 @@ def _make_format(*forms: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def _follow(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not _SHORTEST <= int(text) <= _LONGEST:
+    if not re.fullmatch("[0-9]{1,5}", text) or not _SHORTEST <= int(text) <= _LONGEST:
         text = f"{quote(text)} is not a number of seconds from {_SHORTEST} to {_LONGEST}"
         raise UsageError(f"--follow: {text}")
     return int(text)
+
+
+def _instance(text: str) -> str:
+    if not re.fullmatch("i-[0-9a-f]{1,32}", text):
+        text = f"{quote(text)} is no instance id, such as i-0123456789abcdef0"
+        raise UsageError(f"--instance: {text}")
+    return text
 
 
 _LOGIN = (
     ("--profile", {"metavar": "NAME", "help": "the profile of ~/.aws, to ask AWS's API"}),
     ("--region", {"metavar": "NAME", "help": "the region, to ask AWS's API"}),
 )
-_INSTANCE = (("--instance", {"metavar": "ID", "help": "ask AWS's API for this instance"}), *_LOGIN)
+_INSTANCE = (
+    ("--instance", {"metavar": "ID", "type": _instance, "help": "ask AWS's API for this instance"}),
+    *_LOGIN,
+)
 _DRY_RUN = ("--dry-run", {"action": "store_true", "help": "only say what would be removed"})
 _DONE = {0: "done", 1: "a bug of this program", 2: "wrong usage: nothing was done"}
 _FILES = {5: "a file cannot be read or written, or is in the way"}
