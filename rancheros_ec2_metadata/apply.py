@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata import __version__, called_as
-from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.errors import (
     ExitStatus,
     FilesError,
@@ -26,7 +26,7 @@ from rancheros_ec2_metadata.hosts.files import ChangedError, FileChange, digest_
 from rancheros_ec2_metadata.hosts.state import LastRun, State, cut_notes, render_state
 from rancheros_ec2_metadata.plan import last_known_good
 from rancheros_ec2_metadata.plan.desired import NOTHING, Desired
-from rancheros_ec2_metadata.runtime import Limits, Runtime, Target, make_runtime
+from rancheros_ec2_metadata.runtime import Runtime, Target, make_runtime
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.commands.invocation import Invocation
@@ -45,9 +45,9 @@ def run(invocation: Invocation) -> int:
     """Run at boot; the supervisor ends it at the deadline in any state."""
     started = invocation.process.started
     age = 0.0 if started is None else time.monotonic() - started
-    limits = Limits.of(invocation.settings.deadline, age, Clock())
-    result = apply(invocation.settings, make_runtime(invocation.settings, invocation.log, limits))
-    invocation.log.last(render_last_line(result))
+    settings, log = invocation.settings, invocation.log
+    result = apply(settings, make_runtime(settings, log, age=age))
+    log.last(render_last_line(result))
     return result.status
 
 

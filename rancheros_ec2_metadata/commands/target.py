@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rancheros_ec2_metadata.deadline import Clock
 from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.errors import UsageError
-from rancheros_ec2_metadata.runtime import Limits, make_runtime
+from rancheros_ec2_metadata.runtime import make_runtime
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.commands.invocation import Invocation
@@ -25,8 +24,7 @@ def make_runtime_without_writing(invocation: Invocation, settings: Settings) -> 
     if given.instance is None and (given.profile is not None or given.region is not None):
         flag = "profile" if given.profile is not None else "region"
         raise UsageError(f"--{flag} is for --instance: a machine asks with its own role")
-    limits = Limits.of(settings.deadline, 0, Clock())
-    here = make_runtime(settings, invocation.log, limits, dry=True)
+    here = make_runtime(settings, invocation.log, dry=True)
     if given.instance is None:
         return here
     # Imported here: boto3 is slow to import, and a plan on the machine may not need it.
