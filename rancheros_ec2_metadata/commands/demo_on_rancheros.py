@@ -41,8 +41,8 @@ def play() -> tuple[list[str], int]:
         link.symlink_to(root / paths.COPY.lstrip("/"))
         result, log = run_once(root, "rancheros", imds.url, _make_host)
         written = paths.locate(root, paths.DROP_IN).read_text("ascii")
-    items = result.plan.lists[0].after if result.plan is not None else ()
-    return [*_tell_opening(), *log, *_show_file(written), *_show_arguments(items)], result.status
+    arguments = _show_arguments(result.plan.lists[0].after)
+    return [*_tell_opening(), *log, *_show_file(written), *arguments], result.status
 
 
 def _make_host(settings: Settings, limit: Limit) -> Host:
