@@ -18,13 +18,7 @@ def render_section(title: str, rows: Iterable[tuple[str, str]]) -> Iterator[str]
 
 
 def join(start: str, end: str, indent: int = 4) -> Iterator[str]:
-    """Yield ``start`` and ``end`` in one line, or in several if that would be too long.
-
-    Args:
-        start: if it is wrapped, its further lines begin below its character number ``indent``.
-        end: two columns after ``start``, or on its own lines.
-        indent: of all further lines.
-    """
+    """Yield ``start`` and ``end`` in one line; if too long, in several with an indentation."""
     line = f"{start}  {end}".rstrip()
     if len(line) <= WIDTH and line.isprintable():
         yield line

@@ -123,12 +123,7 @@ def diff_file(change: FileChange) -> Iterator[str]:
 
 
 def render_report(report: Mapping[str, Any], labels_take_effect: str) -> Iterator[str]:
-    """Yield the lines to print, with control characters escaped.
-
-    Args:
-        report: from `make_report`.
-        labels_take_effect: when, in words.
-    """
+    """Yield the lines to print, with control characters escaped."""
     for one in report["files"]:
         yield from one["diff"]
     sections = [

@@ -27,14 +27,7 @@ FLAGS = "-l example.db.host:DB_HOST"
 def run_once(
     root: Path, kind: HostKind, imds: str, make_host: Callable[[Settings, Limit], Host]
 ) -> tuple[Result, list[str]]:
-    """Run with FLAGS; return the result and the lines of the log.
-
-    Args:
-        root: the folder that stands for the machine's root.
-        kind: the kind of machine.
-        imds: the address of the fake metadata service.
-        make_host: makes the host, with stand-ins, from the settings and the deadline.
-    """
+    """Run with FLAGS on a host with stand-ins; return the result and the lines of the log."""
     settings = Settings(
         mappings=(TagMapping.parse(FLAGS.removeprefix("-l ")),),
         root=root,

@@ -71,10 +71,7 @@ def make_shown_tree(facts: Facts) -> dict[str, Any]:
 def render_tree(shown_tree: Mapping[str, Any], form: Format) -> Iterator[str]:
     """Yield the lines to print, with control characters escaped.
 
-    Args:
-        shown_tree: from `make_shown_tree`.
-        form: `env` has the metadata alone, as a shell and systemd read it: keys of tags are no
-            names of variables.
+    The form `env` has the metadata alone: keys of tags are no names of variables.
     """
     match form:
         case "table":
