@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import io
 import os
-import signal
 import sys
 
 from rancheros_ec2_metadata import supervisor
@@ -14,8 +12,7 @@ from rancheros_ec2_metadata.commands import AT_BOOT
 
 TYPE_CHECKING = False  # as in `supervisor`
 if TYPE_CHECKING:
-    from rancheros_ec2_metadata.commands.invocation import Process
-
+    from typing import Any, TextIO
 
 _COPY = "dev/shm/rancher-conf"  # of rancheros.paths, which other hosts do not import
 
@@ -27,9 +24,7 @@ def console() -> None:
     if first in AT_BOOT or first.startswith("-"):
         status = supervisor.supervise(_run_at_boot, _write_last_line)
     else:
-        from rancheros_ec2_metadata.commands.invocation import Process  # noqa: PLC0415 - after the fork
-
-        status = _main(Process(os.environ, sys.stdout, sys.stderr))
+        status = _main(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -52,11 +47,10 @@ def _open_what_is_closed() -> None:
 
 def _run_at_boot(started: float, run_for: supervisor.RunFor) -> int:
     gc.disable()  # a run is too short for garbage collection to pay off
-    from rancheros_ec2_metadata.commands.invocation import Process  # noqa: PLC0415 - after the fork
-    from rancheros_ec2_metadata.log import make_nonblocking  # noqa: PLC0415 - as above
+    from rancheros_ec2_metadata.log import make_nonblocking  # noqa: PLC0415 - after the fork
 
-    stderr = make_nonblocking(sys.stderr)
-    return _main(Process(os.environ, sys.stdout, stderr, run_for, _find_kernel_log(), started))
+    kmsg, err = _find_kernel_log(), make_nonblocking(sys.stderr)
+    return _main(err, run_for=run_for, kmsg=kmsg, started=started)
 
 
 def _write_last_line(text: str, status: int) -> None:
@@ -88,16 +82,11 @@ def _read_root() -> str:
     return root
 
 
-def _main(process: Process) -> int:
-    from rancheros_ec2_metadata import cli  # noqa: PLC0415 - as above
+def _main(stderr: TextIO, **of_a_boot: Any) -> int:
+    from rancheros_ec2_metadata.cli import main  # noqa: PLC0415 - as above
+    from rancheros_ec2_metadata.commands.invocation import Process  # noqa: PLC0415 - as above
 
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Tags may hold characters that the terminal's encoding does not have.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        return cli.main(sys.argv[1:], process)
-    except BrokenPipeError:
-        return 128 + signal.SIGPIPE  # the reader has closed the pipe, as in `show | head`
+    return main(sys.argv[1:], Process(os.environ, sys.stdout, stderr, **of_a_boot))
 
 
 if __name__ == "__main__":
