@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -33,7 +34,11 @@ PROXY_NAMES = frozenset(
 )
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_BRACES = re.compile(r"(\{\{|\}\}|\{[^{}]*\}|[{}])")
+# Two braces are one; what is neither a tag nor a variable is wrong.
+_PLACE = re.compile(
+    r"\{\{|\}\}|\{tag:(?P<tag>[^{}]+)\}|\{(?P<variable>[A-Za-z_][A-Za-z0-9_]*)\}"
+    r"|(?P<stray>\{[^{}]*\}|[{}])"
+)
 
 
 class ImdsSettings(NamedTuple):
@@ -134,23 +139,21 @@ class EnvPrefix(NamedTuple):
         return rest == plain.replace("_", ".")
 
 
-class Place(NamedTuple):
-    """A place in a template that a variable or a tag fills."""
-
-    kind: Literal["variable", "tag"]
-    name: str
-
-
 class Template(NamedTuple):
-    """``--set NAME=TEMPLATE``: a variable composed of others and of tags."""
+    """``--set NAME=TEXT``: a variable composed of others and of tags."""
 
     name: str
-    parts: tuple[str | Place, ...]
+    text: str
 
     @property
-    def tags(self) -> tuple[str, ...]:
-        """Return the keys of the tags that the template uses."""
-        return tuple(p.name for p in self.parts if isinstance(p, Place) and p.kind == "tag")
+    def variables(self) -> list[str]:
+        """The names of the variables that it uses."""
+        return [one["variable"] for one in _PLACE.finditer(self.text) if one["variable"]]
+
+    @property
+    def tags(self) -> list[str]:
+        """The keys of the tags that it uses."""
+        return [one["tag"] for one in _PLACE.finditer(self.text) if one["tag"]]
 
     @classmethod
     def parse(cls, text: str) -> Template:
@@ -163,21 +166,21 @@ class Template(NamedTuple):
         if not equals:
             raise UsageError(f"--set {quote(text)} is not NAME=TEMPLATE")
         _check_variable(name, f"--set {quote(text)}")
-        pieces = enumerate(_BRACES.split(template))  # plain text, braces, plain text, and so on
-        parts = [_read_braces(one, text) if number % 2 else one for number, one in pieces]
-        return cls(name, tuple(part for part in parts if part != ""))
+        for one in _PLACE.finditer(template):
+            if one["stray"]:
+                why = f"{quote(one['stray'])} is not {{VARIABLE}} or {{tag:KEY}}"
+                raise UsageError(f"--set {quote(text)}: {why}")
+        return cls(name, template)
 
+    def fill(self, variables: Mapping[str, str], tags: Mapping[str, str]) -> str:
+        """Return the text with the variables and tags that it uses, all of which are there."""
 
-def _read_braces(braces: str, text: str) -> str | Place:
-    if braces in ("{{", "}}"):
-        return braces[0]
-    inside = braces[1:-1]
-    kind, colon, key = inside.partition(":")
-    if kind == "tag" and colon and key:
-        return Place("tag", key)
-    if _NAME.fullmatch(inside):
-        return Place("variable", inside)
-    raise UsageError(f"--set {quote(text)}: {quote(braces)} is not {{VARIABLE}} or {{tag:KEY}}")
+        def fill_place(one: re.Match[str]) -> str:
+            if one["tag"]:
+                return tags[one["tag"]]
+            return variables[one["variable"]] if one["variable"] else one[0][0]
+
+        return _PLACE.sub(fill_place, self.text)
 
 
 def _check_variable(name: str, where: str) -> None:
@@ -220,8 +223,7 @@ class Settings(NamedTuple):
     @property
     def reads_metadata(self) -> bool:
         """Tell whether any metadata is used: as variables, as labels, or in a template."""
-        parts = [part for template in self.templates for part in template.parts]
-        composed = any(isinstance(part, Place) and part.kind == "variable" for part in parts)
+        composed = any(template.variables for template in self.templates)
         return self.metadata or bool(self.metadata_labels) or composed
 
     def is_label(self, tag: str) -> bool:

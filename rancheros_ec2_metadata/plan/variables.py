@@ -14,7 +14,6 @@ from rancheros_ec2_metadata.settings import (
     STATUS_VARIABLE,
     EnvPrefix,
     Settings,
-    Template,
 )
 
 # Proxy settings are written into shell scripts that every login reads.
@@ -85,7 +84,8 @@ def map_variables(
     known = {**metadata, **chosen.values}
     for template in settings.templates:
         source = Source("set", template.name)
-        value, missing = _fill(template, known, tags)
+        missing = [name for name in template.variables if name not in known]
+        missing += [f"tag {quote(tag)}" for tag in template.tags if tag not in tags]
         if missing:
             reason = f"there is no {', no '.join(missing)}"
             left_out = LeftOut("variable", template.name, reason, source)
@@ -93,7 +93,7 @@ def map_variables(
                 warning(f"variable {template.name} of --set is not set: {reason}", left_out)
             )
         else:
-            chosen.put(template.name, value, source)
+            chosen.put(template.name, template.fill(known, tags), source)
     return chosen
 
 
@@ -121,19 +121,3 @@ def _choose_by_prefix(
             text = f"{source} cannot be a variable: {reason}; left out"
             notes.append(warning(text, LeftOut("variable", name, reason, source)))
     return found
-
-
-def _fill(
-    template: Template, variables: Mapping[str, str], tags: Mapping[str, str]
-) -> tuple[str, list[str]]:
-    text, missing = "", []
-    for part in template.parts:
-        if isinstance(part, str):
-            text += part
-            continue
-        source = tags if part.kind == "tag" else variables
-        if part.name in source:
-            text += source[part.name]
-        else:
-            missing.append(f"tag {quote(part.name)}" if part.kind == "tag" else part.name)
-    return text, missing

@@ -50,7 +50,7 @@ def read(*arguments: str, **environ: str) -> Settings:
         (["-l", "a.b:A", "-l", "x:y:B"], {"TAG_VARIABLES": "y:Y"}, {"mappings": TWO}),
         # All others.
         (["--env-prefix=e.:E_"], {}, {"env_prefixes": (EnvPrefix("e.", "E_"),)}),
-        (["--set", "A=b"], {}, {"templates": (Template("A", ("b",)),)}),
+        (["--set", "A=b"], {}, {"templates": (Template("A", "b"),)}),
         (["--metadata-labels", "region,ami-id"], {}, {"metadata_labels": ("region", "ami-id")}),
         (["--require-tag=r"], {}, {"require_tags": ("r",)}),
         (["--deadline=30"], {}, {"deadline": 30}),
