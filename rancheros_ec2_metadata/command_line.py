@@ -25,7 +25,7 @@ class Command(NamedTuple):
 
     Args:
         summary: what it is, in a line.
-        about: what it does, in its help.
+        about: what follows that in its help.
         examples: command lines, each with what it is for.
         statuses: the exit statuses that it can have, in words.
         arguments: of argparse, those that only commands have and no variable.
@@ -86,9 +86,8 @@ _CLEANED = {**_DONE, **_FILES, 7: _RUN[7], 10: "with --dry-run: something would 
 COMMANDS = {
     "apply": Command(
         "the run at boot: read EC2, write the configuration, exit",
-        "Reads this EC2 instance's metadata and tags, and writes them into the configuration of"
-        " RancherOS, or of Docker on a host with systemd, so that Docker starts with docker.* tags"
-        " as its labels. Done too where no command is named.",
+        "The configuration is that of RancherOS, or of Docker on a host with systemd: Docker starts"
+        " with docker.* tags as its labels. Done too where no command is named.",
         {
             "-m": "docker.* tags to labels, the metadata to variables",
             "-t docker. -t team. -l example.db.host:DB_HOST": "two prefixes, and a variable",
@@ -97,10 +96,9 @@ COMMANDS = {
         _RUN,
     ),
     "plan": Command(
-        "the same, writing nothing: shows what would change",
-        "Does all that the run at boot does but write. Shows the diff of each file; the labels,"
-        " variables and config paths with where each is from and when it counts; Docker's"
-        " arguments; and what is left out, and why.",
+        "what the run at boot would change; writes nothing",
+        "Shows the diff of each file; the labels, variables and config paths with where each is"
+        " from and when it counts; Docker's arguments; and what is left out, and why.",
         {
             "plan": "what the service would do here, now",
             "plan -t docker. -l example.db.host:DB_HOST": "what it would do with other flags",
@@ -123,8 +121,7 @@ COMMANDS = {
     ),
     "show": Command(
         "what the instance and its tags are",
-        "Shows what the instance and its tags are, where each came from, and what the instance"
-        " does not have.",
+        "Shows also where each came from, and what the instance does not have.",
         {
             "show": "a table",
             "show local-ipv4": "one value alone: a variable, a field of the metadata, or a tag",
@@ -144,8 +141,8 @@ COMMANDS = {
     ),
     "status": Command(
         "what the last run did, and whether it is still so",
-        "Shows how the last run at boot ended, whether the files are still as it left them, and"
-        " whether Docker was started since its labels changed. Asks EC2 nothing.",
+        "Shows whether the files are still as the last run at boot left them, and whether Docker"
+        " was started since its labels changed. Asks EC2 nothing.",
         {"status": "after a boot", "status --format json": "for a program"},
         {
             **_RUN,
@@ -157,9 +154,8 @@ COMMANDS = {
     ),
     "check": Command(
         "what in a cloud-config would break, before it is booted",
-        "Reads cloud-configs (user-data), or files for `ros service enable`, and shows what in"
-        " them would break or surprise on a machine with this program: the line, the reason and"
-        " the fix (docs/check.md). Asks nobody, and writes nothing.",
+        "Reads cloud-configs (user-data), or files for `ros service enable`, and shows the line,"
+        " the reason and the fix (docs/check.md). Asks nobody, and writes nothing.",
         {
             "check user-data.yml": "what is wrong with it, a line for each finding",
             "check --release v0.6.1 --format json user-data.yml ec2-metadata.yml": (
@@ -176,9 +172,8 @@ COMMANDS = {
     ),
     "preflight": Command(
         "what the next instance of an Auto Scaling group gets, before it is there",
-        "Asks AWS, from your workstation or a pipeline, for an Auto Scaling group or a launch"
-        " template, and shows what labels and variables the next instance gets, with the tag of"
-        " each, and what would stop it (docs/preflight.md). The flags are those of the"
+        "Asks AWS, from your workstation or a pipeline, and shows the labels and variables with the"
+        " tag of each, and what would stop them (docs/preflight.md). The flags are those of the"
         " user-data's own service or install line; flags that are given here replace them."
         " Writes nothing.",
         {
@@ -191,18 +186,15 @@ COMMANDS = {
         {**_DONE, 4: "not said by AWS, or only in part", **_FOUND},
         (
             ("--auto-scaling-group", {"metavar": "NAME", "help": "the group"}),
-            (
-                "--launch-template",
-                {"metavar": "ID", "help": "or a template: ID, NAME, ID:VERSION, NAME:VERSION"},
-            ),
+            ("--launch-template", {"metavar": "ID", "help": "or a template: ID or NAME[:VERSION]"}),
             *_LOGIN,
             _make_format("text", "json"),
         ),
     ),
     "clean": Command(
         "remove what this program wrote, restore what it changed",
-        "Removes everything this program wrote, and restores what it changed. Run as the"
-        " service's command for one boot it removes the service's traces, or prepares an image.",
+        "As the service's command for one boot it removes the service's traces, or prepares an"
+        " image.",
         {
             "clean --dry-run": "what would be removed",
             "clean": "remove it",
@@ -217,8 +209,7 @@ COMMANDS = {
     "install": Command(
         "on a host with systemd: run before Docker at each boot",
         "Copies the program to /usr/local/lib, writes and enables a unit that runs it with these"
-        " flags before Docker starts, and starts it without waiting. Done again, it changes what"
-        " differs.",
+        " flags, and starts it without waiting. Done again, it changes what differs.",
         {
             "install": "docker.* tags to labels, the metadata to /run/metadata/ec2",
             "install --follow 30 -l example.db.host:DB_HOST": (
@@ -228,32 +219,27 @@ COMMANDS = {
         },
         {**_DONE, **_FILES},
         (
-            (
-                "--follow",
-                {"metavar": "SECONDS", "type": _follow, "help": "also run so often from then on"},
-            ),
+            ("--follow", {"metavar": "SECONDS", "type": _follow, "help": "also run so often"}),
             ("--dry-run", {"action": "store_true", "help": "only show the units"}),
         ),
     ),
     "uninstall": Command(
         "on a host with systemd: remove the units and all that was written",
-        "Stops, disables and removes the units of install, removes what the program wrote, and"
-        " restores daemon.json.",
+        "Restores daemon.json.",
         {"uninstall --dry-run": "what would be removed", "uninstall": "remove it"},
         _CLEANED,
         (_DRY_RUN,),
     ),
     "demo": Command(
         "play a boot on this machine, on a fake EC2; needs no AWS, no root",
-        "Plays a boot on this machine: a fake EC2 on loopback, the disk of a host in a temporary"
-        " folder. Shows the files before and after, and what Docker would get.",
+        "The disk of a host is a temporary folder. Shows the files and what Docker would get.",
         {"demo": "RancherOS", "demo --host systemd": "a Linux with systemd"},
         {**_DONE, **_FILES},
     ),
     "fake-imds": Command(
-        "a fake IMDS, for trying without AWS",
-        "Answers as the instance metadata service (IMDS) would, for an instance described in a JSON"
-        " file (docs/fake-imds.md), until it is stopped. The file may be edited meanwhile.",
+        "a fake instance metadata service (IMDS), for trying without AWS",
+        "Answers for an instance described in a JSON file (docs/fake-imds.md), until it is stopped."
+        " The file may be edited meanwhile.",
         {"fake-imds --listen 127.0.0.1:1338 --data instance.json": "serve instance.json"},
         {**_DONE, **_FILES},
         (
@@ -319,11 +305,12 @@ def _make_parser(first: str) -> argparse.ArgumentParser:
     # The others would take longer to make than to read anything.
     named = {first: COMMANDS[first]} if first in COMMANDS else COMMANDS
     for name, command in named.items():
+        start = command.summary[0].upper() + command.summary[1:]
         parser = commands.add_parser(
             name,
             usage=f"{program} {'[apply]' if name == 'apply' else name} {command.usage}",
             help=command.summary,
-            description=textwrap.fill(command.about, _WIDTH),
+            description=textwrap.fill(f"{start}. {command.about}", _WIDTH),
             epilog="\n".join([*_render_examples(command), "", *_render_statuses(command)]),
             formatter_class=_FORMATTER,
             allow_abbrev=False,
