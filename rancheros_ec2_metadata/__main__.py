@@ -12,7 +12,7 @@ from rancheros_ec2_metadata.commands import AT_BOOT
 
 TYPE_CHECKING = False  # as in `supervisor`
 if TYPE_CHECKING:
-    from typing import Any, TextIO
+    from rancheros_ec2_metadata.commands.invocation import Process
 
 _COPY = "dev/shm/rancher-conf"  # of rancheros.paths, which other hosts do not import
 
@@ -24,7 +24,9 @@ def console() -> None:
     if first in AT_BOOT or first.startswith("-"):
         status = supervisor.supervise(_run_at_boot, _write_last_line)
     else:
-        status = _main(sys.stderr)
+        from rancheros_ec2_metadata.commands.invocation import Process  # noqa: PLC0415 - after the fork
+
+        status = _main(Process(os.environ, sys.stdout, sys.stderr))
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -47,10 +49,11 @@ def _open_what_is_closed() -> None:
 
 def _run_at_boot(started: float, run_for: supervisor.RunFor) -> int:
     gc.disable()  # a run is too short for garbage collection to pay off
-    from rancheros_ec2_metadata.log import make_nonblocking  # noqa: PLC0415 - after the fork
+    from rancheros_ec2_metadata.commands.invocation import Process  # noqa: PLC0415 - after the fork
+    from rancheros_ec2_metadata.log import make_nonblocking  # noqa: PLC0415 - as above
 
-    kmsg, err = _find_kernel_log(), make_nonblocking(sys.stderr)
-    return _main(err, run_for=run_for, kmsg=kmsg, started=started)
+    stderr = make_nonblocking(sys.stderr)
+    return _main(Process(os.environ, sys.stdout, stderr, run_for, _find_kernel_log(), started))
 
 
 def _write_last_line(text: str, status: int) -> None:
@@ -82,11 +85,10 @@ def _read_root() -> str:
     return root
 
 
-def _main(stderr: TextIO, **of_a_boot: Any) -> int:
-    from rancheros_ec2_metadata.cli import main  # noqa: PLC0415 - as above
-    from rancheros_ec2_metadata.commands.invocation import Process  # noqa: PLC0415 - as above
+def _main(process: Process) -> int:
+    from rancheros_ec2_metadata import cli  # noqa: PLC0415 - as above
 
-    return main(sys.argv[1:], Process(os.environ, sys.stdout, stderr, **of_a_boot))
+    return cli.main(sys.argv[1:], process)
 
 
 if __name__ == "__main__":
