@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.retry import THROTTLED
-from rancheros_ec2_metadata.runtime import Limits
+from rancheros_ec2_metadata.runtime import limit_reading
 
 SIZE = 100.0  # calls
 RATE = 20.0  # calls a second
@@ -86,7 +86,7 @@ def simulate(starts: list[float], bucket: Bucket) -> Result:
     while queue:
         now, instance = heapq.heappop(queue)
         if instance not in readings:
-            readings[instance] = Limits.of(DEADLINE, 0, clock).reading
+            readings[instance] = limit_reading(DEADLINE, 0, clock)
         calls += 1
         served = bucket.take(now)
         now += CALL

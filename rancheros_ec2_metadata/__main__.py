@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import io
 import os
-import signal
 import sys
 
 from rancheros_ec2_metadata import supervisor
@@ -15,7 +13,6 @@ from rancheros_ec2_metadata.commands import AT_BOOT
 TYPE_CHECKING = False  # as in `supervisor`
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.commands.invocation import Process
-
 
 _COPY = "dev/shm/rancher-conf"  # of rancheros.paths, which other hosts do not import
 
@@ -91,13 +88,7 @@ def _read_root() -> str:
 def _main(process: Process) -> int:
     from rancheros_ec2_metadata import cli  # noqa: PLC0415 - as above
 
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Tags may hold characters that the terminal's encoding does not have.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        return cli.main(sys.argv[1:], process)
-    except BrokenPipeError:
-        return 128 + signal.SIGPIPE  # the reader has closed the pipe, as in `show | head`
+    return cli.main(sys.argv[1:], process)
 
 
 if __name__ == "__main__":

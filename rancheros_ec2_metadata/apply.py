@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata import __version__, called_as
-from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.errors import (
     ExitStatus,
     FilesError,
@@ -21,17 +21,16 @@ from rancheros_ec2_metadata.errors import (
     quote,
     worst,
 )
-from rancheros_ec2_metadata.hosts.base import Ours
+from rancheros_ec2_metadata.hosts.base import Ours, Plan
 from rancheros_ec2_metadata.hosts.files import ChangedError, FileChange, digest_file, read_plain
 from rancheros_ec2_metadata.hosts.state import LastRun, State, cut_notes, render_state
 from rancheros_ec2_metadata.plan import last_known_good
 from rancheros_ec2_metadata.plan.desired import NOTHING, Desired
-from rancheros_ec2_metadata.runtime import Limits, Runtime, Target, make_runtime
+from rancheros_ec2_metadata.runtime import Runtime, Target, make_runtime
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.commands.invocation import Invocation
     from rancheros_ec2_metadata.ec2.facts import Facts
-    from rancheros_ec2_metadata.hosts.base import Plan
     from rancheros_ec2_metadata.settings import Settings
 
 # The system writes cloud-config.yml at most twice at a boot. More changes are a fault.
@@ -45,9 +44,9 @@ def run(invocation: Invocation) -> int:
     """Run at boot; the supervisor ends it at the deadline in any state."""
     started = invocation.process.started
     age = 0.0 if started is None else time.monotonic() - started
-    limits = Limits.of(invocation.settings.deadline, age, Clock())
-    result = apply(invocation.settings, make_runtime(invocation.settings, invocation.log, limits))
-    invocation.log.last(render_last_line(result))
+    settings, log = invocation.settings, invocation.log
+    result = apply(settings, make_runtime(settings, log, age=age))
+    log.last(render_last_line(result))
     return result.status
 
 
@@ -55,7 +54,7 @@ class Result:
     """How a run ended.
 
     Attributes:
-        plan: the last one; None if none was made.
+        plan: the last one.
         status: the exit status.
         outcome: what EC2_METADATA_STATUS is set to; None if it is not set.
         in_effect: this program's values that the machine has now.
@@ -65,7 +64,7 @@ class Result:
     """
 
     def __init__(self) -> None:
-        self.plan: Plan | None = None
+        self.plan = Plan((), State(), NOTHING, Ours(), Ours())
         self.status = ExitStatus.OK
         self.outcome: str | None = None
         self.in_effect = Ours()
@@ -100,7 +99,7 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
             )
             converge(target, result, wanted, kept)
         # Notes about the last known good values are out of date once EC2's values are planned.
-        earlier = result.plan.notes if result.plan is not None else ()
+        earlier = {note.text for note in result.plan.notes}
 
         def converge_on(said: Facts, *, so_far: bool = False) -> None:
             wanted, kept = last_known_good.make_desired_after_requests(
@@ -110,7 +109,7 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
                 wanted = NOTHING.with_outcome("none") if host.always_says_outcome else NOTHING
                 kept = State()
             # Do not write only because of an outcome that is not final.
-            if not so_far or result.plan is None or not _sets_the_same(wanted, result.plan.desired):
+            if not so_far or not _sets_the_same(wanted, result.plan.desired):
                 converge(target, result, wanted, kept)
 
         same = last_known_good.is_same_machine(state, machine) is True
@@ -123,8 +122,7 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
         converge_on(facts)
         if result.ended and not files.dry:
             log.notes(host.activate(files, _LOOK_SECONDS))
-        final = {note.text for note in (result.plan.notes if result.plan is not None else ())}
-        past = {note.text for note in earlier} - final
+        past = earlier - {note.text for note in result.plan.notes}
         result.status = worst(note.status for note in log.noted if note.text not in past)
         seconds = runtime.deadline.clock.now() - began
         summary = tuple(_summarise(facts, result.plan, seconds))
@@ -150,11 +148,11 @@ def lock(target: Target, limit: Limit) -> Iterator[None]:
 
 
 def converge(target: Target, result: Result, desired: Desired, kept: State) -> None:
-    """Plan from the disk as it is now, rehearse, and write what differs.
+    """Plan from the disk as it is now, rehearse, write what differs, and fill the result.
 
     Args:
         target: what is configured.
-        result: is filled with the result.
+        result: of the run.
         desired: the labels, variables and config values to set, and the outcome.
         kept: the instance, tags and metadata for the new state.
     """
@@ -193,8 +191,6 @@ def _sets_the_same(one: Desired, other: Desired) -> bool:
 def _keep(runtime: Runtime, result: Result, before: State, summary: tuple[str, ...]) -> None:
     """Write the state and the result of this run; if that fails, the status is that of files."""
     log, files, plan = runtime.target.log, runtime.target.files, result.plan
-    if plan is None:
-        return
     notes = [f"{one.level}: {one.text}" for one in log.noted if one.level is not Level.INFO]
     host = runtime.target.host
     digests = {path: digest_file(files.locate(path)) for path in plan.our_files}
@@ -244,14 +240,12 @@ def render_last_line(result: Result) -> str:
     )
 
 
-def _summarise(facts: Facts, plan: Plan | None, seconds: float) -> Iterator[str]:
+def _summarise(facts: Facts, plan: Plan, seconds: float) -> Iterator[str]:
     """Yield the summary: the sources, what was left out, and the requests."""
-    metadata, tags = (plan.state.metadata, plan.state.tags) if plan is not None else ({}, {})
-    yield (
-        f"metadata: {_render_origins('IMDS', facts.variables, metadata)};"
-        f" tags: {_render_origins(_SOURCES[facts.tags_source], facts.tags or {}, tags)}"
-    )
-    yield from _render_left_out(plan.notes if plan is not None else ())
+    tags = _render_origins(_SOURCES[facts.tags_source], facts.tags or {}, plan.state.tags)
+    metadata = _render_origins("IMDS", facts.variables, plan.state.metadata)
+    yield f"metadata: {metadata}; tags: {tags}"
+    yield from _render_left_out(plan.notes)
     requests = count(facts.imds_requests, "IMDS request")
     yield f"{requests}, {count(facts.api_calls, 'API call')}; {seconds:.1f} s"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import signal
 import traceback
 from collections.abc import Callable, Sequence
 
@@ -14,11 +16,10 @@ from rancheros_ec2_metadata.log import Log
 
 
 def main(arguments: Sequence[str], process: Process) -> int:
-    """Run one command and return its exit status: no traceback reaches an operator.
-
-    Raises:
-        BrokenPipeError: nobody reads what is printed any more.
-    """
+    """Run one command and return its exit status: no traceback reaches an operator."""
+    if isinstance(process.out, io.TextIOWrapper):
+        # Tags may hold characters that the terminal's encoding does not have.
+        process.out.reconfigure(errors="backslashreplace")
     log = Log(process.err, debug="--debug" in arguments, kmsg=process.kmsg)
     try:
         return _run(arguments, process, log)
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str], process: Process) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        raise
+        return 128 + signal.SIGPIPE  # the reader has closed the pipe, as in `show | head`
     except Exception as bug:  # noqa: BLE001 - the promise above
         what = f"{called_as()} {__version__}: {type(bug).__name__}"
         log.note(error(ExitStatus.BUG, f"this is a bug of {what}; please report it"))

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rancheros_ec2_metadata.errors import escape
 
 WIDTH = 80
 
 
-def join(start: str, end: str, indent: int) -> Iterator[str]:
-    """Yield ``start`` and ``end`` in one line, or in several if that would be too long.
+def render_section(title: str, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield a title and its rows: each a start, and an end as `join` has it."""
+    yield title
+    lines = [line for start, end in rows for line in join(start, end)]
+    yield from lines or ["  none"]
 
-    Args:
-        start: if it is wrapped, its further lines begin below its character number ``indent``.
-        end: two columns after ``start``, or on its own lines.
-        indent: of all further lines.
-    """
+
+def join(start: str, end: str, indent: int = 4) -> Iterator[str]:
+    """Yield ``start`` and ``end`` in one line; if too long, in several with an indentation."""
     line = f"{start}  {end}".rstrip()
     if len(line) <= WIDTH and line.isprintable():
         yield line

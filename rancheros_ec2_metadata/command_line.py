@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -24,7 +25,7 @@ class Command(NamedTuple):
 
     Args:
         summary: what it is, in a line.
-        about: what it does, in its help.
+        about: what follows that in its help.
         examples: command lines, each with what it is for.
         statuses: the exit statuses that it can have, in words.
         arguments: of argparse, those that only commands have and no variable.
@@ -53,75 +54,66 @@ def _make_format(*forms: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def _follow(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not _SHORTEST <= int(text) <= _LONGEST:
+    if not re.fullmatch("[0-9]{1,5}", text) or not _SHORTEST <= int(text) <= _LONGEST:
         text = f"{quote(text)} is not a number of seconds from {_SHORTEST} to {_LONGEST}"
         raise UsageError(f"--follow: {text}")
     return int(text)
 
 
+def _instance(text: str) -> str:
+    if not re.fullmatch("i-[0-9a-f]{1,32}", text):
+        text = f"{quote(text)} is no instance id, such as i-0123456789abcdef0"
+        raise UsageError(f"--instance: {text}")
+    return text
+
+
+_LOGIN = (
+    ("--profile", {"metavar": "NAME", "help": "the profile of ~/.aws, to ask AWS's API"}),
+    ("--region", {"metavar": "NAME", "help": "the region, to ask AWS's API"}),
+)
 _INSTANCE = (
-    ("--instance", {"metavar": "ID", "help": "ask the EC2 API for this instance"}),
-    ("--profile", {"metavar": "NAME", "help": "for --instance: the profile of ~/.aws"}),
-    ("--region", {"metavar": "NAME", "help": "for --instance: the region"}),
+    ("--instance", {"metavar": "ID", "type": _instance, "help": "ask AWS's API for this instance"}),
+    *_LOGIN,
 )
 _DRY_RUN = ("--dry-run", {"action": "store_true", "help": "only say what would be removed"})
-_FAILED = {1: "a bug of this program", 2: "wrong usage: nothing was done"}
-_READ = {3: "not on EC2", 4: "EC2 said it only in part"}
+_DONE = {0: "done", 1: "a bug of this program", 2: "wrong usage: nothing was done"}
 _FILES = {5: "a file cannot be read or written, or is in the way"}
-_RUN = {
-    **_FAILED,
-    **_READ,
-    **_FILES,
-    6: "a tag of --require-tag never came",
-    7: "the deadline passed",
-}
-_CLEANED = {
-    0: "done",
-    **_FAILED,
-    **_FILES,
-    7: _RUN[7],
-    10: "with --dry-run: something would change",
-}
+_READ = {3: "not on EC2", 4: "EC2 said it only in part", **_FILES}
+_RUN = {**_DONE, **_READ, 6: "a tag of --require-tag never came", 7: "the deadline passed"}
+_FOUND = {0: "nothing was found", 11: "something was found"}
+_CLEANED = {**_DONE, **_FILES, 7: _RUN[7], 10: "with --dry-run: something would change"}
 
 COMMANDS = {
     "apply": Command(
         "the run at boot: read EC2, write the configuration, exit",
-        "Reads this EC2 instance's metadata and tags, and writes them into the configuration of"
-        " RancherOS, or of Docker on a host with systemd, so that Docker starts with docker.* tags"
-        " as its labels. Done too where no command is named.",
+        "The configuration is that of RancherOS, or of Docker on a host with systemd: Docker starts"
+        " with docker.* tags as its labels. Done too where no command is named.",
         {
             "-m": "docker.* tags to labels, the metadata to variables",
-            "-t docker. -t team. -l example.db.host:DB_HOST": (
-                "labels of two prefixes, and a variable from a tag"
-            ),
-            "apply --set 'SWARM_ADVERTISE={AWS_LOCAL_IPV4}:2375'": (
-                "a variable composed of another"
-            ),
+            "-t docker. -t team. -l example.db.host:DB_HOST": "two prefixes, and a variable",
+            "apply --set 'SWARM_ADVERTISE={AWS_LOCAL_IPV4}:2375'": "a composed variable",
         },
-        {0: "done", **_RUN},
+        _RUN,
     ),
     "plan": Command(
-        "the same, writing nothing: shows what would change",
-        "Does all that the run at boot does but write. Shows the diff of each file; the labels,"
-        " variables and config paths with where each is from and when it counts; Docker's"
-        " arguments; and what is left out, and why.",
+        "what the run at boot would change; writes nothing",
+        "Shows the diff of each file; the labels, variables and config paths with where each is"
+        " from and when it counts; Docker's arguments; and what is left out, and why.",
         {
             "plan": "what the service would do here, now",
             "plan -t docker. -l example.db.host:DB_HOST": "what it would do with other flags",
-            "plan --metadata-labels instance-type,availability-zone --status-label": (
-                "what metadata would be as labels"
-            ),
+            "plan --metadata-labels instance-type --status-label": "with metadata as labels",
             "plan --format json": "for a program (docs/plan.md)",
             "plan --instance i-0123456789abcdef0 --user-data user-data.yml": (
                 "from your workstation: a first boot of that instance with that user-data"
             ),
         },
-        {0: "nothing would change", **_RUN, 10: "something would change"},
+        {**_RUN, 0: "nothing would change", 10: "something would change"},
         (
             *_INSTANCE,
             (
                 "--user-data",
-                {"metavar": "FILE", "help": "plan for a first boot with it; - is standard input"},
+                {"metavar": "FILE", "help": "of a first boot; - is standard input"},
             ),
             ("--release", {"metavar": "VERSION", "help": "of that boot (default v1.5.8)"}),
             _make_format("text", "json"),
@@ -129,8 +121,7 @@ COMMANDS = {
     ),
     "show": Command(
         "what the instance and its tags are",
-        "Shows what the instance and its tags are, where each came from, and what the instance"
-        " does not have. Warns where what RancherOS has saved of the metadata names another host.",
+        "Shows also where each came from, and what the instance does not have.",
         {
             "show": "a table",
             "show local-ipv4": "one value alone: a variable, a field of the metadata, or a tag",
@@ -140,7 +131,7 @@ COMMANDS = {
                 "from your workstation: that instance, with your own AWS profile"
             ),
         },
-        {0: "shown", **_FAILED, **_READ, **_FILES},
+        {**_DONE, **_READ},
         (
             ("name", {"metavar": "NAME", "nargs": "?", "help": "show this value alone"}),
             *_INSTANCE,
@@ -150,12 +141,12 @@ COMMANDS = {
     ),
     "status": Command(
         "what the last run did, and whether it is still so",
-        "Shows how the last run at boot ended, whether the files are still as it left them, and"
-        " whether Docker was started since its labels changed. Asks EC2 nothing.",
+        "Shows whether the files are still as the last run at boot left them, and whether Docker"
+        " was started since its labels changed. Asks EC2 nothing.",
         {"status": "after a boot", "status --format json": "for a program"},
         {
-            0: "the last run ended with 0, and all is as it left it",
             **_RUN,
+            0: "the last run ended with 0, and all is as it left it",
             5: "a file has changed, no run is known, or the last run ended with 5",
             7: "no run has ended since the machine started",
         },
@@ -163,31 +154,26 @@ COMMANDS = {
     ),
     "check": Command(
         "what in a cloud-config would break, before it is booted",
-        "Reads cloud-configs (user-data), or files for `ros service enable`, and shows what in"
-        " them would break or surprise on a machine with this program: the line, the reason and"
-        " the fix (docs/check.md). Asks nobody, and writes nothing.",
+        "Reads cloud-configs (user-data), or files for `ros service enable`, and shows the line,"
+        " the reason and the fix (docs/check.md). Asks nobody, and writes nothing.",
         {
             "check user-data.yml": "what is wrong with it, a line for each finding",
             "check --release v0.6.1 --format json user-data.yml ec2-metadata.yml": (
                 "two files, for an older RancherOS, as JSON"
             ),
         },
-        {0: "nothing was found", **_FAILED, 5: "a file cannot be read", 11: "something was found"},
+        {**_DONE, **_FILES, **_FOUND},
         (
             ("files", {"metavar": "FILE", "nargs": "+", "help": "- is standard input"}),
-            (
-                "--release",
-                {"metavar": "VERSION", "help": "of RancherOS, such as v1.5.8 (default newest)"},
-            ),
+            ("--release", {"metavar": "VERSION", "help": "of RancherOS (default newest)"}),
             _make_format("text", "json"),
         ),
         usage="[FLAG ...] FILE [FILE ...]",
     ),
     "preflight": Command(
         "what the next instance of an Auto Scaling group gets, before it is there",
-        "Asks AWS, from your workstation or a pipeline, for an Auto Scaling group or a launch"
-        " template, and shows what labels and variables the next instance gets, with the tag of"
-        " each, and what would stop it (docs/preflight.md). The flags are those of the"
+        "Asks AWS, from your workstation or a pipeline, and shows the labels and variables with the"
+        " tag of each, and what would stop them (docs/preflight.md). The flags are those of the"
         " user-data's own service or install line; flags that are given here replace them."
         " Writes nothing.",
         {
@@ -195,31 +181,20 @@ COMMANDS = {
             "preflight --auto-scaling-group web --region eu-west-1 -l example.db.host:DB_HOST": (
                 "an image has the service, and these are its flags"
             ),
-            "preflight --launch-template web:2 --format json": (
-                "version 2 of a launch template, by its name or its id, for a program"
-            ),
+            "preflight --launch-template web:2 --format json": "a version of a launch template",
         },
-        {
-            0: "nothing was found",
-            **_FAILED,
-            4: "not said by AWS, or only in part",
-            11: "something was found",
-        },
+        {**_DONE, 4: "not said by AWS, or only in part", **_FOUND},
         (
             ("--auto-scaling-group", {"metavar": "NAME", "help": "the group"}),
-            (
-                "--launch-template",
-                {"metavar": "ID", "help": "or a template: ID, NAME, ID:VERSION, NAME:VERSION"},
-            ),
-            ("--profile", {"metavar": "NAME", "help": "the profile of ~/.aws"}),
-            ("--region", {"metavar": "NAME", "help": "the region"}),
+            ("--launch-template", {"metavar": "ID", "help": "or a template: ID or NAME[:VERSION]"}),
+            *_LOGIN,
             _make_format("text", "json"),
         ),
     ),
     "clean": Command(
         "remove what this program wrote, restore what it changed",
-        "Removes everything this program wrote, and restores what it changed. Run as the"
-        " service's command for one boot it removes the service's traces, or prepares an image.",
+        "As the service's command for one boot it removes the service's traces, or prepares an"
+        " image.",
         {
             "clean --dry-run": "what would be removed",
             "clean": "remove it",
@@ -234,8 +209,7 @@ COMMANDS = {
     "install": Command(
         "on a host with systemd: run before Docker at each boot",
         "Copies the program to /usr/local/lib, writes and enables a unit that runs it with these"
-        " flags before Docker starts, and starts it without waiting. Done again, it changes what"
-        " differs.",
+        " flags, and starts it without waiting. Done again, it changes what differs.",
         {
             "install": "docker.* tags to labels, the metadata to /run/metadata/ec2",
             "install --follow 30 -l example.db.host:DB_HOST": (
@@ -243,46 +217,34 @@ COMMANDS = {
             ),
             "install --dry-run": "show the units",
         },
-        {0: "done", **_FAILED, **_FILES},
+        {**_DONE, **_FILES},
         (
-            (
-                "--follow",
-                {"metavar": "SECONDS", "type": _follow, "help": "also run so often from then on"},
-            ),
+            ("--follow", {"metavar": "SECONDS", "type": _follow, "help": "also run so often"}),
             ("--dry-run", {"action": "store_true", "help": "only show the units"}),
         ),
     ),
     "uninstall": Command(
         "on a host with systemd: remove the units and all that was written",
-        "Stops, disables and removes the units of install, removes what the program wrote, and"
-        " restores daemon.json.",
+        "Restores daemon.json.",
         {"uninstall --dry-run": "what would be removed", "uninstall": "remove it"},
         _CLEANED,
         (_DRY_RUN,),
     ),
     "demo": Command(
         "play a boot on this machine, on a fake EC2; needs no AWS, no root",
-        "Plays a boot on this machine: a fake EC2 on loopback, the disk of a host in a temporary"
-        " folder. Shows the files before and after, and what Docker would get.",
+        "The disk of a host is a temporary folder. Shows the files and what Docker would get.",
         {"demo": "RancherOS", "demo --host systemd": "a Linux with systemd"},
-        {0: "played", **_FAILED, **_FILES},
+        {**_DONE, **_FILES},
     ),
     "fake-imds": Command(
-        "a fake IMDS, for trying without AWS",
-        "Answers as the instance metadata service (IMDS) would, for an instance described in a JSON"
-        " file (docs/fake-imds.md), until it is stopped. The file may be edited meanwhile.",
+        "a fake instance metadata service (IMDS), for trying without AWS",
+        "Answers for an instance described in a JSON file (docs/fake-imds.md), until it is stopped."
+        " The file may be edited meanwhile.",
         {"fake-imds --listen 127.0.0.1:1338 --data instance.json": "serve instance.json"},
-        {0: "it was stopped", **_FAILED, **_FILES},
+        {**_DONE, **_FILES},
         (
             ("--listen", {"metavar": "HOST:PORT", "required": True, "help": "where to answer"}),
-            (
-                "--data",
-                {
-                    "metavar": "FILE",
-                    "required": True,
-                    "help": "the instance, as JSON (docs/fake-imds.md)",
-                },
-            ),
+            ("--data", {"metavar": "FILE", "required": True, "help": "the instance, as JSON"}),
         ),
     ),
 }
@@ -343,11 +305,12 @@ def _make_parser(first: str) -> argparse.ArgumentParser:
     # The others would take longer to make than to read anything.
     named = {first: COMMANDS[first]} if first in COMMANDS else COMMANDS
     for name, command in named.items():
+        start = command.summary[0].upper() + command.summary[1:]
         parser = commands.add_parser(
             name,
             usage=f"{program} {'[apply]' if name == 'apply' else name} {command.usage}",
             help=command.summary,
-            description=textwrap.fill(command.about, _WIDTH),
+            description=textwrap.fill(f"{start}. {command.about}", _WIDTH),
             epilog="\n".join([*_render_examples(command), "", *_render_statuses(command)]),
             formatter_class=_FORMATTER,
             allow_abbrev=False,

@@ -151,10 +151,7 @@ def quote(text: str, limit: int = 80) -> str:
 
 def escape(text: str) -> str:
     """Return ``text`` on one line, with what would steer a terminal escaped."""
-    return text if text.isprintable() else "".join(map(_escape, text))
-
-
-def _escape(character: str) -> str:
-    if character.isprintable():
-        return character
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for one in text
+    )

@@ -10,12 +10,8 @@ STANDARD_INPUT = "-"
 def read(name: str, most: int) -> bytes:
     """Return the bytes of a file.
 
-    Args:
-        name: of a file, or ``-``.
-        most: bytes that it may have.
-
     Raises:
-        FilesError: it cannot be read, or has more.
+        FilesError: it cannot be read, or has more than ``most``.
     """
     try:
         # By its number: sys.stdin is None if it was closed.

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from rancheros_ec2_metadata.ec2.instance import METADATA_LABELS
 from rancheros_ec2_metadata.errors import Note, UsageError, quote, warning
-from rancheros_ec2_metadata.plan import config_paths, env_file
+from rancheros_ec2_metadata.plan import env_file
 from rancheros_ec2_metadata.settings import (
     ApiSettings,
     EnvPrefix,
@@ -38,23 +38,31 @@ class Option(NamedTuple):
 
     Args:
         setting: the field of Settings.
-        flags: short and long.
-        variable: the environment's name for it. A flag that is given beats it.
+        words: the flags, short ones first.
+        name: of the variable, behind its prefix. A flag that is given beats it.
         read: text to value; raises UsageError.
         metavar: what stands for the value in the help; empty for a switch.
-        help: for an operator.
-        commands: which take it.
         separator: of the variable's list; empty if it is one value.
+        commands: which take it.
     """
 
     setting: str
-    flags: tuple[str, ...]
-    variable: str
+    words: str
+    name: str
     read: Callable[[str], Any]
-    metavar: str
-    help: str
-    commands: tuple[str, ...] = ("apply", "plan", "install", "preflight")
+    metavar: str = ""
     separator: str = ""
+    commands: tuple[str, ...] = ("apply", "plan", "install", "preflight")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The flags, the long one last."""
+        return tuple(self.words.split())
+
+    @property
+    def variable(self) -> str:
+        """The name of the variable."""
+        return PREFIX + self.name
 
 
 def _read_switch(text: str) -> bool:
@@ -82,13 +90,6 @@ def _read_one_of(*names: str) -> Callable[[str], str]:
     return read
 
 
-def _read_mapping(text: str) -> TagMapping:
-    mapping = TagMapping.parse(text)
-    if mapping.is_config_path:
-        config_paths.find(mapping.target)
-    return mapping
-
-
 def _read_tag_key(text: str) -> str:
     if not text:
         raise UsageError("the tag key is empty")
@@ -97,157 +98,75 @@ def _read_tag_key(text: str) -> str:
 
 _EVERY = ("apply", "plan", "show", "status", "clean")
 _READING = ("apply", "plan", "show", "install")
+_MAPPING = ("apply", "plan", "clean", "install", "preflight")
+_LIMITED = ("apply", "plan", "show", "clean", "install", "uninstall")
+_read_tags = _read_one_of("auto", "imds", "api", "none")
+_read_version = _read_one_of("auto", "v2")
+_read_host = _read_one_of("auto", "rancheros", "systemd")
+_read_field = _read_one_of(*METADATA_LABELS)
 
-OPTIONS = (
-    Option(
-        "metadata",
-        ("-m", "--metadata"),
-        "AWS_METADATA_LOAD",
-        _read_switch,
-        "",
-        "import the EC2 metadata as AWS_ variables (the default; the variable can say false)",
+OPTIONS = {
+    Option("metadata", "-m --metadata", "LOAD", _read_switch): (
+        "import the EC2 metadata as AWS_ variables (the default; the variable can say false)"
     ),
-    Option(
-        "label_prefixes",
-        ("-t", "--tag-prefix"),
-        "AWS_METADATA_TAG_PREFIXES",
-        str,
-        "PREFIX",
-        "tags whose key starts with PREFIX become Docker labels (default docker.; '' is all tags)",
-        ("apply", "plan", "clean", "install", "preflight"),
-        separator=";",
+    Option("label_prefixes", "-t --tag-prefix", "TAG_PREFIXES", str, "PREFIX", ";", _MAPPING): (
+        "tags whose key starts with PREFIX become Docker labels (default docker.; '' is all tags)"
     ),
     Option(
         "mappings",
-        ("-l", "-e", "--tag-variable"),
-        "AWS_METADATA_TAG_VARIABLES",
-        _read_mapping,
+        "-l -e --tag-variable",
+        "TAG_VARIABLES",
+        TagMapping.parse,
         "TAG:TARGET",
-        "the tag's value becomes the variable TARGET, or the config path TARGET if it has a dot",
-        ("apply", "plan", "clean", "install", "preflight"),
-        separator=";",
+        ";",
+        _MAPPING,
+    ): "the tag's value becomes the variable TARGET, or the config path TARGET if it has a dot",
+    Option("env_prefixes", "--env-prefix", "ENV_PREFIXES", EnvPrefix.parse, "PREFIX:NAME", ";"): (
+        "every tag below PREFIX becomes a variable below NAME: example.:APP_ makes APP_DB_HOST"
     ),
-    Option(
-        "env_prefixes",
-        ("--env-prefix",),
-        "AWS_METADATA_ENV_PREFIXES",
-        EnvPrefix.parse,
-        "PREFIX:NAME",
-        "every tag below PREFIX becomes a variable below NAME: example.:APP_ makes APP_DB_HOST",
-        separator=";",
+    Option("templates", "--set", "SET", Template.parse, "NAME=TEXT", ";"): (
+        "a variable composed of {AWS_LOCAL_IPV4}, any variable, and {tag:KEY}"
     ),
-    Option(
-        "templates",
-        ("--set",),
-        "AWS_METADATA_SET",
-        Template.parse,
-        "NAME=TEXT",
-        "a variable composed of {AWS_LOCAL_IPV4}, any variable, and {tag:KEY}",
-        separator=";",
+    Option("metadata_labels", "--metadata-labels", "LABELS", _read_field, "FIELD,FIELD", ","): (
+        "metadata that becomes labels too: instance-type makes aws.instance-type"
     ),
-    Option(
-        "metadata_labels",
-        ("--metadata-labels",),
-        "AWS_METADATA_LABELS",
-        _read_one_of(*METADATA_LABELS),
-        "FIELD,FIELD",
-        "metadata that becomes labels too: instance-type makes aws.instance-type",
-        separator=",",
+    Option("status_label", "--status-label", "STATUS_LABEL", _read_switch): (
+        "also set the label ec2-metadata.status to the outcome"
     ),
-    Option(
-        "status_label",
-        ("--status-label",),
-        "AWS_METADATA_STATUS_LABEL",
-        _read_switch,
-        "",
-        "also set the label ec2-metadata.status to the outcome",
+    Option("env_file", "--env-file", "ENV_FILE", env_file.parse_path, "PATH"): (
+        "write all variables there too, for docker run --env-file"
     ),
-    Option(
-        "env_file",
-        ("--env-file",),
-        "AWS_METADATA_ENV_FILE",
-        env_file.parse_path,
-        "PATH",
-        "write all variables there too, for docker run --env-file",
+    Option("require_tags", "--require-tag", "REQUIRE_TAGS", _read_tag_key, "KEY", ";"): (
+        "wait for this tag for as long as the deadline leaves; without it the status is 6"
     ),
-    Option(
-        "require_tags",
-        ("--require-tag",),
-        "AWS_METADATA_REQUIRE_TAGS",
-        _read_tag_key,
-        "KEY",
-        "wait for this tag for as long as the deadline leaves; without it the status is 6",
-        separator=";",
+    Option("deadline", "--deadline", "DEADLINE", _read_deadline, "SECONDS", commands=_LIMITED): (
+        "end after so long, whatever it is doing (default 120)"
     ),
-    Option(
-        "deadline",
-        ("--deadline",),
-        "AWS_METADATA_DEADLINE",
-        _read_deadline,
-        "SECONDS",
-        "end after so long, whatever it is doing (default 120)",
-        ("apply", "plan", "show", "clean", "install", "uninstall"),
+    Option("tags", "--tags", "TAGS", _read_tags, "SOURCE", commands=(*_READING, "preflight")): (
+        "where tags are read: auto (IMDS, else the API), imds, api or none"
     ),
-    Option(
-        "tags",
-        ("--tags",),
-        "AWS_METADATA_TAGS",
-        _read_one_of("auto", "imds", "api", "none"),
-        "SOURCE",
-        "where tags are read: auto (IMDS, else the API), imds, api or none",
-        (*_READING, "preflight"),
+    Option("imds_version", "--imds", "IMDS", _read_version, "VERSION", commands=_READING): (
+        "v2 never speaks IMDSv1; auto does where no token can be had"
     ),
-    Option(
-        "imds_version",
-        ("--imds",),
-        "AWS_METADATA_IMDS",
-        _read_one_of("auto", "v2"),
-        "VERSION",
-        "v2 never speaks IMDSv1; auto does where no token can be had",
-        _READING,
+    Option("host", "--host", "HOST", _read_host, "KIND", commands=(*_EVERY, "demo", "preflight")): (
+        "the kind of machine: rancheros, systemd, or auto, which looks (default)"
     ),
-    Option(
-        "host",
-        ("--host",),
-        "AWS_METADATA_HOST",
-        _read_one_of("auto", "rancheros", "systemd"),
-        "KIND",
-        "the kind of machine: rancheros, systemd, or auto, which looks (default)",
-        (*_EVERY, "demo", "preflight"),
+    Option("root", "--root", "ROOT", Path, "DIR", commands=_EVERY): (
+        "the folder that stands for the machine's / (default /)"
     ),
-    Option(
-        "root",
-        ("--root",),
-        "AWS_METADATA_ROOT",
-        Path,
-        "DIR",
-        "the folder that stands for the machine's / (default /)",
-        _EVERY,
+    Option("ros", "--ros", "ROS", str, "PATH", commands=("apply", "plan", "clean")): (
+        "the ros command to ask, or none (default: where it is, with --root only if given)"
     ),
-    Option(
-        "ros",
-        ("--ros",),
-        "AWS_METADATA_ROS",
-        str,
-        "PATH",
-        "the ros command to ask, or none (default: where it is, with --root only if given)",
-        ("apply", "plan", "clean"),
+    Option("debug", "--debug", "DEBUG", _read_switch, commands=(*_EVERY, "preflight")): (
+        "log every request and, on a bug of ours, a traceback"
     ),
-    Option(
-        "debug",
-        ("--debug",),
-        "AWS_METADATA_DEBUG",
-        _read_switch,
-        "",
-        "log every request and, on a bug of ours, a traceback",
-        (*_EVERY, "preflight"),
-    ),
-)
+}
+"""Each option, and its help."""
 
 
 def add_flags(parser: argparse.ArgumentParser, command: str) -> None:
     """Add the flags that a command takes to its parser."""
-    for option in OPTIONS:
+    for option, help_text in OPTIONS.items():
         if command not in option.commands:
             continue
         kind: dict[str, Any] = {"metavar": option.metavar}
@@ -255,7 +174,7 @@ def add_flags(parser: argparse.ArgumentParser, command: str) -> None:
             kind = {"action": "store_const", "const": "true"}
         elif option.separator:
             kind["action"] = "append"
-        text = f"{option.help} [{option.variable}]"
+        text = f"{help_text} [{option.variable}]"
         parser.add_argument(*option.flags, dest=option.setting, help=text, **kind)
 
 
@@ -304,12 +223,10 @@ def render_flags(given: argparse.Namespace) -> list[str]:
     """Return the flags that were given, each in its long form."""
     flags = []
     for option in OPTIONS:
-        value = getattr(given, option.setting, None)
+        texts = getattr(given, option.setting, None) or []
+        texts = [texts] if isinstance(texts, str) else texts
         name = option.flags[-1]
-        if value is not None and not option.metavar:
-            flags.append(name)
-        elif value is not None:
-            flags += [f"{name}={one}" for one in ([value] if isinstance(value, str) else value)]
+        flags += [f"{name}={text}" if option.metavar else name for text in texts]
     return flags
 
 
@@ -382,7 +299,7 @@ def _is_true(environ: Mapping[str, str], name: str) -> bool:
 
 def find_unknown_variables(environ: Iterable[str]) -> Iterator[Note]:
     """Yield a warning for each variable that has this program's prefix and is not known."""
-    known = [option.variable.removeprefix(PREFIX) for option in OPTIONS]
+    known = [option.name for option in OPTIONS]
     for name in sorted(environ):
         rest = name.removeprefix(PREFIX)
         if name.startswith(PREFIX) and rest not in known:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Literal
 
-from rancheros_ec2_metadata.columns import join, wrap
+from rancheros_ec2_metadata.columns import render_section, wrap
 from rancheros_ec2_metadata.errors import (
     LONGEST_VALUE,
     ExitStatus,
@@ -31,7 +31,6 @@ Action = Literal["add", "change", "remove", "unchanged"]
 
 _OF_VARIABLES = "for services that start after the run"
 _SIGNS = {"add": "+", "change": "~", "remove": "-", "unchanged": " "}
-_INDENT = 4
 _NONE = "/dev/null"
 
 
@@ -42,7 +41,7 @@ def make_report(plan: Plan, where: Mapping[str, str]) -> dict[str, Any]:
         plan: as made.
         where: where EC2 says each variable of the metadata (Facts.sources).
     """
-    sources, before, after = plan.desired.sources, plan.before, plan.after
+    before, after, of = plan.before, plan.after, plan.desired.sources
     config = {path: config_paths.render(value) for path, value in plan.desired.config.items()}
 
     def describe(source: Source | None) -> dict[str, str] | None:
@@ -56,8 +55,8 @@ def make_report(plan: Plan, where: Mapping[str, str]) -> dict[str, Any]:
     def list_items(
         old: Mapping[str, str],
         new: Mapping[str, str],
-        of: Mapping[str, Source],
-        find_effect: Callable[[str], str],
+        sources: Mapping[str, Source],
+        takes_effect: str | None = None,
     ) -> list[dict[str, Any]]:
         return [
             {
@@ -65,9 +64,9 @@ def make_report(plan: Plan, where: Mapping[str, str]) -> dict[str, Any]:
                 "action": _compare(old.get(name), new.get(name)),
                 "before": old.get(name),
                 "after": new.get(name),
-                "source": describe(of.get(name) if name in new else None),
+                "source": describe(sources.get(name) if name in new else None),
                 "overridden_by": plan.overridden.get(name),
-                "takes_effect": find_effect(name),
+                "takes_effect": takes_effect or _find_effect(name),
             }
             for name in sorted({*old, *new})
         ]
@@ -77,27 +76,19 @@ def make_report(plan: Plan, where: Mapping[str, str]) -> dict[str, Any]:
         "instance_id": plan.state.instance_id,
         "outcome": plan.state.status,
         "files": [
-            {
-                "path": one.path,
-                "action": _compare(one.before, one.after),
-                "diff": list(diff_file(one)),
-            }
-            for one in plan.changes
+            {"path": x.path, "action": _compare(x.before, x.after), "diff": list(diff_file(x))}
+            for x in plan.changes
         ],
-        "labels": list_items(
-            before.labels, after.labels, sources.labels, lambda _: plan.labels_take_effect
-        ),
-        "variables": list_items(
-            before.variables, after.variables, sources.variables, lambda _: _OF_VARIABLES
-        ),
-        "config": list_items(before.config, config, sources.config, _find_effect),
+        "labels": list_items(before.labels, after.labels, of.labels, plan.labels_take_effect),
+        "variables": list_items(before.variables, after.variables, of.variables, _OF_VARIABLES),
+        "config": list_items(before.config, config, of.config),
         "arguments": [
             {
                 "key": f"rancher.docker.{one.key}",
                 "written_to": one.written_to,
                 "items": [
                     {"action": action, "text": text, "source": describe(source)}
-                    for action, text, source in _list_arguments(one, sources.labels)
+                    for action, text, source in _list_arguments(one, of.labels)
                 ],
             }
             for one in plan.lists
@@ -117,11 +108,7 @@ def make_report(plan: Plan, where: Mapping[str, str]) -> dict[str, Any]:
 
 
 def diff_file(change: FileChange) -> Iterator[str]:
-    """Yield the lines of a unified diff; a record of the program is only named.
-
-    Args:
-        change: of one file.
-    """
+    """Yield the lines of a unified diff; a record of the program is only named."""
     if change.is_record:
         yield f"{'remove' if change.after is None else 'write'} {change.path}"
         return
@@ -136,20 +123,23 @@ def diff_file(change: FileChange) -> Iterator[str]:
 
 
 def render_report(report: Mapping[str, Any], labels_take_effect: str) -> Iterator[str]:
-    """Yield the lines to print, with control characters escaped.
-
-    Args:
-        report: from `make_report`.
-        labels_take_effect: when, in words.
-    """
+    """Yield the lines to print, with control characters escaped."""
     for one in report["files"]:
         yield from one["diff"]
-    yield from _render_section(f"LABELS, in effect {labels_take_effect}", report["labels"])
-    yield from _render_section(f"VARIABLES, {_OF_VARIABLES}", report["variables"])
-    if report["config"]:
-        yield from _render_section("CONFIG PATHS", report["config"], each_says_when=True)
+    sections = [
+        (f"LABELS, in effect {labels_take_effect}", report["labels"]),
+        (f"VARIABLES, {_OF_VARIABLES}", report["variables"]),
+    ]
+    for effect in (config_paths.THIS_BOOT, config_paths.NEXT_BOOT):
+        items = [one for one in report["config"] if one["takes_effect"] == effect]
+        sections += [(f"CONFIG PATHS, {effect}", items)] if items else []
     for one in report["arguments"]:
-        yield from _render_arguments(one)
+        where = f", written to {one['written_to']}" if one["written_to"] else ""
+        title = f"DOCKER'S ARGUMENTS, {one['key']}{where}"
+        sections += [(title, one["items"])] if one["items"] else []
+    for title, items in sections:
+        yield ""
+        yield from render_section(title, map(_make_row, items))
     if report["left_out"]:
         yield ""
         yield "LEFT OUT"
@@ -161,13 +151,7 @@ def render_report(report: Mapping[str, Any], labels_take_effect: str) -> Iterato
 
 
 def render_report_json(report: Mapping[str, Any], status: ExitStatus, notes: Iterable[Note]) -> str:
-    """Return the report as a JSON document; docs/plan.md has its schema.
-
-    Args:
-        report: from `make_report`.
-        status: that `plan` ends with.
-        notes: of the log.
-    """
+    """Return a report as a JSON document, with the status and log; docs/plan.md has its schema."""
     tree = {
         "schema": SCHEMA,
         "exit_status": int(status),
@@ -195,38 +179,19 @@ def _render_totals(report: Mapping[str, Any]) -> str:
     return f"Plan: {'; '.join(totals) or 'files only'}."
 
 
-def _render_section(
-    title: str, items: Sequence[Mapping[str, Any]], *, each_says_when: bool = False
-) -> Iterator[str]:
-    yield ""
-    yield title
-    if not items:
-        yield "  none"
-    for one in items:
-        name, old, new = (
-            quote(one[key] or "", LONGEST_VALUE) for key in ("name", "before", "after")
-        )
-        values = {"remove": f"was {old}", "change": f"{old} -> {new}"}.get(
-            one["action"], f"= {new}"
-        )
-        rest = [one["source"]["text"]] if one["source"] else []
-        rest += [one["takes_effect"]] if each_says_when else []
-        by = one["overridden_by"]
+def _make_row(item: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the two parts of a line: what an item is, and where it is from."""
+    rest = [item["source"]["text"]] if item["source"] else []
+    if "text" in item:
+        words = quote(item["text"], LONGEST_VALUE)
+    else:
+        keys = ("name", "before", "after")
+        name, old, new = (quote(item[key] or "", LONGEST_VALUE) for key in keys)
+        changes = {"remove": f"was {old}", "change": f"{old} -> {new}"}
+        words = f"{name} {changes.get(item['action'], f'= {new}')}"
+        by = item["overridden_by"]
         rest += [f"NOT IN EFFECT: overridden by {by}"] if by else []
-        end = f"({'; '.join(rest)})" if rest else ""
-        yield from join(f"  {_SIGNS[one['action']]} {name} {values}", end, _INDENT)
-
-
-def _render_arguments(one: Mapping[str, Any]) -> Iterator[str]:
-    if not one["items"]:
-        return
-    yield ""
-    where = f", written to {one['written_to']}" if one["written_to"] else ""
-    yield f"DOCKER'S ARGUMENTS, {one['key']}{where}"
-    for item in one["items"]:
-        end = f"({item['source']['text']})" if item["source"] else ""
-        start = f"  {_SIGNS[item['action']]} {quote(item['text'], LONGEST_VALUE)}"
-        yield from join(start, end, _INDENT)
+    return f"  {_SIGNS[item['action']]} {words}", f"({'; '.join(rest)})" if rest else ""
 
 
 def _list_arguments(

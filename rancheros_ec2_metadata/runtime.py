@@ -43,13 +43,7 @@ class Ec2(Protocol):
 
 
 class Target(NamedTuple):
-    """What is configured.
-
-    Args:
-        host: the machine's configuration.
-        files: writes it.
-        log: the boot log.
-    """
+    """What is configured: the machine's configuration, what writes it, and the boot log."""
 
     host: Host
     files: Files
@@ -76,52 +70,42 @@ class Runtime(NamedTuple):
     boot_id: str | None = None
 
 
-class Limits(NamedTuple):
-    """A run's two limits, counted from the start of its process."""
-
-    reading: Limit
-    deadline: Limit
-
-    @classmethod
-    def of(cls, seconds: float, age: float, clock: Clock) -> Limits:
-        """Return the limits of a run with a deadline of ``seconds``, ``age`` seconds old."""
-        reading = seconds - min(_LAST_SECONDS, seconds / _LAST_PART)
-        return cls(
-            Limit.after(reading - age, clock),
-            Limit.after(seconds - min(_MARGIN, seconds / _LAST_PART) - age, clock),
-        )
-
-
-def make_runtime(settings: Settings, log: Log, limits: Limits, *, dry: bool = False) -> Runtime:
+def make_runtime(settings: Settings, log: Log, *, age: float = 0, dry: bool = False) -> Runtime:
     """Return what a run uses of the system.
 
     Args:
         settings: the run's.
         log: the boot log.
-        limits: of the run.
+        age: of the run's process, in seconds.
         dry: write nothing.
     """
+    clock, seconds = Clock(), settings.deadline
+    deadline = Limit.after(seconds - min(_MARGIN, seconds / _LAST_PART) - age, clock)
     machine = detect(settings.root)
     session = make_session()
     if settings.debug:
         session.hooks["response"].append(lambda answer, **_: log.note(_render_request(answer)))
-    host = make_host(settings, limits.deadline, off_machine=dry and settings.root != Path("/"))
+    host = make_host(settings, deadline, off_machine=dry and settings.root != Path("/"))
     boot = read_boot_id(settings.root)
-    reading = limits.reading
+    reading = limit_reading(seconds, age, clock)
     if host.later_runs_read_briefly:
         last = host.read_state()[0].last_run
         if last is not None and boot is not None and last.boot_id == boot:
             # `systemctl restart docker` waits for this run.
             reading = reading.within(_LATER_READING)
-    imds = Imds(session, settings.imds, reading)
     return Runtime(
         target=Target(host, Files(host.locate, dry=dry), log),
         now=datetime.now(timezone.utc),
         machine=machine,
-        ec2=Reader(settings, machine, imds, log),
-        deadline=limits.deadline,
+        ec2=Reader(settings, machine, Imds(session, settings.imds, reading), log),
+        deadline=deadline,
         boot_id=boot,
     )
+
+
+def limit_reading(seconds: float, age: float, clock: Clock) -> Limit:
+    """Return until when EC2 is read, in a run that ends after ``seconds`` and is ``age`` old."""
+    return Limit.after(seconds - min(_LAST_SECONDS, seconds / _LAST_PART) - age, clock)
 
 
 def read_boot_id(root: Path) -> str | None:

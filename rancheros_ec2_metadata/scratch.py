@@ -12,11 +12,7 @@ from rancheros_ec2_metadata.errors import FilesError
 
 @contextlib.contextmanager
 def make_scratch_folder(command: str, files: Mapping[str, bytes]) -> Iterator[Path]:
-    """Make a folder that only its owner can read, and remove it on leaving.
-
-    Args:
-        command: that needs it.
-        files: what is in the folder, by path; a ``/`` at the start is the folder.
+    """Make a folder that only its owner can read, with files by path; remove it on leaving.
 
     Raises:
         FilesError: there is no place for one, as in a container whose root is read-only.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from rancheros_ec2_metadata.errors import UsageError, quote
+from rancheros_ec2_metadata.plan import config_paths
 
 HostKind = Literal["auto", "rancheros", "systemd"]
 TagSource = Literal["auto", "imds", "api", "none"]
@@ -32,7 +34,11 @@ PROXY_NAMES = frozenset(
 )
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_BRACES = re.compile(r"(\{\{|\}\}|\{[^{}]*\}|[{}])")
+# Two braces are one; what is neither a tag nor a variable is wrong.
+_PLACE = re.compile(
+    r"\{\{|\}\}|\{tag:(?P<tag>[^{}]+)\}|\{(?P<variable>[A-Za-z_][A-Za-z0-9_]*)\}"
+    r"|(?P<stray>\{[^{}]*\}|[{}])"
+)
 
 
 class ImdsSettings(NamedTuple):
@@ -52,19 +58,17 @@ class ImdsSettings(NamedTuple):
 
 
 class ApiSettings(NamedTuple):
-    """How the EC2 API is reached.
-
-    Args:
-        endpoint: base URL (AWS_ENDPOINT_URL_EC2) in place of botocore's own.
-        ca_bundle: path of the certificates to trust (AWS_CA_BUNDLE).
-        fips: use the FIPS endpoint.
-        dualstack: use the dual-stack endpoint.
-    """
+    """How the EC2 API is reached: by botocore's own addresses and certificates unless told."""
 
     endpoint: str | None = None
     ca_bundle: str | None = None
     fips: bool = False
     dualstack: bool = False
+
+
+def _covers(prefix: str, tag: str) -> bool:
+    """Tell whether a tag is below a prefix, one of aws: only if the prefix names those."""
+    return tag.startswith(prefix) and (not tag.startswith("aws:") or prefix.startswith("aws:"))
 
 
 class TagMapping(NamedTuple):
@@ -83,13 +87,15 @@ class TagMapping(NamedTuple):
         """Read ``TAG:TARGET``, split at the last colon: tag keys may hold colons.
 
         Raises:
-            UsageError: a part is missing, or the target is not a name or must not come from a tag.
+            UsageError: a part is missing, or no tag may set the target.
         """
         tag, colon, target = text.rpartition(":")
         if not (tag and colon and target):
             raise UsageError(f"mapping {quote(text)} is not TAG:VARIABLE or TAG:config.path")
         mapping = cls(tag, target)
-        if not mapping.is_config_path:
+        if mapping.is_config_path:
+            config_paths.find(target)
+        else:
             _check_variable(target, f"mapping {quote(text)}")
         return mapping
 
@@ -115,6 +121,10 @@ class EnvPrefix(NamedTuple):
             raise UsageError(f"environment prefix {quote(text)}: AWS_ names are not for tags")
         return cls(tag_prefix, variable_prefix)
 
+    def covers(self, tag: str) -> bool:
+        """Tell whether a tag becomes a variable."""
+        return _covers(self.tag_prefix, tag)
+
     def make_name(self, tag: str) -> str:
         """Return the name of the variable for a tag: upper case, everything odd to ``_``."""
         rest = tag.removeprefix(self.tag_prefix)
@@ -129,23 +139,21 @@ class EnvPrefix(NamedTuple):
         return rest == plain.replace("_", ".")
 
 
-class Place(NamedTuple):
-    """A place in a template that a variable or a tag fills."""
-
-    kind: Literal["variable", "tag"]
-    name: str
-
-
 class Template(NamedTuple):
-    """``--set NAME=TEMPLATE``: a variable composed of others and of tags."""
+    """``--set NAME=TEXT``: a variable composed of others and of tags."""
 
     name: str
-    parts: tuple[str | Place, ...]
+    text: str
 
     @property
-    def tags(self) -> tuple[str, ...]:
-        """Return the keys of the tags that the template uses."""
-        return tuple(p.name for p in self.parts if isinstance(p, Place) and p.kind == "tag")
+    def variables(self) -> list[str]:
+        """The names of the variables that it uses."""
+        return [one["variable"] for one in _PLACE.finditer(self.text) if one["variable"]]
+
+    @property
+    def tags(self) -> list[str]:
+        """The keys of the tags that it uses."""
+        return [one["tag"] for one in _PLACE.finditer(self.text) if one["tag"]]
 
     @classmethod
     def parse(cls, text: str) -> Template:
@@ -158,61 +166,34 @@ class Template(NamedTuple):
         if not equals:
             raise UsageError(f"--set {quote(text)} is not NAME=TEMPLATE")
         _check_variable(name, f"--set {quote(text)}")
-        pieces = enumerate(_BRACES.split(template))  # plain text, braces, plain text, and so on
-        parts = [_read_braces(one, text) if number % 2 else one for number, one in pieces]
-        return cls(name, tuple(part for part in parts if part != ""))
+        for one in _PLACE.finditer(template):
+            if one["stray"]:
+                why = f"{quote(one['stray'])} is not {{VARIABLE}} or {{tag:KEY}}"
+                raise UsageError(f"--set {quote(text)}: {why}")
+        return cls(name, template)
 
+    def fill(self, variables: Mapping[str, str], tags: Mapping[str, str]) -> str:
+        """Return the text with the variables and tags that it uses, all of which are there."""
 
-def _read_braces(braces: str, text: str) -> str | Place:
-    if braces in ("{{", "}}"):
-        return braces[0]
-    inside = braces[1:-1]
-    kind, colon, key = inside.partition(":")
-    if kind == "tag" and colon and key:
-        return Place("tag", key)
-    if _NAME.fullmatch(inside):
-        return Place("variable", inside)
-    raise UsageError(f"--set {quote(text)}: {quote(braces)} is not {{VARIABLE}} or {{tag:KEY}}")
+        def fill_place(one: re.Match[str]) -> str:
+            if one["tag"]:
+                return tags[one["tag"]]
+            return variables[one["variable"]] if one["variable"] else one[0][0]
+
+        return _PLACE.sub(fill_place, self.text)
 
 
 def _check_variable(name: str, where: str) -> None:
     if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{where}: {quote(name)} is not a variable's name ([A-Za-z_][A-Za-z0-9_]*)"
-        )
+        raise UsageError(f"{where}: {quote(name)} is not a variable's name ({_NAME.pattern})")
     if name in NEVER_FROM_TAGS:
         raise UsageError(f"{where}: {name} steers the system and is never set from a tag")
     if name == STATUS_VARIABLE:
-        raise UsageError(
-            f"{where}: {name} is the outcome of the run, written by the program itself"
-        )
-
-
-def _covers(prefix: str, tag: str) -> bool:
-    """Tell whether a tag is below a prefix, one of aws: only if the prefix names those."""
-    return tag.startswith(prefix) and (not tag.startswith("aws:") or prefix.startswith("aws:"))
+        raise UsageError(f"{where}: {name} is the outcome of the run, of the program itself")
 
 
 class Settings(NamedTuple):
-    """One run's settings, from flags and AWS_METADATA_ variables.
-
-    Args:
-        metadata: import the metadata as AWS_ variables.
-        label_prefixes: tags whose key starts with one of these are labels; "" is all but aws:.
-        mappings: single tags to variables and config paths, the later one wins.
-        env_prefixes: tags below a prefix to variables.
-        templates: composed variables.
-        metadata_labels: metadata fields that are labels too, by their IMDS names.
-        status_label: also set the label ec2-metadata.status.
-        env_file: path of the file for ``docker run --env-file``, as the machine names it.
-        require_tags: keys of tags to wait for.
-        deadline: seconds after which the run ends, in any state.
-        tags: where tags are asked for.
-        host: the kind of machine; auto looks.
-        root: folder that stands for the machine's root.
-        ros: the ros command, None without.
-        debug: log more, and tracebacks.
-    """
+    """One run's settings, from flags and AWS_METADATA_ variables; options.py explains each."""
 
     metadata: bool = True
     label_prefixes: tuple[str, ...] = DEFAULT_PREFIXES
@@ -235,23 +216,15 @@ class Settings(NamedTuple):
     @property
     def uses_tags(self) -> bool:
         """Tell whether anything is made of tags at all."""
-        return bool(
-            self.label_prefixes
-            or self.mappings
-            or self.env_prefixes
-            or self.require_tags
-            or any(template.tags for template in self.templates)
-        )
+        composed = any(template.tags for template in self.templates)
+        lists = (self.label_prefixes, self.mappings, self.env_prefixes, self.require_tags)
+        return composed or any(lists)
 
     @property
     def reads_metadata(self) -> bool:
         """Tell whether any metadata is used: as variables, as labels, or in a template."""
-        composed = (part for template in self.templates for part in template.parts)
-        return (
-            self.metadata
-            or bool(self.metadata_labels)
-            or any(isinstance(part, Place) and part.kind == "variable" for part in composed)
-        )
+        composed = any(template.variables for template in self.templates)
+        return self.metadata or bool(self.metadata_labels) or composed
 
     def is_label(self, tag: str) -> bool:
         """Tell whether a tag is a label: below a prefix, aws: ones only if it names them."""
@@ -259,15 +232,14 @@ class Settings(NamedTuple):
 
     def wants(self, tag: str) -> bool:
         """Tell whether a tag's value is used by a label, a mapping, a template or a wait."""
-        return (
-            self.maps(tag) or tag in self.require_tags or (self.reads_metadata and tag == GROUP_TAG)
-        )
+        of_group = tag == GROUP_TAG and self.reads_metadata
+        return of_group or tag in self.require_tags or self.maps(tag)
 
     def maps(self, tag: str) -> bool:
         """Tell whether a tag becomes a label, a variable or a config value."""
         return (
             self.is_label(tag)
             or any(mapping.tag == tag for mapping in self.mappings)
-            or any(_covers(prefix.tag_prefix, tag) for prefix in self.env_prefixes)
+            or any(prefix.covers(tag) for prefix in self.env_prefixes)
             or any(tag in template.tags for template in self.templates)
         )

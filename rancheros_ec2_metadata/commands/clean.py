@@ -41,9 +41,9 @@ def clean(invocation: Invocation, target: Target, limit: Limit) -> int:
         if result.ended and not files.dry and (notes := list(host.activate(files, _LOOK_SECONDS))):
             log.notes(notes)
             converge(target, result, NOTHING, State())  # what a running Docker needed until here
-        if result.plan is not None and not result.plan.state.edits and result.ended:
+        if result.ended and not result.plan.state.edits:
             _remove_state(target, result)
-    if files.dry and result.plan is not None:
+    if files.dry:
         from rancheros_ec2_metadata.report import diff_file  # noqa: PLC0415 - not at boot
 
         for change in result.plan.changes:

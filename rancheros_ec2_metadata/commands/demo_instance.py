@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rancheros_ec2_metadata.apply import Result, apply, render_last_line
-from rancheros_ec2_metadata.deadline import Clock, Limit
+from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.hosts.base import Host
 from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.runtime import Limits, make_runtime
+from rancheros_ec2_metadata.runtime import make_runtime
 from rancheros_ec2_metadata.settings import HostKind, ImdsSettings, Settings, TagMapping
 
 TAGS = {
@@ -27,14 +27,7 @@ FLAGS = "-l example.db.host:DB_HOST"
 def run_once(
     root: Path, kind: HostKind, imds: str, make_host: Callable[[Settings, Limit], Host]
 ) -> tuple[Result, list[str]]:
-    """Run with FLAGS; return the result and the lines of the log.
-
-    Args:
-        root: the folder that stands for the machine's root.
-        kind: the kind of machine.
-        imds: the address of the fake metadata service.
-        make_host: makes the host, with stand-ins, from the settings and the deadline.
-    """
+    """Run with FLAGS on a host with stand-ins; return the result and the lines of the log."""
     settings = Settings(
         mappings=(TagMapping.parse(FLAGS.removeprefix("-l ")),),
         root=root,
@@ -42,9 +35,9 @@ def run_once(
         deadline=30.0,
         imds=ImdsSettings(endpoint=imds),
     )
-    lines, limits = io.StringIO(), Limits.of(settings.deadline, 0, Clock())
-    runtime = make_runtime(settings, Log(lines), limits)
-    target = runtime.target._replace(host=make_host(settings, limits.deadline))
+    lines = io.StringIO()
+    runtime = make_runtime(settings, Log(lines))
+    target = runtime.target._replace(host=make_host(settings, runtime.deadline))
     result = apply(settings, runtime._replace(target=target))
     target.log.last(render_last_line(result))
     return result, lines.getvalue().splitlines()

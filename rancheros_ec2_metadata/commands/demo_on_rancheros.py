@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rancheros_ec2_metadata.apply import Result
 from rancheros_ec2_metadata.commands.demo_instance import FLAGS, INSTANCE, describe_tags, run_once
 from rancheros_ec2_metadata.commands.first_boot import BOOT_YML
 from rancheros_ec2_metadata.deadline import Limit
@@ -42,7 +41,8 @@ def play() -> tuple[list[str], int]:
         link.symlink_to(root / paths.COPY.lstrip("/"))
         result, log = run_once(root, "rancheros", imds.url, _make_host)
         written = paths.locate(root, paths.DROP_IN).read_text("ascii")
-    return [*_tell_opening(), *log, *_show_file(written), *_show_results(result)], result.status
+    arguments = _show_arguments(result.plan.lists[0].after)
+    return [*_tell_opening(), *log, *_show_file(written), *arguments], result.status
 
 
 def _make_host(settings: Settings, limit: Limit) -> Host:
@@ -82,18 +82,6 @@ def _show_file(written: str) -> Iterator[str]:
         elif not line.startswith("#"):
             yield "+" + line
     yield f"# ({hidden} more AWS_ variables are in it)"
-
-
-def _show_results(result: Result) -> Iterator[str]:
-    ours = result.in_effect
-    yield f"# Labels that Docker will have ({len(ours.labels)}):"
-    for key, value in sorted(ours.labels.items()):
-        yield f"  {key}={value}"
-    yield f"# Variables that services can name ({len(ours.variables)}):"
-    named = [name for name in sorted(ours.variables) if not name.startswith("AWS_")]
-    yield f"  {', '.join(named)}, and {len(ours.variables) - len(named)} AWS_ variables"
-    if result.plan is not None:
-        yield from _show_arguments(result.plan.lists[0].after)
 
 
 def _show_arguments(items: Sequence[str]) -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.errors import Ec2MetadataError, UsageError, quote
@@ -50,14 +52,11 @@ def _say(err: TextIO, line: str) -> None:
 
 
 def _parse_address(listen: str) -> tuple[str, int]:
-    host, _, port = listen.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise UsageError(f"--listen {quote(listen)}: write an IPv6 address as [::1]:80")
-    if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"--listen {quote(listen)}: must be HOST:PORT")
-    return host, int(port)
+    with contextlib.suppress(ValueError):
+        address = urlsplit(f"//{listen}")
+        if address.netloc == listen and address.hostname and address.port is not None:
+            return address.hostname, address.port
+    raise UsageError(f"--listen {quote(listen)}: must be HOST:PORT, an IPv6 address as [::1]:80")
 
 
 def _read_signature(data: Path) -> tuple[int, int, int] | None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rancheros_ec2_metadata import given_file
-from rancheros_ec2_metadata.commands.target import check_instance
 from rancheros_ec2_metadata.errors import FilesError, UsageError, info, quote
 from rancheros_ec2_metadata.hosts.files import SIZE_LIMIT
 from rancheros_ec2_metadata.hosts.rancheros import paths, user_data
@@ -35,18 +34,20 @@ def make_first_disk(invocation: Invocation) -> Iterator[Settings]:
         UsageError: the flags contradict each other, or name no disk.
         FilesError: the user-data cannot be read, or there is no place for the disk.
     """
-    given, settings = invocation.given, invocation.settings
-    check_instance(given)
-    check_disk(given, settings)
-    if given.user_data is None:
+    given, settings, name = invocation.given, invocation.settings, invocation.given.user_data
+    if name is None:
+        _check_disk(given, settings)
         yield settings
         return
+    if settings.root != Path("/"):
+        raise UsageError("--user-data and --root (AWS_METADATA_ROOT) are two disks: give one")
+    if settings.host == "systemd":
+        raise UsageError("--user-data is for RancherOS, which reads its configuration from it")
     version = NEWEST if given.release is None else given.release
     release = parse_release(version)
     if release is None:
         text = f"--release: {quote(version)} is not a release, such as {NEWEST} or v0.6.1"
         raise UsageError(text)
-    name = given.user_data
     try:
         found = user_data.classify(given_file.read(name, SIZE_LIMIT), release)
     except FilesError as error:
@@ -66,22 +67,17 @@ def make_first_disk(invocation: Invocation) -> Iterator[Settings]:
         yield settings._replace(root=root)
 
 
-def check_disk(given: argparse.Namespace, settings: Settings) -> None:
-    """Check the flags that say which disk a plan is for.
+def _check_disk(given: argparse.Namespace, settings: Settings) -> None:
+    """Check that there is a disk to plan for, without --user-data.
 
     Raises:
-        UsageError: they contradict each other, or no disk is named and none is here.
+        UsageError: none is named and none is here.
     """
-    if given.user_data is None and given.release is not None:
+    if given.release is not None:
         raise UsageError("--release is for --user-data: a disk says itself which release it is")
-    if given.user_data is not None and settings.root != Path("/"):
-        raise UsageError("--user-data and --root (AWS_METADATA_ROOT) are two disks: give one")
-    if given.user_data is not None and settings.host == "systemd":
-        raise UsageError("--user-data is for RancherOS, which reads its configuration from it")
     is_copy = settings.root != Path("/") and choose_host(settings) == "systemd"
     has_conf = paths.locate(settings.root, paths.CONF).is_dir()
-    has_disk = given.user_data is not None or has_conf or is_copy
-    if given.instance is not None and not has_disk:
+    if given.instance is not None and not (has_conf or is_copy):
         raise UsageError(
             "--instance: which disk is the plan for? Give --user-data FILE, or --root DIR with a "
             f"copy of one: there is no {paths.CONF} below {settings.root}"

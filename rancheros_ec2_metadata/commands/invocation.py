@@ -21,7 +21,7 @@ class Process(NamedTuple):
     Args:
         environ: its environment.
         out: standard output.
-        err: standard error, for the log.
+        err: for the log.
         run_for: called with the seconds after which the run shall be over.
         kmsg: path of the kernel's log, for the last line; None if this is no run at boot.
         started: when it was, in seconds on the monotonic clock; None if this is no run at boot.
@@ -52,14 +52,7 @@ class Process(NamedTuple):
 
 
 class Invocation(NamedTuple):
-    """One call of a command.
-
-    Args:
-        given: its flags.
-        settings: the run's; the defaults if the command does not take them.
-        process: that it runs in.
-        log: the boot log.
-    """
+    """One call of a command: its own flags, and settings that are the defaults if it has none."""
 
     given: argparse.Namespace
     settings: Settings

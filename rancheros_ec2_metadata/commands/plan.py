@@ -15,14 +15,13 @@ def run(invocation: Invocation) -> int:
     log = invocation.log
     with make_first_disk(invocation) as settings:
         result = apply(settings, make_runtime_without_writing(invocation, settings))
+    report = make_report(result.plan, result.sources)
     status = result.status
-    if result.plan is not None:
-        report = make_report(result.plan, result.sources)
-        status = status or (ExitStatus.WOULD_CHANGE if report["would_change"] else ExitStatus.OK)
-        if invocation.given.format == "json":
-            lines = iter([render_report_json(report, status, log.noted)])
-        else:
-            lines = render_report(report, result.plan.labels_take_effect)
-        invocation.process.print(lines)
+    if status == ExitStatus.OK and report["would_change"]:
+        status = ExitStatus.WOULD_CHANGE
+    if invocation.given.format == "json":
+        invocation.process.print([render_report_json(report, status, log.noted)])
+    else:
+        invocation.process.print(render_report(report, result.plan.labels_take_effect))
     log.line(f"nothing was written; exit {int(status)}")
     return status

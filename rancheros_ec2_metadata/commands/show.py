@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from rancheros_ec2_metadata.columns import join, wrap
+from rancheros_ec2_metadata.columns import render_section, wrap
 from rancheros_ec2_metadata.commands.invocation import Invocation
 from rancheros_ec2_metadata.commands.target import make_runtime_without_writing
 from rancheros_ec2_metadata.ec2.facts import Facts
@@ -17,7 +17,6 @@ from rancheros_ec2_metadata.errors import LONGEST_VALUE, Ec2Error, UsageError, e
 from rancheros_ec2_metadata.settings import GROUP_TAG
 
 Format = Literal["table", "json", "yaml", "env"]
-_INDENT = 4
 _WIDEST = 28  # width of the column of names; longer names exceed it
 
 
@@ -72,10 +71,7 @@ def make_shown_tree(facts: Facts) -> dict[str, Any]:
 def render_tree(shown_tree: Mapping[str, Any], form: Format) -> Iterator[str]:
     """Yield the lines to print, with control characters escaped.
 
-    Args:
-        shown_tree: from `make_shown_tree`.
-        form: `env` has the metadata alone, as a shell and systemd read it: keys of tags are no
-            names of variables.
+    The form `env` has the metadata alone: keys of tags are no names of variables.
     """
     match form:
         case "table":
@@ -126,27 +122,21 @@ def find_value(facts: Facts, name: str) -> str:
 
 
 def _render_table(shown_tree: Mapping[str, Any]) -> Iterator[str]:
-    yield "METADATA"
-    yield from _render_rows(shown_tree["metadata"])
-    yield "TAGS"
-    if shown_tree["tags"] is None:
-        yield "  not known"
-    else:
-        yield from _render_rows(shown_tree["tags"])
-    for title, names in (
-        ("DOES NOT HAVE", shown_tree["does_not_have"]),
-        ("NOT KNOWN", shown_tree["not_known"]),
-        ("TAGS THAT COULD NOT BE READ", shown_tree["unread_tags"]),
+    yield from render_section("METADATA", _make_rows(shown_tree["metadata"]))
+    tags = shown_tree["tags"]
+    yield from render_section("TAGS", [("  not known", "")] if tags is None else _make_rows(tags))
+    for title, key in (
+        ("DOES NOT HAVE", "does_not_have"),
+        ("NOT KNOWN", "not_known"),
+        ("TAGS THAT COULD NOT BE READ", "unread_tags"),
     ):
-        if names:
+        if shown_tree[key]:
             yield title
-            yield from wrap("  ", ", ".join(map(quote, names)))
+            yield from wrap("  ", ", ".join(map(quote, shown_tree[key])))
 
 
-def _render_rows(facts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    if not facts:
-        yield "  none"
+def _make_rows(facts: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:
     width = min(max((len(quote(name)) for name in facts), default=0), _WIDEST)
     for name, fact in facts.items():
         start = f"  {quote(name):{width}}  {quote(fact['value'], LONGEST_VALUE)}"
-        yield from join(start, f"({fact['source']})", _INDENT)
+        yield start, f"({fact['source']})"

@@ -2,53 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from rancheros_ec2_metadata.deadline import Clock
 from rancheros_ec2_metadata.ec2.firmware import Machine
-from rancheros_ec2_metadata.errors import UsageError, quote
-from rancheros_ec2_metadata.runtime import Limits, make_runtime
+from rancheros_ec2_metadata.errors import UsageError
+from rancheros_ec2_metadata.runtime import make_runtime
 
 if TYPE_CHECKING:
-    import argparse
-
     from rancheros_ec2_metadata.commands.invocation import Invocation
     from rancheros_ec2_metadata.runtime import Runtime
     from rancheros_ec2_metadata.settings import Settings
-
-_INSTANCE_ID = re.compile(r"i-[0-9a-f]{1,32}")
-
-
-def check_instance(given: argparse.Namespace) -> None:
-    """Check the flags for the instance, and for the login of the client.
-
-    Raises:
-        UsageError: they are not valid.
-    """
-    if given.instance is None:
-        for flag in ("profile", "region"):
-            if getattr(given, flag) is not None:
-                raise UsageError(f"--{flag} is for --instance: a machine asks with its own role")
-    elif not _INSTANCE_ID.fullmatch(given.instance):
-        text = f"--instance: {quote(given.instance)} is no instance id"
-        raise UsageError(f"{text}, such as i-0123456789abcdef0")
 
 
 def make_runtime_without_writing(invocation: Invocation, settings: Settings) -> Runtime:
     """Return what a plan or a show reads: this machine, or ``--instance`` by the API.
 
-    Args:
-        invocation: the command's.
-        settings: the run's, with the root of the disk.
-
     Raises:
         UsageError: the flags contradict each other, or there is no such profile or region.
     """
     given = invocation.given
-    check_instance(given)
-    limits = Limits.of(settings.deadline, 0, Clock())
-    here = make_runtime(settings, invocation.log, limits, dry=True)
+    if given.instance is None and (given.profile is not None or given.region is not None):
+        flag = "profile" if given.profile is not None else "region"
+        raise UsageError(f"--{flag} is for --instance: a machine asks with its own role")
+    here = make_runtime(settings, invocation.log, dry=True)
     if given.instance is None:
         return here
     # Imported here: boto3 is slow to import, and a plan on the machine may not need it.

@@ -43,24 +43,17 @@ class ConfigPath(NamedTuple):
         Raises:
             ValueError: the text is not allowed there; the message says why.
         """
+        items = tuple(filter(None, re.split(r"[,\s]+", text))) if self.kind == "list" else (text,)
+        if not items:
+            raise ValueError("it is empty")
+        for item in items:
+            if not re.fullmatch(self.allowed, item):
+                raise ValueError(f"{quote(item)} is not of the form {self.allowed}")
         if self.kind == "list":
-            items = tuple(filter(None, re.split(r"[,\s]+", text)))
-            if not items:
-                raise ValueError("it is empty")
-            for item in items:
-                self._check(item)
             return items
-        self._check(text)
-        if self.kind == "port":
-            port = int(text)
-            if not 0 < port < 65536:
-                raise ValueError("it is not a port")
-            return port
-        return text
-
-    def _check(self, text: str) -> None:
-        if not re.fullmatch(self.allowed, text):
-            raise ValueError(f"{quote(text)} is not of the form {self.allowed}")
+        if self.kind == "port" and not 0 < int(text) < 65536:
+            raise ValueError("it is not a port")
+        return int(text) if self.kind == "port" else text
 
 
 # The network service applies hostname, DNS and proxies before we run; sysctl and sshd come with

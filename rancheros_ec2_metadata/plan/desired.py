@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
-from rancheros_ec2_metadata.errors import Note, info, quote, warning
+from rancheros_ec2_metadata.errors import Note, info, quote
 from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.plan.env_file import EnvFile, explain_unholdable
 from rancheros_ec2_metadata.plan.labels import STATUS_LABEL, map_labels
 from rancheros_ec2_metadata.plan.provenance import Kind, LeftOut, Source, Sources
-from rancheros_ec2_metadata.plan.variables import Place, map_variables
+from rancheros_ec2_metadata.plan.variables import Chosen, Place, map_variables
 from rancheros_ec2_metadata.settings import DEFAULT_PREFIXES, STATUS_VARIABLE, Settings
 
 
@@ -74,13 +74,14 @@ def make_desired(  # noqa: PLR0913 - what EC2 said, in its parts
     """
     notes: list[Note] = []
     labels, of_labels = map_labels(settings, metadata, tags, notes)
-    here = Place("variable", "", lambda _, value: carries(value))
-    variables, of_variables = map_variables(settings, metadata, tags, notes, here)
+    here = Place("variable", lambda _, value: carries(value))
+    chosen = map_variables(settings, metadata, tags, notes, here)
+    variables, of_variables = chosen.values, chosen.sources
     exported: dict[str, str] = {}
     if settings.env_file is not None:
         again: list[Note] = []
-        there = Place("env-file variable", " in the file of --env-file", explain_unholdable)
-        exported, _ = map_variables(settings, metadata, tags, again, there)
+        there = Place("env-file variable", explain_unholdable, " in the file of --env-file")
+        exported = map_variables(settings, metadata, tags, again, there).values
         notes.extend(note for note in again if note not in notes)
     if status is not None:
         outcome = Source("outcome", STATUS_VARIABLE)
@@ -97,36 +98,25 @@ def make_desired(  # noqa: PLR0913 - what EC2 said, in its parts
 
 
 def _map_config(
-    settings: Settings,
-    tags: Mapping[str, str],
-    notes: list[Note],
-    carries: Carries,
+    settings: Settings, tags: Mapping[str, str], notes: list[Note], carries: Carries
 ) -> tuple[dict[str, config_paths.Value], dict[str, Source]]:
-    values: dict[str, config_paths.Value] = {}
-    sources: dict[str, Source] = {}
-    for mapping in settings.mappings:
-        if not mapping.is_config_path or mapping.tag not in tags:
-            continue
-        target, source = mapping.target, Source("tag", mapping.tag)
-        path = config_paths.find(target)
+    def refuse(target: str, text: str) -> str | None:
         try:
-            value: config_paths.Value | None = path.read(tags[mapping.tag])
-            why = carries(tags[mapping.tag])
+            config_paths.find(target).read(text)
         except ValueError as refused:
-            value, why = None, str(refused)
-        if value is None or why is not None:
-            left_out = LeftOut("config path", target, str(why), source)
-            notes.append(
-                warning(f"{source} is not set as {target}: {why}; correct the value", left_out)
-            )
-            continue
-        if target in values:
-            former, why = sources[target], f"overridden by {source}"
-            text = f"{target}: {former} is overridden by {source}"
-            notes.append(info(text, LeftOut("config path", target, why, former)))
-        values[target], sources[target] = value, source
-        notes.append(info(f"{target} from {source}, {path.effect}"))
-    return values, sources
+            return str(refused)
+        return carries(text)
+
+    chosen = Chosen(Place("config path", refuse), notes)
+    for mapping in settings.mappings:
+        if mapping.is_config_path and mapping.tag in tags:
+            chosen.put(mapping.target, tags[mapping.tag], Source("tag", mapping.tag))
+    values: dict[str, config_paths.Value] = {}
+    for target, text in chosen.values.items():
+        path = config_paths.find(target)
+        values[target] = path.read(text)
+        notes.append(info(f"{target} from {chosen.sources[target]}, {path.effect}"))
+    return values, chosen.sources
 
 
 def _note_untagged(settings: Settings, tags: Mapping[str, str], sources: Sources) -> Iterator[Note]:

@@ -39,12 +39,7 @@ _NO_FOLDER_FOR_IT = (
 
 
 class EnvFile(NamedTuple):
-    """What one such file shall hold.
-
-    Args:
-        path: absolute, as the machine names it.
-        variables: by name; each of them can be held.
-    """
+    """One such file: its path, as the machine names it, and variables that it can hold."""
 
     path: str
     variables: Mapping[str, str]

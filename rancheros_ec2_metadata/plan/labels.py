@@ -30,26 +30,24 @@ def map_labels(
     """Return the labels and their sources, and add to ``notes`` why a tag is not a label."""
     labels: dict[str, str] = {}
     sources: dict[str, Source] = {}
-    for name in settings.metadata_labels:
-        key, source = f"aws.{name}", Source("metadata", METADATA_LABELS[name])
-        if source.name in metadata:
-            labels[key], sources[key] = metadata[source.name], source
+    own = {f"aws.{name}": METADATA_LABELS[name] for name in settings.metadata_labels}
+    for key, variable in own.items():
+        source = Source("metadata", variable)
+        if variable in metadata:
+            labels[key], sources[key] = metadata[variable], source
         else:
             why = "the instance does not have it, or EC2 did not say"
             notes.append(debug(f"no label {key}: {why}", LeftOut("label", key, why, source)))
     # Also those that this instance does not have: a tag must not be mistaken for metadata.
-    own = {f"aws.{name}" for name in settings.metadata_labels}
-    if settings.status_label:
-        own.add(STATUS_LABEL)
+    reserved = {*own, STATUS_LABEL} if settings.status_label else {*own}
     for tag in sorted(filter(settings.is_label, tags)):
-        reason = explain_refusal(tag) or (_IS_OURS if tag in own else None)
-        if reason is not None:
-            left_out = LeftOut("label", tag, reason, Source("tag", tag))
-            notes.append(
-                warning(f"tag {quote(tag)} cannot be a label: {reason}; left out", left_out)
-            )
-            continue
-        labels[tag], sources[tag] = tags[tag], Source("tag", tag)
+        source = Source("tag", tag)
+        reason = explain_refusal(tag) or (_IS_OURS if tag in reserved else None)
+        if reason is None:
+            labels[tag], sources[tag] = tags[tag], source
+        else:
+            text = f"tag {quote(tag)} cannot be a label: {reason}; left out"
+            notes.append(warning(text, LeftOut("label", tag, reason, source)))
     for key, value in labels.items():
         if refusal := explain_unnameable(key, value):
             notes.append(info(f"label {quote(key)}: no constraint of Swarm can name it, {refusal}"))

@@ -65,24 +65,15 @@ def make_desired_after_requests(
         same = True  # an emulator has no firmware to check; the operator set this endpoint
     same_start = same and facts.pending_time is not None
     same_start = same_start and facts.pending_time == state.pending_time
-    metadata = dict(facts.variables)
-    tags = dict(facts.tags or {})
+    metadata, tags = dict(facts.variables), dict(facts.tags or {})
     tags_complete = facts.tags_complete and not facts.list_missing(settings.require_tags)
-    kept_any = False
     if not facts.variables_complete and same_start:
-        old = {name: text for name, text in state.metadata.items() if name not in metadata}
-        metadata.update(old)
-        kept_any = bool(old)
+        metadata = {**state.metadata, **metadata}
     if not tags_complete and same:
-        old = {
-            tag: text
-            for tag, text in state.tags.items()
-            if settings.wants(tag)
-            and (facts.tags is None or tag in facts.unread_tags)
-            and tag not in tags
-        }
-        tags.update(old)
-        kept_any = kept_any or bool(old)
+        for tag, text in state.tags.items():
+            if settings.wants(tag) and (facts.tags is None or tag in facts.unread_tags):
+                tags.setdefault(tag, text)
+    kept_any = len(metadata) > len(facts.variables) or len(tags) > len(facts.tags or {})
     if settings.reads_metadata:
         metadata = make_group_variable(tags) | metadata
     status = _judge_outcome(facts, tags_complete=tags_complete, kept_any=kept_any)

@@ -11,26 +11,18 @@ Kind = Literal["label", "variable", "config path", "env-file variable"]
 
 
 class Source(NamedTuple):
-    """The source of one label, variable or config value.
-
-    Args:
-        kind: a tag, a field of the metadata, a ``--set``, or the outcome of the run.
-        name: the tag's key, the AWS_ variable, or the variable that is composed.
-    """
+    """The source of one label, variable or config value: its kind, and the tag or variable."""
 
     kind: Literal["tag", "metadata", "set", "outcome"]
     name: str
 
     def __str__(self) -> str:
         """Return it for the log."""
-        match self.kind:
-            case "tag":
-                return f"tag {quote(self.name)}"
-            case "set":
-                return f"--set {self.name}"
-            case "outcome":
-                return "the outcome of the run"
-        return "metadata"
+        if self.kind == "tag":
+            return f"tag {quote(self.name)}"
+        if self.kind == "set":
+            return f"--set {self.name}"
+        return "metadata" if self.kind == "metadata" else "the outcome of the run"
 
 
 class LeftOut(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from rancheros_ec2_metadata.errors import Note, info, quote, warning
@@ -14,47 +14,53 @@ from rancheros_ec2_metadata.settings import (
     STATUS_VARIABLE,
     EnvPrefix,
     Settings,
-    Template,
 )
 
 # Proxy settings are written into shell scripts that every login reads.
 _PROXY_VALUE = re.compile(r"[A-Za-z0-9._~:/@,*%+=\[\]-]*")
+_NEVER_BY_PREFIX = NEVER_FROM_TAGS | PROXY_NAMES | {STATUS_VARIABLE}
 
 
 class Place(NamedTuple):
-    """Where variables are written.
+    """Where values are written.
 
     Args:
-        kind: what a variable there is called in a report.
-        text: says so in a note; empty for the host's own environment.
+        kind: what a value there is called in a report.
         refuses: returns why a name and its value cannot be carried there, None if they can.
+        text: says where in a note; empty for the host's own configuration.
     """
 
     kind: Kind
-    text: str
     refuses: Callable[[str, str], str | None]
+    text: str = ""
 
 
-class _Chosen:
-    """The variables chosen so far; a later, stronger source replaces an earlier one."""
+class Chosen:
+    """The values chosen so far for a place; a later, stronger source overrides an earlier one."""
 
     def __init__(self, place: Place, notes: list[Note]) -> None:
         self._place = place
+        self._notes = notes
         self.values: dict[str, str] = {}
         self.sources: dict[str, Source] = {}
-        self._notes = notes
 
     def put(self, name: str, value: str, source: Source) -> None:
+        """Choose a value, or note why the place cannot carry it."""
         place = self._place
-        reason = _explain_refusal(name, value) or place.refuses(name, value)
+        reason = place.refuses(name, value)
+        if name in PROXY_NAMES and not _PROXY_VALUE.fullmatch(value):
+            reason = "a proxy setting may only hold A-Za-z0-9._~:/@,*%+=[]-"
         if reason is not None:
             text = f"{source} is not set as {name}{place.text}: {reason}; left out"
             self._notes.append(warning(text, LeftOut(place.kind, name, reason, source)))
             return
         if name in self.values:
-            self._notes.append(_note_override(name, self.sources[name], source))
-        self.values[name] = value
-        self.sources[name] = source
+            former, why = self.sources[name], f"overridden by {source}"
+            # The same note for each place of a variable.
+            kind: Kind = "config path" if place.kind == "config path" else "variable"
+            left_out = LeftOut(kind, name, why, former)
+            self._notes.append(info(f"{kind} {name}: {former} is {why}", left_out))
+        self.values[name], self.sources[name] = value, source
 
 
 def map_variables(
@@ -63,103 +69,55 @@ def map_variables(
     tags: Mapping[str, str],
     notes: list[Note],
     place: Place,
-) -> tuple[dict[str, str], dict[str, Source]]:
-    """Return the variables and what gives each, and add to ``notes`` what is left out.
-
-    The weakest source comes first.
-    """
-    chosen = _Chosen(place, notes)
+) -> Chosen:
+    """Return the variables, and add to ``notes`` what is left out; the weakest source is first."""
+    chosen = Chosen(place, notes)
     if settings.metadata:
         for name in sorted(metadata):
             chosen.put(name, metadata[name], Source("metadata", name))
-    for name, tag in sorted(_choose_by_prefix(settings.env_prefixes, tags, notes).items()):
-        chosen.put(name, tags[tag], Source("tag", tag))
+    for prefix in settings.env_prefixes:
+        for name, tag in sorted(_choose_by_prefix(prefix, tags, notes).items()):
+            chosen.put(name, tags[tag], Source("tag", tag))
     for mapping in settings.mappings:
         if not mapping.is_config_path and mapping.tag in tags:
             chosen.put(mapping.target, tags[mapping.tag], Source("tag", mapping.tag))
     known = {**metadata, **chosen.values}
     for template in settings.templates:
-        value, missing = _fill(template, known, tags)
+        source = Source("set", template.name)
+        missing = [name for name in template.variables if name not in known]
+        missing += [f"tag {quote(tag)}" for tag in template.tags if tag not in tags]
         if missing:
-            source, reason = Source("set", template.name), f"there is no {', no '.join(missing)}"
+            reason = f"there is no {', no '.join(missing)}"
             left_out = LeftOut("variable", template.name, reason, source)
             notes.append(
                 warning(f"variable {template.name} of --set is not set: {reason}", left_out)
             )
         else:
-            chosen.put(template.name, value, Source("set", template.name))
-    return chosen.values, chosen.sources
-
-
-def _note_override(name: str, former: Source, source: Source) -> Note:
-    left_out = LeftOut("variable", name, f"overridden by {source}", former)
-    return info(f"variable {name}: {former} is overridden by {source}", left_out)
-
-
-def _explain_refusal(name: str, value: str) -> str | None:
-    if name in PROXY_NAMES and not _PROXY_VALUE.fullmatch(value):
-        return "a proxy setting may only hold A-Za-z0-9._~:/@,*%+=[]-"
-    return None
+            chosen.put(template.name, template.fill(known, tags), source)
+    return chosen
 
 
 def _choose_by_prefix(
-    prefixes: Iterable[EnvPrefix], tags: Mapping[str, str], notes: list[Note]
+    prefix: EnvPrefix, tags: Mapping[str, str], notes: list[Note]
 ) -> dict[str, str]:
-    """Return the tag for each variable that a prefix makes; a later prefix wins.
+    """Return the tag for each variable that a prefix makes.
 
     The metadata's names steer the AWS tools: a prefix that is their beginning makes none of them.
     """
+    meeting: dict[str, list[str]] = {}
+    for tag in sorted(filter(prefix.covers, tags)):
+        meeting.setdefault(prefix.make_name(tag), []).append(tag)
     found: dict[str, str] = {}
-    for prefix in prefixes:
-        wanted: dict[str, list[str]] = {}
-        for tag in sorted(tags):
-            if not tag.startswith(prefix.tag_prefix) or (
-                tag.startswith("aws:") and not prefix.tag_prefix.startswith("aws:")
-            ):
+    for name, of_name in meeting.items():
+        reason = f"{len(of_name)} tags meet in {name}"
+        plain = [tag for tag in of_name if len(of_name) == 1 or prefix.spells(tag, name)]
+        if name in _NEVER_BY_PREFIX or name.startswith("AWS_"):
+            reason, plain = f"{name} is not for a prefix to set", []
+        for tag in of_name:
+            if tag in plain:
+                found[name] = tag
                 continue
-            name = prefix.make_name(tag)
-            steers = name in NEVER_FROM_TAGS | PROXY_NAMES | {STATUS_VARIABLE}
-            if steers or name.startswith("AWS_"):
-                reason = f"{name} is not for a prefix to set"
-                notes.append(_note_left_out(tag, name, reason))
-            else:
-                wanted.setdefault(name, []).append(tag)
-        for name, meeting in wanted.items():
-            winners = [tag for tag in meeting if len(meeting) == 1 or prefix.spells(tag, name)]
-            notes.extend(
-                _note_left_out(tag, name, f"{len(meeting)} tags meet in {name}")
-                for tag in meeting
-                if tag not in winners[:1]
-            )
-            if winners:
-                former = found.setdefault(name, winners[0])
-                if former != winners[0]:
-                    found[name] = winners[0]
-                    notes.append(
-                        _note_override(name, Source("tag", former), Source("tag", winners[0]))
-                    )
+            source = Source("tag", tag)
+            text = f"{source} cannot be a variable: {reason}; left out"
+            notes.append(warning(text, LeftOut("variable", name, reason, source)))
     return found
-
-
-def _note_left_out(tag: str, name: str, reason: str) -> Note:
-    source = Source("tag", tag)
-    return warning(
-        f"{source} cannot be a variable: {reason}; left out",
-        LeftOut("variable", name, reason, source),
-    )
-
-
-def _fill(
-    template: Template, variables: Mapping[str, str], tags: Mapping[str, str]
-) -> tuple[str, list[str]]:
-    text, missing = "", []
-    for part in template.parts:
-        if isinstance(part, str):
-            text += part
-            continue
-        source = tags if part.kind == "tag" else variables
-        if part.name in source:
-            text += source[part.name]
-        else:
-            missing.append(f"tag {quote(part.name)}" if part.kind == "tag" else part.name)
-    return text, missing

@@ -97,7 +97,7 @@ def test_an_edit_of_the_data_file_is_served_and_a_bad_one_is_named(data: Path) -
     [
         *((text, "must be HOST:PORT") for text in ("", "80", ":80", "127.0.0.1", "127.0.0.1:")),
         *((text, "must be HOST:PORT") for text in ("h:http", "127.0.0.1:65536", "[]:80")),
-        ("::1:80", "write an IPv6 address as [::1]:80"),
+        ("::1:80", "an IPv6 address as [::1]:80"),
         ("192.0.2.1:8080", "give another HOST:PORT"),
         ("no-such-host.invalid:8080", "give another HOST:PORT"),
         ("a..b:8080", "give another HOST:PORT"),

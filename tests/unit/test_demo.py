@@ -73,14 +73,6 @@ def test_it_shows_the_file_that_was_written_as_a_diff(story: list[str]) -> None:
     assert shown["rancher"]["environment"]["DB_HOST"] == "db.internal"
 
 
-def test_it_shows_the_labels_and_the_variables(story: list[str]) -> None:
-    labels = after(story, "Labels that Docker will have (3)")
-    assert f"  {HOSTILE}" in labels
-    assert len(labels) == 3
-    variables = after(story, "Variables that services can name (27)")
-    assert variables == ["  DB_HOST, EC2_METADATA_STATUS, and 25 AWS_ variables"]
-
-
 def test_it_shows_the_arguments_that_come_out_of_bash(story: list[str]) -> None:
     words = [json.loads(line) for line in after(story, "The arguments that reach dockerd")]
     assert words == [

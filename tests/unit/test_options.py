@@ -50,7 +50,7 @@ def read(*arguments: str, **environ: str) -> Settings:
         (["-l", "a.b:A", "-l", "x:y:B"], {"TAG_VARIABLES": "y:Y"}, {"mappings": TWO}),
         # All others.
         (["--env-prefix=e.:E_"], {}, {"env_prefixes": (EnvPrefix("e.", "E_"),)}),
-        (["--set", "A=b"], {}, {"templates": (Template("A", ("b",)),)}),
+        (["--set", "A=b"], {}, {"templates": (Template("A", "b"),)}),
         (["--metadata-labels", "region,ami-id"], {}, {"metadata_labels": ("region", "ami-id")}),
         (["--require-tag=r"], {}, {"require_tags": ("r",)}),
         (["--deadline=30"], {}, {"deadline": 30}),
@@ -234,8 +234,8 @@ def test_the_reference_and_the_help_say_what_the_defaults_are() -> None:
             in_rows[re.findall(r"--[a-z-]+", flags)[0]] = found[1]
     in_help = {
         option.flags[-1]: found[1]
-        for option in OPTIONS
-        if (found := re.search(r"\(default ([\w.]+)", option.help))
+        for option, text in OPTIONS.items()
+        if (found := re.search(r"\(default ([\w.]+)", text))
     }
     assert {flag: in_rows[flag] for flag in defaults} == defaults
     assert {flag: in_help[flag] for flag in defaults} == defaults

@@ -7,6 +7,7 @@ from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.ec2.instance import Identity
 from rancheros_ec2_metadata.hosts.rancheros.drop_in import explain_uncarriable
 from rancheros_ec2_metadata.hosts.state import State
+from rancheros_ec2_metadata.plan.desired import Desired
 from rancheros_ec2_metadata.plan.last_known_good import (
     is_same_machine,
     make_desired_after_requests,
@@ -64,6 +65,14 @@ WHOLE = facts(
 )
 
 
+def before(machine: Machine, state: State = STATE) -> tuple[Desired, State]:
+    return make_desired_before_requests(SETTINGS, state, machine, explain_uncarriable)
+
+
+def after(said: Facts, machine: Machine = ME, state: State = STATE) -> tuple[Desired, State]:
+    return make_desired_after_requests(SETTINGS, state, machine, said, explain_uncarriable)
+
+
 @pytest.mark.parametrize(
     ("machine", "same"),
     [(ME, True), (OTHER, False), (XEN_ME, True), (NOBODY, None), (Machine("yes", "i-me"), True)],
@@ -73,7 +82,7 @@ def test_which_machine_a_state_is_of(machine: Machine, same: bool | None) -> Non
 
 
 def test_before_requests_this_instances_values_are_computed_again_and_keep_their_outcome() -> None:
-    wanted, state = make_desired_before_requests(SETTINGS, STATE, ME, explain_uncarriable)
+    wanted, state = before(ME)
     assert wanted.labels == {"docker.role": "web"}
     assert wanted.variables["ADVERTISE"] == "10.0.0.1:2375"
     assert wanted.variables["EC2_METADATA_STATUS"] == "complete"
@@ -81,25 +90,22 @@ def test_before_requests_this_instances_values_are_computed_again_and_keep_their
 
 
 def test_before_requests_another_machines_values_go() -> None:
-    wanted, state = make_desired_before_requests(SETTINGS, STATE, OTHER, explain_uncarriable)
-    assert wanted.labels == {}
-    assert wanted.variables == {"EC2_METADATA_STATUS": "none"}
+    wanted, state = before(OTHER)
+    assert (wanted.labels, wanted.variables) == ({}, {"EC2_METADATA_STATUS": "none"})
     assert state == State(product_uuid="uuid-other", status="none")
 
 
 def test_before_requests_what_nothing_tells_the_machine_of_stays_as_it_is() -> None:
-    wanted, state = make_desired_before_requests(SETTINGS, STATE, NOBODY, explain_uncarriable)
+    wanted, state = before(NOBODY)
     assert (wanted.labels, wanted.variables) == (STATE.labels, STATE.variables)
     assert state == STATE
 
 
 def test_a_whole_answer_replaces_all_that_was_kept() -> None:
-    wanted, state = make_desired_after_requests(SETTINGS, STATE, ME, WHOLE, explain_uncarriable)
+    wanted, state = after(WHOLE)
     assert wanted.labels == {"docker.role": "db"}
-    assert "HOST" not in wanted.variables
     assert wanted.variables["EC2_METADATA_STATUS"] == "complete"
-    assert "AWS_PUBLIC_IPV4" not in wanted.variables
-    assert "AWS_AUTOSCALING_GROUP" not in wanted.variables
+    assert not {"HOST", "AWS_PUBLIC_IPV4", "AWS_AUTOSCALING_GROUP"} & wanted.variables.keys()
     assert state.tags == {"docker.role": "db"}
 
 
@@ -108,61 +114,60 @@ def test_tags_that_could_not_be_had_are_kept_with_templates_of_todays_metadata(
     machine: Machine,
 ) -> None:
     said = facts("i-me", "today", {"AWS_LOCAL_IPV4": "10.0.0.9"}, metadata_complete=True)
-    wanted, _ = make_desired_after_requests(SETTINGS, STATE, machine, said, explain_uncarriable)
+    wanted, _ = after(said, machine)
     assert wanted.labels == {"docker.role": "web"}
-    assert wanted.variables["HOST"] == "db"
-    assert wanted.variables["ADVERTISE"] == "10.0.0.9:2375"
-    assert wanted.variables["AWS_AUTOSCALING_GROUP"] == "asg"
-    assert wanted.variables["EC2_METADATA_STATUS"] == "kept"
+    assert wanted.variables == {
+        "ADVERTISE": "10.0.0.9:2375",
+        "AWS_AUTOSCALING_GROUP": "asg",
+        "AWS_LOCAL_IPV4": "10.0.0.9",
+        "EC2_METADATA_STATUS": "kept",
+        "HOST": "db",
+    }
 
 
 def test_tags_of_another_instance_are_never_kept() -> None:
-    said = facts("i-new", "today", {"AWS_X": "x"}, metadata_complete=True)
-    wanted, state = make_desired_after_requests(SETTINGS, STATE, ME, said, explain_uncarriable)
+    wanted, state = after(facts("i-new", "today", {"AWS_X": "x"}, metadata_complete=True))
     assert wanted.labels == {}
     assert wanted.variables["EC2_METADATA_STATUS"] == "partial"
     assert state.instance_id == "i-new"
 
 
 @pytest.mark.parametrize(
-    ("pending_time", "kept"), [("yesterday", True), ("today", False), (None, False)]
+    ("former", "pending_time", "kept"),
+    [
+        ("yesterday", "yesterday", True),
+        ("yesterday", "today", False),
+        ("yesterday", None, False),
+        (None, None, False),
+    ],
 )
-def test_metadata_is_kept_of_the_same_start_only(pending_time: str | None, kept: bool) -> None:
+def test_metadata_is_kept_of_the_same_start_only(
+    former: str | None, pending_time: str | None, kept: bool
+) -> None:
     said = facts("i-me", pending_time, {}, tags={}, tags_complete=True)
-    wanted, _ = make_desired_after_requests(SETTINGS, STATE, ME, said, explain_uncarriable)
+    wanted, _ = after(said, state=STATE._replace(pending_time=former))
     assert ("AWS_PUBLIC_IPV4" in wanted.variables) is kept
     assert wanted.variables["EC2_METADATA_STATUS"] == ("kept" if kept else "none")
 
 
-def test_metadata_of_a_start_that_was_never_learnt_is_not_kept() -> None:
-    state = STATE._replace(pending_time=None)
-    wanted, _ = make_desired_after_requests(
-        SETTINGS, state, ME, facts("i-me", None, {}, tags={}), explain_uncarriable
-    )
-    assert "AWS_PUBLIC_IPV4" not in wanted.variables
-
-
 def test_one_unread_tag_keeps_its_old_value_and_the_others_are_todays() -> None:
-    said = facts(
-        "i-me", "yesterday", {}, metadata_complete=True, tags={}, unread_tags=("example.host",)
+    wanted, _ = after(
+        facts(
+            "i-me", "yesterday", {}, metadata_complete=True, tags={}, unread_tags=("example.host",)
+        )
     )
-    wanted, _ = make_desired_after_requests(SETTINGS, STATE, ME, said, explain_uncarriable)
     assert wanted.labels == {}
     assert wanted.variables["HOST"] == "db"
 
 
 def test_a_run_that_never_learns_its_machine_keeps_nothing() -> None:
-    wanted, state = make_desired_after_requests(
-        SETTINGS, STATE, NOBODY, facts(), explain_uncarriable
-    )
+    wanted, state = after(facts(), NOBODY)
     assert (wanted.labels, wanted.variables) == ({}, {"EC2_METADATA_STATUS": "none"})
     assert state == State(status="none")
 
 
 def test_a_silent_ec2_keeps_this_instances_tags_by_its_firmware() -> None:
-    wanted, state = make_desired_after_requests(
-        SETTINGS, STATE, XEN_ME, facts(), explain_uncarriable
-    )
+    wanted, state = after(facts(), XEN_ME)
     assert wanted.labels == {"docker.role": "web"}
     assert "ADVERTISE" not in wanted.variables
     assert state.instance_id == "i-me"
@@ -173,12 +178,7 @@ def test_a_silent_ec2_keeps_this_instances_tags_by_its_firmware() -> None:
 def test_before_requests_a_damaged_state_gives_nothing_that_no_file_can_hold(
     machine: Machine, text: str
 ) -> None:
-    variables = {"HOST": text, text: "db", "A": "b"}
-    wanted, _ = make_desired_before_requests(
-        SETTINGS,
-        STATE._replace(variables=variables, status=text),
-        machine,
-        explain_uncarriable,
-    )
+    damaged = {"HOST": text, text: "db", "A": "b"}
+    wanted, _ = before(machine, STATE._replace(variables=damaged, status=text))
     assert text not in {*wanted.variables, *wanted.variables.values()}
     assert wanted.variables.get("A") == ("b" if machine is NOBODY else None)
