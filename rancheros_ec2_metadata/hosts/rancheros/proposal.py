@@ -43,6 +43,8 @@ class Proposal(NamedTuple):
         lists: Docker's arguments, without us and as planned.
         edits: of cloud-config.yml.
         notes: what was decided.
+        overridden: what sets a variable or a config path over ours, by name.
+        rehearsed: digest of the files that ``ros`` was asked about; None if it was not.
     """
 
     desired: Desired
@@ -52,6 +54,8 @@ class Proposal(NamedTuple):
     lists: tuple[ArgumentList, ...] = ()
     edits: Mapping[str, Edit] = {}
     notes: tuple[Note, ...] = ()
+    overridden: Mapping[str, str] = {}
+    rehearsed: str | None = None
 
     def put_into(self, users: Snapshot) -> Snapshot:
         """Return the user's files with ours among them."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, warning
@@ -68,22 +67,6 @@ def make_rancheros(
         legacy=Legacy.of(settings),
         remove_legacy=remove_legacy,
     )
-
-
-class _Rehearsed(NamedTuple):
-    """A proposal, and what ``ros`` makes of it.
-
-    Args:
-        proposal: what to write.
-        overridden: what sets a variable or a config path over ours, by name.
-        digest: of the files that were rehearsed; None if none were.
-        notes: what was refused.
-    """
-
-    proposal: Proposal
-    overridden: Mapping[str, str]
-    digest: str | None
-    notes: tuple[Note, ...] = ()
 
 
 class RancherOs:
@@ -174,8 +157,7 @@ class RancherOs:
             error(ExitStatus.FILES, f"items of an earlier run stay in cloud-config.yml: {why}")
             for why in found.stuck
         ]
-        rehearsed = self._rehearse(found, desired)
-        proposal, legacy_notes = self._look_for_legacy(rehearsed.proposal)
+        proposal, legacy_notes = self._look_for_legacy(self._rehearse(found, desired))
         env_files, env_notes = plan_env_files(
             found.state.env_files,
             proposal.desired.env_file,
@@ -190,19 +172,19 @@ class RancherOs:
             edits=proposal.edits,
             env_files=tuple(path for path, content in env_files.items() if content is not None),
             status=proposal.desired.variables.get(STATUS_VARIABLE, kept.status),
-            rehearsed=rehearsed.digest,
-            overridden=tuple(sorted(rehearsed.overridden)),
+            rehearsed=proposal.rehearsed,
+            overridden=tuple(proposal.overridden),
             labels_changed=found.state.labels_changed,
             last_run=found.state.last_run,
         )
-        notes += [*rehearsed.notes, *proposal.notes, *legacy_notes, *env_notes]
+        notes += [*proposal.notes, *legacy_notes, *env_notes]
         notes += note_labels(
             after.labels,
             before.labels,
             changed_until="; Docker takes them when it starts",
             removed_until="; Docker keeps them until it restarts",
         )
-        notes += [*_note_overridden(rehearsed.overridden, proposal.desired)]
+        notes += _note_overridden(proposal.overridden, proposal.desired)
         return Plan(
             changes=_plan_changes(found, proposal, state, env_files),
             state=state,
@@ -211,16 +193,16 @@ class RancherOs:
             after=after,
             lists=proposal.lists,
             our_files=(paths.DROP_IN, *state.env_files),
-            overridden=rehearsed.overridden,
+            overridden=proposal.overridden,
             notes=(*notes, *desired.notes),
         )
 
-    def _rehearse(self, found: Found, desired: Desired) -> _Rehearsed:
+    def _rehearse(self, found: Found, desired: Desired) -> Proposal:
         """Rehearse, and return what may be written: all, all but lists, or nothing."""
         if not (desired.labels or desired.variables or desired.config):
-            return _Rehearsed(propose_nothing(found, desired), {}, None)
+            return propose_nothing(found, desired)
         if self.rehearsal is None:
-            return _Rehearsed(propose_off_machine(found, desired), {}, None)
+            return propose_off_machine(found, desired)
         try:
             _check_readable(found)
             before = self.rehearsal.ask(found.users)
@@ -236,7 +218,7 @@ class RancherOs:
 
     def _rehearse_without_lists(
         self, ros: Rehearsal, found: Found, desired: Desired, why: Exception
-    ) -> _Rehearsed:
+    ) -> Proposal:
         """Return our plan without lists, rehearsed too; an empty one if that fails."""
         status = desired.variables.get(STATUS_VARIABLE)
         notes: list[Note] = []
@@ -247,26 +229,24 @@ class RancherOs:
             rest = desired.with_outcome("partial") if status in ("complete", "kept") else desired
         elif isinstance(why, NoAnswerError):
             notes.append(warning(f"what is written was not rehearsed: {why}"))
-        proposal = propose_without_lists(found, rest)
-        unasked = _Rehearsed(proposal, {}, None, tuple(notes))
+        proposal = propose_without_lists(found, rest)._replace(notes=tuple(notes))
         if isinstance(why, NoAnswerError):
-            return unasked  # variables need no answer
+            return proposal  # variables need no answer
         try:
             if desired.labels:
-                before = ros.ask(found.users)
-                return self._compare(ros, found, proposal, before)._replace(notes=tuple(notes))
+                return self._compare(ros, found, proposal, ros.ask(found.users))
         except NoAnswerError:
-            return unasked
+            return proposal
         except RefusedError as also:
             why = also
         names = tuple(LeftOut("variable", name, str(why)) for name in desired.variables)
         notes.append(error(ExitStatus.FILES, f"no variable is set: {why}", *names))
         none = desired.with_outcome("none") if status is not None else desired
-        return _Rehearsed(propose_nothing(found, none), {}, None, tuple(notes))
+        return propose_nothing(found, none)._replace(notes=tuple(notes))
 
     def _compare(
         self, ros: Rehearsal, found: Found, proposal: Proposal, before: Answers
-    ) -> _Rehearsed:
+    ) -> Proposal:
         """Ask ``ros`` with our files in place, unless that was done and nothing has changed since.
 
         Raises:
@@ -275,46 +255,40 @@ class RancherOs:
         """
         planned = proposal.put_into(found.users)
         digest = rehearsal.digest(planned)
-        wanted = proposal.desired
+        values = _list_values(proposal.desired)
         if digest == found.state.rehearsed == rehearsal.digest(found.disk):
-            names = {*wanted.variables, *wanted.config}.intersection(found.state.overridden)
+            names = values.keys() & found.state.overridden
         else:
             after = ros.ask(planned)
-            restored = self._find_restored(ros, found, before, after)
-            ours = [("docker", key) for key in self.release.argument_keys]
-            ours += [("environment", name) for name in wanted.variables]
-            config = [_remove_rancher(config_paths.keys(path)) for path in wanted.config]
-            key = rehearsal.find_difference(before, after, [*ours, *config], restored)
+            unhidden = self._are_args_unhidden(found, before, after)
+            ours = [keys for keys, _ in values.values()]
+            ours += [(*cloud_config.DOCKER, key) for key in self.release.argument_keys]
+            key = rehearsal.find_difference(before, after, ours, unhidden=unhidden)
             for one in proposal.lists:
-                is_back = restored is not None and one.key == "args" and not one.after
+                is_back = unhidden and one.key == "args" and not one.after
                 if after.arguments(one.key) != one.after and not is_back:
-                    stronger = name_stronger(found.users, ("rancher", "docker", one.key))
+                    stronger = name_stronger(found.users, (*cloud_config.DOCKER, one.key))
                     if key is None or stronger != UNNAMED:
                         text = f"rancher.docker.{one.key} is overridden by {stronger}"
                         raise RefusedError(f"{text}; remove it there")
             if key is not None:
                 raise refuse_difference(found.users, key)
-            names = set(_find_overridden(wanted, after))
-        overridden = {name: name_stronger(found.users, _get_keys(name)) for name in sorted(names)}
-        return _Rehearsed(proposal, overridden, digest)
+            names = {name for name, (keys, value) in values.items() if after.get(*keys) != value}
+        overridden = {name: name_stronger(found.users, values[name][0]) for name in sorted(names)}
+        return proposal._replace(overridden=overridden, rehearsed=digest)
 
-    def _find_restored(
-        self, ros: Rehearsal, found: Found, before: Answers, after: Answers
-    ) -> dict[str, Tree] | None:
-        """Return the values of os-config.yml alone, if its hidden ``args`` are restored.
+    def _are_args_unhidden(self, found: Found, before: Answers, after: Answers) -> bool:
+        """Tell whether ``args`` of os-config.yml, which a null had hidden, are in effect with us.
 
-        Before v0.7 Docker cannot start without them. Values of oem-config.yml stay hidden.
+        Before v0.7 Docker cannot start without them. What an oem-config.yml sets stays hidden.
         """
-        if "args" not in self.release.argument_keys or before.arguments("args"):
-            return None
-        files = found.users.files
-        if paths.OEM_CONFIG in files or paths.OEM_CONFIG in found.users.unreadable:
-            return None
-        if not after.arguments("args"):
-            return None
-        system = {x: files[x] for x in (paths.OS_CONFIG, paths.COMMAND_LINE) if x in files}
-        alone = ros.ask(Snapshot(system))
-        return alone.rancher if alone.arguments("args") == after.arguments("args") else None
+        has_oem = paths.OEM_CONFIG in {*found.users.files, *found.users.unreadable}
+        return (
+            "args" in self.release.argument_keys
+            and not has_oem
+            and not before.arguments("args")
+            and bool(after.arguments("args"))
+        )
 
     def _look_for_legacy(self, proposal: Proposal) -> tuple[Proposal, list[Note]]:
         text = proposal.cloud_config
@@ -336,40 +310,29 @@ def _check_readable(found: Found) -> None:
         raise NoAnswerError(f"{why}; make it a plain file that root can read")
 
 
-def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
-    environment = after.map("environment")
-    for name, value in desired.variables.items():
-        if environment.get(name) != value:
-            yield name
-    for path, setting in desired.config.items():
-        keys = _remove_rancher(config_paths.keys(path))
-        there = after.hostname if path == "hostname" else after.get(*keys)
-        if there != (list(setting) if isinstance(setting, tuple) else str(setting)):
-            yield path
+def _list_values(desired: Desired) -> dict[str, tuple[tuple[str, ...], Tree]]:
+    """Return the keys of each variable and config value, and what ``ros`` shall read there."""
+    environment = cloud_config.ENVIRONMENT
+    values: dict[str, tuple[tuple[str, ...], Tree]] = {
+        name: ((*environment, name), value) for name, value in desired.variables.items()
+    }
+    for path, value in desired.config.items():
+        read: Tree = list(value) if isinstance(value, tuple) else str(value)
+        values[path] = (config_paths.keys(path), read)
+    return values
 
 
 def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterator[Note]:
+    values = _list_values(desired)
     for name, stronger in overridden.items():
-        path = ".".join(_get_keys(name))
+        path = ".".join(values[name][0])
         why = f"overridden by {stronger}"
         fix = f"change it there, or with 'sudo ros config set {path} VALUE'"
         if name in desired.config:
-            left_out = LeftOut("config path", name, why, by=stronger)
-            yield warning(f"{name} is {why}; {fix}", left_out)
+            yield warning(f"{name} is {why}; {fix}", LeftOut("config path", name, why, by=stronger))
         else:
             left_out = LeftOut("variable", name, why, by=stronger)
             yield warning(f"variable {name} is {why}; {fix}", left_out)
-
-
-def _get_keys(name: str) -> tuple[str, ...]:
-    """Return the keys of a variable or a config path."""
-    if "." in name or name == "hostname":
-        return config_paths.keys(name)
-    return (*cloud_config.ENVIRONMENT, name)
-
-
-def _remove_rancher(keys: tuple[str, ...]) -> tuple[str, ...]:
-    return keys[1:] if keys[0] == "rancher" else keys
 
 
 def _plan_changes(
