@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 SCHEMA = 2
@@ -16,8 +16,8 @@ class Edit(NamedTuple):
 
     Args:
         former: the text of the list as the user wrote it, from behind its key's colon.
-        written: the texts that replaced it: the one that an earlier run left and, as a run may be
-            killed before it writes, the one that this run was to leave.
+        written: the text that replaced it; as a run may be killed before it writes, also those that
+            may be there still.
         ours: the items that are ours.
         displaced: the user's items that ours replaced.
     """
@@ -93,10 +93,17 @@ class State(NamedTuple):
 
     def with_former(self, former: State) -> State:
         """Return the same, and what a former state knows on the disk: it may be there still."""
-        return self._replace(
-            edits={**former.edits, **self.edits},
-            env_files=tuple(sorted({*former.env_files, *self.env_files})),
-        )
+        edits = {**former.edits, **self.edits}
+        for key, old in former.edits.items():
+            new = edits[key]
+            edits[key] = new._replace(
+                written=_join(old.written, new.written), ours=_join(old.ours, new.ours)
+            )
+        return self._replace(edits=edits, env_files=_join(former.env_files, self.env_files))
+
+
+def _join(former: Iterable[str], now: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*former, *now]))
 
 
 class DamagedStateError(ValueError):

@@ -29,38 +29,18 @@ class CannotEditError(ValueError):
     """The text is not plain enough to be changed in one place; the message says why."""
 
 
-class Item(NamedTuple):
-    """An item of a list: its text, and how the file writes it if that can be used again."""
-
-    text: str
-    source: str | None = None
-
-    def render(self) -> str:
-        """Return the item as a quoted scalar; ``ros`` replaces in it what it replaced before."""
-        if self.source is not None:
-            return self.source
-        if re.fullmatch(r"[ -~]*", self.text):
-            return "'" + self.text.replace("'", "''") + "'"
-        return json.dumps(self.text)
-
-
 class UserList(NamedTuple):
-    """A list of Docker's arguments in the text.
+    """A list of Docker's arguments in the text; it has no items where the key has a null.
 
     Args:
         start: where the text behind its key's colon begins.
         end: where its last item ends.
-        items: the items; none where the key has a null.
+        items: the items as text.
     """
 
     start: int
     end: int
-    items: tuple[Item, ...]
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The items as text."""
-        return tuple(item.text for item in self.items)
+    items: tuple[str, ...]
 
 
 def find_list(text: str, key: str) -> UserList | None:
@@ -82,7 +62,7 @@ def find_list(text: str, key: str) -> UserList | None:
         raise CannotEditError(f"rancher.docker.{key} in it has an anchor, an alias or a tag")
     if any(one.start_mark.index < start for one in node.value):
         raise CannotEditError(f"rancher.docker.{key} in it has an alias")
-    items = tuple(_make_item(text, one, key) for one in node.value)
+    items = tuple(_read_item(one, key) for one in node.value)
     end = node.end_mark.index if node.flow_style or not items else node.value[-1].end_mark.index
     return UserList(start, end, items)
 
@@ -93,15 +73,28 @@ def list_items(text: str | None, key: str) -> tuple[str, ...]:
         found = find_list(text or "", key)
     except CannotEditError:
         return ()
-    return found.texts if found is not None else ()
+    return found.items if found is not None else ()
 
 
-def replace_list(
-    text: str, found: UserList, items: Sequence[Item], source: str | None = None
-) -> str:
-    """Return ``text`` with ``items`` in the place of a list, as ``source`` if it is given."""
-    new = f" [{', '.join(item.render() for item in items)}]" if source is None else source
-    return _splice(text, found, new)
+def render_list(items: Sequence[str]) -> str:
+    """Return the text of a list; ``ros`` fills in addresses in it as in the user's."""
+    return f" [{', '.join(map(_quote, items))}]"
+
+
+def _quote(item: str) -> str:
+    if re.fullmatch(r"[ -~]*", item):
+        return "'" + item.replace("'", "''") + "'"
+    return json.dumps(item)
+
+
+def replace_list(text: str, found: UserList, new: str) -> str:
+    """Return ``text`` with ``new`` in the place of a list's text."""
+    replaced = read_list_text(text, found)
+    # A block scalar at the end takes its line end with it.
+    end = "\n" if replaced.endswith("\n") and not new.endswith("\n") else ""
+    if new.endswith("\n") and text[found.end :].startswith("\n"):
+        new = new[:-1]
+    return text[: found.start] + new + end + text[found.end :]
 
 
 def read_list_text(text: str, found: UserList) -> str:
@@ -143,36 +136,34 @@ def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> Restored:
 
 def _restore(text: str, key: str, edit: Edit, quoting: Quoting) -> str:
     found = find_list(text, key)
-    if found is None or edit.former == read_list_text(text, found):
+    if found is None:
         return text
     if read_list_text(text, found) in edit.written:
-        return _splice(text, found, edit.former)
-    if _list_values(edit.former) == list(found.texts):
+        return replace_list(text, found, edit.former)
+    former = _list_values(edit.former)
+    if found.items == former:
         return text
-    if any(_list_values(one) == list(found.texts) for one in edit.written):
-        return replace_list(text, found, list(map(Item, _list_values(edit.former))))
-    kept = [item for item in found.items if item.text not in edit.ours]
+    if found.items in map(_list_values, edit.written):
+        return replace_list(text, found, render_list(former))
+    kept = [item for item in found.items if item not in edit.ours]
     if len(kept) == len(found.items):
         return text
-    missing = _drop_set_again(edit.displaced, [item.text for item in kept], quoting)
-    return replace_list(text, found, [*kept, *map(Item, missing)])
+    return replace_list(text, found, render_list([*kept, *_drop_set_again(edit, kept, quoting)]))
 
 
-def _list_values(source: str) -> list[str]:
+def _list_values(source: str) -> tuple[str, ...]:
     """Return the items of a list by its text, from behind its key's colon."""
     found = yaml.load(f"key:{source}\n", Loader=yaml.BaseLoader)["key"]  # noqa: S506 - texts and lists only
-    return list(found) if isinstance(found, list) else []
+    return tuple(found) if isinstance(found, list) else ()
 
 
-def _drop_set_again(
-    displaced: Sequence[str], items: Sequence[str], quoting: Quoting
-) -> Sequence[str]:
+def _drop_set_again(edit: Edit, items: Sequence[str], quoting: Quoting) -> Sequence[str]:
     """Return the displaced labels whose keys ``items`` do not set: two values stop Docker."""
     try:
         keys = docker_args.find_labels(items, quoting)
-        return docker_args.remove_labels(displaced, keys, quoting).items
+        return docker_args.remove_labels(edit.displaced, keys, quoting).items
     except shell.NotWordsError:
-        return displaced
+        return edit.displaced
 
 
 def matches(written: Sequence[str], read: Sequence[str]) -> bool:
@@ -278,15 +269,6 @@ def _load(text: str) -> Any:
         return None
 
 
-def _splice(text: str, found: UserList, new: str) -> str:
-    replaced = text[found.start : found.end]
-    # A block scalar at the end takes its line end with it.
-    end = "\n" if replaced.endswith("\n") and not new.endswith("\n") else ""
-    if new.endswith("\n") and text[found.end :].startswith("\n"):
-        new = new[:-1]
-    return text[: found.start] + new + end + text[found.end :]
-
-
 def _find(text: str, path: Iterable[str]) -> tuple[Any, Any] | None:
     """Return the key node and the node at ``path``."""
     try:
@@ -314,9 +296,7 @@ def _is_key(found: object, key: str) -> bool:
     return found == key or (key.islower() and str(found).lower() == key)
 
 
-def _make_item(text: str, node: Any, key: str) -> Item:
+def _read_item(node: Any, key: str) -> str:
     if not isinstance(node, yaml.ScalarNode) or node.tag != _STRING:
         raise CannotEditError(f"rancher.docker.{key} in it has an item that is not plain text")
-    source = text[node.start_mark.index : node.end_mark.index]
-    reusable = source[:1] in ("'", '"') and source[-1:] == source[:1] and "\n" not in source
-    return Item(node.value, source if reusable else None)
+    return str(node.value)

@@ -15,7 +15,7 @@ from rancheros_ec2_metadata.hosts.rancheros import (
     paths,
     shell,
 )
-from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError, Item
+from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError, UserList
 from rancheros_ec2_metadata.hosts.rancheros.found import Found, decode, encode
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
@@ -132,9 +132,7 @@ def propose(
         found, wanted, sum(map(docker_args.count_bytes, users.values()))
     )
     if len(wanted) < len(desired.labels) and desired.variables.get(STATUS_VARIABLE) == "complete":
-        desired = desired.with_outcome("partial")
-        if "ec2-metadata.status" in items:
-            return propose(found, desired, before, read)
+        return propose(found, desired.with_outcome("partial"), before, read)
     made = _compose(found, desired, users, items)
     return made._replace(notes=(*later, *notes, *left_out, *made.notes))
 
@@ -149,7 +147,7 @@ def _make_label_items(
     ]
 
 
-def _check_words(found: Found, users: Mapping[str, tuple[str, ...]]) -> None:
+def _check_words(found: Found, users: Mapping[str, Sequence[str]]) -> None:
     for key, items in users.items():
         try:
             docker_args.find_labels(items, found.release.quoting)
@@ -211,7 +209,7 @@ def _compose(
             gone = docker_args.find_labels(before, quoting).keys() & items.keys()
             names = ", ".join(map(quote, sorted(gone)))
             notes.append(info(f"labels of rancher.docker.{key} overridden by tags: {names}"))
-        if text is not None and _is_set_there(text, key, before):
+        if text is not None and _find_list(found, paths.CLOUD_CONFIG, key, before):
             written_to, told = "cloud-config.yml", _list_options(before)
             text, edits[key] = _edit(found, text, key, items, ours)
         else:
@@ -232,34 +230,26 @@ def _list_options(items: tuple[str, ...]) -> dict[str, str]:
     return {item: docker_args.name_option(item) for item in items}
 
 
-def _is_set_there(text: str, key: str, read: tuple[str, ...]) -> bool:
-    """Tell whether cloud-config.yml is what sets a list that ``ros`` reads, and can be edited."""
+def _find_list(found: Found, path: str, key: str, read: Sequence[str]) -> UserList | None:
+    """Return a list in a file of the user's that may be the one that ``ros`` reads."""
     try:
-        found = cloud_config.find_list(text, key)
+        there = cloud_config.find_list(decode(found.users.files[path]) or "", key)
     except CannotEditError:
-        return False
-    return found is not None and cloud_config.matches(found.texts, read)
+        return None
+    return there if there is not None and cloud_config.matches(there.items, read) else None
 
 
-def _find_addressed(found: Found, key: str, read: tuple[str, ...]) -> dict[str, str]:
+def _find_addressed(found: Found, key: str, read: Sequence[str]) -> dict[str, str]:
     """Return the text of each item in which ``ros`` has filled in an address, by what it read.
 
-    Where it reads two alike, or a backslash may escape an address, they stay as they were read.
+    Where a backslash may escape an address, it stays as it was read.
     """
     for path in reversed(found.users.drop_ins()):
-        text = decode(found.users.files[path]) or ""
-        try:
-            there = cloud_config.find_list(text, key) if "_ipv" in text else None
-        except CannotEditError:
-            continue
-        if there is not None and cloud_config.matches(there.texts, read):
-            pairs = {*zip(read, there.texts, strict=True)}
-            once = [one for one, _ in pairs]
-            return {
-                one: written
-                for one, written in pairs
-                if one != written and "\\" not in written and once.count(one) == 1
-            }
+        has_addresses = b"_ipv" in found.users.files[path]
+        there = _find_list(found, path, key, read) if has_addresses else None
+        if there is not None:
+            pairs = zip(read, there.items, strict=True)
+            return {one: text for one, text in pairs if one != text and "\\" not in text}
     return {}
 
 
@@ -267,42 +257,30 @@ def _edit(
     found: Found, text: str, key: str, items: Mapping[str, str], ours: Sequence[str]
 ) -> tuple[str, Edit]:
     """Return cloud-config.yml with a list of it changed, and how to restore that."""
-    there = cloud_config.find_list(text, key)
-    assert there is not None  # noqa: S101 - looked for just before
-    try:
-        without = docker_args.remove_labels(there.texts, items, found.release.quoting)
-    except shell.NotWordsError as wrong:
-        raise RefusedError(f"rancher.docker.{key} in cloud-config.yml has {wrong}") from None
-    unused = list(there.items)
-    new = [_take(unused, one) for one in without.items] + [Item(one) for one in ours]
-    former = cloud_config.read_list_text(text, there)
-    now_text = decode(found.disk.files.get(paths.CLOUD_CONFIG)) or ""
-    old = found.state.edits.get(key)
-    now = cloud_config.find_list(now_text, key) if old is not None else None
-    known, left, source = [], [], None
-    if now is not None and old is not None:
-        now_source = cloud_config.read_list_text(now_text, now)
-        known = [now_source] if now_source != former else []
-        left = [item for item in old.ours if item in now.texts]
-        # The system has written the same list in a form of its own: it stays as it is.
-        source = now_source if now.texts == tuple(one.text for one in new) else None
-    after = cloud_config.replace_list(text, there, new, source)
-    in_place = cloud_config.find_list(after, key)
-    written = cloud_config.read_list_text(after, in_place) if in_place is not None else ""
+    there = _get_list(text, key)
+    _check_words(found, {key: there.items})
+    without = docker_args.remove_labels(there.items, items, found.release.quoting)
+    new = (*without.items, *ours)
+    on_disk = decode(found.disk.files[paths.CLOUD_CONFIG]) or ""
+    now = _get_list(on_disk, key)
+    # The system may have written the same list in a form of its own: it stays as it is.
+    is_there = now.items == new
+    source = (
+        cloud_config.read_list_text(on_disk, now) if is_there else cloud_config.render_list(new)
+    )
+    after = cloud_config.replace_list(text, there, source)
     return after, Edit(
-        former=former,
-        written=tuple(dict.fromkeys([*known, written])),
-        ours=tuple(dict.fromkeys([*left, *ours])),
+        former=cloud_config.read_list_text(text, there),
+        written=(cloud_config.read_list_text(after, _get_list(after, key)),),
+        ours=tuple(ours),
         displaced=without.removed,
     )
 
 
-def _take(unused: list[Item], text: str) -> Item:
-    for item in unused:
-        if item.text == text:
-            unused.remove(item)
-            return item
-    return Item(text)
+def _get_list(text: str, key: str) -> UserList:
+    found = cloud_config.find_list(text, key)
+    assert found is not None  # noqa: S101 - the user's file was found to set it
+    return found
 
 
 def _make_tree(desired: Desired, lists: Mapping[str, Sequence[str]]) -> dict[str, Any]:
