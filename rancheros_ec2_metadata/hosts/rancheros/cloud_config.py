@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import yaml
@@ -102,20 +102,8 @@ def read_list_text(text: str, found: UserList) -> str:
     return text[found.start : found.end]
 
 
-class Restored(NamedTuple):
-    """cloud-config.yml without our items.
-
-    Args:
-        text: of the file.
-        problems: why one of our items is still in it.
-    """
-
-    text: str
-    problems: tuple[str, ...] = ()
-
-
-def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> Restored:
-    """Return the file as the user has it: without what an earlier run put there.
+def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> tuple[str, tuple[str, ...]]:
+    """Return the file as the user has it, and why one of our items is still in it.
 
     Where the file was written anew since, our items are known by value, and the user's labels that
     they had replaced come back if one of ours was still there.
@@ -131,7 +119,7 @@ def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> Restored:
             text = _restore(text, key, edit, quoting)
         except CannotEditError as why:
             problems.append(str(why))
-    return Restored(text, tuple(problems))
+    return text, tuple(problems)
 
 
 def _restore(text: str, key: str, edit: Edit, quoting: Quoting) -> str:
@@ -181,12 +169,11 @@ def sets(text: str, path: Sequence[str]) -> bool:
 
     A file that does not read sets nothing.
     """
-    if any(is_null(text, path[:depth]) for depth in range(1, len(path))):
-        return True
     try:
-        return _find(text, path) is not None
+        walked = _walk(text, path)
     except CannotEditError as several:
         return "times" in str(several)
+    return len(walked) == len(path) or (len(walked) > 0 and walked[-1][1].tag == _NULL)
 
 
 def is_null(text: str, path: Sequence[str]) -> bool:
@@ -210,56 +197,31 @@ def find_variables(text: str) -> dict[str, str]:
 
 
 def remove_keys(text: str, path: Sequence[str], names: Collection[str]) -> str:
-    """Return ``text`` without the keys ``names`` of the map at ``path``, and nothing else changed.
+    """Return ``text`` without the lines of the keys ``names`` of the map at ``path``.
 
     Raises:
-        CannotEditError: the map is not plain enough.
+        CannotEditError: the map is not plain enough: more would be lost than those keys.
     """
     found = _find(text, path)
     if found is None or not isinstance(found[1], yaml.MappingNode):
         raise CannotEditError(f"{'.'.join(path)} in it is not a map")
-    pairs: list[tuple[Any, Any]] = found[1].value
-    kept = [index for index, (name, _) in enumerate(pairs) if name.value not in names]
-    if len(kept) == len(pairs):
-        return text
-    if not kept:
-        start = text.index(":", found[0].end_mark.index) + 1
-        spans = [(start, start + len(text[start : found[1].end_mark.index].rstrip()))]
-        new = " {}"
-    else:
-        spans = [
-            _find_entry(text, pairs, index, flow=bool(found[1].flow_style))
-            for index in range(len(pairs))
-            if index not in kept
-        ]
-        new = ""
-    after, until = text, len(text)
-    for start, end in reversed(spans):
-        after = after[:start] + new + after[min(end, until) :]
-        until = start
-    wanted = _load(text)
-    inner = wanted
+    removed = [(name, value) for name, value in found[1].value if name.value in names]
+    after = text
+    for name, value in reversed(removed):
+        start = text.rfind("\n", 0, name.start_mark.index) + 1
+        end = text.find("\n", value.end_mark.index) + 1
+        after = after[:start] + (after[end:] if end else "")
+    if removed and len(removed) == len(found[1].value):
+        colon = text.index(":", found[0].end_mark.index)
+        after = f"{after[:colon]}: {{}}{after[colon + 1 :]}"
+    wanted = inner = _load(text)
     for key in path:
-        inner = inner[key]
+        inner = next(node for name, node in inner.items() if _is_key(name, key))
     for name in names:
         inner.pop(name, None)
     if _load(after) != wanted:
         raise CannotEditError(f"{'.'.join(path)} in it is not written plainly")
     return after
-
-
-def _find_entry(
-    text: str, pairs: list[tuple[Any, Any]], index: int, *, flow: bool
-) -> tuple[int, int]:
-    """Return where an entry of a map begins and ends: of a block, its lines."""
-    name, value = pairs[index]
-    start, end = name.start_mark.index, value.end_mark.index
-    if not flow:
-        line_end = text.find("\n", end)
-        return text.rfind("\n", 0, start) + 1, len(text) if line_end < 0 else line_end + 1
-    if index + 1 < len(pairs):
-        return start, pairs[index + 1][0].start_mark.index
-    return pairs[index - 1][1].end_mark.index, end
 
 
 def _load(text: str) -> Any:
@@ -269,26 +231,29 @@ def _load(text: str) -> Any:
         return None
 
 
-def _find(text: str, path: Iterable[str]) -> tuple[Any, Any] | None:
+def _find(text: str, path: Sequence[str]) -> tuple[Any, Any] | None:
     """Return the key node and the node at ``path``."""
+    walked = _walk(text, path)
+    return walked[-1] if len(walked) == len(path) else None
+
+
+def _walk(text: str, path: Sequence[str]) -> list[tuple[Any, Any]]:
+    """Return the key nodes and the nodes on the way to ``path``, as far as it leads."""
     try:
         node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise CannotEditError("it is not one plain YAML document") from None
-    found = None
-    walked: list[str] = []
-    for key in path:
-        if not isinstance(node, yaml.MappingNode):
-            return None
-        pairs = [pair for pair in node.value if _is_key(pair[0].value, key)]
-        walked.append(key)
+    walked: list[tuple[Any, Any]] = []
+    for depth, key in enumerate(path, 1):
+        inside = node.value if isinstance(node, yaml.MappingNode) else []
+        pairs = [pair for pair in inside if _is_key(pair[0].value, key)]
         if len(pairs) > 1:
-            raise CannotEditError(f"{'.'.join(walked)} is in it {len(pairs)} times")
+            raise CannotEditError(f"{'.'.join(path[:depth])} is in it {len(pairs)} times")
         if not pairs:
-            return None
-        found = pairs[0]
-        node = found[1]
-    return found
+            break
+        walked += pairs
+        node = pairs[0][1]
+    return walked
 
 
 def _is_key(found: object, key: str) -> bool:

@@ -79,8 +79,6 @@ class Legacy(NamedTuple):
             labels = docker_args.find_labels(found.items, "raw")
             keys = [one for one in labels if one.startswith(self.label_prefixes)]
             kept = docker_args.remove_labels(found.items, keys, "raw").items
-            if kept != found.items and kept:
+            if kept != found.items:
                 text = cloud_config.replace_list(text, found, cloud_config.render_list(kept))
-            elif kept != found.items:
-                text = cloud_config.remove_keys(text, cloud_config.DOCKER, [key])
         return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
@@ -100,16 +100,13 @@ def propose_off_machine(found: Found, desired: Desired) -> Proposal:
     return Proposal(desired, tree, found.users_text, items, notes=tuple(notes))
 
 
-def propose(
-    found: Found, desired: Desired, before: Answers, read: Callable[[str], bytes | None]
-) -> Proposal:
+def propose(found: Found, desired: Desired, before: Answers) -> Proposal:
     """Return our variables, config values, and labels in Docker's arguments.
 
     Args:
         found: the machine.
         desired: what it shall have.
         before: what ``ros`` reads without us.
-        read: returns a file of the machine as it is, None if there is none.
 
     Raises:
         RefusedError: no label may be set.
@@ -127,12 +124,12 @@ def propose(
             " into this container (/usr/share/ros:/usr/share/ros:ro)"
         )
     _check_words(found, users)
-    wanted, notes = _leave_out_conflicts(found, desired.labels, before, users, read)
+    wanted, notes = _leave_out_conflicts(found, desired.labels, before, users)
     items, left_out = _make_label_items(
         found, wanted, sum(map(docker_args.count_bytes, users.values()))
     )
     if len(wanted) < len(desired.labels) and desired.variables.get(STATUS_VARIABLE) == "complete":
-        return propose(found, desired.with_outcome("partial"), before, read)
+        return propose(found, desired.with_outcome("partial"), before)
     made = _compose(found, desired, users, items)
     return made._replace(notes=(*later, *notes, *left_out, *made.notes))
 
@@ -162,7 +159,6 @@ def _leave_out_conflicts(
     labels: Mapping[str, str],
     before: Answers,
     users: Mapping[str, tuple[str, ...]],
-    read: Callable[[str], bytes | None],
 ) -> tuple[dict[str, str], list[Note]]:
     """Return the labels that do not stop Docker, and why the others would.
 
@@ -172,13 +168,15 @@ def _leave_out_conflicts(
     wanted, notes = dict(labels), []
     everything = [item for items in users.values() for item in items]
     path = conflicts.find_daemon_json(before, everything, found.release.quoting)
-    there = None if shell.EXPANDED in path else conflicts.read_as_it_will_be(before, read, path)
+    there = (
+        None if shell.EXPANDED in path else conflicts.read_as_it_will_be(before, found.read, path)
+    )
     if there is not None and conflicts.has_labels(there):
         raise RefusedError(
             f"{path} has 'labels': Docker does not start with them and a --label; move those"
             " labels to rancher.docker.extra_args"
         )
-    opts = conflicts.read_as_it_will_be(before, read, paths.DOCKER_OPTS)
+    opts = conflicts.read_as_it_will_be(before, found.read, paths.DOCKER_OPTS)
     for key in sorted(conflicts.find_docker_opts_labels(opts, wanted)):
         del wanted[key]
         why = f"DOCKER_OPTS in {paths.DOCKER_OPTS} sets it too, and Docker would not start"

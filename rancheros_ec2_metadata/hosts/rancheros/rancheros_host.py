@@ -30,7 +30,6 @@ from rancheros_ec2_metadata.hosts.rancheros.found import (
     decode,
     find,
     find_ours,
-    list_config_values,
     read_state,
 )
 from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
@@ -165,7 +164,8 @@ class RancherOs:
             found.disk.unreadable,
         )
         before = find_ours(found.disk, found.state.labels, self.release)
-        after = Ours(proposal.labels, proposal.variables, list_config_values(proposal.tree))
+        config = {path: config_paths.render(one) for path, one in proposal.desired.config.items()}
+        after = Ours(proposal.labels, proposal.variables, config)
         state = kept._replace(
             labels=after.labels,
             variables=after.variables,
@@ -206,12 +206,7 @@ class RancherOs:
         try:
             _check_readable(found)
             before = self.rehearsal.ask(found.users)
-            proposal = propose(
-                found,
-                desired,
-                before,
-                lambda path: read_file(self.root, found.disk, path).files.get(path),
-            )
+            proposal = propose(found, desired, before)
             return self._compare(self.rehearsal, found, proposal, before)
         except (RefusedError, NoAnswerError) as why:
             return self._rehearse_without_lists(self.rehearsal, found, desired, why)
