@@ -67,7 +67,6 @@ class State(NamedTuple):
         env_files: paths of our files for ``docker run --env-file``.
         status: the outcome that was written.
         rehearsed: digest of all that was read when the change was last rehearsed.
-        overridden: names of variables and config paths that a stronger file was seen to set then.
         labels_changed: when labels last changed: the time and the boot_id of that run.
         last_run: how it ended.
     """
@@ -83,7 +82,6 @@ class State(NamedTuple):
     env_files: tuple[str, ...] = ()
     status: str | None = None
     rehearsed: str | None = None
-    overridden: tuple[str, ...] = ()
     labels_changed: tuple[str, ...] = ()
     last_run: LastRun | None = None
 
@@ -133,10 +131,7 @@ def parse_state(raw: bytes) -> State:
     known |= {
         name: _read_map(found.get(name)) for name in ("tags", "metadata", "labels", "variables")
     }
-    known |= {
-        name: _read_texts(found.get(name)) or ()
-        for name in ("env_files", "overridden", "labels_changed")
-    }
+    known |= {name: _read_texts(found.get(name)) or () for name in ("env_files", "labels_changed")}
     edits = found.get("edits")
     read = (
         ((key, parse_edit(value)) for key, value in edits.items())

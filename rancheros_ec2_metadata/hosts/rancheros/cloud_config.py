@@ -33,13 +33,13 @@ class UserList(NamedTuple):
     """A list of Docker's arguments in the text; it has no items where the key has a null.
 
     Args:
-        start: where the text behind its key's colon begins.
-        end: where its last item ends.
+        start: where the text behind its key's colon begins; it ends with the last item.
+        source: that text.
         items: the items as text.
     """
 
     start: int
-    end: int
+    source: str
     items: tuple[str, ...]
 
 
@@ -55,7 +55,7 @@ def find_list(text: str, key: str) -> UserList | None:
     name, node = found
     start = text.index(":", name.end_mark.index) + 1
     if node.tag == _NULL:
-        return UserList(start, max(start, node.end_mark.index), ())
+        return UserList(start, text[start : node.end_mark.index], ())
     if not isinstance(node, yaml.SequenceNode):
         raise CannotEditError(f"rancher.docker.{key} in it is not a list")
     if text[start:].lstrip()[:1] in ("&", "*", "!"):
@@ -64,7 +64,7 @@ def find_list(text: str, key: str) -> UserList | None:
         raise CannotEditError(f"rancher.docker.{key} in it has an alias")
     items = tuple(_read_item(one, key) for one in node.value)
     end = node.end_mark.index if node.flow_style or not items else node.value[-1].end_mark.index
-    return UserList(start, end, items)
+    return UserList(start, text[start:end], items)
 
 
 def list_items(text: str | None, key: str) -> tuple[str, ...]:
@@ -89,17 +89,12 @@ def _quote(item: str) -> str:
 
 def replace_list(text: str, found: UserList, new: str) -> str:
     """Return ``text`` with ``new`` in the place of a list's text."""
-    replaced = read_list_text(text, found)
     # A block scalar at the end takes its line end with it.
-    end = "\n" if replaced.endswith("\n") and not new.endswith("\n") else ""
-    if new.endswith("\n") and text[found.end :].startswith("\n"):
+    end = "\n" if found.source.endswith("\n") and not new.endswith("\n") else ""
+    rest = text[found.start + len(found.source) :]
+    if new.endswith("\n") and rest.startswith("\n"):
         new = new[:-1]
-    return text[: found.start] + new + end + text[found.end :]
-
-
-def read_list_text(text: str, found: UserList) -> str:
-    """Return the text of a list, from behind its key's colon."""
-    return text[found.start : found.end]
+    return text[: found.start] + new + end + rest
 
 
 def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> tuple[str, tuple[str, ...]]:
@@ -126,7 +121,7 @@ def _restore(text: str, key: str, edit: Edit, quoting: Quoting) -> str:
     found = find_list(text, key)
     if found is None:
         return text
-    if read_list_text(text, found) in edit.written:
+    if found.source in edit.written:
         return replace_list(text, found, edit.former)
     former = _list_values(edit.former)
     if found.items == former:

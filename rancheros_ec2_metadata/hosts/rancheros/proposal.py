@@ -84,7 +84,7 @@ def propose_nothing(found: Found, desired: Desired) -> Proposal:
     return Proposal(desired._replace(labels={}, config={}), {}, found.users_text, edits=edits)
 
 
-def propose_without_lists(found: Found, desired: Desired) -> Proposal:
+def propose_variables(found: Found, desired: Desired) -> Proposal:
     """Return only our variables and config values."""
     nothing = propose_nothing(found, desired)
     return nothing._replace(desired=desired._replace(labels={}), tree=_make_tree(desired, {}))
@@ -115,7 +115,7 @@ def propose(found: Found, desired: Desired, before: Answers) -> Proposal:
     later = tuple(conflicts.find_later_changes(before, found.disk.files.get(paths.SCRIPT)))
     if not desired.labels:
         unchanged = tuple(_keep_list(key, one) for key, one in users.items())
-        return propose_without_lists(found, desired)._replace(lists=unchanged, notes=later)
+        return propose_variables(found, desired)._replace(lists=unchanged, notes=later)
     if found.stuck:
         raise RefusedError(f"items of an earlier run stay in cloud-config.yml: {found.stuck[0]}")
     if not found.release.known:
@@ -259,20 +259,12 @@ def _edit(
     _check_words(found, {key: there.items})
     without = docker_args.remove_labels(there.items, items, found.release.quoting)
     new = (*without.items, *ours)
-    on_disk = decode(found.disk.files[paths.CLOUD_CONFIG]) or ""
-    now = _get_list(on_disk, key)
+    on_disk = _get_list(decode(found.disk.files[paths.CLOUD_CONFIG]) or "", key)
     # The system may have written the same list in a form of its own: it stays as it is.
-    is_there = now.items == new
-    source = (
-        cloud_config.read_list_text(on_disk, now) if is_there else cloud_config.render_list(new)
-    )
+    source = on_disk.source if on_disk.items == new else cloud_config.render_list(new)
     after = cloud_config.replace_list(text, there, source)
-    return after, Edit(
-        former=cloud_config.read_list_text(text, there),
-        written=(cloud_config.read_list_text(after, _get_list(after, key)),),
-        ours=tuple(ours),
-        displaced=without.removed,
-    )
+    written = (_get_list(after, key).source,)
+    return after, Edit(there.source, written, tuple(ours), without.removed)
 
 
 def _get_list(text: str, key: str) -> UserList:
@@ -285,10 +277,15 @@ def _make_tree(desired: Desired, lists: Mapping[str, Sequence[str]]) -> dict[str
     """Return what our drop-in shall set."""
     tree: dict[str, Any] = {}
     for key, items in lists.items():
-        drop_in.put(tree, ("rancher", "docker", key), list(items))
-    for path, value in desired.config.items():
-        keys = config_paths.keys(path)
-        drop_in.put(tree, keys, list(value) if isinstance(value, tuple) else value)
-    if desired.variables:
-        drop_in.put(tree, ("rancher", "environment"), dict(sorted(desired.variables.items())))
+        drop_in.put(tree, (*cloud_config.DOCKER, key), items)
+    for keys, value in list_values(desired).values():
+        drop_in.put(tree, keys, value)
     return tree
+
+
+def list_values(desired: Desired) -> dict[str, tuple[tuple[str, ...], config_paths.Value]]:
+    """Return the keys and the value of each config path and each variable."""
+    values = {path: (config_paths.keys(path), value) for path, value in desired.config.items()}
+    for name, value in sorted(desired.variables.items()):
+        values[name] = ((*cloud_config.ENVIRONMENT, name), value)
+    return values

@@ -37,14 +37,15 @@ from rancheros_ec2_metadata.hosts.rancheros.list_diff import diff_lists
 from rancheros_ec2_metadata.hosts.rancheros.proposal import (
     Proposal,
     RefusedError,
+    list_values,
     propose,
     propose_nothing,
     propose_off_machine,
-    propose_without_lists,
+    propose_variables,
 )
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import Release, find_release
-from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Ros, Tree
+from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Ros
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 from rancheros_ec2_metadata.hosts.state import State, render_state
 from rancheros_ec2_metadata.plan import config_paths
@@ -173,7 +174,6 @@ class RancherOs:
             env_files=tuple(path for path, content in env_files.items() if content is not None),
             status=proposal.desired.variables.get(STATUS_VARIABLE, kept.status),
             rehearsed=proposal.rehearsed,
-            overridden=tuple(proposal.overridden),
             labels_changed=found.state.labels_changed,
             last_run=found.state.last_run,
         )
@@ -184,7 +184,6 @@ class RancherOs:
             changed_until="; Docker takes them when it starts",
             removed_until="; Docker keeps them until it restarts",
         )
-        notes += _note_overridden(proposal.overridden, proposal.desired)
         return Plan(
             changes=_plan_changes(found, proposal, state, env_files),
             state=state,
@@ -209,35 +208,28 @@ class RancherOs:
             proposal = propose(found, desired, before)
             return self._compare(self.rehearsal, found, proposal, before)
         except (RefusedError, NoAnswerError) as why:
-            return self._rehearse_without_lists(self.rehearsal, found, desired, why)
+            return self._fall_back(found, desired, why)
 
-    def _rehearse_without_lists(
-        self, ros: Rehearsal, found: Found, desired: Desired, why: Exception
-    ) -> Proposal:
-        """Return our plan without lists, rehearsed too; an empty one if that fails."""
+    def _fall_back(self, found: Found, desired: Desired, why: Exception) -> Proposal:
+        """Return what may be written if labels, or the variables alone, may not: the rest."""
         status = desired.variables.get(STATUS_VARIABLE)
-        notes: list[Note] = []
         rest = desired
         if desired.labels:
-            left_out = tuple(LeftOut("label", key, str(why)) for key in desired.labels)
-            notes.append(error(ExitStatus.FILES, f"no label is set: {why}", *left_out))
+            names = [LeftOut("label", key, str(why)) for key in desired.labels]
+            note = error(ExitStatus.FILES, f"no label is set: {why}", *names)
             rest = desired.with_outcome("partial") if status in ("complete", "kept") else desired
         elif isinstance(why, NoAnswerError):
-            notes.append(warning(f"what is written was not rehearsed: {why}"))
-        proposal = propose_without_lists(found, rest)._replace(notes=tuple(notes))
-        if isinstance(why, NoAnswerError):
-            return proposal  # variables need no answer
-        try:
-            if desired.labels:
-                return self._compare(ros, found, proposal, ros.ask(found.users))
-        except NoAnswerError:
-            return proposal
-        except RefusedError as also:
-            why = also
-        names = tuple(LeftOut("variable", name, str(why)) for name in desired.variables)
-        notes.append(error(ExitStatus.FILES, f"no variable is set: {why}", *names))
-        none = desired.with_outcome("none") if status is not None else desired
-        return propose_nothing(found, none)._replace(notes=tuple(notes))
+            note = warning(f"what is written was not rehearsed: {why}")
+        else:
+            names = [LeftOut("variable", name, str(why)) for name in desired.variables]
+            note = error(ExitStatus.FILES, f"no variable is set: {why}", *names)
+            none = desired.with_outcome("none") if status is not None else desired
+            return propose_nothing(found, none)._replace(notes=(note,))
+        rest = rest._replace(labels={})
+        # Variables need no answer.
+        without_answer = isinstance(why, NoAnswerError)
+        proposal = (propose_variables if without_answer else self._rehearse)(found, rest)
+        return proposal._replace(notes=(note, *proposal.notes))
 
     def _compare(
         self, ros: Rehearsal, found: Found, proposal: Proposal, before: Answers
@@ -250,27 +242,34 @@ class RancherOs:
         """
         planned = proposal.put_into(found.users)
         digest = rehearsal.digest(planned)
-        values = _list_values(proposal.desired)
         if digest == found.state.rehearsed == rehearsal.digest(found.disk):
-            names = values.keys() & found.state.overridden
-        else:
-            after = ros.ask(planned)
-            unhidden = self._are_args_unhidden(found, before, after)
-            ours = [keys for keys, _ in values.values()]
-            ours += [(*cloud_config.DOCKER, key) for key in self.release.argument_keys]
-            key = rehearsal.find_difference(before, after, ours, unhidden=unhidden)
-            for one in proposal.lists:
-                is_back = unhidden and one.key == "args" and not one.after
-                if after.arguments(one.key) != one.after and not is_back:
-                    stronger = name_stronger(found.users, (*cloud_config.DOCKER, one.key))
-                    if key is None or stronger != UNNAMED:
-                        text = f"rancher.docker.{one.key} is overridden by {stronger}"
-                        raise RefusedError(f"{text}; remove it there")
-            if key is not None:
-                raise refuse_difference(found.users, key)
-            names = {name for name, (keys, value) in values.items() if after.get(*keys) != value}
-        overridden = {name: name_stronger(found.users, values[name][0]) for name in sorted(names)}
-        return proposal._replace(overridden=overridden, rehearsed=digest)
+            return proposal._replace(rehearsed=digest)
+        after = ros.ask(planned)
+        values = list_values(proposal.desired)
+        unhidden = self._are_args_unhidden(found, before, after)
+        ours = [keys for keys, _ in values.values()]
+        ours += [(*cloud_config.DOCKER, key) for key in self.release.argument_keys]
+        key = rehearsal.find_difference(before, after, ours, unhidden=unhidden)
+        for one in proposal.lists:
+            is_back = unhidden and one.key == "args" and not one.after
+            if after.arguments(one.key) != one.after and not is_back:
+                stronger = name_stronger(found.users, (*cloud_config.DOCKER, one.key))
+                if key is None or stronger != UNNAMED:
+                    text = f"rancher.docker.{one.key} is overridden by {stronger}"
+                    raise RefusedError(f"{text}; remove it there")
+        if key is not None:
+            raise refuse_difference(found.users, key)
+        overridden = {
+            name: name_stronger(found.users, keys)
+            for name, (keys, value) in values.items()
+            if after.get(*keys) != (list(value) if isinstance(value, tuple) else str(value))
+        }
+        # What is overridden is named at each run, so it is asked for at each.
+        return proposal._replace(
+            overridden=overridden,
+            notes=(*proposal.notes, *_note_overridden(overridden, proposal.desired)),
+            rehearsed=None if overridden else digest,
+        )
 
     def _are_args_unhidden(self, found: Found, before: Answers, after: Answers) -> bool:
         """Tell whether ``args`` of os-config.yml, which a null had hidden, are in effect with us.
@@ -305,20 +304,8 @@ def _check_readable(found: Found) -> None:
         raise NoAnswerError(f"{why}; make it a plain file that root can read")
 
 
-def _list_values(desired: Desired) -> dict[str, tuple[tuple[str, ...], Tree]]:
-    """Return the keys of each variable and config value, and what ``ros`` shall read there."""
-    environment = cloud_config.ENVIRONMENT
-    values: dict[str, tuple[tuple[str, ...], Tree]] = {
-        name: ((*environment, name), value) for name, value in desired.variables.items()
-    }
-    for path, value in desired.config.items():
-        read: Tree = list(value) if isinstance(value, tuple) else str(value)
-        values[path] = (config_paths.keys(path), read)
-    return values
-
-
 def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterator[Note]:
-    values = _list_values(desired)
+    values = list_values(desired)
     for name, stronger in overridden.items():
         path = ".".join(values[name][0])
         why = f"overridden by {stronger}"

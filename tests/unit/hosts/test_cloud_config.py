@@ -62,8 +62,8 @@ def test_a_list_is_replaced_and_nothing_else_and_restored_byte_for_byte(
     there = cloud_config.find_list(changed, "extra_args")
     assert there is not None
     edit = Edit(
-        former=cloud_config.read_list_text(text, found),
-        written=(cloud_config.read_list_text(changed, there),),
+        former=found.source,
+        written=(there.source,),
         ours=tuple(ours),
     )
     assert cloud_config.restore(changed, {"extra_args": edit}, "shell") == (text, ())
