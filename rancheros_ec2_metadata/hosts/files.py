@@ -187,19 +187,22 @@ def digest_file(path: Path) -> str | None:
 
 
 def _write(change: FileChange, target: Path, content: bytes) -> None:
-    temporary = _make_temporary(target)
     if not os.path.lexists(target.parent):
         target.parent.mkdir(mode=0o755, exist_ok=True)
         _sync_folder(target.parent.parent)
     old = _check(change, target)
+    temporary = _make_temporary(target)
+    temporary.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        _fill(
-            temporary,
-            content,
-            target if change.keeps_attributes and old else None,
-            old,
-            change.mode,
-        )
+        handle = os.open(temporary, flags, 0o600)
+        with open(handle, "wb") as file:  # noqa: PTH123 - a file descriptor, not a path
+            file.write(content)
+            file.flush()
+            os.fchmod(handle, change.mode)
+            if change.keeps_attributes and old is not None:
+                _copy_attributes(target, old, handle)
+            os.fsync(handle)
         _check(change, target)
         os.replace(temporary, target)  # noqa: PTH105 - one rename(2), not a path's opinion
     except BaseException:
@@ -211,25 +214,10 @@ def _make_temporary(target: Path) -> Path:
     return target.with_name(f"{_TEMPORARY}{target.name.lstrip('.')}")
 
 
-def _fill(
-    temporary: Path, content: bytes, like: Path | None, old: os.stat_result | None, mode: int
-) -> None:
-    temporary.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(temporary, flags, 0o600)
-    with open(handle, "wb") as file:  # noqa: PTH123 - a file descriptor, not a path
-        file.write(content)
-        file.flush()
-        os.fchmod(handle, mode)
-        if like is not None and old is not None:
-            if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
-                os.fchown(handle, old.st_uid, old.st_gid)
-            os.fchmod(handle, stat.S_IMODE(old.st_mode))
-            _copy_attributes(like, handle)
-        os.fsync(handle)
-
-
-def _copy_attributes(source: Path, target: int) -> None:
+def _copy_attributes(source: Path, old: os.stat_result, target: int) -> None:
+    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        os.fchown(target, old.st_uid, old.st_gid)
+    os.fchmod(target, stat.S_IMODE(old.st_mode))
     with contextlib.suppress(OSError):  # not every file system has them, nor may all be set
         for name in os.listxattr(source, follow_symlinks=False):
             with contextlib.suppress(OSError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 SCHEMA = 2
@@ -16,8 +16,8 @@ class Edit(NamedTuple):
 
     Args:
         former: the text of the list as the user wrote it, from behind its key's colon.
-        written: the texts that replaced it: the one that an earlier run left and, as a run may be
-            killed before it writes, the one that this run was to leave.
+        written: the text that replaced it; as a run may be killed before it writes, also those that
+            may be there still.
         ours: the items that are ours.
         displaced: the user's items that ours replaced.
     """
@@ -67,7 +67,6 @@ class State(NamedTuple):
         env_files: paths of our files for ``docker run --env-file``.
         status: the outcome that was written.
         rehearsed: digest of all that was read when the change was last rehearsed.
-        overridden: names of variables and config paths that a stronger file was seen to set then.
         labels_changed: when labels last changed: the time and the boot_id of that run.
         last_run: how it ended.
     """
@@ -83,7 +82,6 @@ class State(NamedTuple):
     env_files: tuple[str, ...] = ()
     status: str | None = None
     rehearsed: str | None = None
-    overridden: tuple[str, ...] = ()
     labels_changed: tuple[str, ...] = ()
     last_run: LastRun | None = None
 
@@ -93,10 +91,17 @@ class State(NamedTuple):
 
     def with_former(self, former: State) -> State:
         """Return the same, and what a former state knows on the disk: it may be there still."""
-        return self._replace(
-            edits={**former.edits, **self.edits},
-            env_files=tuple(sorted({*former.env_files, *self.env_files})),
-        )
+        edits = {**former.edits, **self.edits}
+        for key, old in former.edits.items():
+            new = edits[key]
+            edits[key] = new._replace(
+                written=_join(old.written, new.written), ours=_join(old.ours, new.ours)
+            )
+        return self._replace(edits=edits, env_files=_join(former.env_files, self.env_files))
+
+
+def _join(former: Iterable[str], now: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*former, *now]))
 
 
 class DamagedStateError(ValueError):
@@ -126,10 +131,7 @@ def parse_state(raw: bytes) -> State:
     known |= {
         name: _read_map(found.get(name)) for name in ("tags", "metadata", "labels", "variables")
     }
-    known |= {
-        name: _read_texts(found.get(name)) or ()
-        for name in ("env_files", "overridden", "labels_changed")
-    }
+    known |= {name: _read_texts(found.get(name)) or () for name in ("env_files", "labels_changed")}
     edits = found.get("edits")
     read = (
         ((key, parse_edit(value)) for key, value in edits.items())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import yaml
@@ -29,38 +29,18 @@ class CannotEditError(ValueError):
     """The text is not plain enough to be changed in one place; the message says why."""
 
 
-class Item(NamedTuple):
-    """An item of a list: its text, and how the file writes it if that can be used again."""
-
-    text: str
-    source: str | None = None
-
-    def render(self) -> str:
-        """Return the item as a quoted scalar; ``ros`` replaces in it what it replaced before."""
-        if self.source is not None:
-            return self.source
-        if re.fullmatch(r"[ -~]*", self.text):
-            return "'" + self.text.replace("'", "''") + "'"
-        return json.dumps(self.text)
-
-
 class UserList(NamedTuple):
-    """A list of Docker's arguments in the text.
+    """A list of Docker's arguments in the text; it has no items where the key has a null.
 
     Args:
-        start: where the text behind its key's colon begins.
-        end: where its last item ends.
-        items: the items; none where the key has a null.
+        start: where the text behind its key's colon begins; it ends with the last item.
+        source: that text.
+        items: the items as text.
     """
 
     start: int
-    end: int
-    items: tuple[Item, ...]
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The items as text."""
-        return tuple(item.text for item in self.items)
+    source: str
+    items: tuple[str, ...]
 
 
 def find_list(text: str, key: str) -> UserList | None:
@@ -75,16 +55,16 @@ def find_list(text: str, key: str) -> UserList | None:
     name, node = found
     start = text.index(":", name.end_mark.index) + 1
     if node.tag == _NULL:
-        return UserList(start, max(start, node.end_mark.index), ())
+        return UserList(start, text[start : node.end_mark.index], ())
     if not isinstance(node, yaml.SequenceNode):
         raise CannotEditError(f"rancher.docker.{key} in it is not a list")
     if text[start:].lstrip()[:1] in ("&", "*", "!"):
         raise CannotEditError(f"rancher.docker.{key} in it has an anchor, an alias or a tag")
     if any(one.start_mark.index < start for one in node.value):
         raise CannotEditError(f"rancher.docker.{key} in it has an alias")
-    items = tuple(_make_item(text, one, key) for one in node.value)
+    items = tuple(_read_item(one, key) for one in node.value)
     end = node.end_mark.index if node.flow_style or not items else node.value[-1].end_mark.index
-    return UserList(start, end, items)
+    return UserList(start, text[start:end], items)
 
 
 def list_items(text: str | None, key: str) -> tuple[str, ...]:
@@ -93,36 +73,32 @@ def list_items(text: str | None, key: str) -> tuple[str, ...]:
         found = find_list(text or "", key)
     except CannotEditError:
         return ()
-    return found.texts if found is not None else ()
+    return found.items if found is not None else ()
 
 
-def replace_list(
-    text: str, found: UserList, items: Sequence[Item], source: str | None = None
-) -> str:
-    """Return ``text`` with ``items`` in the place of a list, as ``source`` if it is given."""
-    new = f" [{', '.join(item.render() for item in items)}]" if source is None else source
-    return _splice(text, found, new)
+def render_list(items: Sequence[str]) -> str:
+    """Return the text of a list; ``ros`` fills in addresses in it as in the user's."""
+    return f" [{', '.join(map(_quote, items))}]"
 
 
-def read_list_text(text: str, found: UserList) -> str:
-    """Return the text of a list, from behind its key's colon."""
-    return text[found.start : found.end]
+def _quote(item: str) -> str:
+    if re.fullmatch(r"[ -~]*", item):
+        return "'" + item.replace("'", "''") + "'"
+    return json.dumps(item)
 
 
-class Restored(NamedTuple):
-    """cloud-config.yml without our items.
-
-    Args:
-        text: of the file.
-        problems: why one of our items is still in it.
-    """
-
-    text: str
-    problems: tuple[str, ...] = ()
+def replace_list(text: str, found: UserList, new: str) -> str:
+    """Return ``text`` with ``new`` in the place of a list's text."""
+    # A block scalar at the end takes its line end with it.
+    end = "\n" if found.source.endswith("\n") and not new.endswith("\n") else ""
+    rest = text[found.start + len(found.source) :]
+    if new.endswith("\n") and rest.startswith("\n"):
+        new = new[:-1]
+    return text[: found.start] + new + end + rest
 
 
-def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> Restored:
-    """Return the file as the user has it: without what an earlier run put there.
+def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> tuple[str, tuple[str, ...]]:
+    """Return the file as the user has it, and why one of our items is still in it.
 
     Where the file was written anew since, our items are known by value, and the user's labels that
     they had replaced come back if one of ours was still there.
@@ -138,41 +114,39 @@ def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> Restored:
             text = _restore(text, key, edit, quoting)
         except CannotEditError as why:
             problems.append(str(why))
-    return Restored(text, tuple(problems))
+    return text, tuple(problems)
 
 
 def _restore(text: str, key: str, edit: Edit, quoting: Quoting) -> str:
     found = find_list(text, key)
-    if found is None or edit.former == read_list_text(text, found):
+    if found is None:
         return text
-    if read_list_text(text, found) in edit.written:
-        return _splice(text, found, edit.former)
-    if _list_values(edit.former) == list(found.texts):
+    if found.source in edit.written:
+        return replace_list(text, found, edit.former)
+    former = _list_values(edit.former)
+    if found.items == former:
         return text
-    if any(_list_values(one) == list(found.texts) for one in edit.written):
-        return replace_list(text, found, list(map(Item, _list_values(edit.former))))
-    kept = [item for item in found.items if item.text not in edit.ours]
+    if found.items in map(_list_values, edit.written):
+        return replace_list(text, found, render_list(former))
+    kept = [item for item in found.items if item not in edit.ours]
     if len(kept) == len(found.items):
         return text
-    missing = _drop_set_again(edit.displaced, [item.text for item in kept], quoting)
-    return replace_list(text, found, [*kept, *map(Item, missing)])
+    return replace_list(text, found, render_list([*kept, *_drop_set_again(edit, kept, quoting)]))
 
 
-def _list_values(source: str) -> list[str]:
+def _list_values(source: str) -> tuple[str, ...]:
     """Return the items of a list by its text, from behind its key's colon."""
     found = yaml.load(f"key:{source}\n", Loader=yaml.BaseLoader)["key"]  # noqa: S506 - texts and lists only
-    return list(found) if isinstance(found, list) else []
+    return tuple(found) if isinstance(found, list) else ()
 
 
-def _drop_set_again(
-    displaced: Sequence[str], items: Sequence[str], quoting: Quoting
-) -> Sequence[str]:
+def _drop_set_again(edit: Edit, items: Sequence[str], quoting: Quoting) -> Sequence[str]:
     """Return the displaced labels whose keys ``items`` do not set: two values stop Docker."""
     try:
         keys = docker_args.find_labels(items, quoting)
-        return docker_args.remove_labels(displaced, keys, quoting).items
+        return docker_args.remove_labels(edit.displaced, keys, quoting).items
     except shell.NotWordsError:
-        return displaced
+        return edit.displaced
 
 
 def matches(written: Sequence[str], read: Sequence[str]) -> bool:
@@ -190,12 +164,11 @@ def sets(text: str, path: Sequence[str]) -> bool:
 
     A file that does not read sets nothing.
     """
-    if any(is_null(text, path[:depth]) for depth in range(1, len(path))):
-        return True
     try:
-        return _find(text, path) is not None
+        walked = _walk(text, path)
     except CannotEditError as several:
         return "times" in str(several)
+    return len(walked) == len(path) or (len(walked) > 0 and walked[-1][1].tag == _NULL)
 
 
 def is_null(text: str, path: Sequence[str]) -> bool:
@@ -219,56 +192,31 @@ def find_variables(text: str) -> dict[str, str]:
 
 
 def remove_keys(text: str, path: Sequence[str], names: Collection[str]) -> str:
-    """Return ``text`` without the keys ``names`` of the map at ``path``, and nothing else changed.
+    """Return ``text`` without the lines of the keys ``names`` of the map at ``path``.
 
     Raises:
-        CannotEditError: the map is not plain enough.
+        CannotEditError: the map is not plain enough: more would be lost than those keys.
     """
     found = _find(text, path)
     if found is None or not isinstance(found[1], yaml.MappingNode):
         raise CannotEditError(f"{'.'.join(path)} in it is not a map")
-    pairs: list[tuple[Any, Any]] = found[1].value
-    kept = [index for index, (name, _) in enumerate(pairs) if name.value not in names]
-    if len(kept) == len(pairs):
-        return text
-    if not kept:
-        start = text.index(":", found[0].end_mark.index) + 1
-        spans = [(start, start + len(text[start : found[1].end_mark.index].rstrip()))]
-        new = " {}"
-    else:
-        spans = [
-            _find_entry(text, pairs, index, flow=bool(found[1].flow_style))
-            for index in range(len(pairs))
-            if index not in kept
-        ]
-        new = ""
-    after, until = text, len(text)
-    for start, end in reversed(spans):
-        after = after[:start] + new + after[min(end, until) :]
-        until = start
-    wanted = _load(text)
-    inner = wanted
+    removed = [(name, value) for name, value in found[1].value if name.value in names]
+    after = text
+    for name, value in reversed(removed):
+        start = text.rfind("\n", 0, name.start_mark.index) + 1
+        end = text.find("\n", value.end_mark.index) + 1
+        after = after[:start] + (after[end:] if end else "")
+    if removed and len(removed) == len(found[1].value):
+        colon = text.index(":", found[0].end_mark.index)
+        after = f"{after[:colon]}: {{}}{after[colon + 1 :]}"
+    wanted = inner = _load(text)
     for key in path:
-        inner = inner[key]
+        inner = next(node for name, node in inner.items() if _is_key(name, key))
     for name in names:
         inner.pop(name, None)
     if _load(after) != wanted:
         raise CannotEditError(f"{'.'.join(path)} in it is not written plainly")
     return after
-
-
-def _find_entry(
-    text: str, pairs: list[tuple[Any, Any]], index: int, *, flow: bool
-) -> tuple[int, int]:
-    """Return where an entry of a map begins and ends: of a block, its lines."""
-    name, value = pairs[index]
-    start, end = name.start_mark.index, value.end_mark.index
-    if not flow:
-        line_end = text.find("\n", end)
-        return text.rfind("\n", 0, start) + 1, len(text) if line_end < 0 else line_end + 1
-    if index + 1 < len(pairs):
-        return start, pairs[index + 1][0].start_mark.index
-    return pairs[index - 1][1].end_mark.index, end
 
 
 def _load(text: str) -> Any:
@@ -278,35 +226,29 @@ def _load(text: str) -> Any:
         return None
 
 
-def _splice(text: str, found: UserList, new: str) -> str:
-    replaced = text[found.start : found.end]
-    # A block scalar at the end takes its line end with it.
-    end = "\n" if replaced.endswith("\n") and not new.endswith("\n") else ""
-    if new.endswith("\n") and text[found.end :].startswith("\n"):
-        new = new[:-1]
-    return text[: found.start] + new + end + text[found.end :]
-
-
-def _find(text: str, path: Iterable[str]) -> tuple[Any, Any] | None:
+def _find(text: str, path: Sequence[str]) -> tuple[Any, Any] | None:
     """Return the key node and the node at ``path``."""
+    walked = _walk(text, path)
+    return walked[-1] if len(walked) == len(path) else None
+
+
+def _walk(text: str, path: Sequence[str]) -> list[tuple[Any, Any]]:
+    """Return the key nodes and the nodes on the way to ``path``, as far as it leads."""
     try:
         node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise CannotEditError("it is not one plain YAML document") from None
-    found = None
-    walked: list[str] = []
-    for key in path:
-        if not isinstance(node, yaml.MappingNode):
-            return None
-        pairs = [pair for pair in node.value if _is_key(pair[0].value, key)]
-        walked.append(key)
+    walked: list[tuple[Any, Any]] = []
+    for depth, key in enumerate(path, 1):
+        inside = node.value if isinstance(node, yaml.MappingNode) else []
+        pairs = [pair for pair in inside if _is_key(pair[0].value, key)]
         if len(pairs) > 1:
-            raise CannotEditError(f"{'.'.join(walked)} is in it {len(pairs)} times")
+            raise CannotEditError(f"{'.'.join(path[:depth])} is in it {len(pairs)} times")
         if not pairs:
-            return None
-        found = pairs[0]
-        node = found[1]
-    return found
+            break
+        walked += pairs
+        node = pairs[0][1]
+    return walked
 
 
 def _is_key(found: object, key: str) -> bool:
@@ -314,9 +256,7 @@ def _is_key(found: object, key: str) -> bool:
     return found == key or (key.islower() and str(found).lower() == key)
 
 
-def _make_item(text: str, node: Any, key: str) -> Item:
+def _read_item(node: Any, key: str) -> str:
     if not isinstance(node, yaml.ScalarNode) or node.tag != _STRING:
         raise CannotEditError(f"rancher.docker.{key} in it has an item that is not plain text")
-    source = text[node.start_mark.index : node.end_mark.index]
-    reusable = source[:1] in ("'", '"') and source[-1:] == source[:1] and "\n" not in source
-    return Item(node.value, source if reusable else None)
+    return str(node.value)

@@ -44,7 +44,7 @@ def find_daemon_json(answers: Answers, items: Sequence[str], quoting: Quoting) -
         NotWordsError: an item does not read as shell words.
     """
     named = docker_args.find_option(items, "--config-file", quoting)
-    configured = answers.get("docker", "config_file")
+    configured = answers.get("rancher", "docker", "config_file")
     if named:
         return named[-1]
     return configured if isinstance(configured, str) and configured else paths.DAEMON_JSON

@@ -107,25 +107,24 @@ def remove_labels(items: Sequence[str], keys: Iterable[str], quoting: Quoting) -
         NotWordsError: an item does not read as shell words.
     """
     unwanted = set(keys)
-    cut: dict[int, list[shell.Word]] = {}
-    for label in _list_labels(items, quoting):
-        if label.key in unwanted:
-            for word in label.words:
-                cut.setdefault(word.item, []).append(word)
-    if not cut:
+    labels = [one for one in _list_labels(items, quoting) if one.key in unwanted]
+    if not labels:
         return WithoutLabels(tuple(items), ())
-    all_words = _split(items, quoting)
+    cut = {word for label in labels for word in label.words}
+    words = _split(items, quoting)
     kept, removed = [], []
     for index, item in enumerate(items):
-        words = cut.get(index)
-        if words is None:
-            kept.append(item)
-            continue
-        removed.append(" ".join(item[word.start : word.end] for word in words))
-        rest = [word for word in all_words if word.item == index and word not in words]
-        if rest:
-            kept.append(" ".join(item[word.start : word.end] for word in rest))
+        here = [word for word in words if word.item == index]
+        gone, rest = [one for one in here if one in cut], [one for one in here if one not in cut]
+        if gone:
+            removed.append(_join(item, gone))
+        if rest or not gone:
+            kept.append(_join(item, rest) if gone else item)
     return WithoutLabels(tuple(kept), tuple(removed))
+
+
+def _join(item: str, words: Sequence[shell.Word]) -> str:
+    return " ".join(item[word.start : word.end] for word in words)
 
 
 def name_option(item: str) -> str:

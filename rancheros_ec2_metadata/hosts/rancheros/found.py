@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +13,14 @@ from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args, dr
 from rancheros_ec2_metadata.hosts.rancheros.release import Release
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 from rancheros_ec2_metadata.hosts.state import DamagedStateError, State, parse_state
+from rancheros_ec2_metadata.plan import config_paths
 
 
 class Found(NamedTuple):
     """The machine's files.
 
     Args:
+        root: the folder that stands for the root of the container.
         disk: as they are.
         users: as the user has them: without our drop-in, and our items in cloud-config.yml.
         state: what the last run left.
@@ -25,11 +28,16 @@ class Found(NamedTuple):
         release: that reads them.
     """
 
+    root: Path
     disk: Snapshot
     users: Snapshot
     state: State
     stuck: tuple[str, ...]
     release: Release
+
+    def read(self, path: str) -> bytes | None:
+        """Return one more file as it is now; None if there is none."""
+        return read_file(self.root, Snapshot(), path).files.get(path)
 
     @property
     def users_text(self) -> str | None:
@@ -46,11 +54,11 @@ def find(root: Path, release: Release) -> tuple[Found, list[Note]]:
     users, stuck = disk.with_file(paths.DROP_IN, None), tuple[str, ...]()
     text = decode(disk.files.get(paths.CLOUD_CONFIG))
     if text is not None:
-        restored = cloud_config.restore(text, state.edits, release.quoting)
-        users, stuck = users.with_file(paths.CLOUD_CONFIG, encode(restored.text)), restored.problems
+        text, stuck = cloud_config.restore(text, state.edits, release.quoting)
+        users = users.with_file(paths.CLOUD_CONFIG, encode(text))
     elif state.edits and paths.CLOUD_CONFIG in disk.unreadable:
         stuck = (disk.unreadable[paths.CLOUD_CONFIG],)
-    return Found(disk, users, state, stuck, release), notes
+    return Found(root, disk, users, state, stuck, release), notes
 
 
 def read_state(disk: Snapshot) -> tuple[State, list[Note]]:
@@ -73,23 +81,19 @@ def find_ours(disk: Snapshot, labels: Mapping[str, str], release: Release) -> Ou
         release: that reads the files.
     """
     tree = drop_in.parse_drop_in(disk.files.get(paths.DROP_IN, b"{}"))
-    docker, environment = (
-        _read_map(_read_map(tree, "rancher"), key) for key in ("docker", "environment")
-    )
+    rancher = _pop_map(tree, "rancher")
+    docker, environment = _pop_map(rancher, "docker"), _pop_map(rancher, "environment")
     text = decode(disk.files.get(paths.CLOUD_CONFIG))
-    items: set[str] = set()
-    for key in release.argument_keys:
-        in_drop_in = docker.get(key)
-        items.update(in_drop_in if isinstance(in_drop_in, list) else ())
-        items.update(cloud_config.list_items(text, key))
+    lists = [docker.pop(key, ()) for key in ("args", "extra_args")]
+    lists += [cloud_config.list_items(text, key) for key in release.argument_keys]
+    items = [item for one in lists if isinstance(one, list | tuple) for item in one]
     there = {}
     for key, value in labels.items():
-        try:
+        with contextlib.suppress(ValueError):
             if docker_args.make_label_item(key, value, release.quoting) in items:
                 there[key] = value
-        except ValueError:
-            continue
-    return Ours(there, environment, list_config_values(tree))
+    config = dict(_flatten({**tree, "rancher": {**rancher, "docker": docker}}))
+    return Ours(there, environment, config)
 
 
 def count_missing_items(disk: Snapshot, state: State) -> int:
@@ -102,24 +106,6 @@ def count_missing_items(disk: Snapshot, state: State) -> int:
     )
 
 
-def list_config_values(tree: Mapping[str, Any]) -> dict[str, str]:
-    """Return the config values of a drop-in, by path, as text."""
-    found: dict[str, str] = {}
-
-    def walk(node: Any, path: tuple[str, ...]) -> None:
-        is_list = path[:2] == cloud_config.DOCKER and path[2:] in (("args",), ("extra_args",))
-        if path == cloud_config.ENVIRONMENT or is_list:
-            return
-        if isinstance(node, dict):
-            for key, value in node.items():
-                walk(value, (*path, key))
-        else:
-            found[".".join(path)] = ", ".join(node) if isinstance(node, list) else str(node)
-
-    walk(tree, ())
-    return found
-
-
 def decode(raw: bytes | None) -> str | None:
     """Return a file as text from which :func:`encode` makes the same bytes."""
     return None if raw is None else raw.decode("utf-8", "surrogateescape")
@@ -130,6 +116,15 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _read_map(tree: Mapping[str, Any], key: str) -> dict[str, Any]:
-    node = tree.get(key)
+def _pop_map(tree: dict[str, Any], key: str) -> dict[str, Any]:
+    node = tree.pop(key, None)
     return node if isinstance(node, dict) else {}
+
+
+def _flatten(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each value of a tree."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _flatten(value, f"{path}.{key}" if path else key)
+    else:
+        yield path, config_paths.render(tuple(node) if isinstance(node, list) else node)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args
-from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError, Item
+from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
 from rancheros_ec2_metadata.settings import Settings
 
 # What it and its fork wrote, a misspelt secret included. They are stale from the next start on, and
@@ -76,11 +76,9 @@ class Legacy(NamedTuple):
             found = cloud_config.find_list(text, key)
             if found is None:
                 continue
-            labels = docker_args.find_labels(found.texts, "raw")
+            labels = docker_args.find_labels(found.items, "raw")
             keys = [one for one in labels if one.startswith(self.label_prefixes)]
-            kept = docker_args.remove_labels(found.texts, keys, "raw").items
-            if kept != found.texts and kept:
-                text = cloud_config.replace_list(text, found, [Item(one) for one in kept])
-            elif kept != found.texts:
-                text = cloud_config.remove_keys(text, cloud_config.DOCKER, [key])
+            kept = docker_args.remove_labels(found.items, keys, "raw").items
+            if kept != found.items:
+                text = cloud_config.replace_list(text, found, cloud_config.render_list(kept))
         return text

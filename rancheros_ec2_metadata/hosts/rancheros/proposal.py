@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
@@ -15,7 +15,7 @@ from rancheros_ec2_metadata.hosts.rancheros import (
     paths,
     shell,
 )
-from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError, Item
+from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError, UserList
 from rancheros_ec2_metadata.hosts.rancheros.found import Found, decode, encode
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
@@ -43,6 +43,8 @@ class Proposal(NamedTuple):
         lists: Docker's arguments, without us and as planned.
         edits: of cloud-config.yml.
         notes: what was decided.
+        overridden: what sets a variable or a config path over ours, by name.
+        rehearsed: digest of the files that ``ros`` was asked about; None if it was not.
     """
 
     desired: Desired
@@ -52,6 +54,8 @@ class Proposal(NamedTuple):
     lists: tuple[ArgumentList, ...] = ()
     edits: Mapping[str, Edit] = {}
     notes: tuple[Note, ...] = ()
+    overridden: Mapping[str, str] = {}
+    rehearsed: str | None = None
 
     def put_into(self, users: Snapshot) -> Snapshot:
         """Return the user's files with ours among them."""
@@ -80,7 +84,7 @@ def propose_nothing(found: Found, desired: Desired) -> Proposal:
     return Proposal(desired._replace(labels={}, config={}), {}, found.users_text, edits=edits)
 
 
-def propose_without_lists(found: Found, desired: Desired) -> Proposal:
+def propose_variables(found: Found, desired: Desired) -> Proposal:
     """Return only our variables and config values."""
     nothing = propose_nothing(found, desired)
     return nothing._replace(desired=desired._replace(labels={}), tree=_make_tree(desired, {}))
@@ -96,16 +100,13 @@ def propose_off_machine(found: Found, desired: Desired) -> Proposal:
     return Proposal(desired, tree, found.users_text, items, notes=tuple(notes))
 
 
-def propose(
-    found: Found, desired: Desired, before: Answers, read: Callable[[str], bytes | None]
-) -> Proposal:
+def propose(found: Found, desired: Desired, before: Answers) -> Proposal:
     """Return our variables, config values, and labels in Docker's arguments.
 
     Args:
         found: the machine.
         desired: what it shall have.
         before: what ``ros`` reads without us.
-        read: returns a file of the machine as it is, None if there is none.
 
     Raises:
         RefusedError: no label may be set.
@@ -114,7 +115,7 @@ def propose(
     later = tuple(conflicts.find_later_changes(before, found.disk.files.get(paths.SCRIPT)))
     if not desired.labels:
         unchanged = tuple(_keep_list(key, one) for key, one in users.items())
-        return propose_without_lists(found, desired)._replace(lists=unchanged, notes=later)
+        return propose_variables(found, desired)._replace(lists=unchanged, notes=later)
     if found.stuck:
         raise RefusedError(f"items of an earlier run stay in cloud-config.yml: {found.stuck[0]}")
     if not found.release.known:
@@ -123,14 +124,12 @@ def propose(
             " into this container (/usr/share/ros:/usr/share/ros:ro)"
         )
     _check_words(found, users)
-    wanted, notes = _leave_out_conflicts(found, desired.labels, before, users, read)
+    wanted, notes = _leave_out_conflicts(found, desired.labels, before, users)
     items, left_out = _make_label_items(
         found, wanted, sum(map(docker_args.count_bytes, users.values()))
     )
     if len(wanted) < len(desired.labels) and desired.variables.get(STATUS_VARIABLE) == "complete":
-        desired = desired.with_outcome("partial")
-        if "ec2-metadata.status" in items:
-            return propose(found, desired, before, read)
+        return propose(found, desired.with_outcome("partial"), before)
     made = _compose(found, desired, users, items)
     return made._replace(notes=(*later, *notes, *left_out, *made.notes))
 
@@ -145,7 +144,7 @@ def _make_label_items(
     ]
 
 
-def _check_words(found: Found, users: Mapping[str, tuple[str, ...]]) -> None:
+def _check_words(found: Found, users: Mapping[str, Sequence[str]]) -> None:
     for key, items in users.items():
         try:
             docker_args.find_labels(items, found.release.quoting)
@@ -160,7 +159,6 @@ def _leave_out_conflicts(
     labels: Mapping[str, str],
     before: Answers,
     users: Mapping[str, tuple[str, ...]],
-    read: Callable[[str], bytes | None],
 ) -> tuple[dict[str, str], list[Note]]:
     """Return the labels that do not stop Docker, and why the others would.
 
@@ -170,13 +168,15 @@ def _leave_out_conflicts(
     wanted, notes = dict(labels), []
     everything = [item for items in users.values() for item in items]
     path = conflicts.find_daemon_json(before, everything, found.release.quoting)
-    there = None if shell.EXPANDED in path else conflicts.read_as_it_will_be(before, read, path)
+    there = (
+        None if shell.EXPANDED in path else conflicts.read_as_it_will_be(before, found.read, path)
+    )
     if there is not None and conflicts.has_labels(there):
         raise RefusedError(
             f"{path} has 'labels': Docker does not start with them and a --label; move those"
             " labels to rancher.docker.extra_args"
         )
-    opts = conflicts.read_as_it_will_be(before, read, paths.DOCKER_OPTS)
+    opts = conflicts.read_as_it_will_be(before, found.read, paths.DOCKER_OPTS)
     for key in sorted(conflicts.find_docker_opts_labels(opts, wanted)):
         del wanted[key]
         why = f"DOCKER_OPTS in {paths.DOCKER_OPTS} sets it too, and Docker would not start"
@@ -207,7 +207,7 @@ def _compose(
             gone = docker_args.find_labels(before, quoting).keys() & items.keys()
             names = ", ".join(map(quote, sorted(gone)))
             notes.append(info(f"labels of rancher.docker.{key} overridden by tags: {names}"))
-        if text is not None and _is_set_there(text, key, before):
+        if text is not None and _find_list(found, paths.CLOUD_CONFIG, key, before):
             written_to, told = "cloud-config.yml", _list_options(before)
             text, edits[key] = _edit(found, text, key, items, ours)
         else:
@@ -228,34 +228,26 @@ def _list_options(items: tuple[str, ...]) -> dict[str, str]:
     return {item: docker_args.name_option(item) for item in items}
 
 
-def _is_set_there(text: str, key: str, read: tuple[str, ...]) -> bool:
-    """Tell whether cloud-config.yml is what sets a list that ``ros`` reads, and can be edited."""
+def _find_list(found: Found, path: str, key: str, read: Sequence[str]) -> UserList | None:
+    """Return a list in a file of the user's that may be the one that ``ros`` reads."""
     try:
-        found = cloud_config.find_list(text, key)
+        there = cloud_config.find_list(decode(found.users.files[path]) or "", key)
     except CannotEditError:
-        return False
-    return found is not None and cloud_config.matches(found.texts, read)
+        return None
+    return there if there is not None and cloud_config.matches(there.items, read) else None
 
 
-def _find_addressed(found: Found, key: str, read: tuple[str, ...]) -> dict[str, str]:
+def _find_addressed(found: Found, key: str, read: Sequence[str]) -> dict[str, str]:
     """Return the text of each item in which ``ros`` has filled in an address, by what it read.
 
-    Where it reads two alike, or a backslash may escape an address, they stay as they were read.
+    Where a backslash may escape an address, it stays as it was read.
     """
     for path in reversed(found.users.drop_ins()):
-        text = decode(found.users.files[path]) or ""
-        try:
-            there = cloud_config.find_list(text, key) if "_ipv" in text else None
-        except CannotEditError:
-            continue
-        if there is not None and cloud_config.matches(there.texts, read):
-            pairs = {*zip(read, there.texts, strict=True)}
-            once = [one for one, _ in pairs]
-            return {
-                one: written
-                for one, written in pairs
-                if one != written and "\\" not in written and once.count(one) == 1
-            }
+        has_addresses = b"_ipv" in found.users.files[path]
+        there = _find_list(found, path, key, read) if has_addresses else None
+        if there is not None:
+            pairs = zip(read, there.items, strict=True)
+            return {one: text for one, text in pairs if one != text and "\\" not in text}
     return {}
 
 
@@ -263,52 +255,37 @@ def _edit(
     found: Found, text: str, key: str, items: Mapping[str, str], ours: Sequence[str]
 ) -> tuple[str, Edit]:
     """Return cloud-config.yml with a list of it changed, and how to restore that."""
-    there = cloud_config.find_list(text, key)
-    assert there is not None  # noqa: S101 - looked for just before
-    try:
-        without = docker_args.remove_labels(there.texts, items, found.release.quoting)
-    except shell.NotWordsError as wrong:
-        raise RefusedError(f"rancher.docker.{key} in cloud-config.yml has {wrong}") from None
-    unused = list(there.items)
-    new = [_take(unused, one) for one in without.items] + [Item(one) for one in ours]
-    former = cloud_config.read_list_text(text, there)
-    now_text = decode(found.disk.files.get(paths.CLOUD_CONFIG)) or ""
-    old = found.state.edits.get(key)
-    now = cloud_config.find_list(now_text, key) if old is not None else None
-    known, left, source = [], [], None
-    if now is not None and old is not None:
-        now_source = cloud_config.read_list_text(now_text, now)
-        known = [now_source] if now_source != former else []
-        left = [item for item in old.ours if item in now.texts]
-        # The system has written the same list in a form of its own: it stays as it is.
-        source = now_source if now.texts == tuple(one.text for one in new) else None
-    after = cloud_config.replace_list(text, there, new, source)
-    in_place = cloud_config.find_list(after, key)
-    written = cloud_config.read_list_text(after, in_place) if in_place is not None else ""
-    return after, Edit(
-        former=former,
-        written=tuple(dict.fromkeys([*known, written])),
-        ours=tuple(dict.fromkeys([*left, *ours])),
-        displaced=without.removed,
-    )
+    there = _get_list(text, key)
+    _check_words(found, {key: there.items})
+    without = docker_args.remove_labels(there.items, items, found.release.quoting)
+    new = (*without.items, *ours)
+    on_disk = _get_list(decode(found.disk.files[paths.CLOUD_CONFIG]) or "", key)
+    # The system may have written the same list in a form of its own: it stays as it is.
+    source = on_disk.source if on_disk.items == new else cloud_config.render_list(new)
+    after = cloud_config.replace_list(text, there, source)
+    written = (_get_list(after, key).source,)
+    return after, Edit(there.source, written, tuple(ours), without.removed)
 
 
-def _take(unused: list[Item], text: str) -> Item:
-    for item in unused:
-        if item.text == text:
-            unused.remove(item)
-            return item
-    return Item(text)
+def _get_list(text: str, key: str) -> UserList:
+    found = cloud_config.find_list(text, key)
+    assert found is not None  # noqa: S101 - the user's file was found to set it
+    return found
 
 
 def _make_tree(desired: Desired, lists: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return what our drop-in shall set."""
     tree: dict[str, Any] = {}
     for key, items in lists.items():
-        drop_in.put(tree, ("rancher", "docker", key), list(items))
-    for path, value in desired.config.items():
-        keys = config_paths.keys(path)
-        drop_in.put(tree, keys, list(value) if isinstance(value, tuple) else value)
-    if desired.variables:
-        drop_in.put(tree, ("rancher", "environment"), dict(sorted(desired.variables.items())))
+        drop_in.put(tree, (*cloud_config.DOCKER, key), items)
+    for keys, value in list_values(desired).values():
+        drop_in.put(tree, keys, value)
     return tree
+
+
+def list_values(desired: Desired) -> dict[str, tuple[tuple[str, ...], config_paths.Value]]:
+    """Return the keys and the value of each config path and each variable."""
+    values = {path: (config_paths.keys(path), value) for path, value in desired.config.items()}
+    for name, value in sorted(desired.variables.items()):
+        values[name] = ((*cloud_config.ENVIRONMENT, name), value)
+    return values

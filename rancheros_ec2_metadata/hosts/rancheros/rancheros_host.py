@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from rancheros_ec2_metadata.deadline import Limit
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, warning
@@ -31,7 +30,6 @@ from rancheros_ec2_metadata.hosts.rancheros.found import (
     decode,
     find,
     find_ours,
-    list_config_values,
     read_state,
 )
 from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
@@ -39,14 +37,15 @@ from rancheros_ec2_metadata.hosts.rancheros.list_diff import diff_lists
 from rancheros_ec2_metadata.hosts.rancheros.proposal import (
     Proposal,
     RefusedError,
+    list_values,
     propose,
     propose_nothing,
     propose_off_machine,
-    propose_without_lists,
+    propose_variables,
 )
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import Release, find_release
-from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Ros, Tree
+from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Ros
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 from rancheros_ec2_metadata.hosts.state import State, render_state
 from rancheros_ec2_metadata.plan import config_paths
@@ -68,22 +67,6 @@ def make_rancheros(
         legacy=Legacy.of(settings),
         remove_legacy=remove_legacy,
     )
-
-
-class _Rehearsed(NamedTuple):
-    """A proposal, and what ``ros`` makes of it.
-
-    Args:
-        proposal: what to write.
-        overridden: what sets a variable or a config path over ours, by name.
-        digest: of the files that were rehearsed; None if none were.
-        notes: what was refused.
-    """
-
-    proposal: Proposal
-    overridden: Mapping[str, str]
-    digest: str | None
-    notes: tuple[Note, ...] = ()
 
 
 class RancherOs:
@@ -174,8 +157,7 @@ class RancherOs:
             error(ExitStatus.FILES, f"items of an earlier run stay in cloud-config.yml: {why}")
             for why in found.stuck
         ]
-        rehearsed = self._rehearse(found, desired)
-        proposal, legacy_notes = self._look_for_legacy(rehearsed.proposal)
+        proposal, legacy_notes = self._look_for_legacy(self._rehearse(found, desired))
         env_files, env_notes = plan_env_files(
             found.state.env_files,
             proposal.desired.env_file,
@@ -183,26 +165,25 @@ class RancherOs:
             found.disk.unreadable,
         )
         before = find_ours(found.disk, found.state.labels, self.release)
-        after = Ours(proposal.labels, proposal.variables, list_config_values(proposal.tree))
+        config = {path: config_paths.render(one) for path, one in proposal.desired.config.items()}
+        after = Ours(proposal.labels, proposal.variables, config)
         state = kept._replace(
             labels=after.labels,
             variables=after.variables,
             edits=proposal.edits,
             env_files=tuple(path for path, content in env_files.items() if content is not None),
             status=proposal.desired.variables.get(STATUS_VARIABLE, kept.status),
-            rehearsed=rehearsed.digest,
-            overridden=tuple(sorted(rehearsed.overridden)),
+            rehearsed=proposal.rehearsed,
             labels_changed=found.state.labels_changed,
             last_run=found.state.last_run,
         )
-        notes += [*rehearsed.notes, *proposal.notes, *legacy_notes, *env_notes]
+        notes += [*proposal.notes, *legacy_notes, *env_notes]
         notes += note_labels(
             after.labels,
             before.labels,
             changed_until="; Docker takes them when it starts",
             removed_until="; Docker keeps them until it restarts",
         )
-        notes += [*_note_overridden(rehearsed.overridden, proposal.desired)]
         return Plan(
             changes=_plan_changes(found, proposal, state, env_files),
             state=state,
@@ -211,62 +192,48 @@ class RancherOs:
             after=after,
             lists=proposal.lists,
             our_files=(paths.DROP_IN, *state.env_files),
-            overridden=rehearsed.overridden,
+            overridden=proposal.overridden,
             notes=(*notes, *desired.notes),
         )
 
-    def _rehearse(self, found: Found, desired: Desired) -> _Rehearsed:
+    def _rehearse(self, found: Found, desired: Desired) -> Proposal:
         """Rehearse, and return what may be written: all, all but lists, or nothing."""
         if not (desired.labels or desired.variables or desired.config):
-            return _Rehearsed(propose_nothing(found, desired), {}, None)
+            return propose_nothing(found, desired)
         if self.rehearsal is None:
-            return _Rehearsed(propose_off_machine(found, desired), {}, None)
+            return propose_off_machine(found, desired)
         try:
             _check_readable(found)
             before = self.rehearsal.ask(found.users)
-            proposal = propose(
-                found,
-                desired,
-                before,
-                lambda path: read_file(self.root, found.disk, path).files.get(path),
-            )
+            proposal = propose(found, desired, before)
             return self._compare(self.rehearsal, found, proposal, before)
         except (RefusedError, NoAnswerError) as why:
-            return self._rehearse_without_lists(self.rehearsal, found, desired, why)
+            return self._fall_back(found, desired, why)
 
-    def _rehearse_without_lists(
-        self, ros: Rehearsal, found: Found, desired: Desired, why: Exception
-    ) -> _Rehearsed:
-        """Return our plan without lists, rehearsed too; an empty one if that fails."""
+    def _fall_back(self, found: Found, desired: Desired, why: Exception) -> Proposal:
+        """Return what may be written if labels, or the variables alone, may not: the rest."""
         status = desired.variables.get(STATUS_VARIABLE)
-        notes: list[Note] = []
         rest = desired
         if desired.labels:
-            left_out = tuple(LeftOut("label", key, str(why)) for key in desired.labels)
-            notes.append(error(ExitStatus.FILES, f"no label is set: {why}", *left_out))
+            names = [LeftOut("label", key, str(why)) for key in desired.labels]
+            note = error(ExitStatus.FILES, f"no label is set: {why}", *names)
             rest = desired.with_outcome("partial") if status in ("complete", "kept") else desired
         elif isinstance(why, NoAnswerError):
-            notes.append(warning(f"what is written was not rehearsed: {why}"))
-        proposal = propose_without_lists(found, rest)
-        unasked = _Rehearsed(proposal, {}, None, tuple(notes))
-        if isinstance(why, NoAnswerError):
-            return unasked  # variables need no answer
-        try:
-            if desired.labels:
-                before = ros.ask(found.users)
-                return self._compare(ros, found, proposal, before)._replace(notes=tuple(notes))
-        except NoAnswerError:
-            return unasked
-        except RefusedError as also:
-            why = also
-        names = tuple(LeftOut("variable", name, str(why)) for name in desired.variables)
-        notes.append(error(ExitStatus.FILES, f"no variable is set: {why}", *names))
-        none = desired.with_outcome("none") if status is not None else desired
-        return _Rehearsed(propose_nothing(found, none), {}, None, tuple(notes))
+            note = warning(f"what is written was not rehearsed: {why}")
+        else:
+            names = [LeftOut("variable", name, str(why)) for name in desired.variables]
+            note = error(ExitStatus.FILES, f"no variable is set: {why}", *names)
+            none = desired.with_outcome("none") if status is not None else desired
+            return propose_nothing(found, none)._replace(notes=(note,))
+        rest = rest._replace(labels={})
+        # Variables need no answer.
+        without_answer = isinstance(why, NoAnswerError)
+        proposal = (propose_variables if without_answer else self._rehearse)(found, rest)
+        return proposal._replace(notes=(note, *proposal.notes))
 
     def _compare(
         self, ros: Rehearsal, found: Found, proposal: Proposal, before: Answers
-    ) -> _Rehearsed:
+    ) -> Proposal:
         """Ask ``ros`` with our files in place, unless that was done and nothing has changed since.
 
         Raises:
@@ -275,46 +242,47 @@ class RancherOs:
         """
         planned = proposal.put_into(found.users)
         digest = rehearsal.digest(planned)
-        wanted = proposal.desired
         if digest == found.state.rehearsed == rehearsal.digest(found.disk):
-            names = {*wanted.variables, *wanted.config}.intersection(found.state.overridden)
-        else:
-            after = ros.ask(planned)
-            restored = self._find_restored(ros, found, before, after)
-            ours = [("docker", key) for key in self.release.argument_keys]
-            ours += [("environment", name) for name in wanted.variables]
-            config = [_remove_rancher(config_paths.keys(path)) for path in wanted.config]
-            key = rehearsal.find_difference(before, after, [*ours, *config], restored)
-            for one in proposal.lists:
-                is_back = restored is not None and one.key == "args" and not one.after
-                if after.arguments(one.key) != one.after and not is_back:
-                    stronger = name_stronger(found.users, ("rancher", "docker", one.key))
-                    if key is None or stronger != UNNAMED:
-                        text = f"rancher.docker.{one.key} is overridden by {stronger}"
-                        raise RefusedError(f"{text}; remove it there")
-            if key is not None:
-                raise refuse_difference(found.users, key)
-            names = set(_find_overridden(wanted, after))
-        overridden = {name: name_stronger(found.users, _get_keys(name)) for name in sorted(names)}
-        return _Rehearsed(proposal, overridden, digest)
+            return proposal._replace(rehearsed=digest)
+        after = ros.ask(planned)
+        values = list_values(proposal.desired)
+        unhidden = self._are_args_unhidden(found, before, after)
+        ours = [keys for keys, _ in values.values()]
+        ours += [(*cloud_config.DOCKER, key) for key in self.release.argument_keys]
+        key = rehearsal.find_difference(before, after, ours, unhidden=unhidden)
+        for one in proposal.lists:
+            is_back = unhidden and one.key == "args" and not one.after
+            if after.arguments(one.key) != one.after and not is_back:
+                stronger = name_stronger(found.users, (*cloud_config.DOCKER, one.key))
+                if key is None or stronger != UNNAMED:
+                    text = f"rancher.docker.{one.key} is overridden by {stronger}"
+                    raise RefusedError(f"{text}; remove it there")
+        if key is not None:
+            raise refuse_difference(found.users, key)
+        overridden = {
+            name: name_stronger(found.users, keys)
+            for name, (keys, value) in values.items()
+            if after.get(*keys) != (list(value) if isinstance(value, tuple) else str(value))
+        }
+        # What is overridden is named at each run, so it is asked for at each.
+        return proposal._replace(
+            overridden=overridden,
+            notes=(*proposal.notes, *_note_overridden(overridden, proposal.desired)),
+            rehearsed=None if overridden else digest,
+        )
 
-    def _find_restored(
-        self, ros: Rehearsal, found: Found, before: Answers, after: Answers
-    ) -> dict[str, Tree] | None:
-        """Return the values of os-config.yml alone, if its hidden ``args`` are restored.
+    def _are_args_unhidden(self, found: Found, before: Answers, after: Answers) -> bool:
+        """Tell whether ``args`` of os-config.yml, which a null had hidden, are in effect with us.
 
-        Before v0.7 Docker cannot start without them. Values of oem-config.yml stay hidden.
+        Before v0.7 Docker cannot start without them. What an oem-config.yml sets stays hidden.
         """
-        if "args" not in self.release.argument_keys or before.arguments("args"):
-            return None
-        files = found.users.files
-        if paths.OEM_CONFIG in files or paths.OEM_CONFIG in found.users.unreadable:
-            return None
-        if not after.arguments("args"):
-            return None
-        system = {x: files[x] for x in (paths.OS_CONFIG, paths.COMMAND_LINE) if x in files}
-        alone = ros.ask(Snapshot(system))
-        return alone.rancher if alone.arguments("args") == after.arguments("args") else None
+        has_oem = paths.OEM_CONFIG in {*found.users.files, *found.users.unreadable}
+        return (
+            "args" in self.release.argument_keys
+            and not has_oem
+            and not before.arguments("args")
+            and bool(after.arguments("args"))
+        )
 
     def _look_for_legacy(self, proposal: Proposal) -> tuple[Proposal, list[Note]]:
         text = proposal.cloud_config
@@ -336,40 +304,17 @@ def _check_readable(found: Found) -> None:
         raise NoAnswerError(f"{why}; make it a plain file that root can read")
 
 
-def _find_overridden(desired: Desired, after: Answers) -> Iterator[str]:
-    environment = after.map("environment")
-    for name, value in desired.variables.items():
-        if environment.get(name) != value:
-            yield name
-    for path, setting in desired.config.items():
-        keys = _remove_rancher(config_paths.keys(path))
-        there = after.hostname if path == "hostname" else after.get(*keys)
-        if there != (list(setting) if isinstance(setting, tuple) else str(setting)):
-            yield path
-
-
 def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterator[Note]:
+    values = list_values(desired)
     for name, stronger in overridden.items():
-        path = ".".join(_get_keys(name))
+        path = ".".join(values[name][0])
         why = f"overridden by {stronger}"
         fix = f"change it there, or with 'sudo ros config set {path} VALUE'"
         if name in desired.config:
-            left_out = LeftOut("config path", name, why, by=stronger)
-            yield warning(f"{name} is {why}; {fix}", left_out)
+            yield warning(f"{name} is {why}; {fix}", LeftOut("config path", name, why, by=stronger))
         else:
             left_out = LeftOut("variable", name, why, by=stronger)
             yield warning(f"variable {name} is {why}; {fix}", left_out)
-
-
-def _get_keys(name: str) -> tuple[str, ...]:
-    """Return the keys of a variable or a config path."""
-    if "." in name or name == "hostname":
-        return config_paths.keys(name)
-    return (*cloud_config.ENVIRONMENT, name)
-
-
-def _remove_rancher(keys: tuple[str, ...]) -> tuple[str, ...]:
-    return keys[1:] if keys[0] == "rancher" else keys
 
 
 def _plan_changes(

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from rancheros_ec2_metadata.deadline import Clock, Limit
@@ -143,67 +143,45 @@ def explain_unreadable(snapshot: Snapshot) -> str | None:
 
 
 def find_difference(
-    before: Answers,
-    after: Answers,
-    ours: Sequence[tuple[str, ...]],
-    restored: Mapping[str, Tree] | None = None,
+    before: Answers, after: Answers, ours: Collection[tuple[str, ...]], *, unhidden: bool = False
 ) -> str | None:
     """Return the first key that reads otherwise than before, None if none does; never its value.
 
     Args:
         before: what ``ros`` reads without us.
         after: what it reads with us.
-        ours: the keys that are ours to change, below ``rancher``.
-        restored: before v0.7, the values of os-config.yml alone: a value that a null of the user's
-            had hidden is no difference if it is as in that file.
+        ours: the paths that are ours to change.
+        unhidden: what a null of the user's had hidden may be there again.
     """
-    if before.write_files != after.write_files:
-        return "write_files"
-    if before.runcmd != after.runcmd:
-        return "runcmd"
-    if before.hostname != after.hostname and ("hostname",) not in ours:
-        return "hostname"
-    theirs, now = (_remove_keys(answers.rancher, ours) for answers in (before, after))
-    path = _find_first_difference(theirs, now, restored)
-    return None if path is None else ".".join(("rancher", *path))
+    path = _find_difference(before._asdict(), after._asdict(), ours, (), unhidden=unhidden)
+    return None if path is None else ".".join(path)
 
 
-def _remove_keys(tree: dict[str, Tree], ours: Sequence[tuple[str, ...]]) -> dict[str, Tree]:
-    """Return a tree without our keys, nor the maps above them that are empty then."""
-    inner: dict[str, list[tuple[str, ...]]] = {}
-    for path in ours:
-        inner.setdefault(path[0], []).append(path[1:])
-    rest: dict[str, Tree] = {}
-    for key, value in tree.items():
-        below = inner.get(key)
-        if below is None:
-            rest[key] = value
-        elif () not in below:
-            kept = _remove_keys(value, below) if isinstance(value, dict) else value
-            if not _is_empty(kept):
-                rest[key] = kept
-    return rest
-
-
-def _find_first_difference(
-    before: Tree, after: Tree, restored: Mapping[str, Tree] | Tree | None
+def _find_difference(
+    before: Tree,
+    after: Tree,
+    ours: Collection[tuple[str, ...]],
+    path: tuple[str, ...],
+    *,
+    unhidden: bool,
 ) -> tuple[str, ...] | None:
-    if before == after:
+    if before == after or path in ours:
         return None
-    if isinstance(after, dict) and (isinstance(before, dict) or _is_empty(before)):
-        old = before if isinstance(before, dict) else {}
-        known = restored if isinstance(restored, dict) else {}
-        for key in sorted({*old, *after}):
-            here, there = old.get(key, ""), after.get(key, "")
-            if key in _UNORDERED and isinstance(here, list) and isinstance(there, list):
-                here, there = sorted(here, key=str), sorted(there, key=str)
-            inner = _find_first_difference(here, there, known.get(key))
-            if inner is not None:
-                return (key, *inner)
-        # A map in place of an empty value is no difference only if it is restored.
-        return None if isinstance(before, dict) or restored is not None else ()
-    was_hidden = _is_empty(before) or before in ("false", "0")
-    return None if restored is not None and was_hidden and after == restored else ()
+    if not all(isinstance(one, dict) or _is_empty(one) for one in (before, after)):
+        was_hidden = _is_empty(before) or before in ("false", "0")
+        return None if unhidden and was_hidden else path
+    old, new = (one if isinstance(one, dict) else {} for one in (before, after))
+    for key in sorted({*old, *new}):
+        here, there = old.get(key, ""), new.get(key, "")
+        if key in _UNORDERED and isinstance(here, list) and isinstance(there, list):
+            here, there = sorted(here, key=str), sorted(there, key=str)
+        inner = _find_difference(here, there, ours, (*path, key), unhidden=unhidden)
+        if inner is not None:
+            return inner
+    # An empty map in place of another empty value is a difference where none of ours is below it.
+    both_maps = isinstance(before, dict) and isinstance(after, dict)
+    above_ours = any(one[: len(path)] == path for one in ours)
+    return None if both_maps or above_ours or unhidden else path
 
 
 def _is_empty(node: Tree) -> bool:

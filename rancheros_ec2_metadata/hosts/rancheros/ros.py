@@ -123,14 +123,9 @@ class Answers(NamedTuple):
     def __repr__(self) -> str:
         return f"Answers(hostname={self.hostname!r})"
 
-    def map(self, *keys: str) -> dict[str, Tree]:
-        """Return the map below ``rancher`` at ``keys``; empty if there is none."""
-        found = self.get(*keys)
-        return found if isinstance(found, dict) else {}
-
     def get(self, *keys: str) -> Tree:
-        """Return what is below ``rancher`` at ``keys``; empty text if nothing is."""
-        node: Tree = self.rancher
+        """Return what is at ``keys``; empty text if nothing is."""
+        node: Tree = self._asdict()
         for key in keys:
             node = node.get(key, "") if isinstance(node, dict) else ""
         return node
@@ -141,18 +136,15 @@ class Answers(NamedTuple):
         Raises:
             NoAnswerError: it is no list of texts.
         """
-        items = self.get("docker", key)
+        items = self.get("rancher", "docker", key)
         if items in ("", "null"):
             return ()
         if not isinstance(items, list):
             raise NoAnswerError(f"rancher.docker.{key} in its answer is not a list")
-        return tuple(_decode(item, f"rancher.docker.{key}") for item in items)
-
-
-def _decode(item: Tree, key: str) -> str:
-    if not isinstance(item, str):
-        raise NoAnswerError(f"{key} in its answer is not a list of texts")
-    return item
+        texts = tuple(item for item in items if isinstance(item, str))
+        if len(texts) < len(items):
+            raise NoAnswerError(f"rancher.docker.{key} in its answer is not a list of texts")
+        return texts
 
 
 class Ros(NamedTuple):

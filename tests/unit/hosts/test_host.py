@@ -256,7 +256,7 @@ def test_a_list_in_cloud_config_yml_is_changed_there_and_restored(
     lab.disk.write(f"{paths.CONF}/metadata", "privateipv4: [10, 0, 0, 12]\n")
     assert lab.run().status == 0
     text = lab.read("cloud-config.yml").decode()
-    assert f"""extra_args: ['--debug', "--dns=$private_ipv4", '{WEB}']\n    tls""" in text
+    assert f"""extra_args: ['--debug', '--dns=$private_ipv4', '{WEB}']\n    tls""" in text
     assert lab.lists() == {}
     for tags in ({"docker.role": "db"}, {"docker.zone": "a"}, {"docker.zone": "b"}):
         assert lab.run(tags).status == 0

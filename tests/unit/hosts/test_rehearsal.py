@@ -165,7 +165,11 @@ def answers(rancher: Any, **others: Any) -> Answers:
     return Answers(rancher, others.get("write_files", []), others.get("runcmd", []), "")
 
 
-OURS = [("docker", "extra_args"), ("environment", "A"), ("sysctl", "a.b")]
+OURS = [
+    ("rancher", "docker", "extra_args"),
+    ("rancher", "environment", "A"),
+    ("rancher", "sysctl", "a.b"),
+]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +182,7 @@ OURS = [("docker", "extra_args"), ("environment", "A"), ("sysctl", "a.b")]
         ({"docker": {"extra_args": []}}, {}, None),
         ({"docker": {}}, {"docker": {"graph": "/x"}}, "rancher.docker.graph"),
         ({"docker": {"tls": "a"}}, {"docker": {"tls": "b"}}, "rancher.docker.tls"),
-        ({"docker": {"tls": "a"}}, {"docker": {}}, "rancher.docker"),
+        ({"docker": {"tls": "a"}}, {"docker": {}}, "rancher.docker.tls"),
         ({}, {"environment": {"A": "a", "B": "b"}}, "rancher.environment.B"),
         ({"environment": {"B": "b"}}, {"environment": {"B": ""}}, "rancher.environment.B"),
         ({"services": {"a": ["x"]}}, {"services": {"a": ["y"]}}, "rancher.services.a"),
@@ -212,26 +216,20 @@ def test_what_the_console_does_must_read_as_before() -> None:
     assert find_difference(before, named, [*OURS, ("hostname",)]) is None
 
 
-SYSTEM: dict[str, Any] = {
-    "docker": {"group": "docker", "tls": "true"},
-    "services": {"a": {"image": "x"}},
-}
-
-
 @pytest.mark.parametrize(
     ("after", "difference"),
     [
-        (SYSTEM, None),
-        ({"docker": {"group": "docker", "tls": "false"}}, None),
-        ({**SYSTEM, "docker": {"group": "other"}}, "rancher.docker.group"),
-        ({**SYSTEM, "docker": {"graph": "/mnt"}}, "rancher.docker.graph"),
+        ({"docker": {"graph": "/mine", "tls": "true", "group": "docker"}, "services": {}}, None),
+        ({"docker": {"graph": "/mine", "tls": "false"}}, None),
+        ({"docker": {"graph": "/mnt", "tls": "true"}}, "rancher.docker.graph"),
+        ({"docker": {"tls": "false"}}, "rancher.docker.graph"),
     ],
 )
-def test_what_a_null_had_hidden_may_come_back_as_the_system_has_it(
+def test_what_a_null_had_hidden_may_be_there_again_and_what_was_there_stays(
     after: Any, difference: str | None
 ) -> None:
-    before = answers({"docker": {"tls": "false"}})
-    assert find_difference(before, answers(after), OURS, SYSTEM) == difference
+    before = answers({"docker": {"graph": "/mine", "tls": "false"}})
+    assert find_difference(before, answers(after), OURS, unhidden=True) == difference
 
 
 def test_the_copy_is_not_mistaken_for_a_mount(

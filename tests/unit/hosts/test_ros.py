@@ -92,12 +92,12 @@ def test_an_answer_is_read_as_texts_without_the_log_lines_before_it() -> None:
     assert found.arguments("extra_args") == (
         *("--label=a=b", "1:30", "=", "", "\u00a0\u00fc", "text"),
     )
-    assert found.map("environment") == {"A": "0123", "B": "", "<<": "=", "Z": "line\n"}
+    assert found.get("rancher", "environment") == {"A": "0123", "B": "", "<<": "=", "Z": "line\n"}
     assert found.write_files == [{"path": "/etc/x", "content": "y\n"}]
     assert found.hostname == "web-1"
     assert found.arguments("args") == ()
-    assert found.map("docker", "log_opts") == {}
-    assert found.get("docker", "config_file") == ""
+    assert found.get("rancher", "docker", "log_opts") == ""
+    assert found.get("rancher", "docker", "config_file") == ""
 
 
 @pytest.mark.parametrize("text", ["\n", "null\n", "{}\n\n", ""])

@@ -32,7 +32,6 @@ STATES = st.builds(
     env_files=TEXTS,
     status=OPTIONAL,
     rehearsed=OPTIONAL,
-    overridden=TEXTS,
     labels_changed=TEXTS,
     last_run=st.none() | RUNS,
 )
