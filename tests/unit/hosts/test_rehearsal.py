@@ -37,6 +37,7 @@ class Asked:
 def test_the_same_files_are_asked_about_once_and_nothing_after_no_answer(tmp_path: Path) -> None:
     MachineDisk(tmp_path)
     ros = Asked(tmp_path)
+    ros.copy.parent.rmdir()  # it is made
     made = Rehearsal(tmp_path, Ros("ros", ros.run), SOON)
     assert made.ask(FILES) is made.ask(Snapshot(dict(FILES.files)))
     ros.printed = Printed(1, b"private key")
