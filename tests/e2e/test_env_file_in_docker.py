@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,10 +121,7 @@ def test_a_container_started_with_it_has_every_value_as_the_tags_have_it(
     disk: MachineDisk, imds: FakeImds, image_dockerd: Dockerd, tmp_path: Path
 ) -> None:
     assert run(disk, imds, *FLAGS).status == 0
-    archive = tmp_path / "busybox.tar"
-    with tarfile.open(archive, "w") as tar:
-        tar.add("/bin/busybox", "bin/busybox")
-    image_dockerd.docker("import", archive, "localhost/env:1")
+    image_dockerd.import_busybox("localhost/env:1", tmp_path)
     command = ["run", "--rm", "--network=none", "--env-file", str(disk.path(PATH))]
     cat = ["/bin/busybox", "cat", "/proc/self/environ"]
     printed = image_dockerd.docker(*command, "localhost/env:1", *cat)

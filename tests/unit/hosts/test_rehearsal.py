@@ -14,6 +14,7 @@ from rancheros_ec2_metadata.hosts.rancheros import paths, rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal, find_difference
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Printed, Ros
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
+from unit.ec2.metadata_server import FakeClock
 
 BOOT = f"{paths.CLOUD_CONFIG_D}/boot.yml"
 FILES = Snapshot({BOOT: b"boot", paths.CLOUD_CONFIG: b"private key", paths.DOCKER_OPTS: b"x"})
@@ -62,14 +63,12 @@ def test_the_copy_of_another_run_is_left_alone(tmp_path: Path) -> None:
     ros = Asked(tmp_path)
     ros.copy.mkdir()
     lock = take_lock(ros.copy.parent, SOON)
-    now = [0.0]
-    clock = Clock(now=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
     with pytest.raises(NoAnswerError, match="another run in this container asks ros"):
-        Rehearsal(tmp_path, Ros("ros", ros.run), Limit.after(5, clock)).ask(FILES)
+        Rehearsal(tmp_path, Ros("ros", ros.run), FakeClock().limit(5)).ask(FILES)
     rehearsal.remove_copy(tmp_path)
     assert ros.copy.is_dir()
     os.close(lock)
-    Rehearsal(tmp_path, Ros("ros", ros.run), Limit.after(5, clock)).ask(FILES)
+    Rehearsal(tmp_path, Ros("ros", ros.run), FakeClock().limit(5)).ask(FILES)
     assert ros.rounds == 1
 
 

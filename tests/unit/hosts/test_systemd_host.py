@@ -17,7 +17,6 @@ from failures.in_process import elsewhere, found
 from plain_machine import DEBIANS, ENV_FILE, STOPPED, FakeDocker, PlainMachine, Watched
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.firmware import Machine
-from rancheros_ec2_metadata.hosts.files import FileChange
 from rancheros_ec2_metadata.hosts.state import State, parse_state
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import DockerUnit
 from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, RECORD, STATE
@@ -408,28 +407,6 @@ def test_a_damaged_state_costs_nothing_but_what_only_it_knew(machine: PlainMachi
     assert parse_state(machine.path(STATE).read_bytes()).labels == WEB
     machine.clean()
     assert machine.read() == USERS
-
-
-def test_a_record_that_was_not_written_yet_makes_nothing_of_the_users_ours(
-    tmp_path: Path,
-) -> None:
-    users = '{"labels": [ "docker.role=web" ]}'
-    machine = PlainMachine(tmp_path, users)
-
-    class KilledError(Exception):
-        pass
-
-    def kill(at: str, change: FileChange) -> None:
-        if change.path == at:
-            raise KilledError
-
-    for at in (STATE, RECORD, DAEMON_JSON, ENV_FILE):
-        with pytest.raises(KilledError):
-            machine.run(WEB, files=partial(Watched, after=partial(kill, at)))
-        assert machine.labels == ["docker.role=web"]
-        machine.docker.unit = STOPPED
-        machine.clean()
-        assert machine.read() == users
 
 
 def test_where_it_is_no_ec2_instance_all_goes_but_the_file_that_units_name(
