@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 from typing import Any
-
-from hypothesis import strategies as st
 
 
 @dataclass(frozen=True)
@@ -43,84 +42,94 @@ _SPELLINGS: tuple[Callable[[str], str], ...] = (
     lambda text: json.dumps(text).replace("/", "\\/"),
     _escaped,
 )
-_BLANKS = st.sampled_from(("", " ", "\n", "\r\n", "\t", "\n\n   ", " \r\n\t "))
-_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+_BLANKS = ("", " ", "\n", "\r\n", "\t", "\n\n   ", " \r\n\t ")
 _NUMBERS = ("0", "-0", "1e400", "1E+2", "0.10", "123456789012345678901234567890", "-1.5e-9")
-_STRINGS = st.builds(lambda text, spell: spell(text), _TEXT, st.sampled_from(_SPELLINGS))
-ANY_VALUE = st.recursive(
-    st.sampled_from(("true", "false", "null", '"\\ud800"', *_NUMBERS)) | _STRINGS,
-    lambda inner: (
-        st.builds(lambda some, gap: f"[{gap}{f' ,{gap}'.join(some)}]", st.lists(inner), _BLANKS)
-        | st.builds(
-            lambda pairs, gap: "{" + gap + ",".join(f"{k}{gap}: {v}" for k, v in pairs) + gap + "}",
-            st.lists(st.tuples(_STRINGS | st.just('"labels"'), inner)),
-            _BLANKS,
-        )
-    ),
-    max_leaves=6,
-)
-# Of keys that differ in case Docker takes the last.
-ANY_MEMBER = st.tuples(
-    st.builds(
-        lambda text, spell: spell(text),
-        _TEXT.filter(lambda text: text.casefold() != "labels") | st.sampled_from(("label", "a/b")),
-        st.sampled_from(_SPELLINGS),
-    ),
-    ANY_VALUE,
-)
+_WORDS = ("true", "false", "null", '"\\ud800"', *_NUMBERS)
 # What every dockerd takes.
-DOCKERS_MEMBER = st.sampled_from(
-    (
-        ('"debug"', "true"),
-        ('"log-level"', '"warn"'),
-        ('"log-opts"', '{\n    "max-size": "10m",\n"tag" : "\\u007b{.Name}}" }'),
-        ('"registry-mirrors"', '[ "https:\\/\\/mirror.example" ]'),
-        ('"max-concurrent-downloads"', "3"),
-        ('"shutdown-timeout"', "15"),
-        ('"default-address-pools"', '[{"base": "10.201.0.0/16", "size": 24}]'),
-        ('"features"', '{"buildkit":true}'),
-        ('"exec-opts"', "[]"),
-        ('"insecure-registries"', "null"),
-    )
+_OF_DOCKER = (
+    ('"debug"', "true"),
+    ('"log-level"', '"warn"'),
+    ('"log-opts"', '{\n    "max-size": "10m",\n"tag" : "\\u007b{.Name}}" }'),
+    ('"registry-mirrors"', '[ "https:\\/\\/mirror.example" ]'),
+    ('"max-concurrent-downloads"', "3"),
+    ('"shutdown-timeout"', "15"),
+    ('"default-address-pools"', '[{"base": "10.201.0.0/16", "size": 24}]'),
+    ('"features"', '{"buildkit":true}'),
+    ('"exec-opts"', "[]"),
+    ('"insecure-registries"', "null"),
 )
-
 KEYS = ("docker.role", "docker.z", "mine", "é 日本", "a\\b", "")
-VALUES = st.sampled_from(("", "web", "db=1", 'q"$\\', "日\n", "\0")) | _TEXT
+_VALUES = ("", "web", "db=1", 'q"$\\', "日\n", "\0")
+_PRETTY = [
+    (f"{end}{indent}", f",{end}{indent}", ": ", end)
+    for end in ("\n", "\r\n")
+    for indent in ("  ", "    ", "\t")
+]
+_LINES = [("", ",", ":", ""), ("", ", ", ": ", ""), (" ", " , ", " : ", " ")]
 
 
-@st.composite
-def users_files(
-    draw: st.DrawFn, members: st.SearchStrategy[tuple[str, str]], keys: tuple[str, ...] = KEYS
+def _text(rng: Random) -> str:
+    """Return any Unicode text without surrogates, as a rule of a small range."""
+    last = rng.choice((0x7F, 0xFF, 0x2FFF, 0x10FFFF))
+    codes = (rng.randint(0, last) for _ in range(rng.randint(0, 6)))
+    return "".join(chr(code) for code in codes if not 0xD800 <= code <= 0xDFFF)
+
+
+def _string(rng: Random) -> str:
+    return rng.choice(_SPELLINGS)(_text(rng))
+
+
+def _value(rng: Random, depth: int = 0) -> str:
+    kind = rng.random()
+    if depth == 3 or kind < 0.6:
+        return rng.choice(_WORDS) if kind < 0.3 else _string(rng)
+    gap, inner = rng.choice(_BLANKS), [_value(rng, depth + 1) for _ in range(rng.randint(0, 3))]
+    if kind < 0.8:
+        return f"[{gap}{f' ,{gap}'.join(inner)}]"
+    keys = ('"labels"' if rng.random() < 0.3 else _string(rng) for _ in inner)
+    pairs = ",".join(f"{key}{gap}: {value}" for key, value in zip(keys, inner, strict=False))
+    return f"{{{gap}{pairs}{gap}}}"
+
+
+def any_member(rng: Random) -> tuple[str, str]:
+    """Return a key and a value as JSON; of keys that differ in case Docker takes the last."""
+    key = rng.choice(("label", "a/b", _text(rng)))
+    return rng.choice(_SPELLINGS)("" if key.casefold() == "labels" else key), _value(rng)
+
+
+def dockers_member(rng: Random) -> tuple[str, str]:
+    """Return one that every dockerd takes."""
+    return rng.choice(_OF_DOCKER)
+
+
+def labels(rng: Random, keys: tuple[str, ...] = KEYS) -> dict[str, str]:
+    """Return up to three labels."""
+    found = rng.sample(keys, rng.randint(0, 3))
+    return {key: rng.choice((*_VALUES, _text(rng))) for key in found}
+
+
+def users_file(
+    rng: Random, member: Callable[[Random], tuple[str, str]], keys: tuple[str, ...] = KEYS
 ) -> UsersFile:
     """Return one, with members of these in any layout."""
-    named = draw(st.dictionaries(st.sampled_from(keys), VALUES, max_size=3))
-    items = [f"{key}={value}" for key, value in named.items()]
-    items += draw(st.lists(st.sampled_from(items), max_size=2)) if items else []
-    pretty = [
-        (f"{end}{indent}", f",{end}{indent}", ": ", end)
-        for end in ("\n", "\r\n")
-        for indent in ("  ", "    ", "\t")
-    ]
-    line = [("", ",", ":", ""), ("", ", ", ": ", ""), (" ", " , ", " : ", " ")]
-    lead, comma, colon, last = draw(
-        st.sampled_from((*pretty, *line))
-        | st.builds(lambda a, b, c, d: (a, f"{b},{a}", f"{c}:{d}", b), *[_BLANKS] * 4)
-    )
-    parts = [f"{key}{colon}{value}" for key, value in draw(st.lists(members, max_size=4))]
-    empty = draw(_BLANKS), draw(_BLANKS)
-    kind = draw(st.sampled_from(("absent", "null", "list")))
+    items = [f"{key}={value}" for key, value in labels(rng, keys).items()]
+    items += rng.choices(items, k=rng.randint(0, 2)) if items else []
+    a, b, c, d = (rng.choice(_BLANKS) for _ in range(4))
+    odd = (a, f"{b},{a}", f"{c}:{d}", b)
+    lead, comma, colon, last = rng.choice((*_PRETTY, *_LINES)) if rng.random() < 0.5 else odd
+    parts = [colon.join(member(rng)) for _ in range(rng.randint(0, 4))]
+    empty, gap = (rng.choice(_BLANKS), rng.choice(_BLANKS)), rng.choice(_BLANKS)
+    kind = rng.choice(("absent", "null", "list"))
     if kind == "absent":
         inside = f"{lead}{comma.join(parts)}{last}" if parts else empty[0]
         return UsersFile(f"{empty[0]}{{", None, f"{inside}}}{empty[1]}", ())
-    at = draw(st.integers(0, len(parts)))
-    spell = draw(st.sampled_from(_SPELLINGS))
-    gap = draw(_BLANKS)
-    value = "null" if kind == "null" else f"[{gap}{f'{gap},'.join(map(spell, items))}]"
+    at = rng.randint(0, len(parts))
+    listed = f"{gap},".join(map(rng.choice(_SPELLINGS), items))
     before = "".join(f"{part}{comma}" for part in parts[:at])
     after = "".join(f"{comma}{part}" for part in parts[at:])
     return UsersFile(
         f'{empty[0]}{{{lead}{before}"labels"{colon}',
-        value,
+        "null" if kind == "null" else f"[{gap}{listed}]",
         f"{after}{last}}}{empty[1]}",
         tuple(items) if kind == "list" else (),
     )

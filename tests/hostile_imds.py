@@ -35,14 +35,12 @@ class Asked:
     Args:
         raw: the head as it came, and the body.
         wait: waits so many seconds; True when the server is being stopped.
-        pause: seconds between two bytes of a slow answer.
     """
 
     method: str
     target: str
     raw: bytes
     wait: Callable[[float | None], bool]
-    pause: float
 
 
 # What is sent, piece by piece; its end closes the connection.
@@ -68,7 +66,7 @@ def slowly(at_once: bytes, then: bytes) -> Script:
     def script(asked: Asked) -> Iterator[bytes]:
         yield at_once
         for byte in itertools.chain(then, itertools.repeat(ord("a"))):
-            if asked.wait(asked.pause):
+            if asked.wait(1):
                 return
             yield bytes([byte])
 
@@ -194,29 +192,17 @@ class HostileImds:
     Args:
         mode: one of ALL_MODES.
         at: pattern of the paths that go wrong, for the modes in MODES; the others are sane.
-        instance: the sane part's.
-        pause: seconds between two bytes of the slow modes.
 
     Attributes:
         requests: (method, target) of each request.
-        sent: bytes sent so far, so that a test sees when a client stopped reading.
     """
 
-    def __init__(
-        self,
-        mode: str,
-        *,
-        at: str = "*",
-        instance: FakeInstance | None = None,
-        pause: float = 1.0,
-    ) -> None:
+    def __init__(self, mode: str, *, at: str = "*") -> None:
         self.requests: list[tuple[str, str]] = []
-        self.sent = 0
         self._accepts = mode != NEVER_ACCEPTS
         self._rules = rules(mode, at)
         self._lax = mode == "dotted-keys"
-        self._sane = FakeImds(instance or sane_part(mode))
-        self._pause = pause
+        self._sane = FakeImds(sane_part(mode))
         self._stopping = threading.Event()
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -285,10 +271,9 @@ class HostileImds:
             if raw := _request(connection):
                 method, target = raw.split(b"\r\n", 1)[0].decode("latin-1").split(" ")[:2]
                 self.requests.append((method, target))
-                asked = Asked(method, target, raw, self._stopping.wait, self._pause)
+                asked = Asked(method, target, raw, self._stopping.wait)
                 for piece in self._script(asked)(asked):
                     connection.sendall(piece)
-                    self.sent += len(piece)
         with self._lock:
             self._open.discard(connection)
             connection.close()

@@ -24,10 +24,10 @@ from ros_stand_in.root_folder import in_process, machine
 
 Question = dict[str, Any]
 
+# What the program and the pages ask.
+COMMANDS = (["config", "get"], ["config", "set"])
 _BASE_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
-# Their --version is that of the build for the measurement, not of the release.
-UNRELEASED = ("v0.4.5", "v0.6.1", "v0.7.1")
 # The commit that burmilla-master was when it was measured for the second file.
 BURMILLA_COMMIT = "885fda8"
 
@@ -85,8 +85,8 @@ def test_it_answers_as_the_real_one_does(release: str, tmp_path: Path) -> None:
             assert dockerd_argv(disk, release, tmp_path) == given["argv"], why
         elif ask == "cat cloud-config.yml":
             assert disk.files["cloud-config.yml"] == given["text"].encode(), why
-        elif ask != ["--version"] or release not in UNRELEASED:
-            found = answer(disk, release, ask, question.get("stdin", "").encode())
+        elif ask[:2] in COMMANDS:
+            found = answer(disk, release, ask)
             stdout = _comparable(given["stdout"], release)
             assert (found.status, _comparable(found.stdout, release)) == (given["rc"], stdout), why
             if release != "v0.4.5":  # it prints the whole configuration, as Go maps

@@ -61,6 +61,12 @@ def cloud_configs() -> Iterator[CloudConfig]:
         yield CloudConfig(str(file.relative_to(ROOT)), file.read_text("utf-8"))
 
 
+def from_page(name: str) -> CloudConfig:
+    """Return the one cloud-config of a page."""
+    (config,) = (one for one in cloud_configs() if one.source.startswith(f"{name}:"))
+    return config
+
+
 def definitions() -> Iterator[Definition]:
     """Yield the service file's definition and those in the cloud-configs."""
     file = yaml.safe_load(SERVICE_FILE.read_text("utf-8"))

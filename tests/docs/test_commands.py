@@ -21,7 +21,7 @@ from docs.commands import (
     run_here,
     why_not,
 )
-from docs.definitions import cloud_configs
+from docs.definitions import from_page
 from docs.machine_shell import Shell
 from docs.pages import ROOT, Page, pages
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
@@ -61,12 +61,8 @@ rancher:
 """
 
 
+README = from_page("README.md").text
 PAGES = [page for page in pages() if run_here(page)]
-
-
-def readme() -> str:
-    (config,) = (one for one in cloud_configs() if one.source.startswith("README.md"))
-    return config.text
 
 
 @pytest.fixture
@@ -78,7 +74,7 @@ def imds() -> Iterator[FakeImds]:
 @pytest.fixture
 def shell(tmp_path: Path, imds: FakeImds) -> Shell:
     """A machine with the README's user-data."""
-    return Shell(tmp_path, imds, readme())
+    return Shell(tmp_path, imds, README)
 
 
 def run_all(shell: Shell, page: Page) -> str:
@@ -103,7 +99,7 @@ def run_all(shell: Shell, page: Page) -> str:
 def test_every_command_works_on_a_machine_that_has_the_service(shell: Shell, page: Page) -> None:
     (shell.home / "rancheros-ec2-metadata-1.0.0.tar.gz").touch()
     for name in ("00-image.yml", "user-data.yml"):
-        (shell.home / name).write_text(readme())
+        (shell.home / name).write_text(README)
     shell.boot()
     assert shell.docker_labels == LABELS
     run_all(shell, page)
@@ -200,7 +196,7 @@ def test_an_instance_of_a_baked_image_has_its_own_values_and_its_own_user_data(
     # The image's configuration gives way to the instance's user-data.
     assert "DB_HOST" not in shell.disk.variables()
     imds.instance = FakeInstance(instance_id="i-0fedcba9876543210", tags=TAGS)
-    shell.disk.user_data(readme())
+    shell.disk.user_data(README)
     shell.boot()
     assert shell.disk.variables()["DB_HOST"] == "db.internal"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from docs import boots
-from docs.definitions import cloud_configs
+from docs.definitions import from_page
 from docs.pages import ROOT, Page, pages
 from rancheros_ec2_metadata.ec2.instance import GROUP, VARIABLES
 from rancheros_ec2_metadata.options import OPTIONS
@@ -30,11 +30,6 @@ each_page = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def spans(page: Page) -> list[str]:
     """Return what is set as code in a page's sentences."""
     return re.findall(r"`([^`\n]+)`", page.prose)
-
-
-def readme_config() -> str:
-    (config,) = (one for one in cloud_configs() if one.source.startswith("README.md"))
-    return config.text
 
 
 def rows(page: Page, start: str) -> dict[str, str]:
@@ -86,7 +81,7 @@ def test_the_tags_of_the_readme_become_what_it_says(tmp_path: Path) -> None:
     said = rows(README, "tag | becomes")
     assert said
     tags = dict(row.split("=", 1) for row in said)
-    with boots.machine(tmp_path, readme_config(), tags) as machine:
+    with boots.machine(tmp_path, from_page(README.name).text, tags) as machine:
         machine.boot()
         labels, variables = machine.docker_labels(), machine.variables()
     for tag, becomes in said.items():
@@ -135,7 +130,7 @@ def test_each_line_of_the_log_that_is_explained_is_one_that_the_program_writes()
 
 def test_the_file_that_is_shown_is_the_one_that_is_written(tmp_path: Path) -> None:
     (shown,) = (block for block in Page("docs/how-it-works.md").blocks if block.language == "json")
-    user_data = readme_config() + "  docker:\n    extra_args: [--debug]\n"
+    user_data = from_page(README.name).text + "  docker:\n    extra_args: [--debug]\n"
     tags = {
         "docker.environment": "production",
         "docker.role": "web",

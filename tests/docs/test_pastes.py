@@ -9,7 +9,7 @@ import pytest
 
 from docs import boots, definitions
 from docs.commands import commands
-from docs.definitions import CloudConfig
+from docs.definitions import CloudConfig, from_page
 from docs.pages import Page
 from rancheros_ec2_metadata import __version__
 from rancheros_ec2_metadata.hosts.rancheros import paths
@@ -23,11 +23,6 @@ TAGS = {
 }
 LABELS = {"docker.environment": "production", "docker.role": "web"}
 BOOTED = [one for one in definitions.cloud_configs() if definitions.NAME in one.services]
-
-
-def from_page(name: str) -> CloudConfig:
-    (config,) = (one for one in definitions.cloud_configs() if one.source.startswith(f"{name}:"))
-    return config
 
 
 @pytest.mark.parametrize("config", BOOTED, ids=str)

@@ -1,9 +1,10 @@
-"""An EC2 API that gives one answer to whoever asks."""
+"""An EC2 API whose answers are given."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,19 +14,20 @@ from xml.sax.saxutils import escape
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-Answer = tuple[int, str]
+Answer = tuple[int, str | bytes]
 
 
-def tags(instance_id: str, found: Mapping[str, str]) -> Answer:
-    """Return the answer that an instance has these tags."""
+def tags(instance_id: str, found: Mapping[str, str], token: str = "") -> Answer:
+    """Return the answer that an instance has these tags, and more behind ``token``."""
     items = "".join(
         f"<item><resourceId>{instance_id}</resourceId><resourceType>instance</resourceType>"
         f"<key>{escape(key)}</key><value>{escape(value)}</value></item>"
         for key, value in found.items()
     )
+    more = f"<nextToken>{token}</nextToken>" if token else ""
     return 200, (
         '<DescribeTagsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
-        f"<requestId>1</requestId><tagSet>{items}</tagSet></DescribeTagsResponse>"
+        f"<requestId>1</requestId><tagSet>{items}</tagSet>{more}</DescribeTagsResponse>"
     )
 
 
@@ -45,19 +47,28 @@ class AnsweringApi:
     """An API that answers while its context is open.
 
     Args:
-        answer: status and body; replace it at any time.
+        answers: status and body, one after the other, the last for ever; replace them at any time.
 
     Attributes:
         by_action: answers to single actions, which count more.
-        authorizations: the ``Authorization`` of each request.
-        actions: the action of each.
+        short_by: so many bytes of an answer are promised, and do not come.
+        heads, bodies: of the requests.
     """
 
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
         self.by_action: dict[str, Answer] = {}
-        self.authorizations: list[str] = []
-        self.actions: list[str] = []
+        self.short_by = 0
+        self.heads: list[Message] = []
+        self.bodies: list[dict[str, list[str]]] = []
+
+    @property
+    def authorizations(self) -> list[str]:
+        return [head["Authorization"] for head in self.heads]
+
+    @property
+    def actions(self) -> list[str]:
+        return [body["Action"][0] for body in self.bodies]
 
     @property
     def url(self) -> str:
@@ -69,13 +80,14 @@ class AnsweringApi:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                action = parse_qs(asked)["Action"][0]
-                api.actions.append(action)
-                api.authorizations.append(self.headers["Authorization"])
-                status, text = api.by_action.get(action, api.answer)
-                body = text.encode()
+                api.heads.append(self.headers)
+                api.bodies.append(parse_qs(asked))
+                status, text = api.by_action.get(api.actions[-1]) or (
+                    api.answers.pop(0) if len(api.answers) > 1 else api.answers[0]
+                )
+                body = text.encode() if isinstance(text, str) else text
                 self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", str(len(body) + api.short_by))
                 self.end_headers()
                 self.wfile.write(body)
 

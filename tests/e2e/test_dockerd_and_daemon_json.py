@@ -6,12 +6,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
-from daemon_json_files import DOCKERS_MEMBER, KEYS, VALUES, UsersFile, users_files
+from daemon_json_files import KEYS, dockers_member, labels, users_file
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit
 from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import DockerUnit, LocalDocker
@@ -74,30 +73,22 @@ def merged(text: str | None, labels: dict[str, str]) -> daemon_json.Merged:
     return daemon_json.merge(found, labels, None, clear=False)
 
 
-@settings(
-    max_examples=60,
-    derandomize=True,
-    database=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-@given(
-    st.none() | users_files(DOCKERS_MEMBER),
-    st.dictionaries(st.sampled_from(KEYS[:-1]), VALUES, min_size=1, max_size=3),
-    st.booleans(),
-)
+@pytest.mark.parametrize("seed", range(6))
 def test_dockerd_starts_with_what_is_merged_and_has_its_labels_after_a_reload(
-    running: Running, file: UsersFile | None, labels: dict[str, str], is_removed: bool
+    running: Running, seed: int
 ) -> None:
+    rng = Random(seed)
     pid = running.pid
-    text = file.text if file is not None else None
-    for one in (merged(text, labels),) if is_removed else (merged(text, labels), merged(text, {})):
-        assert one.text is not None or text is None
-        if one.text is not None:
-            assert running.refusal(one.text.encode()) is None
-            running.reload(one.text)
-            if "labels" in json.loads(one.text):
-                assert polling.until(running.labels, {*one.items}) == {*one.items}
+    for _ in range(10):
+        text = users_file(rng, dockers_member).text if rng.random() < 0.9 else None
+        ours = merged(text, labels(rng, KEYS[:-1]) or {"a": "1"})
+        for one in (ours,) if rng.random() < 0.5 else (ours, merged(text, {})):
+            assert one.text is not None or text is None
+            if one.text is not None:
+                assert running.refusal(one.text.encode()) is None
+                running.reload(one.text)
+                if "labels" in json.loads(one.text):
+                    assert polling.until(running.labels, {*one.items}) == {*one.items}
     assert running.pid == pid
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,10 +39,6 @@ def imds() -> Iterator[FakeImds]:
         yield fake
 
 
-def env_file(disk: MachineDisk, path: str = PATH) -> Path:
-    return disk.path(path)
-
-
 def run(disk: MachineDisk, imds: FakeImds, *flags: str) -> Ran:
     return program.run(disk, *flags, imds=imds)
 
@@ -54,41 +49,17 @@ def test_it_has_all_variables_and_only_its_owner_reads_it(
     planned = run(disk, imds, "plan", *FLAGS)
     assert planned.status == 10
     assert "+APP_NULL=null\n" in planned.out
-    assert not env_file(disk).exists()
+    assert not disk.path(PATH).exists()
     ran = run(disk, imds, *FLAGS)
     assert ran.status == 0
     assert "ec2.env" in ran.log[-1]
-    found = read(env_file(disk).read_bytes())
+    found = read(disk.path(PATH).read_bytes())
     assert found | EXPECTED == found
     assert found.keys() == disk.variables().keys() | EXPECTED.keys()
-    assert env_file(disk).stat().st_mode & 0o777 == 0o600
+    assert disk.path(PATH).stat().st_mode & 0o777 == 0o600
     before = disk.snapshot()
     run(disk, imds, *FLAGS)
     assert disk.snapshot() == before
-
-
-@pytest.mark.parametrize("how", ["without the flag", "clean", "not on EC2"])
-def test_it_is_removed_with_its_flag_with_clean_and_elsewhere(
-    disk: MachineDisk, imds: FakeImds, how: str
-) -> None:
-    run(disk, imds, *FLAGS)
-    if how == "not on EC2":
-        program.elsewhere(disk)
-        assert program.run(disk, *FLAGS).status == 3
-    else:
-        assert run(disk, imds, *(["clean"] if how == "clean" else [])).status == 0
-    assert not env_file(disk).exists()
-
-
-def test_under_another_name_it_is_removed_from_the_former(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    run(disk, imds, *FLAGS)
-    disk.path("/opt").mkdir()
-    assert run(disk, imds, *FLAGS[:-1], "/opt/ec2.env").status == 0
-    assert not env_file(disk).exists()
-    assert read(env_file(disk, "/opt/ec2.env").read_bytes())["APP_NULL"] == "null"
-    assert PATH not in disk.path(paths.STATE).read_text()
 
 
 def test_a_file_that_does_not_begin_with_our_line_is_left_alone_and_all_else_is_applied(
@@ -105,7 +76,7 @@ def test_a_file_that_does_not_begin_with_our_line_is_left_alone_and_all_else_is_
     disk.write(PATH, "MINE=1\n")
     assert run(disk, imds, *FLAGS).status == 5
     run(disk, imds, "clean")
-    assert env_file(disk).read_text() == "MINE=1\n"
+    assert disk.path(PATH).read_text() == "MINE=1\n"
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "link above", "link", "dangling", "loop"])
@@ -150,11 +121,8 @@ def test_a_container_started_with_it_has_every_value_as_the_tags_have_it(
     disk: MachineDisk, imds: FakeImds, image_dockerd: Dockerd, tmp_path: Path
 ) -> None:
     assert run(disk, imds, *FLAGS).status == 0
-    archive = tmp_path / "busybox.tar"
-    with tarfile.open(archive, "w") as tar:
-        tar.add("/bin/busybox", "bin/busybox")
-    image_dockerd.docker("import", archive, "localhost/env:1")
-    command = ["run", "--rm", "--network=none", "--env-file", str(env_file(disk))]
+    image_dockerd.import_busybox("localhost/env:1", tmp_path)
+    command = ["run", "--rm", "--network=none", "--env-file", str(disk.path(PATH))]
     cat = ["/bin/busybox", "cat", "/proc/self/environ"]
     printed = image_dockerd.docker(*command, "localhost/env:1", *cat)
     got = dict(entry.split("=", 1) for entry in printed.split("\0") if entry)

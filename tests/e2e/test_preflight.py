@@ -15,7 +15,7 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from docs.definitions import cloud_configs
+from docs.definitions import from_page
 from docs.pages import ROOT, Page
 from e2e import program
 from rancheros_ec2_metadata.command_line import COMMANDS
@@ -25,6 +25,7 @@ from unit.commands.workstation import Workstation
 PAGE = Page("docs/preflight.md")
 COMMANDS_OF_PAGE = [line for block in PAGE.blocks if block.language == "sh" for line in block.lines]
 EXAMPLES = [f"rancheros-ec2-metadata {one}" for one in COMMANDS["preflight"].examples]
+README = from_page("README.md").text
 REGION = "eu-west-1"
 IMAGE = "ami-12c6146b"  # one of those that moto knows from the start
 SCRIPT = (ROOT / "examples/swarm-systemd/amazon-linux-2023.sh").read_text("utf-8")
@@ -104,11 +105,6 @@ def aws(moto: MotoGroups, workstation: Workstation) -> MotoGroups:
     return moto
 
 
-def readme() -> str:
-    (config,) = (one for one in cloud_configs() if one.source.startswith("README.md"))
-    return config.text
-
-
 def asked(workstation: Workstation, *flags: str) -> tuple[int, Any]:
     """Return the status and the JSON of a preflight of the group."""
     status = workstation.run("preflight", "--auto-scaling-group", "web", *flags, "--format", "json")
@@ -118,7 +114,7 @@ def asked(workstation: Workstation, *flags: str) -> tuple[int, Any]:
 def test_it_says_what_the_instance_that_is_launched_then_has(
     aws: MotoGroups, workstation: Workstation, tmp_path: Path
 ) -> None:
-    aws.make_template(readme(), TagSpecifications=[tags_of_instances(**{"docker.zone": "a"})])
+    aws.make_template(README, TagSpecifications=[tags_of_instances(**{"docker.zone": "a"})])
     aws.make_group(TAGS | {"docker.motto": "it's cheap"}, **LATEST)
     assert workstation.run("preflight", "--auto-scaling-group", "web") == ExitStatus.FINDINGS
     assert "[unmatched-label]" in workstation.out
@@ -127,7 +123,7 @@ def test_it_says_what_the_instance_that_is_launched_then_has(
     aws.autoscaling.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=1)
     groups = aws.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
     instance = groups[0]["Instances"][0]["InstanceId"]
-    (tmp_path / "user-data.yml").write_text(readme())
+    (tmp_path / "user-data.yml").write_text(README)
     words = shlex.split(" ".join(launch["flags"]["words"]))
     given = ("--instance", instance, "--user-data", str(tmp_path / "user-data.yml"))
     assert workstation.run("plan", *words, *given, "--format", "json") == ExitStatus.WOULD_CHANGE

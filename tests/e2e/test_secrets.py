@@ -59,10 +59,18 @@ def imds() -> Iterator[WatchedImds]:
         yield running
 
 
-@pytest.mark.parametrize("answer", [TAGS, DENIED, (200, "<html>Log in</html>")])
 @pytest.mark.parametrize(
-    "command",
-    ["apply", "plan", "plan --format=json", "show", "show --format=json", "show --format=yaml"],
+    ("command", "answer"),
+    [
+        ("apply", TAGS),
+        ("apply", DENIED),
+        ("apply", (200, "<html>Log in</html>")),
+        ("plan", TAGS),
+        ("plan --format=json", DENIED),
+        ("show", DENIED),
+        ("show --format=json", TAGS),
+        ("show --format=yaml", TAGS),
+    ],
 )
 def test_no_token_or_credential_is_logged_printed_or_written(
     disk: MachineDisk, imds: WatchedImds, command: str, answer: Answer

@@ -113,38 +113,6 @@ def test_cloud_config_yml_may_be_written_anew_but_our_items_must_be_in_it(
     assert "of-the-user" not in status(disk).out
 
 
-def test_else_the_status_is_the_last_runs_own(disk: MachineDisk, imds: FakeImds) -> None:
-    program.run(disk, imds=imds)
-    program.run(disk, "--ros=none", "-t", "docker.role", "--status-label", imds=imds)
-    ran = status(disk)
-    assert ran.status == 5
-    assert ran.out.splitlines()[0].startswith("status: partial, exit 5")
-    assert "error: no label is set" in ran.out
-    assert not_as_left(disk) == {}
-
-
-def test_a_docker_that_was_started_before_its_labels_changed_is_named(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    program.run(disk, imds=imds)
-    assert "/var/run:/var/run:ro" in status(disk).out
-    assert as_json(disk)["docker"]["has_labels"] is None
-    docker_started(disk, -60)
-    assert as_json(disk)["docker"]["has_labels"] is False
-    assert "Docker still has the former labels" in status(disk).out.splitlines()[0]
-    # Docker's pid is there, so Docker was started in this boot.
-    disk.write(BOOT_ID, "another\n")
-    assert as_json(disk)["docker"]["has_labels"] is True
-
-
-def test_labels_that_no_run_has_changed_are_no_reason_to_start_docker_again(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    program.run(disk, "-t", "none.", imds=imds)
-    docker_started(disk, -60)
-    assert "no run has changed its labels" in status(disk).out
-
-
 @pytest.mark.parametrize("content", [None, "{", "[]", "folder", "no conf"])
 def test_where_no_run_is_known_it_says_so_and_the_status_is_5(
     disk: MachineDisk, content: str | None

@@ -7,7 +7,6 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -17,14 +16,15 @@ from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
 
 @pytest.fixture(params=["full disk", "no reader"])
-def dead_end(request: pytest.FixtureRequest) -> Iterator[int]:
-    """A file descriptor that takes nothing."""
+def dead_end(request: pytest.FixtureRequest) -> Iterator[tuple[int, int, str]]:
+    """A file descriptor that takes nothing, and how what needs it ends, and what it says."""
     if request.param == "full disk":
         descriptor = os.open("/dev/full", os.O_WRONLY)
+        yield descriptor, 5, "standard output cannot be written: No space left on device"
     else:
         read, descriptor = os.pipe()
         os.close(read)
-    yield descriptor
+        yield descriptor, 128 + signal.SIGPIPE, ""
     os.close(descriptor)
 
 
@@ -61,12 +61,12 @@ def closing(streams: str, *arguments: str, imds: FakeImds) -> subprocess.Complet
 
 @pytest.mark.parametrize("flags", [[], ["--debug"]])
 def test_a_log_that_cannot_be_written_costs_no_label(
-    disk: MachineDisk, imds: FakeImds, dead_end: int, flags: list[str]
+    disk: MachineDisk, imds: FakeImds, dead_end: tuple[int, int, str], flags: list[str]
 ) -> None:
     done = subprocess.run(
         program.command(*flags, *program.machine_flags(disk)),
         env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
-        stderr=dead_end,
+        stderr=dead_end[0],
         check=False,
     )
     assert done.returncode == 0
@@ -95,37 +95,22 @@ def test_an_output_that_is_closed_is_no_bug(
 
 
 @pytest.mark.parametrize("command", ["show", "plan", "status", "demo", "--help", "--version"])
-def test_a_reader_that_has_read_enough_is_no_bug(
-    disk: MachineDisk, imds: FakeImds, command: str
+def test_a_reader_that_has_read_enough_or_a_full_disk_is_no_bug(
+    disk: MachineDisk, imds: FakeImds, dead_end: tuple[int, int, str], command: str
 ) -> None:
-    read, written = os.pipe()
-    os.close(read)
-    try:
-        done = printing(command, disk, imds, written)
-    finally:
-        os.close(written)
-    assert done.returncode == 128 + signal.SIGPIPE
-    assert "bug" not in done.stderr
-    assert "Exception" not in done.stderr
-
-
-@pytest.mark.parametrize("command", ["show", "plan", "status", "demo", "--help", "--version"])
-def test_a_full_disk_under_what_is_printed_is_no_bug(
-    disk: MachineDisk, imds: FakeImds, command: str
-) -> None:
-    with Path("/dev/full").open("w", encoding="ascii") as full:
-        done = printing(command, disk, imds, full.fileno())
-    assert done.returncode == 5
-    assert "standard output cannot be written: No space left on device" in done.stderr
+    out, status, said = dead_end
+    done = printing(command, disk, imds, out)
+    assert done.returncode == status
+    assert said in done.stderr
     assert "bug" not in done.stderr
     assert "Exception" not in done.stderr
 
 
 @pytest.mark.parametrize(("command", "status"), [("show", 0), ("plan", 10), ("demo", 0)])
 def test_a_log_that_cannot_be_written_is_not_in_the_status(
-    disk: MachineDisk, imds: FakeImds, dead_end: int, command: str, status: int
+    disk: MachineDisk, imds: FakeImds, dead_end: tuple[int, int, str], command: str, status: int
 ) -> None:
-    assert printing(command, disk, imds, subprocess.DEVNULL, dead_end).returncode == status
+    assert printing(command, disk, imds, subprocess.DEVNULL, dead_end[0]).returncode == status
 
 
 @pytest.mark.parametrize("command", ["show", "plan", "apply"])

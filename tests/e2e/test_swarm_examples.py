@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import tarfile
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -19,7 +18,6 @@ from real_parts.polling import until
 
 pytestmark = pytest.mark.real_parts
 
-SLEEP = '["/bin/busybox", "sleep", "1000000"]'
 TASKS = ["service", "ps", "shop_web", "--filter=desired-state=running", "--no-trunc"]
 TASKS += ['--format={{index (split .CurrentState " ") 0}} {{.Error}}']
 NO_NODE = "no suitable node (scheduling constraints not satisfied on 1 node)"
@@ -37,13 +35,10 @@ def test_swarm_runs_the_stack_where_the_labels_are_and_nowhere_else(
         for line in commands(Page("examples/swarm-mode/README.md"))
         if line.startswith("docker stack deploy")
     )
-    archive = tmp_path / "busybox.tar"
-    with tarfile.open(archive, "w") as tar:
-        tar.add("/bin/busybox", "bin/busybox")
     labels = [f"--label=docker.role={role}", "--label=docker.environment=production"]
     # A namespace of its own: a swarm may leave a bridge behind.
     with Namespace.opened("empty") as namespace, Dockerd.started(namespace, labels) as docker:
-        docker.docker("import", f"--change=CMD {SLEEP}", archive, web["image"])
+        docker.import_busybox(web["image"], tmp_path)
         docker.docker("swarm", "init", "--advertise-addr=127.0.0.1")
         deploy = [*docker.client, *shlex.split(command)[1:]]
         done = docker.namespace.run(deploy, cwd=MODE)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +48,6 @@ rancher:
 """
 
 TASK_IMAGE = "localhost/busybox:1"
-SLEEP = '["/bin/busybox", "sleep", "1000000"]'
 TASKS = ["service", "ps", "web", "db", "--filter=desired-state=running", "--no-trunc"]
 TASKS += ['--format={{.Name}} {{index (split .CurrentState " ") 0}} {{.Error}}']
 NO_NODE = "no suitable node (scheduling constraints not satisfied on 1 node)"
@@ -110,10 +108,7 @@ def machine(own_namespace: Namespace, image_archive: Path, tmp_path: Path) -> It
 
 def make_swarm(docker: Dockerd, transcript: Transcript, folder: Path) -> None:
     """Make a swarm of one Docker, and in it a service for the role ``web`` and one for ``db``."""
-    archive = folder / "busybox.tar"
-    with tarfile.open(archive, "w") as tar:
-        tar.add("/bin/busybox", "bin/busybox")
-    docker.docker("import", f"--change=CMD {SLEEP}", archive, TASK_IMAGE)
+    docker.import_busybox(TASK_IMAGE, folder)
     init = ["swarm", "init", "--advertise-addr=127.0.0.1"]
     first_line, _, _with_a_token = docker.docker(*init).partition("\n")
     transcript.ran("docker", init, first_line)

@@ -159,7 +159,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Futu
                 if isinstance(case.then, FakeInstance):
                     imds.instance = case.then
                 elif case.then is not None:
-                    api.answer = case.then
+                    api.answers = [case.then]
 
             coming = threading.Thread(target=comes)
             coming.start()

@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import subprocess
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -91,6 +92,14 @@ class Dockerd:
         if done.returncode != 0:
             raise DockerError(f"docker {argv}: status {done.returncode}: {done.stderr}")
         return done.stdout
+
+    def import_busybox(self, name: str, folder: Path) -> None:
+        """Make an image of busybox, by way of a file in a folder; a container of it sleeps."""
+        archive = folder / "busybox.tar"
+        with tarfile.open(archive, "w") as tar:
+            tar.add("/bin/busybox", "bin/busybox")
+        sleep = '--change=CMD ["/bin/busybox", "sleep", "1000000"]'
+        self.docker("import", sleep, archive, name)
 
     @property
     def client(self) -> list[str]:

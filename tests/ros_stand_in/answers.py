@@ -23,7 +23,6 @@ _PRIVATE_KEYS = (
     "rancher.docker.server_key",
     "rancher.docker.server_cert",
 )
-_NOT_EXPORTED = ("rancher.password", "rancher.autologin", "EXTRA_CMDLINE")
 _USAGE = "NAME:\n   ros config set - set a value\n\nUSAGE:\n   ros config set [arguments...]\n"
 
 
@@ -42,16 +41,18 @@ class Answer:
     written: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def answer(disk: Disk, release: str, arguments: Sequence[str], stdin: bytes = b"") -> Answer:
-    """Return what ``ros`` of a release answers.
+def answer(disk: Disk, release: str, arguments: Sequence[str]) -> Answer:
+    """Return what ``ros`` of a release answers to ``config get`` or ``config set``.
 
     Args:
         disk: what it reads. release: its name, as ``v1.5.8``.
-        arguments: those after ``ros``. stdin: its standard input.
+        arguments: those after ``ros``.
     """
-    question = list(arguments)
+    commands: dict[str, Callable[..., Answer]] = {"get": _get, "set": _set}
+    config, command, *words = arguments
+    assert config == "config", arguments
     try:
-        return _answered(disk, release, question, stdin)
+        return commands[command](disk, release, *words)
     except FatalError as fatal:
         return _logged(release, fatal.lines, status=fatal.status)
     except CrashError as crash:
@@ -60,32 +61,9 @@ def answer(disk: Disk, release: str, arguments: Sequence[str], stdin: bytes = b"
         return _logged(release, (f'level=fatal msg="{_escaped(str(error))}"',), status=1)
 
 
-def _answered(disk: Disk, release: str, question: list[str], stdin: bytes) -> Answer:
-    if question in (["--version"], ["-v"]):
-        return Answer(stdout=_version(release))
-    commands: dict[str, Callable[..., Answer]] = {
-        "get": _get,
-        "set": _set,
-        "merge": lambda disk, release: _merge(disk, release, stdin),
-        "export": _export,
-        "validate": lambda _, release: _validate(release, stdin),
-    }
-    if question[:1] != ["config"] or question[1] not in commands:
-        raise AssertionError(f"this ros does not know {question}")
-    return commands[question[1]](disk, release, *question[2:])
-
-
 def _document(node: Node, series: Series) -> str:
     # candiedyaml's own default changed.
     return write_document(node, width=80 if series < Series.V1_5_8 else 512)
-
-
-def _version(release: str) -> str:
-    series = loading.series_of(release)
-    if series < Series.V1_5_8:
-        return f"ros version {release}\n"
-    owner = "burmilla" if series == Series.BURMILLA else "rancher"
-    return f"version {release} from os image {owner}/os:{release}\n"
 
 
 def _logged(release: str, lines: Sequence[str], stdout: str = "", status: int = 0) -> Answer:
@@ -164,15 +142,6 @@ def _set(disk: Disk, release: str, key: str, text: str) -> Answer:
     return Answer(written=_written(series, modified))
 
 
-def _merge(disk: Disk, release: str, stdin: bytes) -> Answer:
-    series = loading.series_of(release)
-    if series == Series.V0_4_5:
-        values = loading.union_old(disk, [("", stdin)])
-        return _save_old(disk, loading.merge_old(loading.load(disk, release).tree, values))
-    data = loading.read_checked(stdin, series) if stdin else {}
-    return Answer(written=_written(series, loading.merge(_existing(disk, series), data)))
-
-
 def _existing(disk: Disk, series: Series) -> Tree:
     content = disk.files.get(CLOUD_CONFIG, b"")
     if content is None:
@@ -241,41 +210,3 @@ def _cut(tree: Tree, path: list[str]) -> tuple[Tree, Tree]:
         return {first: inner}, rest
     taken, left = _cut(inner, path[1:])
     return ({first: taken} if taken else {}), ({**rest, first: left} if left else rest)
-
-
-def _export(disk: Disk, release: str, *flags: str) -> Answer:
-    series = loading.series_of(release)
-    full = any(flag in ("-f", "--full") for flag in flags)
-    private = any(flag in ("-p", "--private") for flag in flags)
-    if series == Series.V0_4_5:
-        return _export_old(disk, release, full=full, private=private)
-    if series < Series.V0_9_2:
-        disk = Disk(disk.files, disk.os_config, disk.oem)
-    raw, errors = loading.load_raw(disk, series, full=full)
-    if series < Series.V0_9_2 and not raw["ssh_authorized_keys"]:
-        del raw["ssh_authorized_keys"]
-    keys = () if private else _PRIVATE_KEYS
-    raw = _filtered(raw, (*keys, *(_NOT_EXPORTED if series >= Series.V1_5_8 else ())))[1]
-    return _logged(release, errors, _document(raw, series) + "\n")
-
-
-def _export_old(disk: Disk, release: str, *, full: bool, private: bool) -> Answer:
-    if full:
-        tree = loading.load(disk, release).tree
-    else:
-        names = ("cloud-config.d/boot.yml", *([PRIVATE] if private else []), CLOUD_CONFIG)
-        files = [(f"{CONF}/{name}", disk.files.get(name, b"")) for name in names]
-        tree = loading.read_old(disk, files)
-    written = loading.without_empty(cloud_config(Series.V0_4_5), tree, top=True)
-    return Answer(stdout=write_document(written, in_order=True) + "\n")
-
-
-def _validate(release: str, stdin: bytes) -> Answer:
-    series = loading.series_of(release)
-    if series < Series.V0_9_2:
-        message = "No help topic for 'validate'\n"
-        return Answer(stdout=message) if series == Series.V0_4_5 else Answer(3, "", message)
-    struct = loading.decoded(loading.read_checked(stdin, series), series)
-    items = struct["rancher"]["docker"]["extra_args"]
-    found = "rancher.docker.extra_args: array items must be unique"
-    return _logged(release, [found] if len(set(items)) < len(items) else [])

@@ -12,8 +12,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from .yaml_reading import UnusableError
-from .yaml_scalars import FLAGS, NULLS, Node, NotText, Scalar, integer, plain, text_of
-from .yaml_writing import Flow
+from .yaml_scalars import FLAGS, NULLS, Node, NotText, Scalar, integer, text_of
 
 
 class Series(IntEnum):
@@ -28,11 +27,10 @@ class Series(IntEnum):
     BURMILLA = 6
 
 
-# A kind: one of the names below; ("list", kind), ("flow", kind), ("map", kind); fields by name.
+# A kind: one of the names below; ("list", kind), ("map", kind); fields by name.
 Kind: TypeAlias = Any
 
 TEXTS = ("list", "text")
-FLOW_TEXTS = ("flow", "text")
 TEXT_MAP = ("map", "text")
 
 _V061, _V071, _V092, _V104, _V158, _BURMILLA = list(Series)[1:]
@@ -133,9 +131,9 @@ def _docker(n: Series) -> dict[str, Kind]:
         (_V071, "log_opts", TEXT_MAP),
         (_V061, "engine", "text"),
         ("tls", "flag"),
-        ("tls_args", FLOW_TEXTS),
-        (0, "args", FLOW_TEXTS, _V061),
-        ("extra_args", FLOW_TEXTS),
+        ("tls_args", TEXTS),
+        (0, "args", TEXTS, _V061),
+        ("extra_args", TEXTS),
         "server_cert server_key ca_cert ca_key",
         ("environment", TEXTS),
         "storage_context",
@@ -164,7 +162,7 @@ def _network(n: Series) -> dict[str, Kind]:
         n,
         ("pre_cmds post_cmds", TEXTS),
         (_V158, "dhcp_timeout", "number"),
-        ("dns", _struct(n, ("nameservers search", FLOW_TEXTS))),
+        ("dns", _struct(n, ("nameservers search", TEXTS))),
         ("interfaces", ("map", interface)),
         "http_proxy https_proxy no_proxy",
         (_V158, "wifi_networks", ("map", wifi)),
@@ -202,7 +200,7 @@ def _service(n: Series) -> dict[str, Kind]:
         ("links", "colons"),
         ("privileged read_only stdin_open tty", "flag"),
         ("log_opt", TEXT_MAP),
-        (_V061, "ulimits", "ulimits"),
+        (_V061, "ulimits", TEXT_MAP),
         (_BURMILLA, "oom_score_adj", "number"),
     )
 
@@ -225,11 +223,11 @@ def zero(kind: Kind) -> Node:
     if isinstance(kind, dict):
         return {name: zero(inner) for name, inner in kind.items()}
     if isinstance(kind, tuple):
-        return {"list": [], "flow": Flow(), "map": {}, "pointer": None}[kind[0]]
+        return {"list": [], "map": {}, "pointer": None}[kind[0]]
     if kind == "text and list":
         return {"SliceValue": [], "StringValue": ""}
     return {"text": "", "flag": False, "optional flag": None, "number": 0}.get(
-        kind, {} if kind in ("labels", "ulimits") else []
+        kind, {} if kind == "labels" else []
     )
 
 
@@ -305,7 +303,7 @@ def _decode_many(whole: tuple[str, Kind], node: Node, into: Node) -> Node:
             raise UnusableError("Expected an array, slice or interface{} but was a map[]")
         raise UnusableError(f"Unknown resolution for '{text_of(node)}' using {_go(many, kind)}")
     if isinstance(node, list):
-        return (Flow if many == "flow" else list)(decode(kind, item) for item in node)
+        return [decode(kind, item) for item in node]
     if isinstance(node, dict):
         raise UnusableError("Expected a struct or map but was a []")
     raise UnusableError(f"Cannot resolve {text_of(node)} into {_go(many, kind)}")
@@ -397,23 +395,6 @@ def _labels(value: Node) -> dict[str, str]:
     return {key: inner for key, _, inner in pairs}
 
 
-def _ulimits(value: Node) -> dict[str, Node]:
-    if not isinstance(value, dict):
-        raise _failed("Ulimit", value)
-    limits: dict[str, Node] = {}
-    for key, limit in value.items():
-        both = (
-            limit if isinstance(limit, dict) and len(limit) == 2 else {"soft": limit, "hard": limit}
-        )
-        if any(type(plain(str(both.get(name)))) is not int for name in ("soft", "hard")):
-            raise _failed("Ulimit", limit)
-        same = both["soft"] == both["hard"]
-        limits[text_of(key)] = (
-            both["soft"] if same else {"hard": both["hard"], "soft": both["soft"]}
-        )
-    return limits
-
-
 _UNMARSHALERS = {
     "command": _command,
     "text or list": _text_or_list,
@@ -421,5 +402,4 @@ _UNMARSHALERS = {
     "equals": _pairs("="),
     "colons": _pairs(":"),
     "labels": _labels,
-    "ulimits": _ulimits,
 }

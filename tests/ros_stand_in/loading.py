@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 from .config_structs import Kind, Series, cloud_config, decode, zero
 from .yaml_reading import CrashError, UnusableError, read_map, read_value
 from .yaml_scalars import Node, Scalar, survives, text_of, texts_in
-from .yaml_writing import Flow
 
 Tree: TypeAlias = dict[Any, Node]
 
@@ -162,14 +161,10 @@ def _load_once(
     return replace(loaded, unreadable=_HEXADECIMAL)
 
 
-def load_raw(disk: Disk, series: Series, *, full: bool = True) -> tuple[Tree, tuple[str, ...]]:
-    """Return what the files and command lines amount to, from v0.5 on, and what is logged.
-
-    Args:
-        disk: the machine's. series: of the release. full: with the system's own files.
-    """
+def load_raw(disk: Disk, series: Series) -> tuple[Tree, tuple[str, ...]]:
+    """Return what the files and command lines amount to, from v0.5 on, and what is logged."""
     addresses = disk.metadata()
-    system, system_errors = merge_files(disk.system_files() if full else [], series, addresses)
+    system, system_errors = merge_files(disk.system_files(), series, addresses)
     user, user_errors = merge_files(disk.user_files(), series, addresses)
     tree = merge(system, user)
     tree = merge(tree, read_command_line(disk.cmdline, series))
@@ -294,27 +289,12 @@ def _substituted(content: bytes, addresses: Mapping[str, Node]) -> bytes:
         if variable.encode() not in content:
             continue
         name = variable[1:].replace("_", "")
-        value = _address(addresses[name]) if addresses.get(name) is not None else ""
+        octets = addresses.get(name)
+        value = "" if octets is None else ".".join(map(str, octets)) or "<nil>"
         pattern = re.escape(variable).encode()
         content = re.sub(rb"([^\\]|^)" + pattern, rb"\g<1>" + value.encode(), content)
         content = content.replace(b"\\" + variable.encode(), variable.encode())
     return content
-
-
-def _address(octets: list[Node]) -> str:
-    """Return Go's text of a net.IP, which is a list of its bytes."""
-    raw = bytes(octet & 255 for octet in octets)
-    if not raw:
-        return "<nil>"
-    if len(raw) == 16 and raw[:12] == b"\0" * 10 + b"\xff\xff":
-        raw = raw[12:]
-    if len(raw) == 4:
-        return ".".join(map(str, raw))
-    if len(raw) != 16:
-        return "?" + raw.hex()
-    import ipaddress  # noqa: PLC0415 - hardly any machine has one
-
-    return str(ipaddress.IPv6Address(raw))
 
 
 def _with_debug_flags(tree: Tree, series: Series) -> Tree:
@@ -369,7 +349,7 @@ def _load_old(disk: Disk) -> Loaded:
         if tree["rancher"]["debug"]:
             arguments = [*tree["rancher"][kind]["args"]]
             arguments += ["-D"] if "-D" not in arguments else []
-        tree["rancher"][kind]["args"] = Flow(arguments)
+        tree["rancher"][kind]["args"] = arguments
     return Loaded(with_metadata(tree, disk))
 
 

@@ -17,9 +17,6 @@ from .yaml_scalars import Node
 from .yaml_writing import write_document
 
 COMMAND_LINE = "/proc/cmdline"
-# The commands that read standard input.
-READING = (["config", "merge"], ["config", "validate"])
-
 _LINKS_FOLLOWED = 40  # as Linux does
 _MODE = 0o620  # ros says 400 and means octal
 
@@ -42,14 +39,6 @@ def machine(
         file = root / path.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(text.encode("utf-8", "surrogatepass"))
-
-
-def metadata(addresses: Mapping[str, str]) -> str:
-    """Return a conf/metadata with IPv4 addresses, by variable: ``$private_ipv4``."""
-    return "".join(
-        f"{variable[1:].replace('_', '')}: [{address.replace('.', ', ')}]\n"
-        for variable, address in addresses.items()
-    )
 
 
 def read_disk(root: Path | str) -> Disk:
@@ -106,8 +95,7 @@ def places() -> list[str]:
 
 def main(root: str, release: str, arguments: list[str]) -> int:
     """Be ``ros`` for one call, and return the exit status."""
-    reads = arguments[:2] in READING
-    given = call(root, release, arguments, sys.stdin.buffer.read() if reads else b"")
+    given = call(root, release, arguments)
     for descriptor, text in ((1, given.stdout), (2, given.stderr)):
         rest = text.encode("utf-8", "surrogatepass")
         while rest:
@@ -128,9 +116,9 @@ def reserialised(root: Path, changes: dict[str, Node] | None = None) -> None:
     _write(str(root), CLOUD_CONFIG, write_document(merge(tree, changes or {})).encode())
 
 
-def call(root: str, release: str, arguments: Sequence[str], stdin: bytes = b"") -> Answer:
+def call(root: str, release: str, arguments: Sequence[str]) -> Answer:
     """Do what one call of ``ros`` does below a root folder; return what it prints."""
-    given = answer(read_disk(root), release, arguments, stdin)
+    given = answer(read_disk(root), release, arguments)
     for name, content in given.written.items():
         _write(root, name, content)
     return given

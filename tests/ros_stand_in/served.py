@@ -23,10 +23,9 @@ _CLIENT = """\
 #!{python} -IS
 import os, sys, _socket
 asked = "\\0".join([{root!r}, {release!r}, *sys.argv[1:]]).encode("utf-8", "surrogateescape")
-given = sys.stdin.buffer.read() if sys.argv[1:3] in {reading!r} else b""
 server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
 server.connect({socket!r})
-server.sendall(b"%d\\n" % len(asked) + asked + given)
+server.sendall(asked)
 server.shutdown(_socket.SHUT_WR)
 answer = b""
 while part := server.recv(1 << 16):
@@ -50,7 +49,6 @@ def executable(folder: Path, root: Path, release: str) -> Path:
         python=sys.executable,
         root=str(root),
         release=release,
-        reading=root_folder.READING,
         socket=_started(),
     )
     file.write_text(client)
@@ -78,11 +76,10 @@ def _started() -> str:
 
 class _Question(socketserver.StreamRequestHandler):
     def handle(self) -> None:
-        length = int(self.rfile.readline())
-        asked = self.rfile.read(length).decode("utf-8", "surrogateescape")
+        asked = self.rfile.read().decode("utf-8", "surrogateescape")
         root, release, *arguments = asked.split("\0")
         try:
-            given = root_folder.call(root, release, arguments, self.rfile.read())
+            given = root_folder.call(root, release, arguments)
             status, texts = given.status, (given.stdout, given.stderr)
         except Exception:  # noqa: BLE001 - whoever asked is told
             status, texts = 1, ("", traceback.format_exc())

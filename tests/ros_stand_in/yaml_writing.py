@@ -29,24 +29,18 @@ _ESCAPES = {
 }
 
 
-class Flow(list[Node]):
-    """A list that is written in brackets."""
-
-
-def write_document(node: Node, *, in_order: bool = False, width: int = 80) -> str:
+def write_document(node: Node, *, width: int = 80) -> str:
     """Return a whole document, with the line end that it ends in.
 
     Args:
         node: what to write.
-        in_order: keys stay in their order, as those of a struct do, and are not sorted.
         width: the columns after which a line is folded.
     """
-    return _Writer(in_order=in_order, width=width).document(node)
+    return _Writer(width).document(node)
 
 
 class _Writer:
-    def __init__(self, *, in_order: bool, width: int) -> None:
-        self.in_order = in_order
+    def __init__(self, width: int) -> None:
         self.width = width
 
     def document(self, node: Node) -> str:
@@ -58,16 +52,12 @@ class _Writer:
 
     def _map(self, node: dict[Scalar, Node], indent: int) -> str:
         lines = ""
-        for key in node if self.in_order else sorted(node, key=_sort_key):
+        for key in sorted(node, key=_sort_key):
             start = " " * indent + self._key(key) + ":"
             value = node[key]
             if isinstance(value, dict) and value:
                 lines += start + "\n" + self._map(value, indent + 2)
-            elif (
-                isinstance(value, list)
-                and value
-                and not (self.in_order and isinstance(value, Flow))
-            ):
+            elif isinstance(value, list) and value:
                 lines += start + "\n" + self._list(value, indent)
             else:
                 lines += start + self._value(value, indent, len(start))
@@ -87,8 +77,6 @@ class _Writer:
 
     def _value(self, node: Node, indent: int, column: int) -> str:
         """Return a scalar, or an empty collection, behind its key or dash."""
-        if isinstance(node, Flow) and node:
-            return f" [{', '.join(self._text(item, 0, 0) for item in node)}]\n"
         if isinstance(node, dict | list):
             return " {}\n" if isinstance(node, dict) else " []\n"
         if not isinstance(node, str) or (isinstance(node, NotText) and TIME.fullmatch(node)):

@@ -130,7 +130,11 @@ def test_where_a_write_fails_what_is_in_effect_is_counted_not_what_was_planned(
     assert "this run will not be in 'status'" in booted.log
 
 
-@pytest.mark.parametrize("said", [found({}), elsewhere()], ids=["untagged", "not-on-ec2"])
+@pytest.mark.parametrize(
+    "said",
+    [found({}), elsewhere(), found({"docker.zone": "b"})],
+    ids=["untagged", "not-on-ec2", "retagged"],
+)
 def test_what_could_not_be_removed_is_known_as_ours_to_the_next_run(
     disk: MachineDisk, said: Facts
 ) -> None:
@@ -142,7 +146,7 @@ def test_what_could_not_be_removed_is_known_as_ours_to_the_next_run(
         full = FilesError(f"{path} could not be written: No space left; it is as it was")
         assert run(disk, said, files=Broken(disk, path, full)).status == ExitStatus.FILES
         assert disk.path(path).exists()
-    run(disk, said)
+    in_process.clean(disk.root)
     assert disk.path(paths.CLOUD_CONFIG).read_text() == users
     assert not disk.path(env_file).exists()
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from faulty_imds import FaultyImds
 from machine import MachineDisk
@@ -158,12 +157,6 @@ def test_show_prints_a_table_of_all_tags_mapped_or_not(ec2: Callable[..., Said])
     assert "AWS_INSTANCE_ID" in said.out
 
 
-def test_show_needs_nothing_to_write_to(ec2: Callable[..., Said], disk: MachineDisk) -> None:
-    before = disk.snapshot()
-    assert ec2("show").status == 0
-    assert disk.snapshot() == before
-
-
 def test_show_says_what_it_could_not_learn(ec2: Callable[..., Said], imds: FaultyImds) -> None:
     imds.instance = replace(imds.instance, tags_in_metadata=False)
     said = ec2("show")
@@ -202,23 +195,6 @@ def test_clean_names_a_state_that_is_no_file(
     assert f"error: {paths.STATE} cannot be read: " in said.err
     assert f"removed {paths.DROP_IN}; exit 5\n" in said.err
     assert not disk.path(paths.DROP_IN).exists()
-
-
-def test_clean_legacy_takes_out_what_the_tool_of_2016_left(
-    ec2: Callable[..., Said], disk: MachineDisk
-) -> None:
-    disk.cloud_config(
-        "rancher:\n  environment:\n    AWS_SECRET_ACCESS_KEY: leaked\n    MINE: kept\n"
-    )
-    assert ec2("clean").status == 0
-    assert "leaked" in disk.path(paths.CLOUD_CONFIG).read_text()
-    dry, said = ec2("clean", "--legacy", "--dry-run"), ec2("clean", "--legacy")
-    assert (dry.status, said.status) == (ExitStatus.WOULD_CHANGE, 0)
-    assert yaml.safe_load(disk.path(paths.CLOUD_CONFIG).read_text()) == {
-        "rancher": {"environment": {"MINE": "kept"}}
-    }
-    assert "AWS_SECRET_ACCESS_KEY" in dry.out
-    assert "leaked" not in dry.out + dry.err + said.err
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -17,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import rancheros_ec2_metadata
+from e2e import program
 from rancheros_ec2_metadata.__main__ import console
 
 ROOT = Path(__file__).parents[2]
@@ -174,11 +174,7 @@ def test_missing_real_parts_skip_or_fail_with_the_reason(
     plugins = [f"-c{ROOT}/pyproject.toml", "-p", "conftest", "-p", "pretend"]
     done = subprocess.run(
         [*pytest_here, *plugins, str(tmp_path / "test_marked.py")],
-        env={
-            **os.environ,
-            "REQUIRE_REAL_PARTS": required,
-            "PYTHONPATH": f"{ROOT}/tests:{tmp_path}",
-        },
+        env=program.environment(REQUIRE_REAL_PARTS=required, PYTHONPATH=f"{ROOT}/tests:{tmp_path}"),
         cwd=tmp_path,
         capture_output=True,
         text=True,

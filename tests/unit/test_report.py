@@ -94,20 +94,6 @@ def test_an_address_of_the_users_is_shown_as_the_file_has_it(disk: MachineDisk) 
     assert "10.0.0.12" not in text(report) + as_json
 
 
-def test_of_cloud_config_yml_no_value_is_shown(disk: MachineDisk) -> None:
-    secret = "--log-opt=token=secret"
-    disk.cloud_config(
-        f"rancher:\n  docker: {{extra_args: [{secret}, --label=docker.role=x]}}\n"
-        "  environment: {AWS_INSTANCE_ID: secret}\n"
-    )
-    report = plan(disk, {"docker.role": "web"})
-    told = text(report)
-    assert "secret" not in told + render_report_json(report, ExitStatus.OK, [])
-    assert "+rancher.docker.extra_args: '--label=docker.role=web'" in told
-    assert "-rancher.docker.extra_args: '--label…'" in told
-    assert "    '--log-opt…'" in told.splitlines()
-
-
 @given(st.none() | st.text(alphabet="ab\n"), st.none() | st.text(alphabet="ab\n"))
 def test_a_diff_is_a_unified_one(before: str | None, after: str | None) -> None:
     change = FileChange(

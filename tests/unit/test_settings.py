@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,20 +12,30 @@ def _alone(**one: Any) -> Settings:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "tag", ":VAR", "tag:", "tag:1VAR", "tag:A-B", "tag:PATH", "tag:EC2_METADATA_STATUS"],
+    ("parse", "texts"),
+    [
+        (
+            TagMapping.parse,
+            (
+                "",
+                "tag",
+                ":VAR",
+                "tag:",
+                "tag:1VAR",
+                "tag:A-B",
+                "tag:PATH",
+                "tag:EC2_METADATA_STATUS",
+            ),
+        ),
+        (EnvPrefix.parse, ("", "a", "a:", "a:1", "a:AWS_", "a:aws_x", "a:B-")),
+        (Template.parse, ("", "A", "1=x", "A={", "A=}", "A={}", "A={tag:}", "A={x y}", "path=x")),
+    ],
 )
-def test_a_wrong_mapping_is_named(text: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        TagMapping.parse(text)
-    assert repr(text) in str(caught.value)
-
-
-@pytest.mark.parametrize("text", ["", "a", "a:", "a:1", "a:AWS_", "a:aws_x", "a:B-"])
-def test_a_wrong_environment_prefix_is_named(text: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        EnvPrefix.parse(text)
-    assert repr(text) in str(caught.value)
+def test_a_wrong_one_is_named(parse: Callable[[str], object], texts: tuple[str, ...]) -> None:
+    for text in texts:
+        with pytest.raises(UsageError) as caught:
+            parse(text)
+        assert repr(text) in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -38,14 +49,6 @@ def test_a_wrong_environment_prefix_is_named(text: str) -> None:
 )
 def test_a_prefix_makes_a_variable_in_upper_case_with_underscores(tag: str, name: str) -> None:
     assert EnvPrefix.parse("example.:APP_").make_name(tag) == name
-
-
-@pytest.mark.parametrize(
-    "text", ["", "A", "1=x", "A={", "A=}", "A={}", "A={tag:}", "A={x y}", "path=x"]
-)
-def test_a_wrong_template_is_named(text: str) -> None:
-    with pytest.raises(UsageError):
-        Template.parse(text)
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_each_variable_is_described_or_marked_as_not_told(
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.datetimes(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
 )
 FIELDS = st.sampled_from(
     [row.described.split(".")[0] for row in VARIABLES.values() if row.described]

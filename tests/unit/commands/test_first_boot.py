@@ -89,30 +89,6 @@ def test_what_the_release_makes_of_the_user_data_is_said(
 
 
 @pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (("--release", "v1.0.4"), ("--release", "--user-data")),
-        (("--user-data", "FILE", "--release", "soon"), ("'soon'", "v1.5.8")),
-        (("--user-data", "FILE", "--release", ""), ("''",)),
-        (("--user-data", "FILE", "--root", "/tmp"), ("--user-data", "--root")),
-        (("--instance", INSTANCE_ID), ("--user-data FILE", "--root DIR")),
-    ],
-)
-def test_flags_that_name_no_disk_or_two_are_wrong_usage(
-    workstation: Workstation,
-    api: AnsweringApi,
-    user_data: Path,
-    flags: tuple[str, ...],
-    words: tuple[str, ...],
-) -> None:
-    workstation.log_in(api)
-    filled = [str(user_data) if word == "FILE" else word for word in flags]
-    assert workstation.run("plan", *filled) == ExitStatus.USAGE
-    assert [word for word in words if word not in workstation.error()] == []
-    assert api.actions == []
-
-
-@pytest.mark.parametrize(
     ("size", "said"), [(None, "cannot be read"), (SIZE_LIMIT + 1, "larger")], ids=["none", "large"]
 )
 def test_user_data_that_cannot_be_read_is_named(

@@ -196,6 +196,12 @@ def test_an_answer_that_is_not_of_this_instance_as_it_will_boot_is_said(
         (("apply", *ASKED), ("--instance",)),
         (("clean", "--user-data", "-"), ("--user-data",)),
         (("show", "--user-data", "-"), ("--user-data",)),
+        # No disk is named, or two.
+        (("plan", "--release", "v1.0.4"), ("--release", "--user-data")),
+        (("plan", "--user-data", "-", "--release", "soon"), ("'soon'", "v1.5.8")),
+        (("plan", "--user-data", "-", "--release", ""), ("''",)),
+        (("plan", "--user-data", "-", "--root", "/tmp"), ("--user-data", "--root")),
+        (("plan", *ASKED), ("--user-data FILE", "--root DIR")),
     ],
 )
 def test_flags_that_make_no_sense_are_named_and_nothing_is_asked(

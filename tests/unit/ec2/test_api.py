@@ -7,15 +7,12 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
-from xml.sax.saxutils import escape
 
 import pytest
 
+from e2e.answering_api import Answer, AnsweringApi, refusal, tags
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.api import TagsApi
 from rancheros_ec2_metadata.ec2.firmware import Machine
@@ -44,73 +41,25 @@ LIMIT = Limit.after(3600, Clock())
 CREDENTIALS = Credentials("web-role", "ASIASECRETKEYID", "secret/access/key", "session//t")
 
 
-def page(tags: dict[str, str], token: str = "", resource: str = INSTANCE_ID) -> bytes:
-    items = "".join(
-        f"<item><resourceId>{resource}</resourceId><resourceType>instance</resourceType>"
-        f"<key>{key}</key><value>{escape(value)}</value></item>"
-        for key, value in tags.items()
-    )
-    more = f"<nextToken>{token}</nextToken>" if token else ""
-    return (
-        '<DescribeTagsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
-        f"<requestId>1</requestId><tagSet>{items}</tagSet>{more}</DescribeTagsResponse>"
-    ).encode()
-
-
-def refusal(code: str) -> bytes:
-    return (
-        f"<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors>"
-        "<RequestID>1</RequestID></Response>"
-    ).encode()
-
-
-@dataclass
-class Endpoint:
-    """An endpoint that gives these answers, the last for ever."""
-
-    answers: list[tuple[int, bytes]]
-    url: str = ""
-    short_by: int = 0
-    heads: list[dict[str, str]] = field(default_factory=list)
-    bodies: list[dict[str, list[str]]] = field(default_factory=list)
+def page(found: dict[str, str], token: str = "") -> Answer:
+    return tags(INSTANCE_ID, found, token)
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Endpoint]:
+def shared() -> Iterator[AnsweringApi]:
     """One endpoint for the module: botocore takes half a second to make a client for it."""
-    served = Endpoint([])
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            served.heads.append(dict(self.headers))
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            served.bodies.append(parse_qs(body.decode()))
-            status, text = served.answers.pop(0) if len(served.answers) > 1 else served.answers[0]
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text) + served.short_by))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        served.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with AnsweringApi() as served:
         yield served
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
-def endpoint(shared: Endpoint) -> Endpoint:
+def endpoint(shared: AnsweringApi) -> AnsweringApi:
     shared.answers, shared.heads, shared.bodies, shared.short_by = [], [], [], 0
     return shared
 
 
 @pytest.fixture(scope="module")
-def api(shared: Endpoint) -> TagsApi:
+def api(shared: AnsweringApi) -> TagsApi:
     """One client at that endpoint; the tests of how it is made make their own."""
     return api_at(shared.url)
 
@@ -128,11 +77,11 @@ def failure(api: TagsApi, limit: Limit = LIMIT) -> RequestError:
 
 
 def test_one_call_brings_all_tags_with_the_roles_credentials(
-    endpoint: Endpoint, api: TagsApi
+    endpoint: AnsweringApi, api: TagsApi
 ) -> None:
-    tags = {"docker.role": "web", "empty": "", "k": "caf\u00e9 & <x> \U0001f600  "}
-    endpoint.answers = [(200, page(tags))]
-    assert api.ask(LIMIT) == tags
+    found = {"docker.role": "web", "empty": "", "k": "caf\u00e9 & <x> \U0001f600  "}
+    endpoint.answers = [page(found)]
+    assert api.ask(LIMIT) == found
     (body,), (head,) = endpoint.bodies, endpoint.heads
     assert body["Action"] == ["DescribeTags"]
     assert (body["Filter.1.Name"], body["Filter.1.Value.1"]) == (["resource-id"], [INSTANCE_ID])
@@ -142,25 +91,25 @@ def test_one_call_brings_all_tags_with_the_roles_credentials(
     assert head["X-Amz-Security-Token"] == "session//t"
 
 
-def test_all_pages_are_read_but_not_pages_without_end(endpoint: Endpoint, api: TagsApi) -> None:
-    endpoint.answers = [(200, page({"a": "1"}, "next")), (200, page({"b": "2"}))]
+def test_all_pages_are_read_but_not_pages_without_end(endpoint: AnsweringApi, api: TagsApi) -> None:
+    endpoint.answers = [page({"a": "1"}, "next"), page({"b": "2"})]
     assert api.ask(LIMIT) == {"a": "1", "b": "2"}
     assert endpoint.bodies[1]["NextToken"] == ["next"]
-    endpoint.answers = [(200, page({f"key-{n}": ""}, f"token-{n}")) for n in range(50)]
+    endpoint.answers = [page({f"key-{n}": ""}, f"token-{n}") for n in range(50)]
     assert "does not answer as the EC2 API does" in str(failure(api))
     assert len(endpoint.bodies) <= 13
 
 
 def test_a_reading_asks_it_with_one_client_however_often(
-    endpoint: Endpoint, mock: responses.RequestsMock, clock: FakeClock
+    endpoint: AnsweringApi, mock: responses.RequestsMock, clock: FakeClock
 ) -> None:
     MetadataServer(latest(metadata(**ROLE))).start(mock)
     mock.add_passthru(endpoint.url)
     endpoint.answers = [
-        (503, refusal("RequestLimitExceeded")),
-        (403, refusal("UnauthorizedOperation")),
-        (200, page({"Name": "one"})),
-        (200, page({"docker.role": "web"})),
+        refusal(503, "RequestLimitExceeded"),
+        refusal(403, "UnauthorizedOperation"),
+        page({"Name": "one"}),
+        page({"docker.role": "web"}),
     ]
     settings = Settings(api=ApiSettings(endpoint=endpoint.url))
     reader = Reader(settings, Machine("yes"), imds_of(clock), Log(io.StringIO()))
@@ -191,7 +140,7 @@ STALE = {
 
 @pytest.mark.parametrize("broken", ["[[[ no ini\n", "\xff\xfe", "[default]\nregion = us-west-2\n"])
 def test_nothing_of_the_environment_or_of_files_is_used_and_no_secret_logged(
-    endpoint: Endpoint,
+    endpoint: AnsweringApi,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -203,7 +152,7 @@ def test_nothing_of_the_environment_or_of_files_is_used_and_no_secret_logged(
     monkeypatch.setenv("HOME", str(tmp_path))
     for name, value in STALE.items():
         monkeypatch.setenv(name, value)
-    endpoint.answers = [(200, page({"a": "1"}))]
+    endpoint.answers = [page({"a": "1"})]
     # An endpoint of the settings needs no FIPS or dual-stack one of botocore's.
     settings = ApiSettings(endpoint=endpoint.url, fips=True, dualstack=True)
     with caplog.at_level(logging.DEBUG):
@@ -229,7 +178,7 @@ def test_nothing_of_the_environment_or_of_files_is_used_and_no_secret_logged(
     ids=["html", "bad html", "nothing", "text", "long", "bad gateway", "too many", "redirect"],
 )
 def test_what_is_no_answer_of_the_api_is_not_taken_for_no_tags(
-    endpoint: Endpoint, api: TagsApi, answer: tuple[int, bytes], kind: Reason
+    endpoint: AnsweringApi, api: TagsApi, answer: tuple[int, bytes], kind: Reason
 ) -> None:
     endpoint.answers = [answer]
     caught = failure(api)
@@ -238,8 +187,10 @@ def test_what_is_no_answer_of_the_api_is_not_taken_for_no_tags(
     assert len(endpoint.bodies) == 1
 
 
-def test_an_answer_that_breaks_off_is_a_broken_connection(endpoint: Endpoint, api: TagsApi) -> None:
-    endpoint.answers = [(200, page({"a": "1"}))]
+def test_an_answer_that_breaks_off_is_a_broken_connection(
+    endpoint: AnsweringApi, api: TagsApi
+) -> None:
+    endpoint.answers = [page({"a": "1"})]
     endpoint.short_by = 10
     assert failure(api).reason is Reason.UNREACHABLE
 
@@ -318,7 +269,7 @@ def test_an_endpoint_that_is_no_url_is_named(url: str) -> None:
     assert not str(caught).startswith("<")
 
 
-def test_a_ca_bundle_that_is_not_there_is_an_error(endpoint: Endpoint) -> None:
+def test_a_ca_bundle_that_is_not_there_is_an_error(endpoint: AnsweringApi) -> None:
     settings = ApiSettings(endpoint=endpoint.url.replace("http:", "https:"), ca_bundle="/nowhere")
     assert "AWS_CA_BUNDLE" in str(failure(TagsApi(IDENTITY, CREDENTIALS, settings)))
     assert endpoint.bodies == []
@@ -359,14 +310,14 @@ def test_the_endpoint_is_the_settings_or_botocores(
     ],
 )
 def test_a_refusal_is_asked_once_and_has_its_reason_and_its_words(
-    endpoint: Endpoint,
+    endpoint: AnsweringApi,
     api: TagsApi,
     answer: tuple[int, str],
     reason: Reason,
     words: tuple[str, ...],
 ) -> None:
     status, code = answer
-    endpoint.answers = [(status, refusal(code))]
+    endpoint.answers = [refusal(status, code)]
     caught = failure(api)
     assert caught.reason is reason
     assert [word for word in words if word not in str(caught)] == []

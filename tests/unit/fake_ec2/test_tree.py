@@ -49,31 +49,16 @@ def test_following_the_lists_finds_each_leaf_once_and_nothing_else(
     assert sorted(found) == sorted(path for path in tree if path and not path.endswith("/"))
 
 
+# What tests/unit/commands/test_target.py does not compare with DescribeInstances.
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("ami-id", "ami-0abcdef1234567890"),
-        ("ami-launch-index", "0"),
         ("ami-manifest-path", "(unknown)"),
         ("autoscaling/target-lifecycle-state", "InService"),
-        ("hostname", "ip-10-0-0-12.eu-west-1.compute.internal"),
         ("instance-action", "none"),
-        ("instance-id", "i-0123456789abcdef0"),
         ("instance-life-cycle", "on-demand"),
-        ("instance-type", "m5.large"),
-        ("ipv6", "2001:db8::1"),
-        ("local-hostname", "ip-10-0-0-12.eu-west-1.compute.internal"),
-        ("local-ipv4", "10.0.0.12"),
-        ("mac", "02:29:96:8f:6a:2d"),
-        ("network/interfaces/macs/02:29:96:8f:6a:2d/subnet-id", "subnet-0123456789abcdef0"),
-        ("network/interfaces/macs/02:29:96:8f:6a:2d/vpc-id", "vpc-0123456789abcdef0"),
-        ("placement/availability-zone", "eu-west-1a"),
         ("placement/availability-zone-id", "euw1-az1"),
-        ("placement/region", "eu-west-1"),
         ("profile", "default-hvm"),
-        ("public-hostname", "ec2-52-1-2-3.eu-west-1.compute.amazonaws.com"),
-        ("public-ipv4", "52.1.2.3"),
-        ("reservation-id", "r-0fedcba9876543210"),
         ("security-groups", "default\nweb"),
         ("services/domain", "amazonaws.com"),
         ("services/partition", "aws"),

@@ -3,19 +3,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon_json_files import ANY_MEMBER, KEYS, VALUES, UsersFile, load_strictly, users_files
+from daemon_json_files import KEYS, any_member, labels, load_strictly, users_file
 from rancheros_ec2_metadata.hosts.state import Edit
 from rancheros_ec2_metadata.hosts.systemd import daemon_json
 from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, Merged
 
-FILES = users_files(ANY_MEMBER)
-TAGS = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=3)
+# To draw each part of a file takes a hundred times as long as to merge it.
+CHANCE = st.randoms(use_true_random=True)
 OURS = Edit("", ('["x=1"]',), ("x=1",))
 
 
@@ -51,18 +52,15 @@ def key_of(item: str) -> str:
     return item.partition("=")[0]
 
 
-STEPS = st.lists(st.tuples(TAGS, st.booleans(), st.booleans()), max_size=4)
-
-
 @settings(max_examples=1200)
-@given(st.none() | FILES, STEPS)
-def test_ours_are_set_and_removed_and_every_other_byte_stays(
-    file: UsersFile | None, steps: list[tuple[dict[str, str], bool, bool]]
-) -> None:
+@given(CHANCE)
+def test_ours_are_set_and_removed_and_every_other_byte_stays(rng: Random) -> None:
+    file = users_file(rng, any_member) if rng.random() < 0.9 else None
     users = file.items if file is not None else ()
     disk = Disk(file.text if file is not None else None, existed=file is not None)
-    for labels, clear, is_killed in steps:
-        merged = disk.run(labels, clear=clear, is_killed=is_killed)
+    for _ in range(rng.randint(0, 4)):
+        tags = labels(rng)
+        merged = disk.run(tags, clear=rng.random() < 0.5, is_killed=rng.random() < 0.5)
         text, items = merged.text, list[str]()
         if text is not None:
             members = load_strictly(text)
@@ -74,8 +72,8 @@ def test_ours_are_set_and_removed_and_every_other_byte_stays(
             assert text.endswith(file.after)
             others = [one for one in load_strictly(text) if one[0] != "labels"]
             assert others == [one for one in load_strictly(file.text) if one[0] != "labels"]
-        ours = [f"{key}={value}" for key, value in sorted(labels.items())]
-        assert items == [one for one in users if key_of(one) not in labels] + ours
+        ours = [f"{key}={value}" for key, value in sorted(tags.items())]
+        assert items == [one for one in users if key_of(one) not in tags] + ours
         assert merged.items == tuple(items)
         assert merged.edit is None or len(merged.edit.written) <= 2
     disk.run({})
@@ -83,47 +81,44 @@ def test_ours_are_set_and_removed_and_every_other_byte_stays(
     assert disk.text == (file.text if file is not None else None)
 
 
-@st.composite
-def edited(draw: st.DrawFn, text: str | None) -> str | None:
+def edited(rng: Random, text: str | None) -> str | None:
     """Return the file as its user leaves it, who changes also what is not his."""
     tree: dict[str, Any] = json.loads(text or "{}")
     items: list[str] = list(tree.get("labels") or ())
-    kind = draw(st.sampled_from(("add", "drop", "change", "null", "reformat", "gone", "member")))
-    index = draw(st.integers(0, max(0, len(items) - 1)))
+    kind = rng.choice(("add", "drop", "change", "null", "reformat", "gone", "member"))
+    index = rng.randint(0, max(0, len(items) - 1))
     if kind == "gone":
         return None
     if kind == "add":
-        key = draw(st.sampled_from(KEYS))
+        key = rng.choice(KEYS)
         if all(key_of(one) != key for one in items):
-            items.insert(index, f"{key}=u{draw(st.integers(0, 2))}")
+            items.insert(index, f"{key}=u{rng.randint(0, 2)}")
     elif items and kind == "drop":
         del items[index]
     elif items and kind == "change":
-        items[index] = f"{key_of(items[index])}=u{draw(st.integers(0, 2))}"
+        items[index] = f"{key_of(items[index])}=u{rng.randint(0, 2)}"
     elif kind == "member":
         tree = {"debug": True, **tree}
     tree["labels"] = items
-    if kind == "null" or (not items and draw(st.booleans())):
+    if kind == "null" or (not items and rng.random() < 0.5):
         tree["labels"] = None
-    return json.dumps(tree, indent=draw(st.sampled_from((None, 2, "\t"))))
+    return json.dumps(tree, indent=rng.choice((None, 2, "\t")))
 
 
 @settings(max_examples=800)
-@given(st.data())
+@given(CHANCE)
 def test_whatever_its_user_changes_between_runs_ours_are_never_his_and_his_never_lost(
-    data: st.DataObject,
+    rng: Random,
 ) -> None:
-    # Ours are t1 and t2, so that each is known by its value.
-    tags = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(("t1", "t2")), max_size=3)
     disk = Disk(None)
-    for _ in range(data.draw(st.integers(1, 4))):
-        disk.text = data.draw(edited(disk.text))
-        for is_killed in (data.draw(st.booleans()), False):
-            labels = data.draw(tags)
-            users = [one for one in disk.items if "=u" in one and key_of(one) not in labels]
-            clear = data.draw(st.booleans())
-            merged = disk.run(labels, clear=clear, is_killed=is_killed)
-            ours = [f"{key}={value}" for key, value in labels.items()]
+    for _ in range(rng.randint(1, 4)):
+        disk.text = edited(rng, disk.text)
+        for is_killed in (rng.random() < 0.5, False):
+            # Ours are t1 and t2, so that each is known by its value.
+            tags = {key: rng.choice(("t1", "t2")) for key in labels(rng)}
+            users = [one for one in disk.items if "=u" in one and key_of(one) not in tags]
+            merged = disk.run(tags, clear=rng.random() < 0.5, is_killed=is_killed)
+            ours = [f"{key}={value}" for key, value in tags.items()]
             assert {one for one in merged.items if "=t" in one} == set(ours)
             assert {*users} <= {*merged.items}
             by_key = [key_of(one) for one in {*merged.items}]
@@ -131,13 +126,14 @@ def test_whatever_its_user_changes_between_runs_ours_are_never_his_and_his_never
 
 
 @settings(max_examples=400)
-@given(FILES, st.data())
+@given(CHANCE)
 def test_a_file_in_which_something_is_broken_is_refused_or_still_merged_strictly(
-    file: UsersFile, data: st.DataObject
+    rng: Random,
 ) -> None:
-    at = data.draw(st.integers(0, len(file.text)))
-    inserted = data.draw(st.sampled_from(("", ",", "}", "{}", "1", '"', "\ufeff", "//x\n", "NaN")))
-    text = file.text[:at] + inserted + file.text[at + data.draw(st.integers(0, 2)) :]
+    whole = users_file(rng, any_member).text
+    at = rng.randint(0, len(whole))
+    inserted = rng.choice(("", ",", "}", "{}", "1", '"', "\ufeff", "//x\n", "NaN"))
+    text = whole[:at] + inserted + whole[at + rng.randint(0, 2) :]
     try:
         found = daemon_json.parse_daemon_json(text.encode())
     except CannotMergeError:

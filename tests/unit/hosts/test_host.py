@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from failures import in_process
-from failures.in_process import INSTANCE, Booted, GivenEc2, elsewhere, found
+from failures.in_process import Booted, GivenEc2, found
 from machine import MachineDisk
-from rancheros_ec2_metadata.ec2.facts import Facts
-from rancheros_ec2_metadata.errors import ExitStatus, FilesError
-from rancheros_ec2_metadata.hosts.files import FileChange, Files
+from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros
 from rancheros_ec2_metadata.settings import Settings, TagMapping
@@ -268,26 +265,6 @@ def test_a_list_in_cloud_config_yml_is_changed_there_and_restored(
     assert lab.read("cloud-config.yml").decode() == CLOUD_CONFIG
 
 
-def test_a_file_that_the_system_wrote_anew_is_restored_by_value(make: Any) -> None:
-    from ros_stand_in import root_folder  # noqa: PLC0415 - of this test alone
-
-    lab = make(**{"cloud-config.yml": CLOUD_CONFIG})
-    lab.run()
-    link = lab.root / paths.CONF.lstrip("/")
-    link.unlink()
-    link.symlink_to(f"../../../host{paths.CONF}")
-    root_folder.reserialised(lab.root, {"hostname": "x"})
-    link.unlink()
-    link.symlink_to(f"../../..{paths.COPY}")
-    there = lab.read("cloud-config.yml")
-    assert lab.run().status == 0
-    assert lab.read("cloud-config.yml") == there
-    in_process.clean(lab.root)
-    text = lab.read("cloud-config.yml").decode()
-    assert "--label=docker.role=db" in text
-    assert "web" not in text
-
-
 def test_an_item_of_ours_that_cannot_be_taken_out_is_named(make: Any) -> None:
     lab = make(**{"cloud-config.yml": CLOUD_CONFIG})
     lab.run()
@@ -297,31 +274,6 @@ def test_an_item_of_ours_that_cannot_be_taken_out_is_named(make: Any) -> None:
     lab.disk.cloud_config(f"rancher: {{docker: {{extra_args: ['{WEB}']}}}}\n")
     in_process.clean(lab.root)
     assert WEB not in lab.read("cloud-config.yml").decode()
-
-
-class FullDisk(Files):
-    """A disk on which cloud-config.yml cannot be written."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(partial(paths.locate, root))
-
-    def write(self, change: FileChange) -> None:
-        if change.path == paths.CLOUD_CONFIG:
-            raise FilesError(f"{change.path} could not be written: No space left; it is as it was")
-        super().write(change)
-
-
-@pytest.mark.parametrize("said", [elsewhere(), found({}), found({"docker.zone": "b"})])
-def test_an_item_that_could_not_be_removed_is_known_as_ours_by_the_next_run(
-    make: Any, said: Facts
-) -> None:
-    lab = make(**{"cloud-config.yml": CLOUD_CONFIG})
-    assert lab.run().status == 0
-    booted = in_process.run(lab.root, GivenEc2(said), files=FullDisk(lab.root))
-    assert booted.status == 5
-    assert "--label=docker.role=web" in lab.read("cloud-config.yml").decode()
-    in_process.clean(lab.root)
-    assert lab.read("cloud-config.yml").decode() == CLOUD_CONFIG
 
 
 def test_while_an_item_of_ours_cannot_be_taken_out_the_variables_are_asked_for_all_the_same(
@@ -389,42 +341,6 @@ def test_labels_that_change_and_go_are_named(make: Any) -> None:
     assert "labels removed: 'docker.role'; Docker keeps them until it restarts" in gone.log
 
 
-def test_off_ec2_everything_is_removed_and_the_state_knows_the_run(make: Any) -> None:
-    lab = make(**{"cloud-config.yml": CLOUD_CONFIG})
-    lab.run()
-    ros = Ros("ros", lambda commands, _: [Printed(1, b"") for _ in commands])
-    booted = in_process.run(lab.root, GivenEc2(elsewhere()), ros=ros)
-    assert booted.status == ExitStatus.NOT_ON_EC2
-    assert "removed zz-ec2-metadata.yml, wrote cloud-config.yml; exit 3" in booted.log
-    assert lab.read("cloud-config.yml").decode() == CLOUD_CONFIG
-    assert not lab.disk.path(paths.DROP_IN).exists()
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda lab: None, ""),
-        (lambda lab: (lab.root / "host/var/lib/rancher/conf").rename(lab.root / "kept"), "mount"),
-    ],
-)
-def test_conf_at_the_old_place_is_named_with_the_line_to_write(
-    make: Any, change: Any, words: str
-) -> None:
-    lab = make()
-    if words:
-        old = lab.root / paths.CONF.lstrip("/")
-        old.unlink()
-        (lab.root / f"host{paths.CONF}").rename(old)
-    booted = lab.run()
-    if words:
-        assert booted.status == ExitStatus.FILES
-        assert booted.rounds == 0
-        assert f"mounted at the old place; write {paths.MOUNT}" in booted.log
-        assert lab.disk.variables()["AWS_INSTANCE_ID"] == INSTANCE
-    else:
-        assert booted.status == 0
-
-
 def test_without_labels_a_ros_that_does_not_answer_costs_nothing_but_a_warning(make: Any) -> None:
     lab = make()
     asked: list[int] = []
@@ -447,16 +363,6 @@ def test_a_release_that_is_not_known_gets_no_label(tmp_path: Path) -> None:
     assert booted.status == ExitStatus.FILES
     assert "the release is not known" in booted.log
     assert disk.variables()["EC2_METADATA_STATUS"] == "partial"
-
-
-def test_labels_that_do_not_fit_are_left_out_the_longest_first(make: Any) -> None:
-    lab = make()
-    tags = {f"docker.n{n:02}": "語" * 256 for n in range(45)} | {"docker.role": "web"}
-    booted = lab.run(tags)
-    assert booted.status == 0
-    assert WEB in lab.lists()["extra_args"]
-    assert "would be longer than 96 KiB" in booted.log
-    assert sum(len(item) + 1 for item in lab.lists()["extra_args"]) <= 96 * 1024
 
 
 def test_what_amazon_metadata_left_is_named_and_removed_by_clean_legacy(make: Any) -> None:

@@ -3,14 +3,13 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NoReturn
+
+import pytest
 
 from rancheros_ec2_metadata.hosts import files
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
-
-if TYPE_CHECKING:
-    import pytest
 
 BOOT = f"{paths.CLOUD_CONFIG_D}/boot.yml"
 
@@ -41,10 +40,6 @@ def test_every_file_that_decides_something_is_read(tmp_path: Path) -> None:
     assert disk.unreadable == {}
 
 
-def test_an_empty_machine_has_nothing(tmp_path: Path) -> None:
-    assert read_snapshot(tmp_path) == Snapshot()
-
-
 def test_the_machines_folders_are_below_host_where_they_are_mounted(tmp_path: Path) -> None:
     put(tmp_path, f"/host{paths.CLOUD_CONFIG}", b"mine")
     put(tmp_path, paths.CLOUD_CONFIG, b"of the image")
@@ -72,57 +67,40 @@ def test_a_name_that_is_no_utf_8_has_its_place_too(tmp_path: Path) -> None:
     assert [os.fsencode(name) for name in names] == raw
 
 
-def test_a_file_instead_of_the_folder_is_said(tmp_path: Path) -> None:
-    put(tmp_path, paths.CLOUD_CONFIG_D)
-    assert read_snapshot(tmp_path).unreadable == {paths.CLOUD_CONFIG_D: "Not a directory"}
-
-
-def test_a_file_instead_of_conf_is_no_conf_folder(tmp_path: Path) -> None:
-    put(tmp_path, paths.CONF)
-    disk = read_snapshot(tmp_path)
-    assert disk.files == {}
-
-
-def test_a_folder_that_cannot_be_listed_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", ["scandir", "open"])
+def test_what_the_system_denies_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
 ) -> None:
     put(tmp_path, BOOT)
 
-    def denied(path: Path) -> None:
-        raise PermissionError(13, "Permission denied")
+    def denied(path: Path, *_: object) -> NoReturn:
+        raise PermissionError(13, "Permission denied") if path.exists() else FileNotFoundError
 
-    monkeypatch.setattr(os, "scandir", denied)
-    assert read_snapshot(tmp_path).unreadable == {paths.CLOUD_CONFIG_D: "Permission denied"}
-
-
-def test_a_file_that_cannot_be_opened_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(tmp_path, BOOT)
-
-    def denied(path: Path, flags: int) -> int:
-        if Path(path).exists():
-            raise PermissionError(13, "Permission denied")
-        raise FileNotFoundError
-
-    monkeypatch.setattr(os, "open", denied)
-    disk = read_snapshot(tmp_path)
-    assert disk.unreadable == {BOOT: "Permission denied"}
-    assert disk.files == {}
+    monkeypatch.setattr(os, error, lambda path, *flags: denied(Path(path), *flags))
+    denies = paths.CLOUD_CONFIG_D if error == "scandir" else BOOT
+    assert read_snapshot(tmp_path) == Snapshot({}, {denies: "Permission denied"})
 
 
-def test_a_folder_where_a_file_should_be_is_said(tmp_path: Path) -> None:
-    (tmp_path / paths.CLOUD_CONFIG.lstrip("/")).mkdir(parents=True)
+def test_what_is_no_file_is_said_and_does_not_hang_the_boot(tmp_path: Path) -> None:
+    folder = put(tmp_path, BOOT).parent
+    (tmp_path / paths.CLOUD_CONFIG.lstrip("/")).mkdir()
+    os.mkfifo(folder / "fifo")
+    (folder / "gone").symlink_to("/home/rancher/not-mounted.yml")
+    (folder / "loop").symlink_to("loop")
+    (folder / "folder").symlink_to("/var")
     assert read_snapshot(tmp_path).unreadable == {
-        paths.CLOUD_CONFIG: "a folder stands where a file should be"
+        paths.CLOUD_CONFIG: "a folder stands where a file should be",
+        f"{paths.CLOUD_CONFIG_D}/fifo": "it is not a regular file",
+        f"{paths.CLOUD_CONFIG_D}/gone": "a symbolic link to something that is not mounted here",
+        f"{paths.CLOUD_CONFIG_D}/loop": os.strerror(errno.ELOOP),
+        f"{paths.CLOUD_CONFIG_D}/folder": "a folder stands where a file should be",
     }
 
 
-def test_a_fifo_does_not_hang_the_boot(tmp_path: Path) -> None:
-    file = put(tmp_path, BOOT)
-    file.unlink()
-    os.mkfifo(file)
-    assert read_snapshot(tmp_path).unreadable == {BOOT: "it is not a regular file"}
+@pytest.mark.parametrize("path", [paths.CLOUD_CONFIG_D, paths.CONF])
+def test_a_file_in_the_place_of_a_folder_is_said(tmp_path: Path, path: str) -> None:
+    put(tmp_path, path)
+    assert read_snapshot(tmp_path) == Snapshot({}, {paths.CLOUD_CONFIG_D: "Not a directory"})
 
 
 def test_a_file_beyond_the_limit_is_not_taken(
@@ -145,18 +123,6 @@ def test_links_are_followed_from_the_machines_root(tmp_path: Path) -> None:
     disk = read_snapshot(tmp_path)
     for name in ("absolute", "relative", "chain"):
         assert disk.files[f"{paths.CLOUD_CONFIG_D}/{name}"] == b"mine: 1"
-
-
-def test_links_that_lead_nowhere_are_said(tmp_path: Path) -> None:
-    folder = put(tmp_path, f"{paths.CLOUD_CONFIG_D}/a").parent
-    (folder / "gone").symlink_to("/home/rancher/not-mounted.yml")
-    (folder / "loop").symlink_to("loop")
-    (folder / "folder").symlink_to("/var")
-    assert read_snapshot(tmp_path).unreadable == {
-        f"{paths.CLOUD_CONFIG_D}/gone": "a symbolic link to something that is not mounted here",
-        f"{paths.CLOUD_CONFIG_D}/loop": os.strerror(errno.ELOOP),
-        f"{paths.CLOUD_CONFIG_D}/folder": "a folder stands where a file should be",
-    }
 
 
 def test_a_file_can_be_written_and_removed_in_a_copy() -> None:

@@ -175,14 +175,6 @@ def test_of_two_prefixes_meeting_in_a_name_the_later_wins_and_the_loser_is_named
     ]
 
 
-def test_a_prefix_never_sets_what_steers_the_system_or_is_a_shell_script() -> None:
-    for name in NEVER_FROM_TAGS | PROXY_NAMES | {"EC2_METADATA_STATUS", "AWS_SECRET_ACCESS_KEY"}:
-        prefix = EnvPrefix("e.", name[0])
-        tag = "e." + name[1:]
-        found = mapped(Settings(env_prefixes=(prefix,)), {tag: "evil"})
-        assert "evil" not in found.variables.values() or name != prefix.make_name(tag)
-
-
 def test_the_env_file_has_also_what_rancheros_cannot_carry() -> None:
     tags = {"a": "café", "b": "~", "c": "one\ntwo", "d": "plain"}
     mappings = tuple(TagMapping(tag, tag.upper()) for tag in tags)
@@ -210,18 +202,6 @@ def test_what_must_not_come_from_a_tag_is_not_in_the_env_file_either() -> None:
     assert found.env_file is not None
     forbidden = NEVER_FROM_TAGS | PROXY_NAMES
     assert {n: v for n, v in found.env_file.variables.items() if n in forbidden} == {}
-
-
-@pytest.mark.parametrize("value", ["$(touch pwned)", "`x`", "a b", "a;b", 'a"', "\n"])
-def test_a_proxy_that_a_login_shell_could_read_otherwise_is_left_out(value: str) -> None:
-    found = mapped(with_mappings("p:http_proxy"), {"p": value})
-    assert "http_proxy" not in found.variables
-    assert warned(found, "http_proxy")
-
-
-def test_a_plain_proxy_is_set() -> None:
-    found = mapped(with_mappings("p:http_proxy"), {"p": "http://user:pw@10.0.0.1:3128"})
-    assert found.variables["http_proxy"] == "http://user:pw@10.0.0.1:3128"
 
 
 def test_a_template_is_composed_of_metadata_mapped_variables_and_tags() -> None:

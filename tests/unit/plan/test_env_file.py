@@ -45,11 +45,6 @@ def test_a_line_is_held_that_is_as_long_as_docker_reads_and_no_longer_one(
             read(env_file.render_env_file({"LONG": value}))
 
 
-@pytest.mark.parametrize("value", ["\ud800", "a\nb", "a\r", "\0"])
-def test_what_cannot_be_held_is_refused(value: str) -> None:
-    assert env_file.explain_unholdable("X", value)
-
-
 @pytest.mark.parametrize("raw", [b"MINE=1\n" + OURS, OURS[1:], b"MINE=1\n", b"\n", b"#\n"])
 def test_a_file_that_does_not_begin_with_our_line_is_not_ours(raw: bytes) -> None:
     assert env_file.is_ours(OURS + b"MINE=1\n")
