@@ -54,29 +54,29 @@ class File:
         return self.root.at(*path) if self.form is Form.CLOUD_CONFIG else Node("null")
 
     @cached_property
-    def services(self) -> tuple[Service, ...]:
+    def services(self) -> list[Service]:
         """The services in it."""
-        above = self.at("rancher", "services") if self.form is Form.CLOUD_CONFIG else self.root
-        found = above.fields.items() if self.form is not Form.UNKNOWN else ()
+        above = self.at("rancher", "services")
+        if self.form in (Form.COMPOSE, Form.SERVICE_FILE):
+            above = self.root
         here = self.at("rancher", "environment").fields
-        return tuple(Service(name, node, here) for name, node in found if node.kind == "map")
-
-    @cached_property
-    def legacy(self) -> list[Service]:
-        """The services of the legacy amazon-metadata.
-
-        A service with this program's name that looks legacy is a fork of it, if another one with
-        this name does not look legacy.
-        """
-        ours = [one for one in self.services if one.is_ours]
-        forks = [one for one in ours if one.looks_legacy]
-        found = forks if len(forks) < len(ours) else []
-        return [one for one in self.services if one.is_legacy or one in found]
+        found = above.fields.items()
+        return [Service(name, node, here) for name, node in found if node.kind == "map"]
 
     @cached_property
     def ours(self) -> list[Service]:
-        """The services of this program."""
-        return [one for one in self.services if one.is_ours and one not in self.legacy]
+        """The services of this program.
+
+        One that looks legacy is a fork of the legacy amazon-metadata if another does not.
+        """
+        named = [one for one in self.services if one.is_ours]
+        return [one for one in named if not one.looks_legacy] or named
+
+    @property
+    def legacy(self) -> list[Service]:
+        """The services of the legacy amazon-metadata."""
+        found = [one for one in self.services if one.is_legacy or one.is_ours]
+        return [one for one in found if one not in self.ours]
 
 
 def _guess_form(root: Node) -> Form:

@@ -16,9 +16,10 @@ _MEANT = {
     "#compose": "make the first line #compose, with nothing behind it",
 }
 # Maps that RancherOS, or the image, puts something into.
-_EMPTY_MAPS = ("docker", "services", "services_include", "sysctl", "system_docker")
+_KEYS = ("docker", "services", "services_include", "sysctl", "system_docker")
+_MAPS = tuple(("rancher", key) for key in _KEYS)
 # From v0.9 on a later file of the system's has a map in its place (init.yml, network.yml).
-_EMPTY_MAPS_OF_OLD = ("environment", "network")
+_MAPS_OF_OLD = (("rancher",), ("rancher", "environment"), ("rancher", "network"))
 
 
 def check(file: File) -> list[Finding]:
@@ -51,9 +52,7 @@ def _find_not_typed(file: File) -> Iterator[Finding]:
 
 
 def _find_empty_maps(file: File) -> Iterator[Finding]:
-    is_old = file.release.is_before((0, 9, 0))
-    maps = [("rancher", key) for key in _EMPTY_MAPS + _EMPTY_MAPS_OF_OLD * is_old]
-    for path in [("rancher",)] * is_old + maps:
+    for path in _MAPS + _MAPS_OF_OLD * file.release.is_before((0, 9, 0)):
         node = file.at(*path[:-1]).fields.get(path[-1])
         if node and node.kind == "null":
             yield finding("empty-map", node.line, f"there is nothing behind {'.'.join(path)}")
