@@ -30,7 +30,7 @@ _SCALARS: dict[str, Callable[[Node], object]] = {
 }
 _NEVER_NULL = ("string", "variable")
 _MEANS = {"flag": "true or false", "integer": "a whole number", "list": "a list", "map": "a map"}
-_KINDS = {"flag": "true or false", "null": "nothing"}
+_KINDS = {"flag": "true or false", "null": "nothing", "address": "an address without quotes"}
 _OF_WHICH = {"docker": " in this release", "service": " in compose version 1"}
 
 
@@ -72,14 +72,12 @@ class Schema(NamedTuple):
         return type_ in _SCALARS and bool(_SCALARS[type_](node))
 
     def _report_type(self, node: Node, choices: list[str], path: tuple[str, ...]) -> Finding:
+        if node.kind == "text" and "words" in choices:
+            what = f"{_join_path(path)} has an open quote"
+            return finding("wrong-type", node.line, what, "close its quotes")
         wanted = " or ".join(_MEANS.get(self._get_kind(one), "a text") for one in choices)
-        what, fix = f"{_KINDS.get(node.kind, f'a {node.kind}')}, not {wanted}", ""
-        if node.kind == "address":
-            # If the machine has no such address, the value is empty.
-            what = f"{node.text} without quotes, not {wanted}"
-        elif node.kind == "text" and "words" in choices:
-            what, fix = "not closed: it has an open quote", "close its quotes"
-        return finding("wrong-type", node.line, f"{_join_path(path)} is {what}", fix)
+        what = f"{_join_path(path)} is {_KINDS.get(node.kind, f'a {node.kind}')}, not {wanted}"
+        return finding("wrong-type", node.line, what)
 
     def _report_key(self, line: int, type_: str, path: tuple[str, ...]) -> Finding:
         *outer, key = path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -22,8 +22,6 @@ from rancheros_ec2_metadata.settings import Settings
 ROS = "/usr/bin/ros"
 VARIABLES = frozenset(option.variable for option in options.OPTIONS)
 _FLAGS = frozenset(flag for one in options.OPTIONS if one.metavar for flag in one.flags)
-# A flag and what belongs to it in one item of a list: "-l TAG:TARGET".
-_TWO_WORDS = re.compile(r"(-[A-Za-z]|--[a-z-]+)[ \t]+(\S.*)", re.DOTALL)
 _OURS = "ec2-metadata"
 _LEGACY = re.compile(
     r"(.*/)?(deadroot/[^/:@]*ec2-metadata|[^/:@]*amazon[-_]metadata)[^/:@]*([:@].*)?",
@@ -80,12 +78,12 @@ class Service:
     @cached_property
     def volumes(self) -> list[Volume]:
         """The folders of the machine that it sees."""
-        parts = [([*item.text.split(":"), ""], item.line) for item in self.node.at("volumes").items]
-        return [
-            Volume(normpath(one[0]), normpath(one[1]), one[2], line)
-            for one, line in parts
-            if len(one) > 2 and one[1].startswith("/")
-        ]
+        found = []
+        for item in self.node.at("volumes").items:
+            source, place, mode = [*item.text.split(":"), "", ""][:3]
+            if place.startswith("/"):
+                found.append(Volume(normpath(source), normpath(place), mode, item.line))
+        return found
 
     def read_pairs(self, key: str) -> dict[str, Node]:
         """Return the labels or the variables that it has, of a map or of a list of ``key=value``.
@@ -125,22 +123,26 @@ class Service:
     @cached_property
     def _run(self) -> tuple[Settings, list[Finding]]:
         words, wrong = self._words()
-        texts, environ = [word.text for word in words], {"AWS_METADATA_ROS": ROS}
+        texts = [word.text for word in words]
         variables = {name: node.text for name, node in self.environ.items()}
         with contextlib.suppress(UsageError):
-            return _parse(texts, environ | variables), wrong
+            return _parse(texts, variables), wrong
         # Flag by flag, and variable by variable: what is wrong with one hides nothing of another.
         starts = [at for at, text in enumerate(texts) if not at or text.startswith("-")]
-        parts = [(texts[i:j], environ, words[j - 1]) for i, j in pairwise([*starts, len(words)])]
+        parts = [
+            (texts[start:end], dict[str, str](), words[end - 1])
+            for start, end in pairwise([*starts, len(words)])
+        ]
         parts += [([], {name: node.text}, node) for name, node in self.environ.items()]
-        texts, settings = [], _parse([], environ)
+        texts, variables = [], {}
         for part, variable, node in parts:
             try:
-                settings = _parse(texts + part, environ | variable)
-                texts, environ = texts + part, environ | variable
+                _parse(texts + part, variables | variable)
             except UsageError as error:
                 wrong.append(finding("command", node.line, f"{quote(self.name)}, {error}"))
-        return settings, wrong
+            else:
+                texts, variables = texts + part, variables | variable
+        return _parse(texts, variables), wrong
 
     def _words(self) -> tuple[list[Node], list[Finding]]:
         """Return the words of its command, and what is wrong with how they are written."""
@@ -149,18 +151,18 @@ class Service:
             return [replace(node, text=text) for text in node.words or ()], []
         words, wrong = list[Node](), list[Finding]()
         for item in node.items:
-            two = _TWO_WORDS.fullmatch(item.text)
-            if not two or two[1] not in _FLAGS:
+            flag, _, rest = item.text.partition(" ")
+            if flag not in _FLAGS or not rest.strip():
                 words.append(item)
                 continue
-            what = f"{quote(self.name)} has {two[1]} and more in one item of its command"
+            what = f"{quote(self.name)} has {flag} and more in one item of its command"
             why = "nothing in a list is split, so the space is part of the value"
             wrong.append(finding("command", item.line, what, "make an item of each word", why))
-            words += [replace(item, text=text) for text in two.groups()]
+            words += [replace(item, text=text) for text in (flag, rest.strip())]
         return words, wrong
 
 
-def _parse(words: Sequence[str], environ: dict[str, str]) -> Settings:
+def _parse(words: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """Return the settings of a run.
 
     Raises:
@@ -168,7 +170,7 @@ def _parse(words: Sequence[str], environ: dict[str, str]) -> Settings:
     """
     if {"--help", "-h", "--version"} & {*words}:
         raise UsageError("--help and --version set no label and no variable")
-    command, _, settings = command_line.parse(words, environ)
+    command, _, settings = command_line.parse(words, {"AWS_METADATA_ROS": ROS, **environ})
     if command not in AT_BOOT:
         raise UsageError(f"the command {command} sets no label and no variable")
     return settings

@@ -10,7 +10,7 @@ from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import Finding, finding, load_rules
 from rancheros_ec2_metadata.check.schema import suggest
 from rancheros_ec2_metadata.check.service import ROS, VARIABLES, Service
-from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
+from rancheros_ec2_metadata.check.yaml_reader import FLAGS
 from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.rancheros import paths
 
@@ -23,15 +23,16 @@ def _find_in_services(file: File) -> Iterator[Finding]:
 
 
 def _find_values(service: Service) -> Iterator[Finding]:
-    others = "at boot" if "cron.schedule" in service.read_pairs("labels") else "by cron"
-    for name, rule in load_rules().items():
-        for key, right in rule.has.items() if rule.started != others else ():
-            above, there = service.node, service.node.fields
+    labels = service.read_pairs("labels")
+    started = "by cron" if "cron.schedule" in labels else "at boot"
+    rules = {name: rule for name, rule in load_rules().items() if rule.started in ("", started)}
+    for name, rule in rules.items():
+        for key, right in rule.has.items():
+            node = service.node.at(key)
             if "." in key:
-                above, there = service.node.at("labels"), service.read_pairs("labels")
-            node = there.get(key, Node("null", above.line))
-            if not re.fullmatch(right, node.text if "." in key else node.text.lower()):
-                found = f"{key}: {quote(node.text)}" if key in there else f"no {key}"
+                node = labels.get(key, service.node.at("labels", key))
+            if not re.fullmatch(right, node.text):
+                found = f"no {key}" if node.kind == "null" else f"{key}: {quote(node.text)}"
                 yield finding(name, node.line, f"{quote(service.name)} has {found}")
 
 
@@ -39,7 +40,8 @@ def _find_mounts(service: Service) -> Iterator[Finding]:
     """Yield what is wrong with how a service sees the machine's paths."""
     settings, conf, docker = service.settings, paths.CONF, paths.DOCKER_FOLDER
     share, folder = "/usr/share/ros", dirname(settings.env_file or paths.CLOUD_CONFIG)
-    # By path of the machine: its path in the container, its mode, and the effect if it is missing.
+    has = f"{quote(service.name)} has"
+    # By path of the machine: its path in the container, its mode, and what is wrong without it.
     needed = {
         folder: (f"/host{folder}", "", "the file of --env-file does not outlast the container"),
         conf: (f"/host{conf}", "", "it can write nothing, and sets nothing"),
@@ -48,30 +50,24 @@ def _find_mounts(service: Service) -> Iterator[Finding]:
         ROS: (str(settings.ros or ""), ":ro", "without ros it sets no label: status 5"),
     }
     for path, (target, mode, why) in needed.items():
-        if target:
-            yield from _find_mount(service, path, target, mode, why)
-
-
-def _find_mount(
-    service: Service, path: str, target: str, mode: str, missing: str
-) -> Iterator[Finding]:
-    where, has = quote(path)[1:-1], f"{quote(service.name)} has"
-    write = f"{where}:{quote(target)[1:-1]}{mode}"
-    targets = (target, "/bin/ros") if path == target == ROS else (target,)
-    seen = [one for one in service.volumes if any(one.shows(path, place) for place in targets)]
-    old = [one.line for one in service.volumes if one.source == one.place == path != target]
-    if old:
-        what = f"{has} {where} mounted at its old place"
-        why = "the program, and ros in its container, look for it elsewhere"
-        fix = f"take {where}:{where} out" if seen else f"write {write}"
-        yield finding("mounts", old[0], what, fix, why)
-    elif not seen and not (path == target and service.node.at("volumes_from").items):
-        what = f"{has} no {where} of the machine at {quote(target)[1:-1]}"
-        yield finding("mounts", service.node.at("volumes").line, what, f"add {write}", missing)
-    for one in seen:
-        if not mode and "ro" in one.mode.split(","):
-            what, why = f"{has} {where} mounted read-only", "nothing can be written there"
-            yield finding("mounts", one.line, what, "take its :ro out", why)
+        where, place = (quote(one)[1:-1] for one in (path, target))
+        places = {target, "/bin/ros"} if target == ROS else {target} - {""}
+        seen = [one for one in service.volumes if any(one.shows(path, to) for to in places)]
+        old = [one for one in service.volumes if one.source == one.place == path != target]
+        is_in_others = path == target and service.node.at("volumes_from").items
+        for one in old:
+            what = f"{has} {where} mounted at its old place"
+            yield finding("mounts", one.line, what, f"mount it as {where}:{place}{mode} alone", why)
+        if places and not seen and not old and not is_in_others:
+            what, line = (
+                f"{has} no {where} of the machine at {place}",
+                service.node.at("volumes").line,
+            )
+            yield finding("mounts", line, what, f"add {where}:{place}{mode}", why)
+        for one in seen:
+            if not mode and "ro" in one.mode.split(","):
+                what = f"{has} {where} mounted read-only"
+                yield finding("mounts", one.line, what, "take its :ro out", why)
 
 
 def _find_two_services(file: File) -> Iterator[Finding]:

@@ -212,7 +212,7 @@ environment: {A: 1.5}  #< wrong-type
 environment: {DB_HOST: }  #< wrong-type: is nothing, not a text
 environment: [DB_HOST: x]  #< wrong-type
 environment: DB_HOST  #< wrong-type
-environment: {A: b, IP: $private_ipv4}  #< wrong-type: $private_ipv4 without quotes
+environment: {A: b, IP: $private_ipv4}  #< wrong-type: an address without quotes
 command: it's  #< wrong-type: close its quotes
 command: [run, 5]  #< wrong-type: web.command[] is a number, not a text
 command: [run, $public_ipv4$private_ipv4]  #< wrong-type: in quotes, if it is a text
@@ -492,7 +492,7 @@ MOUNTS = [
         OLD,
         "mounts @ - /var/lib/rancher/conf:/var/lib/rancher/conf",
         "mounts @ - /etc/docker:/etc/docker:ro",
-        said="write /var/lib/rancher/conf:/host/var/lib/rancher/conf",
+        said="mount it as /var/lib/rancher/conf:/host/var/lib/rancher/conf alone",
     ),
     *cases(
         with_volume,
@@ -509,10 +509,10 @@ MOUNTS = [
             ("/var/lib/rancher/conf", "add"),
             ("conf:/host/var/lib/rancher/conf", "add"),
             ("':::'", "add"),
-            ("/var/lib/rancher/conf:/host/var/lib/rancher/conf:z,ro", "nothing can be written"),
+            ("/var/lib/rancher/conf:/host/var/lib/rancher/conf:z,ro", "it can write nothing"),
             (
                 "/:/host\n        - /var/lib/rancher/conf:/var/lib/rancher/conf",
-                "take /var/lib/rancher/conf:/var",
+                "mount it as /var/lib/rancher/conf:/host",
             ),
         )
     ),
