@@ -6,67 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rancheros_ec2_metadata.check import rules
-from rancheros_ec2_metadata.check.finding import Rule
+from rancheros_ec2_metadata.check.finding import load_rules
 from rancheros_ec2_metadata.ec2.tags import is_imds_key
 from rancheros_ec2_metadata.errors import LONGEST_VALUE, Level, quote
 from rancheros_ec2_metadata.plan.labels import explain_unnameable
 from rancheros_ec2_metadata.preflight.forecast import Forecast
 from rancheros_ec2_metadata.preflight.launch import Group, GroupTag, Sourced
 
-RULES = {
-    "not-propagated": Rule(
-        "a new instance does not get the group's tag",
-        "set PropagateAtLaunch on it",
-    ),
-    "two-values": Rule(
-        "the group's tag replaces the template's",
-        "set the tag in one place",
-    ),
-    "no-tag": Rule(
-        "nobody sets the tag that a flag names",
-        "tag the group with it, with PropagateAtLaunch, or take the flag out",
-    ),
-    "left-out": Rule(
-        "the value is not set",
-        "use another key or value, or take the flag out",
-    ),
-    "unmatched-label": Rule(
-        "no constraint of Swarm can name it",
-        "use another key or value if Swarm is to place services by it",
-    ),
-    "tag-key": Rule(
-        "the launch fails while InstanceMetadataTags is enabled",
-        "rename it: letters, digits and +-=.,_:@ alone, or disable InstanceMetadataTags",
-    ),
-    "tags-unreadable": Rule(
-        "the instance cannot read its tags",
-        "enable InstanceMetadataTags, or give it an instance profile that allows ec2:DescribeTags",
-    ),
-    "imds-disabled": Rule(
-        "the instance can read neither metadata nor tags nor credentials",
-        "set HttpEndpoint: enabled",
-    ),
-    "tokens-required": Rule(
-        "RancherOS reads its user-data, SSH key and host name without a token: it gets none",
-        "set HttpTokens: optional, or put all of it into the image (docs/tokens-required.md)",
-    ),
-    "hop-limit": Rule(
-        "a token does not reach a container that is not on the host's network",
-        "set net: host on the service, or HttpPutResponseHopLimit: 2",
-    ),
-    "ipv6-only": Rule(
-        "the instance has no IPv4 address",
-        "set HttpProtocolIpv6: enabled, or add a subnet with IPv4",
-    ),
-    "install-line": Rule(
-        "nothing is installed, or not what is meant",
-        "correct it, or give preflight the flags; docs/reference.md has them",
-    ),
-    "running-tags": Rule(
-        "a running instance keeps the tags that it was launched with",
-        "tag it too, or replace it: a new tag counts from its next boot, with --follow by itself",
-    ),
-}
+RULES = load_rules(__package__)
 _MOST_NAMED = 10
 
 
