@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from rancheros_ec2_metadata import command_line, options
 from rancheros_ec2_metadata.check.finding import Finding, finding
 from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
+from rancheros_ec2_metadata.command_line import CommandLine
 from rancheros_ec2_metadata.commands import AT_BOOT
 from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.settings import Settings
@@ -168,9 +170,20 @@ def _parse(words: Sequence[str], environ: Mapping[str, str]) -> Settings:
     Raises:
         UsageError: the program does not take the words or a variable, or sets nothing so.
     """
-    if {"--help", "-h", "--version"} & {*words}:
-        raise UsageError("--help and --version set no label and no variable")
-    command, _, settings = command_line.parse(words, {"AWS_METADATA_ROS": ROS, **environ})
+    command, _, settings = parse_quietly(words, {"AWS_METADATA_ROS": ROS, **environ})
     if command not in AT_BOOT:
         raise UsageError(f"the command {command} sets no label and no variable")
     return settings
+
+
+def parse_quietly(words: Sequence[str], environ: Mapping[str, str]) -> CommandLine:
+    """Read a command line of a file, which must neither print nor end this program.
+
+    Raises:
+        UsageError: the program does not take it, or prints its help.
+    """
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return command_line.parse(words, environ)
+    except SystemExit:
+        raise UsageError("--help and --version set no label and no variable") from None

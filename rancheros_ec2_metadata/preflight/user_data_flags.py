@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import binascii
 import contextlib
@@ -10,12 +9,13 @@ import email
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Literal
 
-from rancheros_ec2_metadata import command_line, options
+from rancheros_ec2_metadata import options
 from rancheros_ec2_metadata.check.checked_file import NEWEST_RELEASE, File
+from rancheros_ec2_metadata.check.service import parse_quietly
 from rancheros_ec2_metadata.check.yaml_reader import Node
 from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.hosts.rancheros import user_data
@@ -131,29 +131,19 @@ def _read_install(form: str, files: list[File]) -> UserDataFlags:
     if not found:
         return UserDataFlags("systemd", form)
     before, behind = found[-1].groups()  # a later `install` overrides
-    source, words = "the install line of the user-data", list[str]()
+    said = UserDataFlags("systemd", form, "the install line of the user-data")
     try:
-        words = list(takewhile(lambda word: not _OPERATOR.fullmatch(word), _split_words(behind)))
-        variables = [one for one in _split_words(before) if one.partition("=")[0] in _VARIABLES]
-        given, settings = _parse(words, variables)
+        flags = list(takewhile(lambda word: not _OPERATOR.fullmatch(word), _split_words(behind)))
+        pairs = (one.partition("=")[::2] for one in _split_words(before) if "=" in one)
+        environ = {name: value for name, value in pairs if name in _VARIABLES}
+        words = (*flags, *(f"{name}={value}" for name, value in environ.items()))
+        said = replace(said, words=words)
+        if expanded := next(filter(_EXPANDED.search, words), None):
+            return replace(said, wrong=f"only the shell knows what {quote(expanded)} is")
+        _, given, settings = parse_quietly(["install", *flags], environ)
     except UsageError as error:
-        return UserDataFlags("systemd", form, source, tuple(words), wrong=str(error))
-    return UserDataFlags("systemd", form, source, (*words, *variables), settings, given.follow)
-
-
-def _parse(words: list[str], variables: list[str]) -> tuple[argparse.Namespace, Settings]:
-    """Return what the words and variables of an ``install`` make.
-
-    Raises:
-        UsageError: the program does not take them, or only a shell knows what they are.
-    """
-    if expanded := next(filter(_EXPANDED.search, (*words, *variables)), None):
-        raise UsageError(f"only the shell knows what {quote(expanded)} is")
-    if {"-h", "--help"} & {*words}:
-        raise UsageError("--help installs nothing")
-    environ = dict(one.split("=", 1) for one in variables)
-    _, given, settings = command_line.parse(["install", *words], environ)
-    return given, settings
+        return replace(said, wrong=str(error))
+    return replace(said, settings=settings, follow=given.follow)
 
 
 def _list_lines(file: File) -> Iterator[str]:

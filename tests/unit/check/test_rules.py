@@ -539,6 +539,7 @@ SETTINGS = [
 --nonsense  #< command: --nonsense
 word  #< command: word
 --version  #< command: --version
+-mh  #< command: --help
 apply --deadline soon  #< command: 'soon'
 plan -m  #< command: the command plan
 demo  #< command: sets no label

@@ -103,7 +103,8 @@ def test_the_words_of_the_line_are_those_that_a_shell_would_pass(
         ("ec2-docker-labels install -l role:$NAME", "only the shell knows what 'role:$NAME' is"),
         ("ec2-docker-labels install -l `role`:NAME", "only the shell knows"),
         ("ec2-docker-labels install -l 'role:NAME", "a quote in it is open"),
-        ("ec2-docker-labels install --help", "--help installs nothing"),
+        ("ec2-docker-labels install --help", "--help and --version set no label"),
+        ("ec2-docker-labels install -mh", "--help and --version set no label"),
         ("AWS_METADATA_TAGS=x ec2-docker-labels install", "AWS_METADATA_TAGS: 'x'"),
     ],
 )
