@@ -67,27 +67,30 @@ def read_flags(raw: bytes | None, host: HostKind) -> UserDataFlags:
     """
     if raw is None:
         return UserDataFlags("systemd" if host == "systemd" else "rancheros", "none")
-    form, files = _unpack(raw)
+    form, parts = _unpack(raw)
     if host == "auto":
-        host = "rancheros" if any(map(_is_for_rancheros, files)) else "systemd"
+        is_for_rancheros = any(_is_for_rancheros(file) for _, file in parts)
+        host = "rancheros" if is_for_rancheros else "systemd"
     if host == "rancheros":
         return _read_service(form, File.of(raw, NEWEST_RELEASE))
-    return _read_install(form, files)
+    return _read_install(form, parts)
 
 
-def _unpack(raw: bytes) -> tuple[str, list[File]]:
-    """Return what user-data is, in words, and its parts."""
+def _unpack(raw: bytes) -> tuple[str, list[tuple[str, File]]]:
+    """Return what user-data is, in words, and its parts, each behind what it is for cloud-init."""
     plain, packed = _decompress(raw)
     if not plain.lower().startswith(_MIME):
-        return f"{packed}{_find_type(plain)}", [File.of(plain, NEWEST_RELEASE)]
-    types, files = [], []
+        kind = _find_type(plain, "text/plain")
+        return f"{packed}{kind}", [(kind, File.of(plain, NEWEST_RELEASE))]
+    parts = []
     for part in email.message_from_bytes(plain).walk():
         content = part.get_payload(decode=True)
         if isinstance(content, bytes) and not part.is_multipart():
             inner, _ = _decompress(content)
-            types.append(_find_type(inner, part.get_content_type()))
-            files.append(File.of(inner, NEWEST_RELEASE))
-    return f"{packed}MIME multipart of {', '.join(types) or 'nothing'}", files
+            kind = _find_type(inner, part.get_content_type())
+            parts.append((kind, File.of(inner, NEWEST_RELEASE)))
+    kinds = ", ".join(kind for kind, _ in parts)
+    return f"{packed}MIME multipart of {kinds or 'nothing'}", parts
 
 
 def _decompress(raw: bytes) -> tuple[bytes, str]:
@@ -101,7 +104,7 @@ def _decompress(raw: bytes) -> tuple[bytes, str]:
     return seen.plain, packed + "gzip of " * (seen.plain != raw)
 
 
-def _find_type(plain: bytes, told: str = "text/plain") -> str:
+def _find_type(plain: bytes, told: str) -> str:
     """Return what the first line says that it is, in the words of cloud-init, or what is told."""
     if plain.startswith(b"#cloud-config"):
         return "text/cloud-config"
@@ -125,8 +128,8 @@ def _read_service(form: str, file: File) -> UserDataFlags:
     return UserDataFlags("rancheros", form, source, tuple(words), service.settings, file=file)
 
 
-def _read_install(form: str, files: list[File]) -> UserDataFlags:
-    lines = (line for file in files for line in _list_lines(file))
+def _read_install(form: str, parts: list[tuple[str, File]]) -> UserDataFlags:
+    lines = (line for kind, file in parts for line in _list_lines(kind, file))
     found = [match for line in lines if (match := _INSTALL.match(line))]
     if not found:
         return UserDataFlags("systemd", form)
@@ -146,9 +149,9 @@ def _read_install(form: str, files: list[File]) -> UserDataFlags:
     return replace(said, settings=settings, follow=given.follow)
 
 
-def _list_lines(file: File) -> Iterator[str]:
+def _list_lines(kind: str, file: File) -> Iterator[str]:
     """Yield the lines of a script, and those that a cloud-config has anywhere in it."""
-    if file.root.fields:
+    if kind == "text/cloud-config":
         yield from _list_lines_in(file.root)
         return
     text = file.raw.decode("utf-8", "replace").replace("\\\n", " ")

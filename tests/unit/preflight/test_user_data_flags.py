@@ -168,6 +168,11 @@ def test_the_words_of_a_command_are_those_that_rancheros_makes_of_it(
     assert read_flags(text.encode(), "auto").words == words
 
 
+def test_a_cloud_config_that_is_no_yaml_installs_nothing() -> None:
+    found = read_flags(f"{CLOUD_CONFIG}  - [\n".encode(), "auto")
+    assert (found.host, found.source) == ("systemd", "")
+
+
 @pytest.mark.parametrize("name", ["amazon-linux-2023", "ubuntu"])
 def test_the_flags_of_the_examples_are_found(name: str) -> None:
     script = (ROOT / f"examples/swarm-systemd/{name}.sh").read_bytes()
