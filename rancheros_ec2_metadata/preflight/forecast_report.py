@@ -111,15 +111,11 @@ def _render_launch(launch: Mapping[str, Any]) -> Iterator[str]:
         for name, one in launch["metadata_options"].items()
     )
     yield f"metadata options: {', '.join(said)}"
-    form = quote(launch["user_data"], 200)[1:-1]
-    yield f"user-data: {form}, taken for a host of {launch['host']}"
+    yield f"user-data: {launch['user_data']}, taken for a host of {launch['host']}"
     flags = launch["flags"]
-    if not flags["source"]:
-        yield "flags: none in the user-data, so the defaults, and those of this command line"
-    else:
-        words = shlex.join(flags["words"]) or "none, so the defaults"
-        source = quote(flags["source"])[1:-1]
-        yield f"flags: of {source}, with those of this command line: {words}"
+    source = flags["source"] or "none in the user-data"
+    words = shlex.join(flags["words"]) or "the defaults"
+    yield f"flags: {source}, with those of this command line: {words}"
 
 
 def _render_section(title: str, items: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -24,7 +24,6 @@ from rancheros_ec2_metadata.preflight.launch import (
     GroupTag,
     Launch,
     Sourced,
-    resolve_options,
 )
 
 # Each call with its service and what is read of its answer: with the service's name before it, it
@@ -38,6 +37,17 @@ CALLS = {
     "DescribeSubnets": ("ec2", "Subnets"),
     "DescribeInstances": ("ec2", "Reservations"),
 }
+# EC2's defaults of metadata options; AWS, "Configure instance metadata options for new instances".
+_OPTIONS = {
+    "HttpEndpoint": "enabled",
+    "HttpTokens": "optional",
+    "HttpPutResponseHopLimit": "1",
+    "InstanceMetadataTags": "disabled",
+    "HttpProtocolIpv6": "disabled",
+}
+# Of an image with ImdsSupport v2.0.
+_OF_IMAGE = {"HttpTokens": "required", "HttpPutResponseHopLimit": "2"}
+_NOT_SAID = Sourced(None, "AWS did not say")
 _ASKED = "preflight"
 
 
@@ -164,6 +174,7 @@ class Reader:
             profile = profile.get("Arn") or profile.get("Name")
         there = self._try("DescribeSubnets", SubnetIds=sorted(subnets)) if subnets else None
         given = data.get("MetadataOptions") or {}
+        options = {option: self._resolve_option(option, given, image) for option in _OPTIONS}
         return Launch(
             name,
             image,
@@ -171,13 +182,28 @@ class Reader:
             profile,
             _decode(data.get("UserData")),
             tags,
-            resolve_options(given, self._read_defaults, lambda: self._requires_tokens(image)),
+            options,
             ipv6_only=bool(there) and all(one.get("Ipv6Native") for one in there or ()),
         )
 
-    def _read_defaults(self) -> Mapping[str, Any] | None:
-        """Return the account's defaults of metadata options; None if AWS does not say."""
-        return next(iter(self._try("GetInstanceMetadataDefaults") or ()), None)
+    def _resolve_option(self, name: str, given: Mapping[str, Any], image: str | None) -> Sourced:
+        """Return a metadata option of the next instance: the template's, else the account's."""
+        if given.get(name) is not None:
+            return Sourced(str(given[name]), TEMPLATE)
+        if name != "HttpProtocolIpv6":  # the account has no default for it
+            defaults = self._try("GetInstanceMetadataDefaults")
+            if not defaults:
+                return _NOT_SAID
+            default = str(defaults[0].get(name) or "-1")
+            if default not in ("no-preference", "-1"):
+                return Sourced(default, "the account's default")
+        if name in _OF_IMAGE:
+            requires_tokens = self._requires_tokens(image)
+            if requires_tokens is None:
+                return _NOT_SAID
+            if requires_tokens:
+                return Sourced(_OF_IMAGE[name], "the image")
+        return Sourced(_OPTIONS[name], "EC2's default")
 
     def _requires_tokens(self, image: str | None) -> bool | None:
         """Return whether an image requires tokens; None if nobody says."""

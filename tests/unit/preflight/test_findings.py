@@ -17,13 +17,18 @@ from rancheros_ec2_metadata.preflight.launch import (
     GroupTag,
     Launch,
     Sourced,
-    resolve_options,
 )
 
 INDENTED = SERVICE_FILE.read_text("utf-8").replace("\n", "\n    ").replace("\n    \n", "\n\n")
 SERVICE = f"#cloud-config\nrancher:\n  services:\n    {INDENTED}".rstrip() + "\n"
 INSTALL = "#!/bin/sh\npython3 /root/ec2-docker-labels.pyz install"
-OPTIONS = {"InstanceMetadataTags": "enabled"}
+OPTIONS = {
+    "HttpEndpoint": "enabled",
+    "HttpTokens": "optional",
+    "HttpPutResponseHopLimit": "1",
+    "InstanceMetadataTags": "enabled",
+    "HttpProtocolIpv6": "disabled",
+}
 ROS = ("--host", "rancheros")
 SYSTEMD = ("--host", "systemd")
 
@@ -50,7 +55,7 @@ def group(tags: dict[str, str] | None = None, /, **fields: Any) -> Group:
         user_data=fields.get("user_data"),
         profile=fields.get("profile"),
         tags=of_template(fields.get("template", {})),
-        options=resolve_options(given, dict, lambda: False),
+        options=of_template(given),
         ipv6_only=fields.get("ipv6_only", False),
     )
     wanted = {"docker.role": "web"} if tags is None else tags
@@ -197,9 +202,9 @@ def test_every_rule_has_a_case_and_a_name_of_its_own() -> None:
     assert RULES.keys() & load_rules().keys() == set()
 
 
-@pytest.mark.parametrize(("limit", "rules"), [(1, {"hop-limit", "net"}), (2, {"net"})])
+@pytest.mark.parametrize(("limit", "rules"), [("1", {"hop-limit", "net"}), ("2", {"net"})])
 def test_a_container_off_the_hosts_network_is_out_of_reach_of_one_hop(
-    limit: int, rules: set[str]
+    limit: str, rules: set[str]
 ) -> None:
     of = group(user_data=BRIDGED, HttpPutResponseHopLimit=limit)
     assert {one.rule for one in find(of, forecasts(of))} == rules
@@ -215,7 +220,7 @@ def test_what_two_templates_share_is_found_once_and_an_instance_may_be_of_either
 
 def test_what_aws_did_not_say_is_no_finding() -> None:
     of = group()
-    options = resolve_options({}, lambda: None, lambda: None)
+    options = dict.fromkeys(OPTIONS, Sourced(None, "AWS did not say"))
     unknown = replace(of, launches=(replace(of.launches[0], options=options),))
     assert find(unknown, forecasts(unknown, *ROS)) == []
 
@@ -227,27 +232,3 @@ def test_a_flag_that_is_given_replaces_the_one_of_the_user_data() -> None:
     (forecast,) = forecasts(of, "-t", "a")
     assert dict(forecast.desired.labels) == {"a": "1"}
     assert forecast.desired.variables["B"] == "2"
-
-
-@pytest.mark.parametrize(
-    ("given", "defaults", "image", "expected"),
-    [
-        ({}, {}, False, ("optional", "1", "disabled")),
-        ({}, {}, True, ("required", "2", "disabled")),
-        ({}, {}, None, (None, None, "disabled")),
-        ({}, None, None, (None, None, None)),
-        ({"HttpTokens": "optional"}, None, None, ("optional", None, None)),
-        ({}, {"HttpTokens": "optional", "HttpPutResponseHopLimit": 3}, True, ("optional", "3")),
-        ({}, {"HttpTokens": "no-preference", "HttpPutResponseHopLimit": -1}, True, ("required",)),
-        ({"HttpPutResponseHopLimit": 4}, {"HttpPutResponseHopLimit": 3}, True, ("required", "4")),
-    ],
-)
-def test_the_template_beats_the_account_and_the_account_the_image(
-    given: dict[str, Any],
-    defaults: dict[str, Any] | None,
-    image: bool | None,
-    expected: tuple[str | None, ...],
-) -> None:
-    found = resolve_options(given, lambda: defaults, lambda: image)
-    names = ("HttpTokens", "HttpPutResponseHopLimit", "InstanceMetadataTags")
-    assert tuple(found[name].value for name in names)[: len(expected)] == expected

@@ -124,6 +124,7 @@ CONFIGURED = {
     "CreatedTime": "2026-01-01T00:00:00Z",
     "MetadataOptions": {"HttpTokens": "required"},
 }
+REFUSED = ("GetInstanceMetadataDefaults", "AccessDenied")
 ALL_OPTIONS = {
     "HttpTokens": "optional",
     "HttpEndpoint": "enabled",
@@ -272,6 +273,41 @@ def test_a_template_alone_has_no_group_and_no_instances(
     assert (group.name, group.launches[0].image, group.instances) == (None, None, {})
     assert group.launches[0].ipv6_only
     assert "aws:autoscaling:groupName" not in group.next_tags(group.launches[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "answers", "expected"),
+    [
+        ({}, [defaults(), images()], ("optional", "1", "disabled")),
+        ({}, [defaults(), images("v2.0")], ("required", "2", "disabled")),
+        ({}, [defaults(), ("DescribeImages", "Throttling")], (None, None, "disabled")),
+        ({}, [REFUSED], (None, None, None)),
+        ({"HttpTokens": "optional"}, [REFUSED], ("optional", None, None)),
+        (
+            {},
+            [defaults(HttpTokens="optional", HttpPutResponseHopLimit=3)],
+            ("optional", "3", "disabled"),
+        ),
+        (
+            {},
+            [defaults(HttpTokens="no-preference", HttpPutResponseHopLimit=-1), images("v2.0")],
+            ("required", "2", "disabled"),
+        ),
+        (
+            {"HttpPutResponseHopLimit": 4},
+            [defaults(HttpPutResponseHopLimit=3), images("v2.0")],
+            ("required", "4", "disabled"),
+        ),
+        (ALL_OPTIONS, [], ("optional", "1", "enabled")),
+    ],
+)
+def test_the_template_beats_the_account_and_the_account_the_image(
+    aws: StubbedAws, given: dict[str, Any], answers: Answers, expected: tuple[str | None, ...]
+) -> None:
+    aws.answer([template(ImageId="ami-1", MetadataOptions=given), *answers])
+    found = aws.reader.read_template("web").launches[0].options
+    names = ("HttpTokens", "HttpPutResponseHopLimit", "InstanceMetadataTags")
+    assert tuple(found[name].value for name in names) == expected
 
 
 @pytest.mark.parametrize(
