@@ -88,12 +88,8 @@ class Reader:
         Raises:
             Ec2Error: there is none, or AWS does not say what its instances are started with.
         """
-        meta = self.ec2.meta
-        found = self._ask("DescribeAutoScalingGroups", AutoScalingGroupNames=[name])
-        if not found:
-            text = f"no Auto Scaling group {quote(name)} in {meta.region_name}; check the name,"
-            raise Ec2Error(f"{text} --region and --profile")
-        said = found[0]
+        named, meta = f"Auto Scaling group {quote(name)}", self.ec2.meta
+        said = self._ask_one(named, "DescribeAutoScalingGroups", AutoScalingGroupNames=[name])
         tags = tuple(
             GroupTag(one["Key"], one.get("Value") or "", bool(one.get("PropagateAtLaunch")))
             for one in said.get("Tags") or ()
@@ -121,11 +117,9 @@ class Reader:
         return Group(None, self.ec2.meta.region_name, self.ec2.meta.partition, (launch,))
 
     def _read_configuration(self, name: str, subnets: set[str]) -> Launch:
-        found = self._ask("DescribeLaunchConfigurations", LaunchConfigurationNames=[name])
-        if not found:
-            text = f"launch configuration {quote(name)} is not there; was it deleted?"
-            raise Ec2Error(text)
-        return self._make_launch(f"launch configuration {quote(name)}", found[0], {}, subnets)
+        named, names = f"launch configuration {quote(name)}", [name]
+        data = self._ask_one(named, "DescribeLaunchConfigurations", LaunchConfigurationNames=names)
+        return self._make_launch(named, data, {}, subnets)
 
     def _read_templates(self, group: Mapping[str, Any], subnets: set[str]) -> list[Launch]:
         """Return a launch for each override of a mixed instances policy, or the only one."""
@@ -144,11 +138,8 @@ class Reader:
         key = "LaunchTemplateId" if asked.get("LaunchTemplateId") else "LaunchTemplateName"
         template, version = asked.get(key) or "", str(asked.get("Version") or "$Default")
         arguments = {key: template, "Versions": [version]}
-        found = self._ask("DescribeLaunchTemplateVersions", **arguments)
-        if not found:
-            named = _name_template(template, version)
-            raise Ec2Error(f"{named} is not there; check its name, --region and --profile")
-        said = found[0]
+        named = _name_template(template, version)
+        said = self._ask_one(named, "DescribeLaunchTemplateVersions", **arguments)
         template, number = said["LaunchTemplateId"], str(said["VersionNumber"])
         data = {**(said.get("LaunchTemplateData") or {}), **override}
         if override.get("InstanceRequirements"):
@@ -225,6 +216,13 @@ class Reader:
             for one in reservation.get("Instances") or ()
         }
 
+    def _ask_one(self, named: str, action: str, **arguments: Any) -> Any:
+        """Return the one that is named, without which there is nothing to say."""
+        found = self._ask(action, **arguments)
+        if not found:
+            raise Ec2Error(f"{named} is not there; check its name, --region and --profile")
+        return found[0]
+
     def _try(self, action: str, **arguments: Any) -> list[Any] | None:
         """Return what AWS says; None if it does not, which is an error in the log."""
         try:
@@ -234,11 +232,7 @@ class Reader:
             return None
 
     def _ask(self, action: str, **arguments: Any) -> list[Any]:
-        """Return what AWS says, or said before.
-
-        Raises:
-            Ec2Error: it says nothing; the message names the permission that may be missing.
-        """
+        """Return what AWS says, or has said before."""
         question = f"{action} {arguments}"
         if question not in self._answers:
             try:
@@ -251,7 +245,11 @@ class Reader:
         return answer
 
     def _call(self, action: str, arguments: Mapping[str, Any]) -> list[Any]:
-        """Return all pages of what AWS says."""
+        """Return all pages of what AWS says.
+
+        Raises:
+            Ec2Error: it says nothing; the message names the permission that may be missing.
+        """
         service, key = CALLS[action]
         client, method = getattr(self, service), xform_name(action)
         try:

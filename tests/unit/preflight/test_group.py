@@ -384,7 +384,7 @@ def test_a_refusal_is_one_line_with_the_permission_that_is_missing(
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        ([("DescribeAutoScalingGroups", {"AutoScalingGroups": []})], ("'web'", "eu-west-1")),
+        ([("DescribeAutoScalingGroups", {"AutoScalingGroups": []})], ("group 'web' is not there",)),
         (
             [
                 described(LaunchConfigurationName="old"),
