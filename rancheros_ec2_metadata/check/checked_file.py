@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from rancheros_ec2_metadata.check.finding import Finding
@@ -18,11 +17,10 @@ MOST_BYTES = 128 * 1024
 NEWEST_RELEASE = Release(NEWEST, "newest")
 
 
-@dataclass(frozen=True)
 class File:
     """A file.
 
-    Args:
+    Attributes:
         raw: its bytes, unpacked; there may be private keys among them.
         ignored: why RancherOS ignores it as user-data; empty if it does not.
         release: that it is meant for.
@@ -31,23 +29,15 @@ class File:
         found: what is wrong with it as YAML.
     """
 
-    raw: bytes = field(repr=False)
-    ignored: str
-    release: Release
-    form: Form
-    root: Node = field(repr=False)
-    found: list[Finding]
-
-    @classmethod
-    def of(cls, raw: bytes, release: Release) -> File:
-        """Return the file with these bytes."""
+    def __init__(self, raw: bytes, release: Release) -> None:
         seen = user_data.classify(raw, release)
-        form, root, found = seen.form, Node("map"), list[Finding]()
-        if form is not Form.SCRIPT and seen.why in ("", NO_FIRST_LINE) and seen.plain.strip():
-            root, found = read(seen.plain)
+        self.raw, self.ignored, self.release = seen.plain, seen.why, release
+        self.form, self.root, self.found = seen.form, Node("map"), list[Finding]()
+        is_yaml = seen.form is not Form.SCRIPT and seen.why in ("", NO_FIRST_LINE)
+        if is_yaml and seen.plain.strip():
+            self.root, self.found = read(seen.plain)
         if seen.why == NO_FIRST_LINE:
-            form = _guess_form(root)
-        return cls(seen.plain, seen.why, release, form, root, found)
+            self.form = _guess_form(self.root)
 
     def at(self, *path: str) -> Node:
         """Return what a cloud-config has at a path; a null if nothing is there."""

@@ -26,7 +26,7 @@ def run(invocation: Invocation) -> int:
     reports = []
     for name in invocation.given.files:
         try:
-            file = File.of(given_file.read(name, MOST_BYTES), release)
+            file = File(given_file.read(name, MOST_BYTES), release)
         except FilesError as error:
             invocation.log.note(error.note())
             continue

@@ -72,7 +72,7 @@ def read_flags(raw: bytes | None, host: HostKind) -> UserDataFlags:
         is_for_rancheros = any(_is_for_rancheros(file) for _, file in parts)
         host = "rancheros" if is_for_rancheros else "systemd"
     if host == "rancheros":
-        return _read_service(form, File.of(raw, NEWEST_RELEASE))
+        return _read_service(form, File(raw, NEWEST_RELEASE))
     return _read_install(form, parts)
 
 
@@ -81,14 +81,14 @@ def _unpack(raw: bytes) -> tuple[str, list[tuple[str, File]]]:
     plain, packed = _decompress(raw)
     if not plain.lower().startswith(_MIME):
         kind = _find_type(plain, "text/plain")
-        return f"{packed}{kind}", [(kind, File.of(plain, NEWEST_RELEASE))]
+        return f"{packed}{kind}", [(kind, File(plain, NEWEST_RELEASE))]
     parts = []
     for part in email.message_from_bytes(plain).walk():
         content = part.get_payload(decode=True)
         if isinstance(content, bytes) and not part.is_multipart():
             inner, _ = _decompress(content)
             kind = _find_type(inner, part.get_content_type())
-            parts.append((kind, File.of(inner, NEWEST_RELEASE)))
+            parts.append((kind, File(inner, NEWEST_RELEASE)))
     kinds = ", ".join(kind for kind, _ in parts)
     return f"{packed}MIME multipart of {kinds or 'nothing'}", parts
 

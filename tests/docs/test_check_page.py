@@ -29,7 +29,7 @@ OFFERED = {
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("source", OFFERED)
 def test_nothing_is_found_in_what_is_offered(source: str, release: str) -> None:
-    file = File.of(OFFERED[source].encode(), release_named(release))
+    file = File(OFFERED[source].encode(), release_named(release))
     found = rules.check(file)
     assert found == []
     assert next(service.name for service in file.ours).startswith(NAME)
@@ -64,7 +64,7 @@ def fields(tree: dict[str, Any], above: str = "") -> Iterator[str]:
 
 
 def test_the_page_has_every_field_of_the_json() -> None:
-    report = make_report("a", File.of(b"a: b\n", release_named("v1.5.8")))
+    report = make_report("a", File(b"a: b\n", release_named("v1.5.8")))
     tree = {"schema": SCHEMA, "release": "v1.5.8", "files": [report]}
     table = PAGE.text.partition("\n| field |")[2]
     assert re.findall(r"^\| `([a-z.\[\]]+)` \|", table, re.MULTILINE) == list(fields(tree))

@@ -22,7 +22,7 @@ TYPES = find_schema(UNKNOWN).types
 
 def check(raw: bytes, release: Release | None) -> None:
     assert release is not None
-    file = File.of(raw, release)
+    file = File(raw, release)
     report = make_report("a", file)
     for one in report["findings"]:
         assert 1 <= one["line"] <= max(1, len(raw.splitlines()))
