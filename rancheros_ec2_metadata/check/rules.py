@@ -10,7 +10,7 @@ from rancheros_ec2_metadata.check import docker_rules
 from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import Finding, finding, load_rules
 from rancheros_ec2_metadata.check.schema import find_schema, suggest
-from rancheros_ec2_metadata.check.service import ROS, VARIABLES, Service
+from rancheros_ec2_metadata.check.service import ROS, VARIABLES, Service, split
 from rancheros_ec2_metadata.check.yaml_reader import FLAGS
 from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.rancheros import paths
@@ -70,6 +70,12 @@ def _find_in_services(file: File) -> Iterator[Finding]:
         yield from _find_values(service)
         yield from _find_mounts(service)
         yield from service.wrong
+        for item in service.node.at("command").items:
+            flag, *rest = split(item.text)
+            if rest:
+                what = f"{quote(service.name)} has {flag} and more in one item of its command"
+                why = "nothing in a list is split, so the space is part of the value"
+                yield finding("command", item.line, what, "make an item of each word", why)
 
 
 def _find_values(service: Service) -> Iterator[Finding]:

@@ -124,19 +124,17 @@ class Service:
 
     @cached_property
     def _run(self) -> tuple[Settings, list[Finding]]:
-        words, wrong = self._words()
+        words, wrong = self._words, list[Finding]()
         texts = [word.text for word in words]
         variables = {name: node.text for name, node in self.environ.items()}
         with contextlib.suppress(UsageError):
             return _parse(texts, variables), wrong
         # Flag by flag, and variable by variable: what is wrong with one hides nothing of another.
         starts = [at for at, text in enumerate(texts) if not at or text.startswith("-")]
-        parts = [
-            (texts[start:end], dict[str, str](), words[end - 1])
-            for start, end in pairwise([*starts, len(words)])
-        ]
+        none = dict[str, str]()
+        parts = [(texts[i:j], none, words[j - 1]) for i, j in pairwise([*starts, len(words)])]
         parts += [([], {name: node.text}, node) for name, node in self.environ.items()]
-        texts, variables = [], {}
+        texts, variables = [], none
         for part, variable, node in parts:
             try:
                 _parse(texts + part, variables | variable)
@@ -146,22 +144,19 @@ class Service:
                 texts, variables = texts + part, variables | variable
         return _parse(texts, variables), wrong
 
-    def _words(self) -> tuple[list[Node], list[Finding]]:
-        """Return the words of its command, and what is wrong with how they are written."""
-        node = self.node.at("command")
-        if not node.items:  # the rule `wrong-type` reports an open quote
-            return [replace(node, text=text) for text in node.words or ()], []
-        words, wrong = list[Node](), list[Finding]()
-        for item in node.items:
-            flag, _, rest = item.text.partition(" ")
-            if flag not in _FLAGS or not rest.strip():
-                words.append(item)
-                continue
-            what = f"{quote(self.name)} has {flag} and more in one item of its command"
-            why = "nothing in a list is split, so the space is part of the value"
-            wrong.append(finding("command", item.line, what, "make an item of each word", why))
-            words += [replace(item, text=text) for text in (flag, rest.strip())]
-        return words, wrong
+    @property
+    def _words(self) -> list[Node]:
+        """The words of its command, each with its line."""
+        command = self.node.at("command")
+        if not command.items:  # the rule `wrong-type` reports an open quote
+            return [replace(command, text=text) for text in command.words or ()]
+        return [replace(item, text=text) for item in command.items for text in split(item.text)]
+
+
+def split(item: str) -> list[str]:
+    """Return an item of a command; two words if a flag and what belongs to it are in it."""
+    flag, _, rest = item.partition(" ")
+    return [flag, rest.strip()] if flag in _FLAGS and rest.strip() else [item]
 
 
 def _parse(words: Sequence[str], environ: Mapping[str, str]) -> Settings:
