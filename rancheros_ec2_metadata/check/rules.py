@@ -55,7 +55,7 @@ def _find_not_loaded(file: File) -> Iterator[Finding]:
         yield from schema.compare(file.root, "cloud-config")
     else:
         for one in file.services:
-            yield from schema.compare(one.node, "service", (one.name,))
+            yield from schema.compare(one.node, "service", quote(one.name)[1:-1])
 
 
 def _find_empty_maps(file: File) -> Iterator[Finding]:
