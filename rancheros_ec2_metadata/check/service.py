@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,10 +24,6 @@ ROS = "/usr/bin/ros"
 VARIABLES = frozenset(option.variable for option in options.OPTIONS)
 _FLAGS = frozenset(flag for one in options.OPTIONS if one.metavar for flag in one.flags)
 _OURS = "ec2-metadata"
-_LEGACY = re.compile(
-    r"(.*/)?(deadroot/[^/:@]*ec2-metadata|[^/:@]*amazon[-_]metadata)[^/:@]*([:@].*)?",
-    re.IGNORECASE,
-)
 
 
 class Volume(NamedTuple):
@@ -60,10 +55,17 @@ class Service:
     here: dict[str, Node]
 
     @property
+    def _image(self) -> tuple[str, str]:
+        """Who its image is of, and the image's name."""
+        path, _, name = self.node.at("image").text.partition("@")[0].rpartition("/")
+        return path.rpartition("/")[2], name.partition(":")[0]
+
+    @property
     def is_legacy(self) -> bool:
         """Whether it is the legacy amazon-metadata, by its image or the catalogue's name."""
-        is_its_image = _LEGACY.fullmatch(self.node.at("image").text)
-        return bool(is_its_image) or self.name == "amazon-metadata"
+        owner, image = (text.lower().replace("_", "-") for text in self._image)
+        is_authors = owner == "deadroot" and _OURS in image
+        return is_authors or "amazon-metadata" in image or self.name == "amazon-metadata"
 
     @property
     def looks_legacy(self) -> bool:
@@ -74,8 +76,7 @@ class Service:
     @property
     def is_ours(self) -> bool:
         """Whether it runs this program, going by its name and its image's."""
-        image = self.node.at("image").text.partition("@")[0].rpartition("/")[2].partition(":")[0]
-        return not self.is_legacy and (_OURS in image or _OURS in self.name)
+        return not self.is_legacy and (_OURS in self._image[1] or _OURS in self.name)
 
     @cached_property
     def volumes(self) -> list[Volume]:
