@@ -64,7 +64,7 @@ class Reader:
     ec2: Any
     autoscaling: Any
     note: Callable[[Note], None]
-    _answers: dict[str, list[Any] | Ec2Error] = field(default_factory=dict, init=False)
+    _answers: dict[str, list[Any] | Ec2Error] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def log_in(
