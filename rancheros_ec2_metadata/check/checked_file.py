@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from rancheros_ec2_metadata.check.finding import Finding
@@ -18,11 +17,10 @@ MOST_BYTES = 128 * 1024
 NEWEST_RELEASE = Release(NEWEST, "newest")
 
 
-@dataclass(frozen=True)
 class File:
     """A file.
 
-    Args:
+    Attributes:
         raw: its bytes, unpacked; there may be private keys among them.
         ignored: why RancherOS ignores it as user-data; empty if it does not.
         release: that it is meant for.
@@ -31,52 +29,44 @@ class File:
         found: what is wrong with it as YAML.
     """
 
-    raw: bytes = field(repr=False)
-    ignored: str
-    release: Release
-    form: Form
-    root: Node = field(repr=False)
-    found: list[Finding]
-
-    @classmethod
-    def of(cls, raw: bytes, release: Release) -> File:
-        """Return the file with these bytes."""
+    def __init__(self, raw: bytes, release: Release) -> None:
         seen = user_data.classify(raw, release)
-        form, root, found = seen.form, Node("map"), list[Finding]()
-        if form is not Form.SCRIPT and seen.why in ("", NO_FIRST_LINE) and seen.plain.strip():
-            root, found = read(seen.plain)
+        self.raw, self.ignored, self.release = seen.plain, seen.why, release
+        self.form, self.root, self.found = seen.form, Node("map"), list[Finding]()
+        is_yaml = seen.form is not Form.SCRIPT and seen.why in ("", NO_FIRST_LINE)
+        if is_yaml and seen.plain.strip():
+            self.root, self.found = read(seen.plain)
         if seen.why == NO_FIRST_LINE:
-            form = _guess_form(root)
-        return cls(seen.plain, seen.why, release, form, root, found)
+            self.form = _guess_form(self.root)
 
     def at(self, *path: str) -> Node:
         """Return what a cloud-config has at a path; a null if nothing is there."""
         return self.root.at(*path) if self.form is Form.CLOUD_CONFIG else Node("null")
 
     @cached_property
-    def services(self) -> tuple[Service, ...]:
+    def services(self) -> list[Service]:
         """The services in it."""
-        above = self.at("rancher", "services") if self.form is Form.CLOUD_CONFIG else self.root
-        found = above.fields.items() if self.form is not Form.UNKNOWN else ()
+        above = self.at("rancher", "services")
+        if self.form in (Form.COMPOSE, Form.SERVICE_FILE):
+            above = self.root
         here = self.at("rancher", "environment").fields
-        return tuple(Service(name, node, here) for name, node in found if node.kind == "map")
-
-    @cached_property
-    def legacy(self) -> list[Service]:
-        """The services of the legacy amazon-metadata.
-
-        A service with this program's name that looks legacy is a fork of it, if another one with
-        this name does not look legacy.
-        """
-        ours = [one for one in self.services if one.is_ours]
-        forks = [one for one in ours if one.looks_legacy]
-        found = forks if len(forks) < len(ours) else []
-        return [one for one in self.services if one.is_legacy or one in found]
+        found = above.fields.items()
+        return [Service(name, node, here) for name, node in found if node.kind == "map"]
 
     @cached_property
     def ours(self) -> list[Service]:
-        """The services of this program."""
-        return [one for one in self.services if one.is_ours and one not in self.legacy]
+        """The services of this program.
+
+        One that looks legacy is a fork of the legacy amazon-metadata if another does not.
+        """
+        named = [one for one in self.services if one.is_ours]
+        return [one for one in named if not one.looks_legacy] or named
+
+    @property
+    def legacy(self) -> list[Service]:
+        """The services of the legacy amazon-metadata."""
+        found = [one for one in self.services if one.is_legacy or one.is_ours]
+        return [one for one in found if one not in self.ours]
 
 
 def _guess_form(root: Node) -> Form:

@@ -17,7 +17,9 @@ from rancheros_ec2_metadata.plan import labels
 
 # The console runs these after this program and before Docker, as it does a runcmd.
 _SCRIPTS = ("/etc/rc.local", "/opt/rancher/bin/start.sh")
-_SETS_LABELS = re.compile(rb"DOCKER_OPTS|rancher/conf/docker|daemon\.json")
+_SETS_LABELS = re.compile(
+    conflicts.SETS_ARGUMENTS.pattern + rb"|DOCKER_OPTS|rancher/conf/docker|daemon\.json"
+)
 
 
 def _find_in_arguments(file: File) -> Iterator[Finding]:
@@ -27,38 +29,32 @@ def _find_in_arguments(file: File) -> Iterator[Finding]:
     for former, item in pairwise([Node("null"), *items]):
         # A label may be an item of its own, behind the flag.
         words = ["--label"] * (former.text == "--label") + [item.text]
+        what = f"the item {quote(docker_args.name_option(item.text))} has"
         try:
             found = docker_args.find_option(words, "--label", quoting)
         except shell.NotWordsError as wrong:
-            yield finding("docker-arguments", item.line, f"{_name_item(item)} has {wrong.reason}")
+            yield finding("docker-arguments", item.line, f"{what} {wrong.reason}")
             continue
         if quoting == "shell":
-            yield from _find_shell_surprises(item)
+            yield from _find_shell_surprises(item, what)
         for label in found:
             yield from _find_in_label(item.line, label, known)
 
 
-def _find_shell_surprises(item: Node) -> Iterator[Finding]:
+def _find_shell_surprises(item: Node, what: str) -> Iterator[Finding]:
     words = [word.text for word in shell.split([item.text])]
     if words[1:] and words[0].startswith("--label=") and words[1][:1] != "-":
-        what = f"{_name_item(item)} has a space, and is two words"
-        yield finding("docker-arguments", item.line, what)
+        yield finding("docker-arguments", item.line, f"{what} a space, and is two words")
     if "$AWS_" in item.text:
-        what = f"{_name_item(item)} has a variable of this program"
         why = "Docker's arguments do not see rancher.environment: it is empty there"
         fix = "use a tag (-t) or --metadata-labels"
-        yield finding("docker-arguments", item.line, what, fix, why)
+        yield finding("docker-arguments", item.line, f"{what} a variable of this program", fix, why)
     try:
         shell.split([ADDRESS.sub("<nil>", item.text)])
     except shell.NotWordsError:
-        what = f"{_name_item(item)} has {', '.join(ADDRESS.findall(item.text))} without quotes"
-        fix = "quote it for the shell too: \"--label='ip=$public_ipv4'\""
-        why = "without such an address RancherOS may put <nil> there, and Docker does not start"
-        yield finding("docker-arguments", item.line, what, fix, why)
-
-
-def _name_item(item: Node) -> str:
-    return f"the item {quote(docker_args.name_option(item.text))}"
+        addresses = ", ".join(ADDRESS.findall(item.text))
+        text = f"{what} {addresses} without quotes, for which RancherOS may put <nil>"
+        yield finding("docker-arguments", item.line, text)
 
 
 def _find_in_label(line: int, label: str, known: dict[str, str]) -> Iterator[Finding]:
@@ -113,9 +109,9 @@ def _find_in_scripts(file: File) -> Iterator[Finding]:
 
 def _find_in_script(script: bytes, first: int, name: str) -> Iterator[Finding]:
     """Yield, once for each line, what may set Docker's arguments or its labels."""
-    patterns = (conflicts.SETS_ARGUMENTS, *([_SETS_LABELS] if b"label" in script else []))
+    pattern = _SETS_LABELS if b"label" in script else conflicts.SETS_ARGUMENTS
     found: dict[int, bytes] = {}
-    for one in (match for pattern in patterns for match in pattern.finditer(script)):
+    for one in pattern.finditer(script):
         found.setdefault(first + script.count(b"\n", 0, one.start()), one[0])
     for line, word in found.items():
         yield finding("runcmd", line, f"{name} mentions {' '.join(word.decode().split())}")

@@ -29,9 +29,9 @@ class Finding(NamedTuple):
 
 
 @cache
-def load_rules() -> dict[str, Rule]:
-    """Return the rules by their names."""
-    raw: Any = yaml.safe_load(files(__package__).joinpath("rules.yml").read_bytes())
+def load_rules(package: str = __package__) -> dict[str, Rule]:
+    """Return the rules of a package by their names."""
+    raw: Any = yaml.safe_load(files(package).joinpath("rules.yml").read_bytes())
     return {name: Rule(**row) for name, row in raw.items()}
 
 

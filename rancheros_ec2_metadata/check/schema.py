@@ -30,7 +30,7 @@ _SCALARS: dict[str, Callable[[Node], object]] = {
 }
 _NEVER_NULL = ("string", "variable")
 _MEANS = {"flag": "true or false", "integer": "a whole number", "list": "a list", "map": "a map"}
-_KINDS = {"flag": "true or false", "null": "nothing"}
+_KINDS = {"flag": "true or false", "null": "nothing", "address": "an address without quotes"}
 _OF_WHICH = {"docker": " in this release", "service": " in compose version 1"}
 
 
@@ -45,23 +45,24 @@ class Schema(NamedTuple):
     types: dict[str, dict[str, str]]
     instead: dict[str, dict[str, str]]
 
-    def compare(self, node: Node, type_: str, path: tuple[str, ...] = ()) -> Iterator[Finding]:
+    def compare(self, node: Node, type_: str, where: str = "") -> Iterator[Finding]:
         """Yield each difference between a value, at its path in the file, and a type."""
         if node.kind == "null" and type_ not in _NEVER_NULL:
             return
         choices = type_.split(" or ")
         chosen = next((one for one in choices if self._takes(one, node)), None)
         if chosen is None:
-            yield self._report_type(node, choices, path)
+            yield self._report_type(node, choices, where)
             return
         keys, inner = self.types.get(chosen), chosen.rpartition(" ")[0] or "any"
         for item in node.items:
-            yield from self.compare(item, inner, (*path[:-1], f"{path[-1]}[]"))
+            yield from self.compare(item, inner, f"{where}[]")
         for key, value in node.fields.items():
             if keys and key not in keys:
-                yield self._report_key(value.line, chosen, (*path, key))
+                yield self._report_key(value.line, chosen, where, key)
             else:
-                yield from self.compare(value, keys[key] if keys else inner, (*path, key))
+                path = f"{where}.{quote(key)[1:-1]}".removeprefix(".")
+                yield from self.compare(value, keys[key] if keys else inner, path)
 
     def _get_kind(self, type_: str) -> str:
         return "map" if type_ in self.types else type_.rpartition(" ")[2]
@@ -71,24 +72,21 @@ class Schema(NamedTuple):
             return self._get_kind(type_) == node.kind
         return type_ in _SCALARS and bool(_SCALARS[type_](node))
 
-    def _report_type(self, node: Node, choices: list[str], path: tuple[str, ...]) -> Finding:
+    def _report_type(self, node: Node, choices: list[str], where: str) -> Finding:
+        if node.kind == "text" and "words" in choices:
+            what = f"{where} has an open quote"
+            return finding("wrong-type", node.line, what, "close its quotes")
         wanted = " or ".join(_MEANS.get(self._get_kind(one), "a text") for one in choices)
-        what, fix = f"{_KINDS.get(node.kind, f'a {node.kind}')}, not {wanted}", ""
-        if node.kind == "address":
-            # If the machine has no such address, the value is empty.
-            what = f"{node.text} without quotes, not {wanted}"
-        elif node.kind == "text" and "words" in choices:
-            what, fix = "not closed: it has an open quote", "close its quotes"
-        return finding("wrong-type", node.line, f"{_join_path(path)} is {what}", fix)
+        what = f"{where} is {_KINDS.get(node.kind, f'a {node.kind}')}, not {wanted}"
+        return finding("wrong-type", node.line, what)
 
-    def _report_key(self, line: int, type_: str, path: tuple[str, ...]) -> Finding:
-        *outer, key = path
-        where = f"below {_join_path(outer)}" if outer else "of RancherOS's cloud-config"
+    def _report_key(self, line: int, type_: str, above: str, key: str) -> Finding:
+        where = f"below {above}" if above else "of RancherOS's cloud-config"
         where += _OF_WHICH.get(type_, "")
         fix = suggest(key, self.types[type_])
         if key in self.instead.get(type_, ()):
             fix = f"write {self.instead[type_][key]}"
-        elif not outer and key in self.types["rancher"]:
+        elif not above and key in self.types["rancher"]:
             fix = "put it below rancher"
         return finding("unknown-key", line, f"{quote(key)} is no key {where}", fix)
 
@@ -123,8 +121,3 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """Return the fix that names the one of ``known`` that is most like ``name``, or nothing."""
     close = difflib.get_close_matches(name[:50], sorted(known), 1, 0.75)
     return f"write {close[0]}" if close else ""
-
-
-def _join_path(path: Iterable[str]) -> str:
-    """Return a path with dots. Its keys are untrusted, so they are quoted."""
-    return ".".join(quote(key)[1:-1] for key in path)

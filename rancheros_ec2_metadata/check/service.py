@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from rancheros_ec2_metadata import command_line, options
 from rancheros_ec2_metadata.check.finding import Finding, finding
 from rancheros_ec2_metadata.check.yaml_reader import FLAGS, Node
+from rancheros_ec2_metadata.command_line import CommandLine
 from rancheros_ec2_metadata.commands import AT_BOOT
 from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.settings import Settings
@@ -22,13 +23,7 @@ from rancheros_ec2_metadata.settings import Settings
 ROS = "/usr/bin/ros"
 VARIABLES = frozenset(option.variable for option in options.OPTIONS)
 _FLAGS = frozenset(flag for one in options.OPTIONS if one.metavar for flag in one.flags)
-# A flag and what belongs to it in one item of a list: "-l TAG:TARGET".
-_TWO_WORDS = re.compile(r"(-[A-Za-z]|--[a-z-]+)[ \t]+(\S.*)", re.DOTALL)
 _OURS = "ec2-metadata"
-_LEGACY = re.compile(
-    r"(.*/)?(deadroot/[^/:@]*ec2-metadata|[^/:@]*amazon[-_]metadata)[^/:@]*([:@].*)?",
-    re.IGNORECASE,
-)
 
 
 class Volume(NamedTuple):
@@ -60,10 +55,17 @@ class Service:
     here: dict[str, Node]
 
     @property
+    def _image(self) -> tuple[str, str]:
+        """Who its image is of, and the image's name."""
+        path, _, name = self.node.at("image").text.partition("@")[0].rpartition("/")
+        return path.rpartition("/")[2], name.partition(":")[0]
+
+    @property
     def is_legacy(self) -> bool:
         """Whether it is the legacy amazon-metadata, by its image or the catalogue's name."""
-        is_its_image = _LEGACY.fullmatch(self.node.at("image").text)
-        return bool(is_its_image) or self.name == "amazon-metadata"
+        owner, image = (text.lower().replace("_", "-") for text in self._image)
+        is_authors = owner == "deadroot" and _OURS in image
+        return is_authors or "amazon-metadata" in image or self.name == "amazon-metadata"
 
     @property
     def looks_legacy(self) -> bool:
@@ -74,18 +76,17 @@ class Service:
     @property
     def is_ours(self) -> bool:
         """Whether it runs this program, going by its name and its image's."""
-        image = self.node.at("image").text.partition("@")[0].rpartition("/")[2].partition(":")[0]
-        return not self.is_legacy and (_OURS in image or _OURS in self.name)
+        return not self.is_legacy and (_OURS in self._image[1] or _OURS in self.name)
 
     @cached_property
     def volumes(self) -> list[Volume]:
         """The folders of the machine that it sees."""
-        parts = [([*item.text.split(":"), ""], item.line) for item in self.node.at("volumes").items]
-        return [
-            Volume(normpath(one[0]), normpath(one[1]), one[2], line)
-            for one, line in parts
-            if len(one) > 2 and one[1].startswith("/")
-        ]
+        found = []
+        for item in self.node.at("volumes").items:
+            source, place, mode = [*item.text.split(":"), "", ""][:3]
+            if place.startswith("/"):
+                found.append(Volume(normpath(source), normpath(place), mode, item.line))
+        return found
 
     def read_pairs(self, key: str) -> dict[str, Node]:
         """Return the labels or the variables that it has, of a map or of a list of ``key=value``.
@@ -124,51 +125,61 @@ class Service:
 
     @cached_property
     def _run(self) -> tuple[Settings, list[Finding]]:
-        words, wrong = self._words()
-        texts, environ = [word.text for word in words], {"AWS_METADATA_ROS": ROS}
+        words, wrong = self._words, list[Finding]()
+        texts = [word.text for word in words]
         variables = {name: node.text for name, node in self.environ.items()}
         with contextlib.suppress(UsageError):
-            return _parse(texts, environ | variables), wrong
+            return _parse(texts, variables), wrong
         # Flag by flag, and variable by variable: what is wrong with one hides nothing of another.
         starts = [at for at, text in enumerate(texts) if not at or text.startswith("-")]
-        parts = [(texts[i:j], environ, words[j - 1]) for i, j in pairwise([*starts, len(words)])]
+        none = dict[str, str]()
+        parts = [(texts[i:j], none, words[j - 1]) for i, j in pairwise([*starts, len(words)])]
         parts += [([], {name: node.text}, node) for name, node in self.environ.items()]
-        texts, settings = [], _parse([], environ)
+        texts, variables = [], none
         for part, variable, node in parts:
             try:
-                settings = _parse(texts + part, environ | variable)
-                texts, environ = texts + part, environ | variable
+                _parse(texts + part, variables | variable)
             except UsageError as error:
                 wrong.append(finding("command", node.line, f"{quote(self.name)}, {error}"))
-        return settings, wrong
+            else:
+                texts, variables = texts + part, variables | variable
+        return _parse(texts, variables), wrong
 
-    def _words(self) -> tuple[list[Node], list[Finding]]:
-        """Return the words of its command, and what is wrong with how they are written."""
-        node = self.node.at("command")
-        if not node.items:  # the rule `wrong-type` reports an open quote
-            return [replace(node, text=text) for text in node.words or ()], []
-        words, wrong = list[Node](), list[Finding]()
-        for item in node.items:
-            two = _TWO_WORDS.fullmatch(item.text)
-            if not two or two[1] not in _FLAGS:
-                words.append(item)
-                continue
-            what = f"{quote(self.name)} has {two[1]} and more in one item of its command"
-            why = "nothing in a list is split, so the space is part of the value"
-            wrong.append(finding("command", item.line, what, "make an item of each word", why))
-            words += [replace(item, text=text) for text in two.groups()]
-        return words, wrong
+    @property
+    def _words(self) -> list[Node]:
+        """The words of its command, each with its line."""
+        command = self.node.at("command")
+        if not command.items:  # the rule `wrong-type` reports an open quote
+            return [replace(command, text=text) for text in command.words or ()]
+        return [replace(item, text=text) for item in command.items for text in split(item.text)]
 
 
-def _parse(words: Sequence[str], environ: dict[str, str]) -> Settings:
+def split(item: str) -> list[str]:
+    """Return an item of a command; two words if a flag and what belongs to it are in it."""
+    flag, _, rest = item.partition(" ")
+    return [flag, rest.strip()] if flag in _FLAGS and rest.strip() else [item]
+
+
+def _parse(words: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """Return the settings of a run.
 
     Raises:
         UsageError: the program does not take the words or a variable, or sets nothing so.
     """
-    if {"--help", "-h", "--version"} & {*words}:
-        raise UsageError("--help and --version set no label and no variable")
-    command, _, settings = command_line.parse(words, environ)
+    command, _, settings = parse_quietly(words, {"AWS_METADATA_ROS": ROS, **environ})
     if command not in AT_BOOT:
         raise UsageError(f"the command {command} sets no label and no variable")
     return settings
+
+
+def parse_quietly(words: Sequence[str], environ: Mapping[str, str]) -> CommandLine:
+    """Read a command line of a file, which must neither print nor end this program.
+
+    Raises:
+        UsageError: the program does not take it, or prints its help.
+    """
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return command_line.parse(words, environ)
+    except SystemExit:
+        raise UsageError("--help and --version set no label and no variable") from None

@@ -6,67 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rancheros_ec2_metadata.check import rules
-from rancheros_ec2_metadata.check.finding import Rule
+from rancheros_ec2_metadata.check.finding import load_rules
 from rancheros_ec2_metadata.ec2.tags import is_imds_key
 from rancheros_ec2_metadata.errors import LONGEST_VALUE, Level, quote
 from rancheros_ec2_metadata.plan.labels import explain_unnameable
 from rancheros_ec2_metadata.preflight.forecast import Forecast
-from rancheros_ec2_metadata.preflight.launch import Group, GroupTag, Sourced
+from rancheros_ec2_metadata.preflight.launch import Group
 
-RULES = {
-    "not-propagated": Rule(
-        "a new instance does not get the group's tag",
-        "set PropagateAtLaunch on it",
-    ),
-    "two-values": Rule(
-        "the group's tag replaces the template's",
-        "set the tag in one place",
-    ),
-    "no-tag": Rule(
-        "nobody sets the tag that a flag names",
-        "tag the group with it, with PropagateAtLaunch, or take the flag out",
-    ),
-    "left-out": Rule(
-        "the value is not set",
-        "use another key or value, or take the flag out",
-    ),
-    "unmatched-label": Rule(
-        "no constraint of Swarm can name it",
-        "use another key or value if Swarm is to place services by it",
-    ),
-    "tag-key": Rule(
-        "the launch fails while InstanceMetadataTags is enabled",
-        "rename it: letters, digits and +-=.,_:@ alone, or disable InstanceMetadataTags",
-    ),
-    "tags-unreadable": Rule(
-        "the instance cannot read its tags",
-        "enable InstanceMetadataTags, or give it an instance profile that allows ec2:DescribeTags",
-    ),
-    "imds-disabled": Rule(
-        "the instance can read neither metadata nor tags nor credentials",
-        "set HttpEndpoint: enabled",
-    ),
-    "tokens-required": Rule(
-        "RancherOS reads its user-data, SSH key and host name without a token: it gets none",
-        "set HttpTokens: optional, or put all of it into the image (docs/tokens-required.md)",
-    ),
-    "hop-limit": Rule(
-        "a token does not reach a container that is not on the host's network",
-        "set net: host on the service, or HttpPutResponseHopLimit: 2",
-    ),
-    "ipv6-only": Rule(
-        "the instance has no IPv4 address",
-        "set HttpProtocolIpv6: enabled, or add a subnet with IPv4",
-    ),
-    "install-line": Rule(
-        "nothing is installed, or not what is meant",
-        "correct it, or give preflight the flags; docs/reference.md has them",
-    ),
-    "running-tags": Rule(
-        "a running instance keeps the tags that it was launched with",
-        "tag it too, or replace it: a new tag counts from its next boot, with --follow by itself",
-    ),
-}
+RULES = load_rules(__package__)
 _MOST_NAMED = 10
 
 
@@ -97,10 +44,16 @@ def _name_tag(key: str) -> str:
 
 
 def _find_in_tags(group: Group, forecast: Forecast) -> Iterator[Found]:
-    settings = forecast.settings
-    for tag in group.tags:
-        if settings.wants(tag.key):
-            yield from _find_in_group_tag(tag, forecast.launch.tags.get(tag.key))
+    settings, of_template = forecast.settings, forecast.launch.tags
+    for tag in (one for one in group.tags if settings.wants(one.key)):
+        where, other = _name_tag(tag.key), of_template.get(tag.key)
+        shown = quote(other.value or "") if other else ""
+        if not tag.propagated:
+            instead = f", and {shown} of the template counts" if other else ""
+            yield _report("not-propagated", where, f"PropagateAtLaunch is not set{instead}")
+        elif other and other.value != tag.value:
+            what = f"it is {quote(tag.value)} on the group, {shown} in the template"
+            yield _report("two-values", where, what)
     if forecast.launch.options["InstanceMetadataTags"].value == "enabled":
         for key in sorted(forecast.tags):
             if not is_imds_key(key):
@@ -110,28 +63,17 @@ def _find_in_tags(group: Group, forecast: Forecast) -> Iterator[Found]:
             yield _report("no-tag", _name_tag(key), "--require-tag waits for it, and exits with 6")
 
 
-def _find_in_group_tag(tag: GroupTag, in_template: Sourced | None) -> Iterator[Found]:
-    where, other = _name_tag(tag.key), in_template and quote(in_template.value or "")
-    if not tag.propagated:
-        instead = f", and {other} of the template counts" if other else ""
-        yield _report("not-propagated", where, f"PropagateAtLaunch is not set{instead}")
-    elif in_template is not None and in_template.value != tag.value:
-        values = f"{quote(tag.value)} on the group, {other} in the template"
-        yield _report("two-values", where, f"it is {values}")
-
-
 def _find_in_desired(group: Group, forecast: Forecast) -> Iterator[Found]:
     desired, tags = forecast.desired, {*forecast.tags, *group.keys}
     for note in desired.notes:
         for one in note.left_out:
-            source = one.source
-            where = str(source) if source else f"{one.kind} {quote(one.name)}"
+            source, name = one.source, f"{one.kind} {quote(one.name)}"
+            where = str(source) if source else name
             lacks = source is None or (source.kind == "tag" and source.name not in tags)
             if note.level is Level.INFO and lacks:
-                yield _report("no-tag", where, f"{one.kind} {quote(one.name)} is not set")
+                yield _report("no-tag", where, f"{name} is not set")
             elif note.level is Level.WARNING:
-                what = f"{one.kind} {quote(one.name)}: {one.reason}"
-                yield _report("left-out", where, what)
+                yield _report("left-out", where, f"{name}: {one.reason}")
     if forecast.flags.host == "systemd":
         for path, source in desired.sources.config.items():
             what = f"config path {quote(path)}: only RancherOS has config paths"
@@ -142,48 +84,39 @@ def _find_in_desired(group: Group, forecast: Forecast) -> Iterator[Found]:
 
 
 def _find_in_options(_: Group, forecast: Forecast) -> Iterator[Found]:
-    launch, settings, host = forecast.launch, forecast.settings, forecast.flags.host
-    options, where = launch.options, launch.name
+    launch, settings, flags = forecast.launch, forecast.settings, forecast.flags
+    values = {name: one.value for name, one in launch.options.items()}
 
-    def describe(name: str) -> str:
-        return f"{name} is {quote(options[name].value or '')}, of {options[name].source}"
+    def report(rule: str, option: str, more: str = "") -> Found:
+        what = f"{option} is {quote(values[option] or '')}, of {launch.options[option].source}"
+        return _report(rule, launch.name, what + more)
 
-    if options["HttpEndpoint"].value == "disabled":
-        yield _report("imds-disabled", where, describe("HttpEndpoint"))
+    if values["HttpEndpoint"] == "disabled":
+        yield report("imds-disabled", "HttpEndpoint")
         return
-    in_imds, asks = options["InstanceMetadataTags"], settings.tags
-    if settings.uses_tags and asks != "none":
-        no_imds = in_imds.value == "disabled" or asks == "api"
-        no_api = launch.profile is None or asks == "imds"
+    no_tags_in_imds = values["InstanceMetadataTags"] == "disabled"
+    if settings.uses_tags and settings.tags != "none":
+        no_imds = no_tags_in_imds or settings.tags == "api"
+        no_api = launch.profile is None or settings.tags == "imds"
         if no_imds and no_api:
-            why = " (--tags api)" if asks == "api" else ""
-            profile = "there is no instance profile" if launch.profile is None else "--tags imds"
-            what = f"{describe('InstanceMetadataTags')}{why}, and {profile}"
-            yield _report("tags-unreadable", where, what)
-    if host == "rancheros" and options["HttpTokens"].value == "required":
-        yield _report("tokens-required", where, describe("HttpTokens"))
-    if options["HttpPutResponseHopLimit"].value == "1" and forecast.flags.file is not None:
-        for service in forecast.flags.file.ours:
-            if service.node.at("net").text != "host":
-                what = (
-                    f"{describe('HttpPutResponseHopLimit')}, and {quote(service.name)} has no net"
-                )
-                yield _report("hop-limit", where, f"{what}: host")
-    if launch.ipv6_only:
-        yield from _find_ipv6_only(forecast, where)
-
-
-def _find_ipv6_only(forecast: Forecast, where: str) -> Iterator[Found]:
-    what = []
-    if forecast.launch.options["HttpProtocolIpv6"].value != "enabled":
-        what.append("IMDS does not answer at its IPv6 address")
-    if forecast.flags.host == "rancheros":
-        what.append("RancherOS asks IMDS over IPv4 alone")
-    no_imds = forecast.launch.options["InstanceMetadataTags"].value == "disabled"
-    if no_imds and not forecast.settings.api.dualstack:
-        what.append("the EC2 API is reached with AWS_USE_DUALSTACK_ENDPOINT=true alone")
-    if what:
-        yield _report("ipv6-only", where, f"its subnets have IPv6 alone, {', '.join(what)}")
+            profile = "an" if launch.profile else "no"
+            more = f", with {profile} instance profile and --tags {settings.tags}"
+            yield report("tags-unreadable", "InstanceMetadataTags", more)
+    if flags.host == "rancheros" and values["HttpTokens"] == "required":
+        yield report("tokens-required", "HttpTokens")
+    for service in flags.file.ours if flags.file else ():
+        if values["HttpPutResponseHopLimit"] == "1" and service.node.at("net").text != "host":
+            more = f", and {quote(service.name)} has no net: host"
+            yield report("hop-limit", "HttpPutResponseHopLimit", more)
+    needs_ipv4 = {
+        "IMDS does not answer at its IPv6 address": values["HttpProtocolIpv6"] != "enabled",
+        "RancherOS asks IMDS over IPv4 alone": flags.host == "rancheros",
+        "the EC2 API is reached with AWS_USE_DUALSTACK_ENDPOINT=true alone": no_tags_in_imds
+        and not settings.api.dualstack,
+    }
+    if launch.ipv6_only and any(needs_ipv4.values()):
+        why = ", ".join(text for text, is_so in needs_ipv4.items() if is_so)
+        yield _report("ipv6-only", launch.name, f"its subnets have IPv6 alone, {why}")
 
 
 def _find_in_user_data(_: Group, forecast: Forecast) -> Iterator[Found]:

@@ -52,13 +52,9 @@ def make_forecast(group: Group, launch: Launch, given: Settings, names: set[str]
     of_command_line: dict[str, Any] = {name: getattr(given, name) for name in names}
     settings = (flags.settings or Settings())._replace(**of_command_line)
     tags = group.next_tags(launch)
-    desired = make_desired(
-        settings,
-        _make_metadata(group, launch),
-        {} if settings.tags == "none" else {key: one.value or "" for key, one in tags.items()},
-        place(STATUS_VARIABLE),
-        _CARRIES[flags.host],
-    )
+    read = {} if settings.tags == "none" else {key: one.value or "" for key, one in tags.items()}
+    metadata, outcome = _make_metadata(group, launch), place(STATUS_VARIABLE)
+    desired = make_desired(settings, metadata, read, outcome, _CARRIES[flags.host])
     return Forecast(launch, flags, settings, tags, desired)
 
 
@@ -68,20 +64,20 @@ def place(name: str) -> str:
 
 
 def _make_metadata(group: Group, launch: Launch) -> dict[str, str]:
-    known = {
-        "AWS_REGION": group.region,
-        "AWS_DEFAULT_REGION": group.region,
-        "AWS_PARTITION": group.partition,
-    }
+    """Return the metadata of the next instance, as far as it is known before it starts."""
+    found = {name: place(name) for name in VARIABLES}
+    found["AWS_REGION"] = found["AWS_DEFAULT_REGION"] = group.region
+    found["AWS_PARTITION"] = group.partition
     if launch.image and launch.image.startswith("ami-"):
-        known["AWS_AMI_ID"] = launch.image
+        found["AWS_AMI_ID"] = launch.image
     if len(launch.instance_types) == 1:
-        known["AWS_INSTANCE_TYPE"] = launch.instance_types[0]
-    if group.name is not None:
-        known[GROUP] = group.name
-    lacks = {GROUP} if group.name is None else set()
+        found["AWS_INSTANCE_TYPE"] = launch.instance_types[0]
+    if group.name is None:
+        del found[GROUP]
+    else:
+        found[GROUP] = group.name
     if launch.profile is None:
-        lacks.add("AWS_IAM_ROLE")
+        del found["AWS_IAM_ROLE"]
     if launch.ipv6_only:
-        lacks |= {"AWS_LOCAL_IPV4", "AWS_PUBLIC_IPV4"}
-    return {name: known.get(name, place(name)) for name in VARIABLES if name not in lacks}
+        del found["AWS_LOCAL_IPV4"], found["AWS_PUBLIC_IPV4"]
+    return found

@@ -12,7 +12,7 @@ from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.plan.provenance import Source
 from rancheros_ec2_metadata.preflight.findings import Found
 from rancheros_ec2_metadata.preflight.forecast import Forecast, place
-from rancheros_ec2_metadata.preflight.launch import Group
+from rancheros_ec2_metadata.preflight.launch import Group, Sourced
 
 # Of the JSON; docs/preflight.md has the schema.
 SCHEMA = 1
@@ -27,15 +27,7 @@ def make_report(
     status: ExitStatus,
     notes: Iterable[Note],
 ) -> dict[str, Any]:
-    """Return the document of ``--format json``; docs/preflight.md has its schema.
-
-    Args:
-        group: as AWS says that it is.
-        forecasts: one for each of its launches.
-        found: in them.
-        status: that `preflight` ends with.
-        notes: of the log.
-    """
+    """Return the document of ``--format json``; docs/preflight.md has its schema."""
     return {
         "schema": SCHEMA,
         "exit_status": int(status),
@@ -49,11 +41,7 @@ def make_report(
 
 
 def render_report(report: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines to print, with control characters escaped.
-
-    Args:
-        report: from `make_report`.
-    """
+    """Yield the lines to print of a report, with control characters escaped."""
     group, found = report["auto_scaling_group"], report["findings"]
     named = f" of {quote(group)}" if group is not None else ""
     for launch in report["launches"]:
@@ -80,19 +68,6 @@ def render_report(report: Mapping[str, Any]) -> Iterator[str]:
 def _describe_launch(forecast: Forecast) -> dict[str, Any]:
     launch, flags, desired = forecast.launch, forecast.flags, forecast.desired
     sources = desired.sources
-
-    def describe(source: Source) -> dict[str, str]:
-        set_by = forecast.tags[source.name].source if source.kind == "tag" else ""
-        return {**source._asdict(), "set_by": set_by}
-
-    def list_items(
-        values: Mapping[str, config_paths.Value], of: Mapping[str, Source]
-    ) -> list[dict[str, Any]]:
-        return [
-            {"name": name, "value": config_paths.render(value), "source": describe(of[name])}
-            for name, value in sorted(values.items())
-        ]
-
     return {
         "name": launch.name,
         "image": launch.image,
@@ -102,15 +77,28 @@ def _describe_launch(forecast: Forecast) -> dict[str, Any]:
         "user_data": flags.form,
         "host": flags.host,
         "flags": {"source": flags.source, "words": list(flags.words), "follow": flags.follow},
-        "labels": list_items(desired.labels, sources.labels),
-        "variables": list_items(desired.variables, sources.variables),
-        "config": list_items(desired.config, sources.config),
+        "labels": _list_items(desired.labels, sources.labels, forecast.tags),
+        "variables": _list_items(desired.variables, sources.variables, forecast.tags),
+        "config": _list_items(desired.config, sources.config, forecast.tags),
         "at_launch": [
             name
             for name, value in sorted(desired.variables.items())
             if sources.variables[name].kind in ("metadata", "outcome") and value == place(name)
         ],
     }
+
+
+def _list_items(
+    values: Mapping[str, config_paths.Value],
+    sources: Mapping[str, Source],
+    tags: Mapping[str, Sourced],
+) -> list[dict[str, Any]]:
+    found = []
+    for name, value in sorted(values.items()):
+        kind, of = sources[name]
+        source = {"kind": kind, "name": of, "set_by": tags[of].source if kind == "tag" else ""}
+        found.append({"name": name, "value": config_paths.render(value), "source": source})
+    return found
 
 
 def _render_launch(launch: Mapping[str, Any]) -> Iterator[str]:
@@ -123,15 +111,11 @@ def _render_launch(launch: Mapping[str, Any]) -> Iterator[str]:
         for name, one in launch["metadata_options"].items()
     )
     yield f"metadata options: {', '.join(said)}"
-    form = quote(launch["user_data"], 200)[1:-1]
-    yield f"user-data: {form}, taken for a host of {launch['host']}"
+    yield f"user-data: {launch['user_data']}, taken for a host of {launch['host']}"
     flags = launch["flags"]
-    if not flags["source"]:
-        yield "flags: none in the user-data, so the defaults, and those of this command line"
-    else:
-        words = shlex.join(flags["words"]) or "none, so the defaults"
-        source = quote(flags["source"])[1:-1]
-        yield f"flags: of {source}, with those of this command line: {words}"
+    source = flags["source"] or "none in the user-data"
+    words = shlex.join(flags["words"]) or "the defaults"
+    yield f"flags: {source}, with those of this command line: {words}"
 
 
 def _render_section(title: str, items: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -6,11 +6,9 @@ Every call reads and none writes. Imported by `preflight` alone: botocore takes 
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from botocore import xform_name
 from botocore.exceptions import ClientError
@@ -26,7 +24,6 @@ from rancheros_ec2_metadata.preflight.launch import (
     GroupTag,
     Launch,
     Sourced,
-    resolve_options,
 )
 
 # Each call with its service and what is read of its answer: with the service's name before it, it
@@ -40,15 +37,23 @@ CALLS = {
     "DescribeSubnets": ("ec2", "Subnets"),
     "DescribeInstances": ("ec2", "Reservations"),
 }
+# EC2's defaults of metadata options; AWS, "Configure instance metadata options for new instances".
+_OPTIONS = {
+    "HttpEndpoint": "enabled",
+    "HttpTokens": "optional",
+    "HttpPutResponseHopLimit": "1",
+    "InstanceMetadataTags": "disabled",
+    "HttpProtocolIpv6": "disabled",
+}
+# Of an image with ImdsSupport v2.0.
+_OF_IMAGE = {"HttpTokens": "required", "HttpPutResponseHopLimit": "2"}
+_NOT_SAID = Sourced(None, "AWS did not say")
 _ASKED = "preflight"
-_RUNNING = ["pending", "running"]
-_DEFAULT_VERSION = "$Default"
-_OF_TEMPLATE = "aws:ec2launchtemplate:"
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Asks AWS.
+    """Asks AWS, the same question once.
 
     Args:
         ec2: boto3's client, as autoscaling.
@@ -59,6 +64,7 @@ class Reader:
     ec2: Any
     autoscaling: Any
     note: Callable[[Note], None]
+    _answers: dict[str, list[Any] | Ec2Error] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def log_in(
@@ -72,7 +78,9 @@ class Reader:
         session = open_session(_ASKED, profile, region)
         ec2 = make_client(_ASKED, session, "ec2", "describe_launch_template_versions")
         method = "describe_auto_scaling_groups"
-        return cls(ec2, make_client(_ASKED, session, "autoscaling", method), note)
+        autoscaling = make_client(_ASKED, session, "autoscaling", method)
+        note(info(f"AWS's API of {ec2.meta.region_name} is asked; nothing is written"))
+        return cls(ec2, autoscaling, note)
 
     def read_group(self, name: str) -> Group:
         """Return a group with all that it starts instances with.
@@ -80,26 +88,19 @@ class Reader:
         Raises:
             Ec2Error: there is none, or AWS does not say what its instances are started with.
         """
-        found = self._ask("DescribeAutoScalingGroups", AutoScalingGroupNames=[name])
-        if not found:
-            region = self.ec2.meta.region_name
-            text = f"no Auto Scaling group {quote(name)} in {region}; check the name, --region"
-            raise Ec2Error(f"{text} and --profile")
-        said = found[0]
+        named, meta = f"Auto Scaling group {quote(name)}", self.ec2.meta
+        said = self._ask_one(named, "DescribeAutoScalingGroups", AutoScalingGroupNames=[name])
         tags = tuple(
             GroupTag(one["Key"], one.get("Value") or "", bool(one.get("PropagateAtLaunch")))
             for one in said.get("Tags") or ()
         )
-        self._note_region()
+        subnets = {*(said.get("VPCZoneIdentifier") or "").split(",")} - {""}
         if configuration := said.get("LaunchConfigurationName"):
-            sources = [self._ask_configuration(configuration)]
+            launches = [self._read_configuration(configuration, subnets)]
         else:
-            sources = self._ask_templates(said)
-        if subnets := said.get("VPCZoneIdentifier"):
-            sources = [one._replace(subnets=frozenset(subnets.split(","))) for one in sources]
-        launches = self._make_launches(sources)
-        meta, instances = self.ec2.meta, self._ask_instances(name)
-        return Group(name, meta.region_name, meta.partition, launches, tags, instances)
+            launches = self._read_templates(said, subnets)
+        instances = self._read_instances(name)
+        return Group(name, meta.region_name, meta.partition, _join(launches), tags, instances)
 
     def read_template(self, text: str) -> Group:
         """Return what stands for a group that would start instances by a template.
@@ -112,118 +113,115 @@ class Reader:
         """
         template, _, version = text.partition(":")
         key = "LaunchTemplateId" if template.startswith("lt-") else "LaunchTemplateName"
-        self._note_region()
-        source = self._ask_template(key, template, version or _DEFAULT_VERSION)
-        meta, launches = self.ec2.meta, self._make_launches([source])
-        return Group(None, meta.region_name, meta.partition, launches)
+        launch = self._read_template({key: template, "Version": version}, {}, set())
+        return Group(None, self.ec2.meta.region_name, self.ec2.meta.partition, (launch,))
 
-    def _note_region(self) -> None:
-        self.note(info(f"AWS's API of {self.ec2.meta.region_name} is asked; nothing is written"))
+    def _read_configuration(self, name: str, subnets: set[str]) -> Launch:
+        named, names = f"launch configuration {quote(name)}", [name]
+        data = self._ask_one(named, "DescribeLaunchConfigurations", LaunchConfigurationNames=names)
+        return self._make_launch(named, data, {}, subnets)
 
-    def _ask_templates(self, group: Mapping[str, Any]) -> list[_Source]:
-        """Return each version of a template that may start the next instance of a group."""
-        base, overrides = group.get("LaunchTemplate"), [dict[str, Any]()]
+    def _read_templates(self, group: Mapping[str, Any], subnets: set[str]) -> list[Launch]:
+        """Return a launch for each override of a mixed instances policy, or the only one."""
+        base, overrides = group.get("LaunchTemplate"), None
         if policy := (group.get("MixedInstancesPolicy") or {}).get("LaunchTemplate"):
-            base = policy.get("LaunchTemplateSpecification")
-            overrides = policy.get("Overrides") or overrides
-        ask, sources = cache(self._ask_template), []
-        for one in overrides:
-            said = one.get("LaunchTemplateSpecification") or base or {}
-            key = "LaunchTemplateId" if said.get("LaunchTemplateId") else "LaunchTemplateName"
-            source = ask(key, said.get(key) or "", str(said.get("Version") or _DEFAULT_VERSION))
-            by_attributes = {"InstanceType": None} if one.get("InstanceRequirements") else {}
-            sources.append(source._replace(data={**source.data, **one, **by_attributes}))
-        return sources
+            base, overrides = policy.get("LaunchTemplateSpecification"), policy.get("Overrides")
+        return [
+            self._read_template(one.get("LaunchTemplateSpecification") or base or {}, one, subnets)
+            for one in overrides or [{}]
+        ]
 
-    def _ask_template(self, key: str, template: str, version: str) -> _Source:
+    def _read_template(
+        self, asked: Mapping[str, Any], override: Mapping[str, Any], subnets: set[str]
+    ) -> Launch:
+        """Return what a version of a template starts, with what an override replaces in it."""
+        key = "LaunchTemplateId" if asked.get("LaunchTemplateId") else "LaunchTemplateName"
+        template, version = asked.get(key) or "", str(asked.get("Version") or "$Default")
         arguments = {key: template, "Versions": [version]}
-        found = self._ask("DescribeLaunchTemplateVersions", **arguments)
-        if not found:
-            named = _name_template(template, version)
-            raise Ec2Error(f"{named} is not there; check its name, --region and --profile")
-        said, data = found[0], found[0].get("LaunchTemplateData") or {}
+        named = _name_template(template, version)
+        said = self._ask_one(named, "DescribeLaunchTemplateVersions", **arguments)
         template, number = said["LaunchTemplateId"], str(said["VersionNumber"])
+        data = {**(said.get("LaunchTemplateData") or {}), **override}
+        if override.get("InstanceRequirements"):
+            data["InstanceType"] = None
         tags = {
             tag["Key"]: Sourced(tag.get("Value") or "", TEMPLATE)
             for each in data.get("TagSpecifications") or ()
             if each.get("ResourceType") == "instance"
             for tag in each.get("Tags") or ()
         }
-        tags[f"{_OF_TEMPLATE}id"] = Sourced(template, AWS)
-        tags[f"{_OF_TEMPLATE}version"] = Sourced(number, AWS)
-        subnets = (one.get("SubnetId") for one in data.get("NetworkInterfaces") or ())
+        tags["aws:ec2launchtemplate:id"] = Sourced(template, AWS)
+        tags["aws:ec2launchtemplate:version"] = Sourced(number, AWS)
+        own = {one.get("SubnetId") or "" for one in data.get("NetworkInterfaces") or ()} - {""}
         name = _name_template(said.get("LaunchTemplateName") or template, number)
-        return _Source(name, data, tags, frozenset(filter(None, subnets)))
+        return self._make_launch(name, data, tags, subnets or own)
 
-    def _ask_configuration(self, name: str) -> _Source:
-        found = self._ask("DescribeLaunchConfigurations", LaunchConfigurationNames=[name])
-        if not found:
-            text = f"launch configuration {quote(name)} is not there; was it deleted?"
-            raise Ec2Error(text)
-        return _Source(f"launch configuration {quote(name)}", found[0])
+    def _make_launch(
+        self, name: str, data: Mapping[str, Any], tags: Mapping[str, Sourced], subnets: set[str]
+    ) -> Launch:
+        """Return a launch of LaunchTemplateData, or a configuration, and what it leaves open."""
+        image, kind, profile = map(data.get, ("ImageId", "InstanceType", "IamInstanceProfile"))
+        if isinstance(profile, dict):  # of a template
+            profile = profile.get("Arn") or profile.get("Name")
+        there = self._try("DescribeSubnets", SubnetIds=sorted(subnets)) if subnets else None
+        given = data.get("MetadataOptions") or {}
+        options = {option: self._resolve_option(option, given, image) for option in _OPTIONS}
+        return Launch(
+            name,
+            image,
+            (kind,) if kind else (),
+            profile,
+            _decode(data.get("UserData")),
+            tags,
+            options,
+            ipv6_only=bool(there) and all(one.get("Ipv6Native") for one in there or ()),
+        )
 
-    def _make_launches(self, sources: list[_Source]) -> tuple[Launch, ...]:
-        """Return each launch once, with what AWS says of what its template leaves open."""
-        ask_defaults = cache(self._ask_defaults)
-        ask_images = cache(lambda: self._ask_images({one.data.get("ImageId") for one in sources}))
-        ipv6_only = self._ask_ipv6_only({subnet for one in sources for subnet in one.subnets})
+    def _resolve_option(self, name: str, given: Mapping[str, Any], image: str | None) -> Sourced:
+        """Return a metadata option of the next instance: the template's, else the account's."""
+        if given.get(name) is not None:
+            return Sourced(str(given[name]), TEMPLATE)
+        if name != "HttpProtocolIpv6":  # the account has no default for it
+            defaults = self._try("GetInstanceMetadataDefaults")
+            if not defaults:
+                return _NOT_SAID
+            default = str(defaults[0].get(name) or "-1")
+            if default not in ("no-preference", "-1"):
+                return Sourced(default, "the account's default")
+        if name in _OF_IMAGE:
+            requires_tokens = self._requires_tokens(image)
+            if requires_tokens is None:
+                return _NOT_SAID
+            if requires_tokens:
+                return Sourced(_OF_IMAGE[name], "the image")
+        return Sourced(_OPTIONS[name], "EC2's default")
 
-        def make(one: _Source) -> Launch:
-            data, image = one.data, one.data.get("ImageId")
-            profile = data.get("IamInstanceProfile")
-            if isinstance(profile, dict):  # of a template
-                profile = profile.get("Arn") or profile.get("Name")
-            return Launch(
-                one.name,
-                image,
-                tuple(filter(None, [data.get("InstanceType")])),
-                profile,
-                _decode(data.get("UserData")),
-                one.tags,
-                resolve_options(
-                    data.get("MetadataOptions") or {}, ask_defaults, lambda: ask_images().get(image)
-                ),
-                ipv6_only=bool(one.subnets) and one.subnets <= ipv6_only,
-            )
+    def _requires_tokens(self, image: str | None) -> bool | None:
+        """Return whether an image requires tokens; None if nobody says."""
+        if image and not image.startswith("ami-"):
+            text = f"the image is the parameter {quote(image)}: whether it requires tokens"
+            self.note(info(f"{text} is not known"))
+            return None
+        found = self._try("DescribeImages", ImageIds=[image]) if image else None
+        return found[0].get("ImdsSupport") == "v2.0" if found else None
 
-        # Of overrides, one may name a version that another has by its number.
-        found: dict[tuple[str, str | None], Launch] = {}
-        for launch in map(make, sources):
-            former = found.get((launch.name, launch.image), launch)
-            types = dict.fromkeys((*former.instance_types, *launch.instance_types))
-            found[launch.name, launch.image] = replace(launch, instance_types=tuple(types))
-        return tuple(found.values())
-
-    def _ask_defaults(self) -> Mapping[str, Any] | None:
-        """Return the account's defaults of metadata options; None if AWS does not say."""
-        return next(iter(self._try("GetInstanceMetadataDefaults") or ()), None)
-
-    def _ask_images(self, images: Iterable[str | None]) -> dict[str | None, bool]:
-        """Return of each image whether it requires tokens; without those that nobody tells of."""
-        ids = []
-        for image in sorted(filter(None, images)):
-            if image.startswith("ami-"):
-                ids.append(image)
-            else:
-                text = f"the image is the parameter {quote(image)}: whether it requires tokens"
-                self.note(info(f"{text} is not known"))
-        found = self._try("DescribeImages", ImageIds=ids) if ids else ()
-        return {one["ImageId"]: one.get("ImdsSupport") == "v2.0" for one in found or ()}
-
-    def _ask_ipv6_only(self, subnets: Iterable[str]) -> set[str]:
-        found = self._try("DescribeSubnets", SubnetIds=sorted(subnets)) if subnets else ()
-        return {one["SubnetId"] for one in found or () if one.get("Ipv6Native")}
-
-    def _ask_instances(self, name: str) -> dict[str, dict[str, str]]:
+    def _read_instances(self, name: str) -> dict[str, dict[str, str]]:
         filters = [
             {"Name": "tag:aws:autoscaling:groupName", "Values": [_escape(name)]},
-            {"Name": "instance-state-name", "Values": _RUNNING},
+            {"Name": "instance-state-name", "Values": ["pending", "running"]},
         ]
         return {
             one["InstanceId"]: {tag["Key"]: tag["Value"] for tag in one.get("Tags") or ()}
             for reservation in self._try("DescribeInstances", Filters=filters) or ()
             for one in reservation.get("Instances") or ()
         }
+
+    def _ask_one(self, named: str, action: str, **arguments: Any) -> Any:
+        """Return the one that is named, without which there is nothing to say."""
+        found = self._ask(action, **arguments)
+        if not found:
+            raise Ec2Error(f"{named} is not there; check its name, --region and --profile")
+        return found[0]
 
     def _try(self, action: str, **arguments: Any) -> list[Any] | None:
         """Return what AWS says; None if it does not, which is an error in the log."""
@@ -234,7 +232,20 @@ class Reader:
             return None
 
     def _ask(self, action: str, **arguments: Any) -> list[Any]:
-        """Return what AWS says, all pages of it.
+        """Return what AWS says, or has said before."""
+        question = f"{action} {arguments}"
+        if question not in self._answers:
+            try:
+                self._answers[question] = self._call(action, arguments)
+            except Ec2Error as error:
+                self._answers[question] = error
+        answer = self._answers[question]
+        if isinstance(answer, Ec2Error):
+            raise answer
+        return answer
+
+    def _call(self, action: str, arguments: Mapping[str, Any]) -> list[Any]:
+        """Return all pages of what AWS says.
 
         Raises:
             Ec2Error: it says nothing; the message names the permission that may be missing.
@@ -267,13 +278,14 @@ class Reader:
         return found
 
 
-class _Source(NamedTuple):
-    """What instances are started with: LaunchTemplateData or a configuration, as AWS has it."""
-
-    name: str
-    data: Mapping[str, Any]
-    tags: Mapping[str, Sourced] = {}
-    subnets: frozenset[str] = frozenset()
+def _join(launches: Iterable[Launch]) -> tuple[Launch, ...]:
+    """Return each launch once: of overrides, many differ in the instance type alone."""
+    found: dict[tuple[str, str | None], Launch] = {}
+    for launch in launches:
+        former = found.get((launch.name, launch.image), launch)
+        types = dict.fromkeys((*former.instance_types, *launch.instance_types))
+        found[launch.name, launch.image] = replace(launch, instance_types=tuple(types))
+    return tuple(found.values())
 
 
 def _name_template(template: str, version: str) -> str:
@@ -286,8 +298,8 @@ def _decode(text: str | None) -> bytes | None:
         return None
     try:
         return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return text.encode("utf-8", "surrogateescape")
+    except ValueError:
+        return text.encode()
 
 
 def _escape(name: str) -> str:

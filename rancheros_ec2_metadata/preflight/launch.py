@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rancheros_ec2_metadata.settings import GROUP_TAG
 
 TEMPLATE, AWS = "the template", "AWS"
-# EC2's defaults; AWS, "Configure instance metadata options for new instances".
-_LAST = {
-    "HttpEndpoint": "enabled",
-    "HttpTokens": "optional",
-    "HttpPutResponseHopLimit": "1",
-    "InstanceMetadataTags": "disabled",
-    "HttpProtocolIpv6": "disabled",
-}
-# Of an image with ImdsSupport v2.0.
-_OF_IMAGE = {"HttpTokens": "required", "HttpPutResponseHopLimit": "2"}
-_NO_DEFAULT = ("HttpProtocolIpv6",)  # the account has none for it
-_NOT_SET = ("no-preference", "-1")
 
 
 class Sourced(NamedTuple):
@@ -30,8 +18,7 @@ class Sourced(NamedTuple):
     source: str
 
 
-@dataclass(frozen=True)
-class GroupTag:
+class GroupTag(NamedTuple):
     """A tag of the group, and whether new instances get it."""
 
     key: str
@@ -97,35 +84,3 @@ class Group:
         tags = {one.key: Sourced(one.value, "the group") for one in self.tags if one.propagated}
         named = {} if self.name is None else {GROUP_TAG: Sourced(self.name, AWS)}
         return {**launch.tags, **tags, **named}
-
-
-def resolve_options(
-    given: Mapping[str, Any],
-    ask_defaults: Callable[[], Mapping[str, Any] | None],
-    ask_image: Callable[[], bool | None],
-) -> dict[str, Sourced]:
-    """Return each metadata option of the next instance, and who sets it.
-
-    Args:
-        given: MetadataOptions of the template.
-        ask_defaults: called if they do not set one: returns the account's defaults in this
-            region; None if AWS does not say.
-        ask_image: called if neither sets one that an image can set: returns whether the image
-            requires tokens; None if not known.
-    """
-    options = {}
-    for name, last in _LAST.items():
-        if given.get(name) is not None:
-            options[name] = Sourced(str(given[name]), TEMPLATE)
-        elif name in _NO_DEFAULT:
-            options[name] = Sourced(last, "EC2's default")
-        elif (defaults := ask_defaults()) is None:
-            options[name] = Sourced(None, "AWS did not say")
-        elif (default := str(defaults.get(name) or "-1")) not in _NOT_SET:
-            options[name] = Sourced(default, "the account's default")
-        elif name in _OF_IMAGE and (requires_tokens := ask_image()) is not False:
-            value = _OF_IMAGE[name] if requires_tokens else None
-            options[name] = Sourced(value, "the image" if requires_tokens else "AWS did not say")
-        else:
-            options[name] = Sourced(last, "EC2's default")
-    return options

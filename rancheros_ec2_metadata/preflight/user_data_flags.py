@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import binascii
 import contextlib
@@ -10,25 +9,26 @@ import email
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from typing import Literal
 
-from rancheros_ec2_metadata import command_line, options
-from rancheros_ec2_metadata.check import yaml_reader
+from rancheros_ec2_metadata import options
 from rancheros_ec2_metadata.check.checked_file import NEWEST_RELEASE, File
+from rancheros_ec2_metadata.check.service import parse_quietly
+from rancheros_ec2_metadata.check.yaml_reader import Node
 from rancheros_ec2_metadata.errors import UsageError, quote
 from rancheros_ec2_metadata.hosts.rancheros import user_data
 from rancheros_ec2_metadata.hosts.rancheros.user_data import Form
 from rancheros_ec2_metadata.settings import HostKind, Settings
 
 _VARIABLES = frozenset({*options.AWS_VARIABLES, *(one.variable for one in options.OPTIONS)})
-_VARIABLE = re.compile(f"(?:{'|'.join(_VARIABLES)})=")
 _MIME = (b"content-type:", b"mime-version:")
 # A script for RancherOS, which has no first line of its own.
 _ROS = re.compile(rb"\bros (?:config|service|engine|console|os|install)\b|\bsystem-docker\b")
 _PROGRAM = r"(?:ec2[-_]docker[-_]labels|rancheros[-_]ec2[-_]metadata)"
 _INSTALL = re.compile(rf"^(.*\b{_PROGRAM}[\w.+-]*[\"']?\s+)install(?![\w-])(.*)$")
-_OPERATORS = frozenset(";&|<>()")
+_OPERATOR = re.compile(r"[;&|<>()]+")
 _REDIRECTED = re.compile(r"(?<=\s)\d(?=[<>])")  # the 2 of 2> is no word of the command
 _EXPANDED = re.compile(r"[$`]")
 
@@ -58,13 +58,6 @@ class UserDataFlags:
     file: File | None = field(default=None, repr=False)
 
 
-class _Part(NamedTuple):
-    """A part of user-data, or all of it: what it is for cloud-init, and its bytes unpacked."""
-
-    type: str
-    content: bytes
-
-
 def read_flags(raw: bytes | None, host: HostKind) -> UserDataFlags:
     """Return what user-data says of this program.
 
@@ -75,29 +68,29 @@ def read_flags(raw: bytes | None, host: HostKind) -> UserDataFlags:
     if raw is None:
         return UserDataFlags("systemd" if host == "systemd" else "rancheros", "none")
     form, parts = _unpack(raw)
-    files = [File.of(part.content, NEWEST_RELEASE) for part in parts]
     if host == "auto":
-        host = "rancheros" if any(map(_is_for_rancheros, files)) else "systemd"
+        is_for_rancheros = any(_is_for_rancheros(file) for _, file in parts)
+        host = "rancheros" if is_for_rancheros else "systemd"
     if host == "rancheros":
-        return _read_service(File.of(raw, NEWEST_RELEASE), form)
+        return _read_service(form, File(raw, NEWEST_RELEASE))
     return _read_install(form, parts)
 
 
-def _unpack(raw: bytes) -> tuple[str, list[_Part]]:
-    """Return what user-data is, in words, and its parts."""
+def _unpack(raw: bytes) -> tuple[str, list[tuple[str, File]]]:
+    """Return what user-data is, in words, and its parts, each behind what it is for cloud-init."""
     plain, packed = _decompress(raw)
     if not plain.lower().startswith(_MIME):
-        part = _Part(_find_type(plain), plain)
-        return f"{packed}{part.type}", [part]
+        kind = _find_type(plain, "text/plain")
+        return f"{packed}{kind}", [(kind, File(plain, NEWEST_RELEASE))]
     parts = []
-    for one in email.message_from_bytes(plain).walk():
-        content = one.get_payload(decode=True)
-        if isinstance(content, bytes) and not one.is_multipart():
-            inner = _decompress(content)[0]
-            sniffed, told = _find_type(inner), one.get_content_type()
-            parts.append(_Part(told if sniffed == "text/plain" else sniffed, inner))
-    types = ", ".join(part.type for part in parts) or "nothing"
-    return f"{packed}MIME multipart of {types}", parts
+    for part in email.message_from_bytes(plain).walk():
+        content = part.get_payload(decode=True)
+        if isinstance(content, bytes) and not part.is_multipart():
+            inner, _ = _decompress(content)
+            kind = _find_type(inner, part.get_content_type())
+            parts.append((kind, File(inner, NEWEST_RELEASE)))
+    kinds = ", ".join(kind for kind, _ in parts)
+    return f"{packed}MIME multipart of {kinds or 'nothing'}", parts
 
 
 def _decompress(raw: bytes) -> tuple[bytes, str]:
@@ -111,11 +104,11 @@ def _decompress(raw: bytes) -> tuple[bytes, str]:
     return seen.plain, packed + "gzip of " * (seen.plain != raw)
 
 
-def _find_type(plain: bytes) -> str:
-    """Return what the first line says that it is, in the words of cloud-init."""
+def _find_type(plain: bytes, told: str) -> str:
+    """Return what the first line says that it is, in the words of cloud-init, or what is told."""
     if plain.startswith(b"#cloud-config"):
         return "text/cloud-config"
-    return "text/x-shellscript" if plain.startswith(b"#!") else "text/plain"
+    return "text/x-shellscript" if plain.startswith(b"#!") else told
 
 
 def _is_for_rancheros(file: File) -> bool:
@@ -123,7 +116,7 @@ def _is_for_rancheros(file: File) -> bool:
     return is_script or file.form is Form.COMPOSE or "rancher" in file.root.fields
 
 
-def _read_service(file: File, form: str) -> UserDataFlags:
+def _read_service(form: str, file: File) -> UserDataFlags:
     if not file.ours:
         return UserDataFlags("rancheros", form, file=file)
     service = file.ours[0]
@@ -135,48 +128,37 @@ def _read_service(file: File, form: str) -> UserDataFlags:
     return UserDataFlags("rancheros", form, source, tuple(words), service.settings, file=file)
 
 
-def _read_install(form: str, parts: list[_Part]) -> UserDataFlags:
-    found = [
-        match for part in parts for line in _list_lines(part) if (match := _INSTALL.match(line))
-    ]
+def _read_install(form: str, parts: list[tuple[str, File]]) -> UserDataFlags:
+    lines = (line for kind, file in parts for line in _list_lines(kind, file))
+    found = [match for line in lines if (match := _INSTALL.match(line))]
     if not found:
         return UserDataFlags("systemd", form)
     before, behind = found[-1].groups()  # a later `install` overrides
-    source, words = "the install line of the user-data", list[str]()
+    said = UserDataFlags("systemd", form, "the install line of the user-data")
     try:
-        words = _split_words(behind)
-        variables = [one for one in _split_words(before, whole=True) if _VARIABLE.match(one)]
-        given, settings = _parse(words, variables)
+        flags = list(takewhile(lambda word: not _OPERATOR.fullmatch(word), _split_words(behind)))
+        pairs = (one.partition("=")[::2] for one in _split_words(before) if "=" in one)
+        environ = {name: value for name, value in pairs if name in _VARIABLES}
+        words = (*flags, *(f"{name}={value}" for name, value in environ.items()))
+        said = replace(said, words=words)
+        if expanded := next(filter(_EXPANDED.search, words), None):
+            return replace(said, wrong=f"only the shell knows what {quote(expanded)} is")
+        _, given, settings = parse_quietly(["install", *flags], environ)
     except UsageError as error:
-        return UserDataFlags("systemd", form, source, tuple(words), wrong=str(error))
-    return UserDataFlags("systemd", form, source, (*words, *variables), settings, given.follow)
+        return replace(said, wrong=str(error))
+    return replace(said, settings=settings, follow=given.follow)
 
 
-def _parse(words: list[str], variables: list[str]) -> tuple[argparse.Namespace, Settings]:
-    """Return what the words and variables of an ``install`` make.
-
-    Raises:
-        UsageError: the program does not take them, or only a shell knows what they are.
-    """
-    if expanded := next(filter(_EXPANDED.search, (*words, *variables)), None):
-        raise UsageError(f"only the shell knows what {quote(expanded)} is")
-    if {"-h", "--help"} & {*words}:
-        raise UsageError("--help installs nothing")
-    environ = dict(one.split("=", 1) for one in variables)
-    _, given, settings = command_line.parse(["install", *words], environ)
-    return given, settings
-
-
-def _list_lines(part: _Part) -> Iterator[str]:
+def _list_lines(kind: str, file: File) -> Iterator[str]:
     """Yield the lines of a script, and those that a cloud-config has anywhere in it."""
-    if part.type != "text/cloud-config":
-        text = part.content.decode("utf-8", "replace").replace("\\\n", " ")
-        yield from (line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    if kind == "text/cloud-config":
+        yield from _list_lines_in(file.root)
         return
-    yield from _list_lines_in(yaml_reader.read(part.content)[0])
+    text = file.raw.decode("utf-8", "replace").replace("\\\n", " ")
+    yield from (line for line in text.splitlines() if not line.lstrip().startswith("#"))
 
 
-def _list_lines_in(node: yaml_reader.Node) -> Iterator[str]:
+def _list_lines_in(node: Node) -> Iterator[str]:
     yield from node.text.replace("\\\n", " ").splitlines()
     if node.items and all(item.is_scalar for item in node.items):
         yield shlex.join(item.text for item in node.items)
@@ -184,22 +166,15 @@ def _list_lines_in(node: yaml_reader.Node) -> Iterator[str]:
         yield from _list_lines_in(inner)
 
 
-def _split_words(text: str, *, whole: bool = False) -> list[str]:
-    """Return the words of a line of shell up to the first operator, or ``whole`` without them.
+def _split_words(text: str) -> Iterator[str]:
+    """Yield the words and the operators of a line of shell.
 
     Raises:
         UsageError: a quote is open.
     """
-    text = _REDIRECTED.sub("", text)
-    reader = shlex.shlex(text, posix=True, punctuation_chars=True)
+    reader = shlex.shlex(_REDIRECTED.sub("", text), posix=True, punctuation_chars=True)
     reader.whitespace_split = True
-    words: list[str] = []
     try:
-        for word in reader:
-            if not word or not {*word} <= _OPERATORS:
-                words.append(word)
-            elif not whole:
-                break
+        yield from reader
     except ValueError:
         raise UsageError("a quote in it is open") from None
-    return words

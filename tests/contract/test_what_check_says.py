@@ -28,7 +28,7 @@ def test_check_finds_what_ros_loses(release: str) -> None:
         text = row["text"].removeprefix("\ufeff")
         if not text.startswith("#cloud-config"):
             text = f"#cloud-config\n{text}"
-        file = File.of(text.encode(), release_named(release))
+        file = File(text.encode(), release_named(release))
         found = {finding.rule for finding in rules.check(file)} & LOST
         if bool(found) != (release in row["lost"]) and NOT_BY_RELEASE not in text:
             wrong.append((row["text"], found))

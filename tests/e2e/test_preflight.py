@@ -215,7 +215,7 @@ def test_what_aws_does_not_say_is_status_4_and_the_rest_is_told(
     assert [one["name"] for one in said["launches"][0]["labels"]] == ["docker.role"]
     assert said["launches"][0]["metadata_options"]["HttpTokens"]["value"] is None
     assert workstation.run("preflight", "--auto-scaling-group", "old") == ExitStatus.INCOMPLETE
-    assert "no Auto Scaling group 'old' in eu-west-1" in workstation.error()
+    assert "Auto Scaling group 'old' is not there" in workstation.error()
 
 
 def test_a_template_without_user_data_has_the_flags_of_the_command_line(

@@ -32,7 +32,7 @@ def check(text: str | bytes, release: str = "v1.5.8") -> list[Finding]:
     """Return what is found in a file that is meant for a release."""
     known = NEWEST_RELEASE if release == "newest" else parse_release(release)
     assert known is not None
-    return rules.check(File.of(text.encode() if isinstance(text, str) else text, known))
+    return rules.check(File(text.encode() if isinstance(text, str) else text, known))
 
 
 def changed(old: str, new: str, text: str = GOOD) -> str:

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancheros_ec2_metadata.check import rules
 from rancheros_ec2_metadata.check.checked_file import File
 from rancheros_ec2_metadata.check.finding import load_rules
-from rancheros_ec2_metadata.check.output import CheckedFile, render
 from rancheros_ec2_metadata.check.schema import find_schema
+from rancheros_ec2_metadata.commands.check import make_report, render_report
 from rancheros_ec2_metadata.hosts.rancheros.release import UNKNOWN, Release, parse_release
 from unit.check.checking import GOOD, SERVICE_FILE
 
@@ -23,18 +22,17 @@ TYPES = find_schema(UNKNOWN).types
 
 def check(raw: bytes, release: Release | None) -> None:
     assert release is not None
-    file = File.of(raw, release)
-    found = rules.check(file)
-    for finding in found:
-        assert 1 <= finding.line <= max(1, len(raw.splitlines()))
-        assert finding.rule in load_rules()
-        assert finding.reason
-        assert finding.fix
-    checked = [CheckedFile("a", file.form, (), tuple(found))]
-    text = list(render(checked, "", "text"))
-    assert sum(line.endswith("]") and line[0] == "a" for line in text) == len(found)
-    assert all(line.isprintable() and len(line) <= 100 for line in text)
-    json.loads("".join(render(checked, "", "json")))
+    file = File(raw, release)
+    report = make_report("a", file)
+    for one in report["findings"]:
+        assert 1 <= one["line"] <= max(1, len(raw.splitlines()))
+        assert one["rule"] in load_rules()
+        assert one["reason"]
+        assert one["fix"]
+    text = list(render_report(report))
+    assert sum(line.endswith("]") and line[0] == "a" for line in text) == len(report["findings"])
+    assert all(line.isprintable() and len(line) <= 80 for line in text)
+    json.dumps(report)
 
 
 release = st.sampled_from(RELEASES)

@@ -100,10 +100,9 @@ def below_labels(text: str) -> str:
     return re.sub(rf"{re.escape(name)}: .*", lambda _: text, GOOD)
 
 
-def packed(content: str, encoding: str, codec: str = "utf-8") -> str:
-    """Return a text as write_files has it packed."""
-    raw = content.encode(codec)
-    return base64.b64encode(gzip.compress(raw, mtime=0) if "g" in encoding else raw).decode()
+def packed(content: str) -> str:
+    """Return a text as write_files has it, packed with gzip and base64."""
+    return base64.b64encode(gzip.compress(content.encode(), mtime=0)).decode()
 
 
 LISTED = re.sub(r"        (io\.rancher\S+): \"?(\w+)\"?", r"        - \1=\2", GOOD)
@@ -125,28 +124,18 @@ TWO = GOOD + SERVICE.replace("ec2-metadata:\n", "ec2-metadata-2:\n").replace(
 LOADING = [
     *(case(text) for text in (GOOD, SERVICE_FILE, f"#compose\n{SERVICE_FILE}", LISTED)),
     case(GOOD.replace("\n", "\r\n")),
-    case(changed("#cloud-config\n", "#cloud-config \t\r\n")),
     *(
         case(changed("#cloud-config\n", first), "no-cloud-config", said=said)
         for first, said in (
             ("", "its first line is not #cloud-config"),
             ("\n#cloud-config\n", "its first line is not #cloud-config"),
-            ("# cloud-config\n", "its first line is not #cloud-config"),
             ("Content-Type: multipart/mixed\n", "MIME"),
-            ("\ufeff#cloud-config\n", "byte order mark"),
         )
     ),
     *(case(text, "no-cloud-config @ ") for text in ("", "\n")),
     case("just words\n", "no-cloud-config", "not-read"),
-    case(base64.b64encode(GOOD.encode()).decode(), "no-cloud-config", said="it is base64"),
-    *(
-        case(f"{start}#!/bin/sh\n", "no-cloud-config", said="make #! the first two characters")
-        for start in ("\ufeff", "\n", " ")
-    ),
-    *(
-        case(f"{first}\n{SERVICE_FILE}", "no-cloud-config", said="make the first line #compose")
-        for first in ("#compose\r", "#compose ", "#Compose")
-    ),
+    case(" #!/bin/sh\n", "no-cloud-config", said="make #! the first two characters"),
+    case(f"#Compose\n{SERVICE_FILE}", "no-cloud-config", said="make the first line #compose"),
     case(changed("      net: host\n", "      net: [host\n"), "not-read @ labels:"),
     case(changed("net: host", "net: host\n\tuser: a"), "not-read"),
     *cases(
@@ -169,11 +158,8 @@ runc\tmd: [a,\tb]  #< unknown-key
 a: &a [*a]  #< not-read
 rancher: {environment: {AWS_METADATA_DEBUG: "true"}}
 é: 1  #< characters: U+00E9  #< unknown-key
-hostname: "€"  #< characters: U+20AC
 hostname: "\\x7f"  #< characters: U+007F
 {hostname: é, runcmd: [a]}  #< characters
-hostname: "ü"
-hostname: a # é € 語
 hostname: [a]  #< wrong-type: hostname is a list, not a text
 ssh_authorized_keys: one  #< wrong-type
 runcmd: one  #< wrong-type
@@ -208,11 +194,10 @@ log_opts: {a: [b]}  #< wrong-type
         with_service,
         """
 environment: {DEBUG: true}  #< wrong-type: web.environment.DEBUG is true or false, not a text
-environment: {A: 1.5}  #< wrong-type
 environment: {DB_HOST: }  #< wrong-type: is nothing, not a text
 environment: [DB_HOST: x]  #< wrong-type
 environment: DB_HOST  #< wrong-type
-environment: {A: b, IP: $private_ipv4}  #< wrong-type: $private_ipv4 without quotes
+environment: {A: b, IP: $private_ipv4}  #< wrong-type: an address without quotes
 command: it's  #< wrong-type: close its quotes
 command: [run, 5]  #< wrong-type: web.command[] is a number, not a text
 command: [run, $public_ipv4$private_ipv4]  #< wrong-type: in quotes, if it is a text
@@ -221,8 +206,6 @@ mem_limit: 512m  #< wrong-type
 entrypoint: {a: b}  #< wrong-type
 cap_drop: ALL  #< wrong-type
 labels: [io.rancher.os.scope: system]  #< wrong-type
-labels: {io.rancher.os.detach: false}  #< wrong-type
-labels: {ip: $private_ipv4}  #< wrong-type
 environment: {A: "true", B: 5, IP: "$private_ipv4", URL: "http://$private_ipv4"}
 environment: [DB_HOST, IP=$private_ipv4]
 command: run $private_ipv4
@@ -314,8 +297,6 @@ rancher: {network: {interface: {}}}  #< unknown-key: interfaces
 rancher: {system_docker: {data_root: /a}}  #< unknown-key: rancher.system_docker
 write_files: [{path: /a, contents: b}]  #< unknown-key: write content
 write_files: [{path: /a, data: b}]  #< unknown-key: no key below write_files[]
-write_files: [{path: /a, Content: b}]  #< unknown-key: write content
-write_files: [{paht: /a, content: b}]  #< unknown-key: write path
 """,
     ),
     *cases(
@@ -335,20 +316,12 @@ graph: /mnt  #= newest
 data_root: /mnt  #= newest
 data_root: /mnt  #= v2.0.0
 data_root: /mnt  #< unknown-key: write graph
-data_root: /mnt  #< unknown-key: write graph  #= v0.6.1
 graph: /mnt  #< unknown-key: write data_root  #= v2.0.5
-data-root: /mnt  #< unknown-key: write graph
-dataRoot: /mnt  #< unknown-key: write graph
-data-dir: /mnt  #< unknown-key: write graph
 Graph: /mnt  #< unknown-key: write graph
-graph_dir: /mnt  #< unknown-key: write data_root  #= v2.0.5
-dataroot: /mnt  #< unknown-key: write data_root  #= v2.0.5
-data-root: /mnt  #< unknown-key: write data_root  #= v2.0.5
 data-root: /mnt  #< unknown-key: on BurmillaOS  #= newest
 userns_enabled: true  #< unknown-key: in this release
 userns_enabled: true  #= v2.0.5
 selinux_enabled: true  #< unknown-key  #= v2.0.5
-args: [daemon]  #< unknown-key: write extra_args
 args: [daemon]  #< unknown-key: write extra_args  #= newest
 args: [daemon]  #= v0.6.1
 """,
@@ -393,10 +366,8 @@ reloadconfig: "false"  #< reloadconfig
         lambda text: changed("net: host", f"net: host\n      {text}"),
         """
 restart: always  #< restart
-restart: on-failure:3  #< restart
 restart: "no"
 privileged: true  #< privileged: take it out
-privileged: yes  #< privileged
 privileged: False
 """,
     ),
@@ -443,10 +414,7 @@ privileged: False
         """
 image: rancher/os-amazon-metadata:v0.9.2  #< amazon-metadata: take the service out
 image: registry.example.com:5000/mine/os-amazon-metadata  #< amazon-metadata
-image: mine/rancheros-amazon-metadata:2  #< amazon-metadata
-image: deadroot/rancheros-ec2-metadata:latest  #< amazon-metadata
 image: docker.io/deadroot/rancheros-ec2-metadata@sha256:0  #< amazon-metadata
-image: localhost:5000/deadroot/rancheros-ec2-metadata:1@sha256:0  #< amazon-metadata
 image: deadroot/rancheros-ec2-metadata-fork:1  #< amazon-metadata
 image: Rancher/OS-Amazon-Metadata:V1  #< amazon-metadata
 image: burmilla/os_amazon_metadata  #< amazon-metadata
@@ -492,7 +460,7 @@ MOUNTS = [
         OLD,
         "mounts @ - /var/lib/rancher/conf:/var/lib/rancher/conf",
         "mounts @ - /etc/docker:/etc/docker:ro",
-        said="write /var/lib/rancher/conf:/host/var/lib/rancher/conf",
+        said="mount it as /var/lib/rancher/conf:/host/var/lib/rancher/conf alone",
     ),
     *cases(
         with_volume,
@@ -509,10 +477,10 @@ MOUNTS = [
             ("/var/lib/rancher/conf", "add"),
             ("conf:/host/var/lib/rancher/conf", "add"),
             ("':::'", "add"),
-            ("/var/lib/rancher/conf:/host/var/lib/rancher/conf:z,ro", "nothing can be written"),
+            ("/var/lib/rancher/conf:/host/var/lib/rancher/conf:z,ro", "it can write nothing"),
             (
                 "/:/host\n        - /var/lib/rancher/conf:/var/lib/rancher/conf",
-                "take /var/lib/rancher/conf:/var",
+                "mount it as /var/lib/rancher/conf:/host",
             ),
         )
     ),
@@ -533,12 +501,10 @@ SETTINGS = [
         lambda text: with_command(f" {text}"),
         """
 -m -l no-target  #< command: 'no-target'
--l example.db:PATH  #< command: PATH steers the system
--l a:rancher.console  #< command: 'rancher.console'
---set A={  #< command: '{'
 --nonsense  #< command: --nonsense
 word  #< command: word
 --version  #< command: --version
+-mh  #< command: --help
 apply --deadline soon  #< command: 'soon'
 plan -m  #< command: the command plan
 demo  #< command: sets no label
@@ -631,11 +597,8 @@ DOCKER = [
         """
 "--label=''a.b=c"
 "--label=''a.b='c"  #< docker-arguments: an open '
---debug; reboot  #< docker-arguments: has a ;
-"--debug # a comment"  #< docker-arguments: a comment
 --label=motto=hello world  #< docker-arguments: is two words
 "--label={a=b,c=d}"  #< docker-arguments: braces
-(a)  #< docker-arguments: has a (
 --label=zone=$AWS_REGION  #< docker-arguments: do not see rancher.environment
 --label=ip=$public_ipv4  #< docker-arguments: $public_ipv4 without quotes
 --cluster-advertise=$private_ipv4:2376  #< docker-arguments: <nil>
@@ -644,12 +607,10 @@ DOCKER = [
 --log-opt max-size=25m
 '--label="a.b=x y"'
 --label a.b=1
-"--x={a,b}"  #< docker-arguments: braces
 --a=$HOSTNAME
 '--label="ip=$public_ipv4"'
 --label
 '--label="$(hostname)=x"'
-"--config-file={a,b}"  #< docker-arguments: braces
 --x=(y  #= v0.5.0
 --label=ip=$public_ipv4  #= v0.5.0
 --label=role  #< docker-labels: has no =
@@ -674,8 +635,6 @@ extra_args:
 - --label a.b=1 --label a.b=2  #< docker-labels
 
 extra_args: [--label=a.b=1, --label=a.b=1]
-
-extra_args: [--label, "x{a,b}=1"]  #< docker-arguments: braces
 """,
     ),
 ]
@@ -685,13 +644,8 @@ TAGS = [
         with_prefix,
         """
 team/  #< swarm-constraint: no constraint of Swarm can name it
-"aws:"  #< swarm-constraint
-my team.  #< swarm-constraint
 1docker.  #< swarm-constraint: Swarm mode can
-.x  #< swarm-constraint
 docker.
-a
-_x-
 """,
     ),
     case(with_command(" [-t, '']")),
@@ -699,14 +653,9 @@ _x-
         with_item,
         """
 --label=team/role=x  #< swarm-constraint: its key has other
---label=a:b=x  #< swarm-constraint: its key has other
 --label=z=x  #< swarm-constraint: Swarm mode can
---label=9x=x  #< swarm-constraint: Swarm mode can
 --label=role=web,api  #< swarm-constraint: its value has ','
---label=role=50%  #< swarm-constraint: its value has '%'
---label=role=a=b  #< swarm-constraint: its value has '='
 --label=role=  #< swarm-constraint: its value is empty
-"--label='role=web '"  #< swarm-constraint: ends with white space
 "--label='role=a:b-c_d.e*f(g)h?i+j[k]l^m$n|o/p q'"
 --label=role=$(hostname)
 """,
@@ -716,20 +665,11 @@ _x-
 OTHERS = [
     *(
         case(with_file(content, DAEMON_JSON, encoding), f"daemon-json @ - path: {DAEMON_JSON}")
-        for content, encoding in (
-            (LABELLED, ""),
-            ('{"x": {"labels": []}}', ""),
-            *((packed(LABELLED, one), one) for one in ("b64", "gz+b64", "gzip+base64")),
-            (packed(LABELLED, "b64", "utf-16"), "b64"),
-        )
+        for content, encoding in ((LABELLED, ""), (packed(LABELLED), "gz+b64"))
     ),
-    *(
-        case(with_file(one, DAEMON_JSON))
-        for one in ('{"debug": true}', "{", '{"runtimes": {"labels": {}}}')
-    ),
+    case(with_file('{"debug": true}', DAEMON_JSON)),
     case(with_file(LABELLED, DAEMON_JSON) + f"- path: {DAEMON_JSON}\n  content: '{{}}'\n"),
     case(with_file(LABELLED, DAEMON_JSON) + "  container: other\n"),
-    case(with_file(LABELLED, f"/{DAEMON_JSON}"), f"daemon-json @ - path: /{DAEMON_JSON}"),
     *cases(
         lambda text: f"{GOOD}runcmd:\n- [touch, /a]\n- {text}\n- [touch, /b]\n",
         """
@@ -745,13 +685,6 @@ cat /etc/docker/daemon.json
             ("/opt/rancher/bin/start.sh", ["runcmd @ - path: /opt/rancher/bin/start.sh"]),
             ("/root/x.sh", []),
         )
-    ),
-    case(with_file("A", "/etc/rc.local", "b64")),
-    case(
-        with_file(
-            packed("#!/bin/sh\nros c s rancher.docker.tls true", "b64"), "/etc/rc.local", "b64"
-        ),
-        "runcmd @ - path: /etc/rc.local",
     ),
     *parts(
         lambda text: f"#!/bin/sh\n{text}\n",
@@ -794,8 +727,6 @@ def test_packed_user_data_is_checked_where_the_release_unpacks_it() -> None:
     (finding,) = check(raw, "v1.4.0")
     assert finding.rule == "no-cloud-config"
     assert "unpacks from v1.4.1 on" in finding.reason
-    for broken in (raw[:-9], raw[:20] + b"\xff" * 20):
-        assert [finding.rule for finding in check(broken)] == ["no-cloud-config"]
 
 
 def test_bytes_that_are_no_text_are_not_read() -> None:

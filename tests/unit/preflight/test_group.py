@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -13,7 +14,8 @@ import pytest
 from botocore.stub import Stubber
 
 from docs.pages import Page
-from rancheros_ec2_metadata.errors import Ec2Error, ExitStatus, Level, Note
+from rancheros_ec2_metadata.errors import Ec2Error, ExitStatus, Level
+from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.preflight.group import CALLS, Reader
 from rancheros_ec2_metadata.preflight.launch import GroupTag
 
@@ -30,9 +32,9 @@ class StubbedAws:
 
     def __init__(self, clients: Mapping[str, Any], stack: ExitStack) -> None:
         self.stubs = {name: stack.enter_context(Stubber(one)) for name, one in clients.items()}
-        self.notes: list[Note] = []
+        self.log = Log(io.StringIO())
         self.calls: list[str] = []
-        self.reader = Reader(clients["ec2"], clients["autoscaling"], self.notes.append)
+        self.reader = Reader(clients["ec2"], clients["autoscaling"], self.log.note)
         for client in clients.values():
             event = f"before-parameter-build.{client.meta.service_model.service_id.hyphenize()}"
             client.meta.events.register(event, self._record)
@@ -51,7 +53,7 @@ class StubbedAws:
                 stub.add_response(method, answer)
 
     def errors(self) -> list[str]:
-        return [note.text for note in self.notes if note.level is Level.ERROR]
+        return [note.text for note in self.log.noted if note.level is Level.ERROR]
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +104,8 @@ def images(support: str | None = None) -> tuple[str, Any]:
     return "DescribeImages", {"Images": [image]}
 
 
-def subnets(*, ipv6_only: bool = False) -> tuple[str, Any]:
-    return "DescribeSubnets", {"Subnets": [{"SubnetId": "subnet-1", "Ipv6Native": ipv6_only}]}
+def subnets(*kinds: str) -> tuple[str, Any]:
+    return "DescribeSubnets", {"Subnets": [{"Ipv6Native": one == "ipv6"} for one in kinds]}
 
 
 def instances(**tags: str) -> tuple[str, Any]:
@@ -122,6 +124,7 @@ CONFIGURED = {
     "CreatedTime": "2026-01-01T00:00:00Z",
     "MetadataOptions": {"HttpTokens": "required"},
 }
+REFUSED = ("GetInstanceMetadataDefaults", "AccessDenied")
 ALL_OPTIONS = {
     "HttpTokens": "optional",
     "HttpEndpoint": "enabled",
@@ -150,7 +153,7 @@ def test_a_group_is_read_with_its_template_and_what_that_leaves_open(aws: Stubbe
                     {"ResourceType": "instance", "Tags": [{"Key": "docker.role"}]},
                 ],
             ),
-            subnets(ipv6_only=True),
+            subnets("ipv6", "ipv4"),
             defaults(HttpPutResponseHopLimit=3),
             images("v2.0"),
             instances(**{"docker.role": "db"}),
@@ -179,7 +182,7 @@ def test_a_group_is_read_with_its_template_and_what_that_leaves_open(aws: Stubbe
     assert options["InstanceMetadataTags"] == ("enabled", "the template")
     assert options["HttpPutResponseHopLimit"] == ("3", "the account's default")
     assert options["HttpTokens"] == ("required", "the image")
-    assert not launch.ipv6_only  # subnet-2 has IPv4
+    assert not launch.ipv6_only
     assert group.instances == {"i-1": {"docker.role": "db"}}
     assert aws.errors() == []
 
@@ -244,8 +247,8 @@ def test_what_several_launches_leave_open_is_asked_once_and_a_refusal_is_said_on
     overrides = [{"ImageId": "ami-1"}, {"ImageId": "ami-2"}]
     policy = {"LaunchTemplateSpecification": WEB["LaunchTemplate"], "Overrides": overrides}
     group = described(MixedInstancesPolicy={"LaunchTemplate": policy})
-    refused = ("DescribeImages", "AccessDenied")
-    aws.answer([group, template(), defaults(HttpEndpoint="enabled"), refused, instances()])
+    refused = [("DescribeImages", "AccessDenied")] * 2
+    aws.answer([group, template(), defaults(HttpEndpoint="enabled"), *refused, instances()])
     launches = aws.reader.read_group("web").launches
     assert [one.options["HttpTokens"].value for one in launches] == [None, None]
     assert len(aws.errors()) == 1
@@ -265,11 +268,46 @@ def test_a_template_alone_has_no_group_and_no_instances(
     interfaces = [{"SubnetId": "subnet-1"}, {"DeviceIndex": 1}]
     _, answer = template(MetadataOptions=ALL_OPTIONS, NetworkInterfaces=interfaces)
     aws.stubs["ec2"].add_response("describe_launch_template_versions", answer, asked)
-    aws.answer([subnets(ipv6_only=True)])
+    aws.answer([subnets("ipv6")])
     group = aws.reader.read_template(text)
     assert (group.name, group.launches[0].image, group.instances) == (None, None, {})
     assert group.launches[0].ipv6_only
     assert "aws:autoscaling:groupName" not in group.next_tags(group.launches[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "answers", "expected"),
+    [
+        ({}, [defaults(), images()], ("optional", "1", "disabled")),
+        ({}, [defaults(), images("v2.0")], ("required", "2", "disabled")),
+        ({}, [defaults(), ("DescribeImages", "Throttling")], (None, None, "disabled")),
+        ({}, [REFUSED], (None, None, None)),
+        ({"HttpTokens": "optional"}, [REFUSED], ("optional", None, None)),
+        (
+            {},
+            [defaults(HttpTokens="optional", HttpPutResponseHopLimit=3)],
+            ("optional", "3", "disabled"),
+        ),
+        (
+            {},
+            [defaults(HttpTokens="no-preference", HttpPutResponseHopLimit=-1), images("v2.0")],
+            ("required", "2", "disabled"),
+        ),
+        (
+            {"HttpPutResponseHopLimit": 4},
+            [defaults(HttpPutResponseHopLimit=3), images("v2.0")],
+            ("required", "4", "disabled"),
+        ),
+        (ALL_OPTIONS, [], ("optional", "1", "enabled")),
+    ],
+)
+def test_the_template_beats_the_account_and_the_account_the_image(
+    aws: StubbedAws, given: dict[str, Any], answers: Answers, expected: tuple[str | None, ...]
+) -> None:
+    aws.answer([template(ImageId="ami-1", MetadataOptions=given), *answers])
+    found = aws.reader.read_template("web").launches[0].options
+    names = ("HttpTokens", "HttpPutResponseHopLimit", "InstanceMetadataTags")
+    assert tuple(found[name].value for name in names) == expected
 
 
 @pytest.mark.parametrize(
@@ -287,7 +325,7 @@ def test_an_image_that_is_a_parameter_is_not_asked_for_and_said_so(aws: StubbedA
     aws.answer([template(ImageId="resolve:ssm:/x"), defaults()])
     (launch,) = aws.reader.read_template("web").launches
     assert launch.options["HttpTokens"].value is None
-    assert any("'resolve:ssm:/x'" in note.text for note in aws.notes)
+    assert any("'resolve:ssm:/x'" in note.text for note in aws.log.noted)
     assert aws.errors() == []
 
 
@@ -308,7 +346,7 @@ def test_a_name_with_a_star_is_no_pattern(aws: StubbedAws) -> None:
 
 FIRST: Answers = [described(VPCZoneIdentifier="subnet-1", **WEB)]
 OPTIONS: Answers = [defaults(), images()]
-OPTIONAL: Answers = [subnets(), *OPTIONS, instances()]
+OPTIONAL: Answers = [subnets("ipv4"), *OPTIONS, instances()]
 CONFIGURATION: Answers = [("DescribeLaunchConfigurations", {"LaunchConfigurations": [CONFIGURED]})]
 READ: dict[str, Answers] = {
     "DescribeAutoScalingGroups": [],
@@ -335,7 +373,7 @@ def test_a_refusal_is_one_line_with_the_permission_that_is_missing(
         aws.answer([*FIRST, template(ImageId="ami-1"), *refused])
         group = aws.reader.read_group("web")
         (line,) = aws.errors()
-        assert aws.notes[-1].status == ExitStatus.INCOMPLETE or action != OPTIONAL[-1][0]
+        assert aws.log.noted[-1].status == ExitStatus.INCOMPLETE or action != OPTIONAL[-1][0]
         known = [one.value for one in group.launches[0].options.values()]
         assert (None in known) == (action in dict(OPTIONS))
     assert line.startswith(permission)
@@ -346,7 +384,7 @@ def test_a_refusal_is_one_line_with_the_permission_that_is_missing(
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        ([("DescribeAutoScalingGroups", {"AutoScalingGroups": []})], ("'web'", "eu-west-1")),
+        ([("DescribeAutoScalingGroups", {"AutoScalingGroups": []})], ("group 'web' is not there",)),
         (
             [
                 described(LaunchConfigurationName="old"),
@@ -376,8 +414,7 @@ def test_the_policy_of_the_page_allows_the_calls_that_are_made_and_no_other(
     (policy,) = (one for one in Page("docs/preflight.md").blocks if one.language == "json")
     allowed = re.findall(r'"((?:ec2|autoscaling):\w+)"', policy.text)
     aws.answer([*FIRST, template(ImageId="ami-1"), *OPTIONAL])
-    aws.answer([described(LaunchConfigurationName="old"), *CONFIGURATION, defaults(), images()])
-    aws.answer([instances()])
+    aws.answer([described(LaunchConfigurationName="old"), *CONFIGURATION, instances()])
     aws.reader.read_group("web")
     aws.reader.read_group("old")
     assert sorted(allowed) == sorted({call.replace(".", ":") for call in aws.calls})

@@ -103,7 +103,8 @@ def test_the_words_of_the_line_are_those_that_a_shell_would_pass(
         ("ec2-docker-labels install -l role:$NAME", "only the shell knows what 'role:$NAME' is"),
         ("ec2-docker-labels install -l `role`:NAME", "only the shell knows"),
         ("ec2-docker-labels install -l 'role:NAME", "a quote in it is open"),
-        ("ec2-docker-labels install --help", "--help installs nothing"),
+        ("ec2-docker-labels install --help", "--help and --version set no label"),
+        ("ec2-docker-labels install -mh", "--help and --version set no label"),
         ("AWS_METADATA_TAGS=x ec2-docker-labels install", "AWS_METADATA_TAGS: 'x'"),
     ],
 )
@@ -165,6 +166,11 @@ def test_the_words_of_a_command_are_those_that_rancheros_makes_of_it(
 ) -> None:
     text = "#cloud-config\nrancher: {services: {ec2-metadata: {command: " + command + "}}}\n"
     assert read_flags(text.encode(), "auto").words == words
+
+
+def test_a_cloud_config_that_is_no_yaml_installs_nothing() -> None:
+    found = read_flags(f"{CLOUD_CONFIG}  - [\n".encode(), "auto")
+    assert (found.host, found.source) == ("systemd", "")
 
 
 @pytest.mark.parametrize("name", ["amazon-linux-2023", "ubuntu"])
