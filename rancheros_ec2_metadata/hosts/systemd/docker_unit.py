@@ -13,20 +13,24 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from rancheros_ec2_metadata.errors import escape
 from rancheros_ec2_metadata.hosts.files import read_plain
 
 UNIT = "docker.service"
 _SNAP = "snap.docker.dockerd.service"
+_ABSENT = ("not-found", "masked")
+_PROPERTIES = (
+    *("LoadState", "ActiveState", "ActiveEnterTimestamp"),
+    *("ExecStart", "Environment", "EnvironmentFiles"),
+)
 _SOCKET = "/run/docker.sock"
 # For one question; systemd takes some 10 ms, dockerd 70.
 _SECONDS = 10.0
-_BODY_LIMIT = 4 * 1024 * 1024  # bytes
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-_NOT_HERE = re.compile(rb"--(?:label|config-file)\b")
-_COMMENT = re.compile(rb"^[ \t]*[#;].*$", re.MULTILINE)
+_NOT_HERE = re.compile(r"--(?:label|config-file)\b")
+_COMMENT = re.compile(r"^[ \t]*[#;].*$", re.MULTILINE)
 
 
 class NoAnswerError(Exception):
@@ -60,7 +64,7 @@ class DockerUnit(NamedTuple):
     @property
     def is_there(self) -> bool:
         """Tell whether this machine has a Docker that systemd starts."""
-        return self.load not in ("not-found", "masked")
+        return self.load not in _ABSENT
 
     @property
     def may_have_read(self) -> bool:
@@ -80,40 +84,19 @@ class DockerUnit(NamedTuple):
         return next(given, _SOCKET)
 
 
-class Docker(Protocol):
-    """Docker, as a run asks it; tests pass one of their own."""
-
-    def read_unit(self) -> DockerUnit:
-        """Return its unit.
-
-        Raises:
-            NoAnswerError: systemd did not say.
-        """
-
-    def find_refusal(self, unit: DockerUnit, content: bytes) -> str | None:
-        """Return what dockerd says against a daemon.json; None if it takes it, or is too old."""
-
-    def read_labels(self, unit: DockerUnit) -> tuple[str, ...] | None:
-        """Return the labels that a running daemon has; None if it does not say."""
-
-    def reload(self) -> None:
-        """Have it read daemon.json again.
-
-        Raises:
-            NoAnswerError: systemd refuses it.
-        """
-
-
-class LocalDocker(NamedTuple):
-    """Docker on this machine.
+class Docker:
+    """Docker on this machine; the demo and the tests have a subclass of their own.
 
     Args:
         path: PATH of the programs that are asked.
         seconds: how long each may take.
     """
 
-    path: str = _PATH
-    seconds: float = _SECONDS
+    is_asked = True
+
+    def __init__(self, path: str = _PATH, seconds: float = _SECONDS) -> None:
+        self.path = path
+        self.seconds = seconds
 
     def read_unit(self) -> DockerUnit:
         """Return its unit.
@@ -121,22 +104,17 @@ class LocalDocker(NamedTuple):
         Raises:
             NoAnswerError: systemd did not say.
         """
-        load, active, since = self._ask(
-            UNIT, "Unit", "LoadState", "ActiveState", "ActiveEnterTimestamp"
-        )
-        if load in ("not-found", "masked"):
-            (snap,) = self._ask(_SNAP, "Unit", "LoadState")
-            return DockerUnit(load, active, snap=snap == "loaded")
-        starts, environment, files = self._ask(
-            UNIT, "Service", "ExecStart", "Environment", "EnvironmentFiles"
-        )
+        found = self._read_properties(UNIT)
+        absent = found["LoadState"] in _ABSENT
+        starts = found["ExecStart"]
         return DockerUnit(
-            load=load,
-            active=active,
+            load=found["LoadState"],
+            active=found["ActiveState"],
             command=tuple(starts[0][1]) if starts else (),
-            environment=tuple(environment),
-            environment_files=tuple(path for path, _ in files),
-            started=since if active == "active" else 0,
+            environment=tuple(found["Environment"]),
+            environment_files=tuple(path for path, _ in found["EnvironmentFiles"]),
+            started=found["ActiveEnterTimestamp"] if found["ActiveState"] == "active" else 0,
+            snap=absent and self._read_properties(_SNAP)["LoadState"] == "loaded",
         )
 
     def find_refusal(self, unit: DockerUnit, content: bytes) -> str | None:
@@ -161,17 +139,19 @@ class LocalDocker(NamedTuple):
             return None
         return _find_last_line(done.stderr)
 
-    def read_labels(self, unit: DockerUnit) -> tuple[str, ...] | None:
+    def read_labels(self, unit: DockerUnit) -> set[str] | None:
         """Return the labels that a running daemon has; None if it does not say."""
         if unit.active != "active":
             # A connection would start Docker, or deadlock with a start that waits for this run.
             return None
-        connection = _UnixConnection(unit.socket, self.seconds)
+        connection = http.client.HTTPConnection("docker")
+        connection.sock = socket.socket(socket.AF_UNIX)
         try:
+            connection.sock.settimeout(self.seconds)
+            connection.sock.connect(unit.socket)
             connection.request("GET", "/info")
-            answer = json.loads(connection.getresponse().read(_BODY_LIMIT))
-            labels = answer["Labels"]
-            return tuple(map(str, labels or ()))
+            answer = json.load(connection.getresponse())
+            return set(map(str, answer["Labels"] or ()))
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
             return None
         finally:
@@ -189,23 +169,19 @@ class LocalDocker(NamedTuple):
         if done.returncode:
             raise NoAnswerError(_find_last_line(done.stderr))
 
-    def _ask(self, unit: str, interface: str, *names: str) -> list[Any]:
-        """Return properties; busctl gives ExecStart as words, systemctl joins them."""
-        path = "/org/freedesktop/systemd1/unit/" + re.sub(
-            r"[^A-Za-z0-9]", lambda match: f"_{ord(match[0]):02x}", unit
-        )
-        command = ["busctl", "--json=short", "get-property", "org.freedesktop.systemd1", path]
-        done = self._run([*command, f"org.freedesktop.systemd1.{interface}", *names])
+    def _read_properties(self, unit: str) -> dict[str, Any]:
+        """Return those that are used; busctl gives ExecStart as words, systemctl joins them."""
+        path = f"/org/freedesktop/systemd1/unit/{unit.replace('.', '_2e')}"
+        call = ["org.freedesktop.systemd1", path, "org.freedesktop.DBus.Properties", "GetAll"]
+        done = self._run(["busctl", "--json=short", "call", *call, "s", ""])
         try:
-            found = [json.loads(line)["data"] for line in done.stdout.splitlines()]
+            (found,) = json.loads(done.stdout)["data"]
+            return {name: found[name]["data"] for name in _PROPERTIES}
         except (ValueError, KeyError, TypeError):
-            found = []
-        if done.returncode or len(found) != len(names):
             why = _find_last_line(done.stderr) or "no answer"
             raise NoAnswerError(
-                f"systemd does not tell of {unit}: {why}; run '{' '.join(command)}'"
-            )
-        return found
+                f"systemd does not tell of {unit}: {why}; run 'busctl --json=short list'"
+            ) from None
 
     def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
         try:
@@ -224,17 +200,14 @@ class LocalDocker(NamedTuple):
             raise NoAnswerError(f"{command[0]} cannot be run, {why.strerror}") from None
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a socket of this machine."""
+class SupposedDocker(Docker):
+    """Docker of a machine that is only planned for, away from it: nobody is asked."""
 
-    def __init__(self, path: str, seconds: float) -> None:
-        super().__init__("docker", timeout=seconds)
-        self._path = path
+    is_asked = False
 
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+    def read_unit(self) -> DockerUnit:
+        """Return a unit that starts dockerd."""
+        return DockerUnit("loaded", command=("dockerd",))
 
 
 def find_other_labels(unit: DockerUnit, root: Path) -> str | None:
@@ -247,25 +220,26 @@ def find_other_labels(unit: DockerUnit, root: Path) -> str | None:
     Raises:
         NoAnswerError: an environment file cannot be read.
     """
-    sources: dict[str, bytes] = {
-        f"ExecStart of {UNIT}": "\n".join(unit.dockerd).encode("utf-8", "surrogateescape"),
-        f"Environment of {UNIT}": "\n".join(unit.environment).encode("utf-8", "surrogateescape"),
+    sources = {
+        f"ExecStart of {UNIT}": "\n".join(unit.dockerd),
+        f"Environment of {UNIT}": "\n".join(unit.environment),
         **dict(_read_files(unit.environment_files, root)),
     }
     for where, text in sources.items():
-        if found := _NOT_HERE.search(_COMMENT.sub(b"", text)):
-            return f"{where} has {found[0].decode()}"
+        if found := _NOT_HERE.search(_COMMENT.sub("", text)):
+            return f"{where} has {found[0]}"
     return None
 
 
-def _read_files(paths: Sequence[str], root: Path) -> Iterator[tuple[str, bytes]]:
+def _read_files(paths: Sequence[str], root: Path) -> Iterator[tuple[str, str]]:
     for pattern in paths:
         for path in sorted(root.glob(pattern.lstrip("/"))):
             try:
-                yield f"/{path.relative_to(root)}", read_plain(path)
+                content = read_plain(path).decode("utf-8", "replace")
             except OSError as why:
                 text = f"{path}, which {UNIT} reads, cannot be read: {why.strerror or why}"
                 raise NoAnswerError(f"{text}; make it a plain file") from None
+            yield f"/{path.relative_to(root)}", content
 
 
 def _find_last_line(output: bytes) -> str:

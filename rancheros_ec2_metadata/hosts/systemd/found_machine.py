@@ -1,4 +1,4 @@
-"""A machine with systemd: its files, this program's values in them, and its Docker."""
+"""The files of a machine with systemd, and this program's values in them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 from rancheros_ec2_metadata.errors import Note, warning
 from rancheros_ec2_metadata.hosts.files import read_plain
-from rancheros_ec2_metadata.hosts.state import DamagedStateError, Edit, State, parse_state
+from rancheros_ec2_metadata.hosts.state import DamagedStateError, State, parse_state
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, unit_env_file
-from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, DaemonJson
-from rancheros_ec2_metadata.hosts.systemd.docker_unit import Docker, DockerUnit, NoAnswerError
-from rancheros_ec2_metadata.hosts.systemd.label_record import LabelRecord, parse_record
+from rancheros_ec2_metadata.hosts.systemd.daemon_json import (
+    CannotMergeError,
+    DaemonJson,
+    LabelRecord,
+)
 
 FOLDER = "/etc/docker"
 DAEMON_JSON = f"{FOLDER}/daemon.json"
@@ -24,17 +26,16 @@ _READ = (DAEMON_JSON, RECORD, STATE, unit_env_file.PATH)
 
 
 class FoundMachine(NamedTuple):
-    """The machine as it is.
+    """The machine's files as they are.
 
     Args:
         root: the folder that stands for its root.
         files: content by path.
         unreadable: why a file that is there is left alone, by path.
         state: what the last run left.
-        record: this program's labels in daemon.json.
-        unit: Docker's; None if not known.
-        unknown: why systemd did not report it.
-        docker_has: the labels of the running daemon; None if it does not say.
+        file: daemon.json; None if there is none, or it must be left alone.
+        cannot_merge: why it must be left alone.
+        record: this program's labels in it; None if it has none.
         notes: for the log.
     """
 
@@ -42,50 +43,25 @@ class FoundMachine(NamedTuple):
     files: Mapping[str, bytes]
     unreadable: Mapping[str, str]
     state: State
-    record: LabelRecord
-    unit: DockerUnit | None
-    unknown: NoAnswerError | None
-    docker_has: tuple[str, ...] | None
+    file: DaemonJson | None
+    cannot_merge: CannotMergeError | None
+    record: LabelRecord | None
     notes: tuple[Note, ...]
 
     def __repr__(self) -> str:
         return f"FoundMachine({sorted(self.files)})"
 
-    def parse(self) -> DaemonJson | None:
-        """Return daemon.json as read; None if there is none.
-
-        Raises:
-            CannotMergeError: it must be left alone.
-        """
-        if why := self.unreadable.get(DAEMON_JSON):
-            raise CannotMergeError(f"{why}; make it a plain file")
-        if why := self.unreadable.get(RECORD):
-            raise CannotMergeError(f"what of it is ours is not known, {RECORD}: {why}; remove that")
-        raw = self.files.get(DAEMON_JSON)
-        return None if raw is None else daemon_json.parse_daemon_json(raw)
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The labels of daemon.json."""
+        return self.file.items if self.file is not None else ()
 
     @property
     def our_labels(self) -> dict[str, str]:
         """Our labels that daemon.json sets."""
-        try:
-            file = self.parse()
-        except CannotMergeError:
-            return {}
-        edit = self.record.edit
-        if file is None or edit is None:
-            return {}
-        ours = (item.partition("=") for item in file.items if item in edit.ours)
+        known = self.record.ours if self.record is not None else ()
+        ours = (item.partition("=") for item in self.items if item in known)
         return {key: value for key, _, value in ours}
-
-    @property
-    def may_run(self) -> bool:
-        """Tell whether there may be a daemon that has read daemon.json."""
-        return self.unknown is not None or (self.unit is not None and self.unit.may_have_read)
-
-
-def has_all(docker_has: tuple[str, ...] | None, items: Iterable[str]) -> bool:
-    """Tell whether a daemon has these labels and no others; False if it does not say."""
-    return docker_has is not None and set(docker_has) == set(items)
 
 
 def read_files(root: Path, paths: Iterable[str]) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -114,29 +90,44 @@ def read_state(root: Path) -> tuple[State, list[Note]]:
         return State(), [warning(f"{STATE} cannot be used: {why}; it is written anew")]
 
 
-def find_machine(root: Path, docker: Docker | None, more: Iterable[str] = ()) -> FoundMachine:
-    """Return the machine as it is.
+def find_machine(root: Path, more: Iterable[str] = ()) -> FoundMachine:
+    """Return the machine's files as they are.
 
     Args:
         root: the folder that stands for the machine's root.
-        docker: is asked; None if this is not the machine.
         more: paths of other files to read.
     """
     state, notes = read_state(root)
     files, unreadable = read_files(root, (*_READ, *state.env_files, *more))
-    unit, unknown, has = None, None, None
-    if docker is not None:
-        try:
-            unit = docker.read_unit()
-            has = docker.read_labels(unit)
-        except NoAnswerError as why:
-            unknown = why
+    file, cannot_merge = None, None
     try:
-        record = parse_record(files[RECORD])
-    except (KeyError, ValueError):
+        file = _parse_daemon_json(files, unreadable)
+    except CannotMergeError as why:
+        cannot_merge = why
+    record = None
+    try:
+        if RECORD in files:
+            record = daemon_json.parse_record(files[RECORD])
+    except ValueError:
+        notes.append(warning(f"{RECORD} cannot be used; it is written anew"))
+    if record is None and state.labels:
         # Ours are known by what the last run has set, too.
         ours = tuple(f"{key}={value}" for key, value in state.labels.items())
-        record = LabelRecord(Edit("", (), ours) if ours else None)
-        if RECORD in files:
-            notes.append(warning(f"{RECORD} cannot be used; it is written anew"))
-    return FoundMachine(root, files, unreadable, state, record, unit, unknown, has, tuple(notes))
+        record = LabelRecord("", ours)
+    return FoundMachine(root, files, unreadable, state, file, cannot_merge, record, tuple(notes))
+
+
+def _parse_daemon_json(
+    files: Mapping[str, bytes], unreadable: Mapping[str, str]
+) -> DaemonJson | None:
+    """Return daemon.json as read; None if there is none.
+
+    Raises:
+        CannotMergeError: it must be left alone.
+    """
+    if why := unreadable.get(DAEMON_JSON):
+        raise CannotMergeError(f"{why}; make it a plain file")
+    if why := unreadable.get(RECORD):
+        raise CannotMergeError(f"what of it is ours is not known, {RECORD}: {why}; remove that")
+    raw = files.get(DAEMON_JSON)
+    return None if raw is None else daemon_json.parse_daemon_json(raw)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
-from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit
-from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, DaemonJson, Merged
-from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError
+from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, Merged
+from rancheros_ec2_metadata.hosts.systemd.docker_unit import (
+    UNIT,
+    Docker,
+    DockerUnit,
+    NoAnswerError,
+)
 from rancheros_ec2_metadata.hosts.systemd.found_machine import (
     DAEMON_JSON,
     FOLDER,
+    RECORD,
     FoundMachine,
-    has_all,
 )
-from rancheros_ec2_metadata.hosts.systemd.label_record import LabelRecord
-from rancheros_ec2_metadata.plan.desired import Desired
 from rancheros_ec2_metadata.plan.provenance import LeftOut
-from rancheros_ec2_metadata.settings import STATUS_VARIABLE
 
 
 class _RefusedError(Exception):
@@ -31,68 +34,148 @@ class _WaitingError(Exception):
 
 
 class PlannedLabels(NamedTuple):
-    """The planned daemon.json; the labels that it sets, and what was decided.
+    """The planned daemon.json, and what was decided.
 
     Args:
-        content: None for no file.
-        record: this program's labels in it.
-        labels: ours.
-        desired: with the outcome of that.
+        content: of the file; None for no file.
+        items: its labels.
+        record: the content of the one beside it.
+        labels: ours, in it.
         notes: for the log.
     """
 
     content: bytes | None
-    record: LabelRecord
+    items: tuple[str, ...]
+    record: bytes | None
     labels: Mapping[str, str]
-    desired: Desired
-    notes: tuple[Note, ...]
+    notes: tuple[Note, ...] = ()
 
 
 def plan_labels(
-    found: FoundMachine, desired: Desired, docker: Docker | None, *, off_machine: bool
+    found: FoundMachine, labels: Mapping[str, str], docker: Docker | None
 ) -> PlannedLabels:
     """Return daemon.json with our labels, or without them and why.
 
     Args:
         found: the machine.
-        desired: the desired state.
+        labels: ours, by key.
         docker: is asked whether it would start with the file; None if this is not the machine.
-        off_machine: only a plan is made: Docker need not be asked.
     """
-    labels, left_out = _leave_out_unencodable(desired.labels)
-    notes: list[Note] = []
-    file: DaemonJson | None = None
+    if not labels and found.record is None:
+        return PlannedLabels(found.files.get(DAEMON_JSON), found.items, None, {})
     try:
-        file = found.parse()
-        if labels or found.record.edit is not None:
-            _check_unit(found, off_machine=off_machine)
-        clear = found.record.edit is not None and found.may_run
-        merged = _merge(found, file, labels, clear=clear and found.docker_has != ())
-        if labels:
-            notes += _rehearse(found, docker, file, merged)
-        elif merged.edit is not None:
-            text = "daemon.json has an empty list until Docker has let its labels go"
-            notes.append(info(text))
-        planned = _make_planned(found, merged, labels, desired, (*left_out, *notes))
+        if found.cannot_merge is not None:
+            raise found.cannot_merge
+        planned = _plan_or_restore(found, labels, docker)
         _check_disk(found, planned)
+    except CannotMergeError as why:
+        return _leave(found, labels, f"{DAEMON_JSON}: {why}")
+    except NoAnswerError as why:
+        return _leave(found, labels, str(why))
+    return planned
+
+
+def _plan_or_restore(
+    found: FoundMachine, labels: Mapping[str, str], docker: Docker | None
+) -> PlannedLabels:
+    """Return daemon.json with our labels, or restored if Docker would not have them.
+
+    Raises:
+        NoAnswerError: systemd or dockerd did not say, or an environment file cannot be read.
+    """
+    restored = daemon_json.merge(found.file, {}, found.record, clear=False)
+    notes: tuple[Note, ...] = ()
+    try:
+        return _plan_merged(found, labels, docker, restored)
     except _WaitingError as why:
-        if labels:
-            gone = tuple(LeftOut("label", key, str(why)) for key in labels)
-            notes.append(info(f"labels wait: {why}", *gone))
+        notes = (info(f"labels wait: {why}", *_leave_out(labels, str(why))),)
     except _RefusedError as why:
-        if labels:
-            gone = tuple(LeftOut("label", key, str(why)) for key in labels)
-            notes.append(error(ExitStatus.FILES, f"no label is set: {why}", *gone))
-            desired = _mark_partial(desired)
-    except (CannotMergeError, NoAnswerError) as why:
-        text = f"{DAEMON_JSON}: {why}" if isinstance(why, CannotMergeError) else str(why)
-        return _leave(found, labels, text, desired)
-    else:
-        return planned
+        left_out = _leave_out(labels, str(why))
+        notes = (error(ExitStatus.FILES, f"no label is set: {why}", *left_out),)
     # No list, not even an empty one: Docker would not start with it beside a flag. A running
     # Docker keeps what it has.
-    restored = _make_planned(found, _merge(found, file, {}), {}, desired, notes)
-    return restored._replace(record=restored.record._replace(pending=False))
+    return PlannedLabels(restored.content, restored.items, None, {}, notes if labels else ())
+
+
+def _plan_merged(
+    found: FoundMachine, labels: Mapping[str, str], docker: Docker | None, restored: Merged
+) -> PlannedLabels:
+    """Return daemon.json with our labels, for a Docker that takes it.
+
+    Raises:
+        _RefusedError: it would not. _WaitingError: there is none yet. NoAnswerError: it, or
+            systemd, did not say.
+    """
+    if docker is None:
+        raise _RefusedError("systemd cannot be asked about another root; run it on the machine")
+    unit = docker.read_unit()
+    _check_unit(unit, found.root)
+    has = docker.read_labels(unit)
+    clear = unit.may_have_read and has != set()
+    merged = daemon_json.merge(found.file, labels, found.record, clear=clear)
+    changes = merged.content != found.files.get(DAEMON_JSON)
+    notes: list[Note] = []
+    if labels and not docker.is_asked:
+        text = "whether Docker takes the labels: decided by systemd and dockerd on the machine"
+        notes.append(info(text))
+    elif labels and changes:
+        _rehearse(docker, unit, merged, restored)
+    elif not labels and not merged.is_users:
+        notes.append(info("daemon.json has an empty list until Docker has let its labels go"))
+    was_pending = found.record is not None and found.record.pending
+    pending = (changes or was_pending) and has != set(merged.items)
+    record = None
+    if not merged.is_users or (pending and unit.may_have_read):
+        record = daemon_json.render_record(merged.record._replace(pending=pending))
+    return PlannedLabels(merged.content, merged.items, record, labels, tuple(notes))
+
+
+def _check_unit(unit: DockerUnit, root: Path) -> None:
+    """Check how this machine's Docker is started.
+
+    Raises:
+        _RefusedError: it would not take, or not start with, labels in daemon.json.
+        _WaitingError: there is none yet.
+        NoAnswerError: an environment file cannot be read.
+    """
+    if unit.snap:
+        raise _RefusedError(
+            "Docker is a snap, which has a configuration of its own; install your"
+            " distribution's or Docker's own package"
+        )
+    if not unit.is_there:
+        if next(root.glob("run/user/*/docker.sock"), None) is not None:
+            raise _RefusedError(
+                "Docker is rootless, with a file of its user's; install it for the system"
+            )
+        raise _WaitingError(f"there is no {UNIT} yet")
+    if not unit.dockerd:
+        raise _RefusedError(
+            f"{UNIT} does not start dockerd itself; its flags are not known, see 'systemctl cat"
+            f" {UNIT}'"
+        )
+    if where := docker_unit.find_other_labels(unit, root):
+        raise _RefusedError(
+            f"{where}, and Docker does not start with that and labels in daemon.json; move it"
+            " into daemon.json"
+        )
+
+
+def _rehearse(docker: Docker, unit: DockerUnit, merged: Merged, restored: Merged) -> None:
+    """Ask dockerd whether it would start with the planned file.
+
+    Raises:
+        _RefusedError: it would not. NoAnswerError: it did not say.
+    """
+    why = docker.find_refusal(unit, merged.content or b"{}")
+    if why is None:
+        return
+    if docker.find_refusal(unit, restored.content or b"{}") is not None:
+        # dockerd's message may quote the user's configuration.
+        raise _RefusedError(
+            f"dockerd does not take {DAEMON_JSON} as it is; run 'dockerd --validate' to see why"
+        )
+    raise _RefusedError(f"dockerd does not take our labels: {why}")
 
 
 def _check_disk(found: FoundMachine, planned: PlannedLabels) -> None:
@@ -109,126 +192,17 @@ def _check_disk(found: FoundMachine, planned: PlannedLabels) -> None:
         raise CannotMergeError("it is on a read-only disk; make it writable")
 
 
-def _make_planned(
-    found: FoundMachine,
-    merged: Merged,
-    labels: Mapping[str, str],
-    desired: Desired,
-    notes: Iterable[Note],
-) -> PlannedLabels:
-    content = None if merged.text is None else merged.text.encode()
-    changes = content != found.files.get(DAEMON_JSON)
-    pending = (changes or found.record.pending) and not has_all(found.docker_has, merged.items)
-    if merged.edit is None and not found.may_run:
-        pending = False  # it reads the file when it starts
-    first = found.record.edit is None
-    existed = DAEMON_JSON in found.files and (first or found.record.existed)
-    record = LabelRecord(merged.edit, existed, pending)
-    return PlannedLabels(content, record, labels, desired, tuple(notes))
-
-
-def _check_unit(found: FoundMachine, *, off_machine: bool) -> None:
-    """Check how this machine's Docker is started.
-
-    Raises:
-        _RefusedError: it would not take, or not start with, labels in daemon.json.
-        _WaitingError: there is none yet.
-        NoAnswerError: systemd did not say, or an environment file cannot be read.
-    """
-    unit = found.unit
-    if found.unknown is not None:
-        raise found.unknown
-    if unit is None:
-        if off_machine:
-            return
-        raise _RefusedError("systemd cannot be asked about another root; run it on the machine")
-    if unit.snap:
-        raise _RefusedError(
-            "Docker is a snap, which has a configuration of its own; install your"
-            " distribution's or Docker's own package"
-        )
-    if not unit.is_there:
-        if next(found.root.glob("run/user/*/docker.sock"), None) is not None:
-            raise _RefusedError(
-                "Docker is rootless, with a file of its user's; install it for the system"
-            )
-        raise _WaitingError(f"there is no {UNIT} yet")
-    if not unit.dockerd:
-        raise _RefusedError(
-            f"{UNIT} does not start dockerd itself; its flags are not known, see 'systemctl cat"
-            f" {UNIT}'"
-        )
-    if where := docker_unit.find_other_labels(unit, found.root):
-        raise _RefusedError(
-            f"{where}, and Docker does not start with that and labels in daemon.json; move it"
-            " into daemon.json"
-        )
-
-
-def _rehearse(
-    found: FoundMachine, docker: Docker | None, file: DaemonJson | None, merged: Merged
-) -> list[Note]:
-    """Ask dockerd whether it would start with the planned file, if that differs.
-
-    Where this is not the machine nobody is asked, and the note that is returned says so.
-
-    Raises:
-        _RefusedError: it would not. NoAnswerError: it did not say.
-    """
-    if docker is None or found.unit is None:
-        text = "whether Docker takes the labels: decided by systemd and dockerd on the machine"
-        return [info(text)]
-    assert merged.text is not None  # noqa: S101 - with labels there is a file
-    without = _merge(found, file, {}).text or "{}"
-    is_same = file is not None and file.text == merged.text
-    why = None if is_same else docker.find_refusal(found.unit, merged.text.encode())
-    if why is None:
-        return []
-    if docker.find_refusal(found.unit, without.encode()) is not None:
-        # dockerd's message may quote the user's configuration.
-        raise _RefusedError(
-            f"dockerd does not take {DAEMON_JSON} as it is; run 'dockerd --validate' to see why"
-        )
-    raise _RefusedError(f"dockerd does not take our labels: {why}")
-
-
-def _merge(
-    found: FoundMachine, file: DaemonJson | None, labels: Mapping[str, str], *, clear: bool = False
-) -> Merged:
-    edit = found.record.edit
-    existed = found.record.existed or edit is None
-    return daemon_json.merge(file, labels, edit, clear=clear, existed=existed)
-
-
-def _leave(
-    found: FoundMachine, labels: Mapping[str, str], why: str, desired: Desired
-) -> PlannedLabels:
+def _leave(found: FoundMachine, labels: Mapping[str, str], why: str) -> PlannedLabels:
     """Leave daemon.json unchanged: if something is not known, the last good labels stay."""
-    there, notes = found.our_labels, []
-    if labels or found.record.edit is not None:
-        gone = (key for key, value in labels.items() if there.get(key) != value)
-        text = f"no label is set: {why}"
-        if there or not labels:
-            text = f"labels stay as they are: {why}"
-        notes.append(error(ExitStatus.FILES, text, *(LeftOut("label", key, why) for key in gone)))
-        desired = _mark_partial(desired)
-    return PlannedLabels(found.files.get(DAEMON_JSON), found.record, there, desired, tuple(notes))
+    there = found.our_labels
+    gone = {key: value for key, value in labels.items() if there.get(key) != value}
+    text = f"no label is set: {why}"
+    if there or not labels:
+        text = f"labels stay as they are: {why}"
+    note = error(ExitStatus.FILES, text, *_leave_out(gone, why))
+    content, record = found.files.get(DAEMON_JSON), found.files.get(RECORD)
+    return PlannedLabels(content, found.items, record, there, (note,))
 
 
-def _mark_partial(desired: Desired) -> Desired:
-    outcome = desired.variables.get(STATUS_VARIABLE)
-    return desired.with_outcome("partial") if outcome in ("complete", "kept") else desired
-
-
-def _leave_out_unencodable(labels: Mapping[str, str]) -> tuple[dict[str, str], list[Note]]:
-    kept, notes = dict[str, str](), list[Note]()
-    for key, value in labels.items():
-        try:
-            f"{key}{value}".encode()
-        except UnicodeEncodeError:
-            why = "it is not Unicode text"
-            left_out = LeftOut("label", key, why)
-            notes.append(warning(f"label {quote(key)} is left out: {why}", left_out))
-        else:
-            kept[key] = value
-    return kept, notes
+def _leave_out(labels: Mapping[str, str], why: str) -> Iterator[LeftOut]:
+    return (LeftOut("label", key, why) for key in labels)

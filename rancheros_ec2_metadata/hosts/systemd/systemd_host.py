@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from rancheros_ec2_metadata.deadline import Limit
-from rancheros_ec2_metadata.errors import (
-    ExitStatus,
-    FilesError,
-    Note,
-    error,
-    info,
-    warning,
-)
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError, Note, error, info, warning
 from rancheros_ec2_metadata.hosts.base import (
     DockerStatus,
     FileStatus,
@@ -27,7 +21,6 @@ from rancheros_ec2_metadata.hosts.env_files import plan_env_files
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.state import State, render_state
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit, unit_env_file
-from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError
 from rancheros_ec2_metadata.hosts.systemd.found_machine import (
     DAEMON_JSON,
@@ -37,11 +30,9 @@ from rancheros_ec2_metadata.hosts.systemd.found_machine import (
     STATE_FOLDER,
     FoundMachine,
     find_machine,
-    has_all,
     read_state,
 )
 from rancheros_ec2_metadata.hosts.systemd.label_plan import PlannedLabels, plan_labels
-from rancheros_ec2_metadata.hosts.systemd.label_record import render_record
 from rancheros_ec2_metadata.plan.desired import Desired
 from rancheros_ec2_metadata.plan.provenance import LeftOut
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
@@ -57,7 +48,6 @@ class SystemdHost:
         root: the folder that stands for the machine's root.
         docker: is asked; None if this is not the machine.
         limit: for what is waited for.
-        off_machine: only a plan is made: Docker need not be asked.
     """
 
     places = Places(
@@ -73,13 +63,10 @@ class SystemdHost:
     later_runs_read_briefly = True
     carries = staticmethod(unit_env_file.explain_uncarriable)
 
-    def __init__(
-        self, root: Path, docker: Docker | None, limit: Limit, *, off_machine: bool = False
-    ) -> None:
+    def __init__(self, root: Path, docker: Docker | None, limit: Limit) -> None:
         self.root = root
         self.docker = docker
         self.limit = limit
-        self.off_machine = off_machine
 
     def locate(self, path: str) -> Path:
         """Return the path at which this process finds a machine's file."""
@@ -91,12 +78,9 @@ class SystemdHost:
 
     def read_ours(self, plan: Plan) -> Ours:
         """Return this program's values in the files, after a plan was not written completely."""
-        found = find_machine(self.root, None)
-        there = found.files.get(unit_env_file.PATH)
-        for one in (plan.after, plan.before):
-            if one.variables and there == unit_env_file.render_unit_env_file(one.variables):
-                return Ours(found.our_labels, one.variables)
-        return Ours(found.our_labels)
+        found = find_machine(self.root)
+        variables = _find_our_variables(found, plan.after.variables, plan.before.variables)
+        return Ours(found.our_labels, variables)
 
     def plan(self, desired: Desired, kept: State) -> Plan:
         """Return what to write so that the machine has what is ``desired``, rehearsed.
@@ -106,113 +90,109 @@ class SystemdHost:
             kept: the instance, tags and metadata for the new state.
         """
         more = (desired.env_file.path,) if desired.env_file is not None else ()
-        found = find_machine(self.root, self.docker, more)
-        planned = plan_labels(found, desired, self.docker, off_machine=self.off_machine)
-        variables, content, env_notes = _plan_unit_env_file(found, planned.desired.variables)
+        found = find_machine(self.root, more)
+        planned = plan_labels(found, desired.labels, self.docker)
+        outcome = desired.variables.get(STATUS_VARIABLE, kept.status)
+        if any(note.status for note in planned.notes) and outcome in ("complete", "kept"):
+            outcome = "partial"
+            desired = desired.with_outcome(outcome)
+        variables, content, env_notes = _plan_unit_env_file(found, desired.variables)
         env_files, file_notes = plan_env_files(
-            found.state.env_files, planned.desired.env_file, found.files, found.unreadable
+            found.state.env_files, desired.env_file, found.files, found.unreadable
         )
-        same = found.files.get(unit_env_file.PATH) == unit_env_file.render_unit_env_file(
-            found.state.variables
-        )
-        before = Ours(found.our_labels, found.state.variables if same else {})
+        before = Ours(found.our_labels, _find_our_variables(found, found.state.variables))
         after = Ours(planned.labels, variables)
         state = kept._replace(
             labels=after.labels,
             variables=after.variables,
             env_files=tuple(path for path, raw in env_files.items() if raw is not None),
-            status=planned.desired.variables.get(STATUS_VARIABLE, kept.status),
+            status=outcome,
             labels_changed=found.state.labels_changed,
             last_run=found.state.last_run,
         )
-        notes = (*found.notes, *planned.notes, *_note_config(desired), *env_notes, *file_notes)
         return Plan(
             changes=_order(found, planned, state, content, env_files),
             state=state,
-            desired=planned.desired._replace(config={}),
+            desired=desired._replace(config={}),
             before=before,
             after=after,
             our_files=(unit_env_file.PATH, *state.env_files),
             labels_take_effect="when Docker starts or is reloaded",
             notes=(
-                *notes,
+                *found.notes,
+                *planned.notes,
+                *_note_config(desired),
+                *env_notes,
+                *file_notes,
                 *note_labels(after.labels, before.labels, changed_until="", removed_until=""),
                 *desired.notes,
             ),
         )
 
-    def activate(self, files: Files, seconds: float) -> Iterator[Note]:
+    def activate(self, _files: Files, seconds: float) -> Iterator[Note]:
         """Reload a running Docker that does not have the labels of daemon.json yet.
 
-        A reload waits for the end of a unit with Before=docker.service, which this run may be.
+        A reload waits for the end of a unit with Before=docker.service, which this run may be. The
+        plan of the next run records that Docker has them.
 
         Args:
-            files: writes that it has them.
             seconds: how long to check whether it has; a reload takes some 15 ms.
         """
-        found = find_machine(self.root, self.docker)
-        if not found.record.pending or found.unit is None or found.unit.active != "active":
+        found = find_machine(self.root)
+        if self.docker is None or found.cannot_merge is not None:
             return
-        assert self.docker is not None  # noqa: S101 - it has given the unit
-        try:
-            file = found.parse()
-        except CannotMergeError:
+        if found.record is None or not found.record.pending:
             return
-        items = file.items if file is not None else ()
-        limit = self.limit.within(seconds)
         try:
-            if not has_all(found.docker_has, items):
-                self.docker.reload()
-            while not (has := has_all(self.docker.read_labels(found.unit), items)):
-                if limit.passed():
-                    break
+            unit = self.docker.read_unit()
+            if unit.active != "active":
+                return
+            self.docker.reload()
+            limit, has = self.limit.within(seconds), False
+            while not has and not limit.passed():
                 limit.sleep(_LOOK)
+                has = self.docker.read_labels(unit) == set(found.items)
         except NoAnswerError as why:
             yield warning(f"Docker is not reloaded: {why}")
             return
-        if not has:
+        if has:
+            yield info("Docker has the labels of daemon.json, without a restart")
+        else:
             yield info(
                 "Docker is told to reload daemon.json, which it does when this run has ended"
             )
-            return
-        yield info("Docker has the labels of daemon.json, without a restart")
-        record = render_record(found.record._replace(pending=False))
-        try:
-            files.write(FileChange(RECORD, found.files.get(RECORD), record, is_record=True))
-        except FilesError as failed:
-            yield failed.note()
 
     def check_files(self, state: State) -> Iterator[FileStatus]:
         """Yield whether our labels are in daemon.json still."""
         if not state.labels:
             return
-        missing = len(state.labels.keys() - find_machine(self.root, None).our_labels.keys())
+        missing = len(state.labels.keys() - find_machine(self.root).our_labels.keys())
         what = f"{missing} of our labels are gone" if missing else "our labels are in it"
         yield FileStatus(DAEMON_JSON, as_left=not missing, what=what)
 
     def check_docker(self, _state: State, _boot_id: str | None) -> DockerStatus:
         """Return whether Docker has the labels of daemon.json: it is asked itself."""
-        found = find_machine(self.root, self.docker)
-        unit = found.unit
-        if unit is None:
-            return DockerStatus(None, None, f"not known: {found.unknown or 'it is not asked here'}")
+        if self.docker is None:
+            return DockerStatus(None, None, "not known: it is not asked here")
+        try:
+            unit = self.docker.read_unit()
+        except NoAnswerError as why:
+            return DockerStatus(None, None, f"not known: {why}")
         if not unit.is_there:
             return DockerStatus(None, None, f"there is no {UNIT}")
         if not unit.may_have_read:
             return DockerStatus(None, None, "it does not run: it reads daemon.json when it starts")
         at = datetime.fromtimestamp(unit.started / 1_000_000, timezone.utc)
         started = f"{at:%Y-%m-%dT%H:%M:%SZ}" if unit.started else None
+        found, docker_has = find_machine(self.root), self.docker.read_labels(unit)
         has: bool | None = None
-        try:
-            file = found.parse()
-        except CannotMergeError as why:
-            what = f"{DAEMON_JSON}: {why}"
-        else:
+        if found.cannot_merge is not None:
+            what = f"{DAEMON_JSON}: {found.cannot_merge}"
+        elif docker_has is None:
             what = "it does not say which labels it has"
-            if found.docker_has is not None:
-                has = has_all(found.docker_has, file.items if file is not None else ())
-                what = "it has the labels of daemon.json"
-        if has is False:
+        elif has := docker_has == set(found.items):
+            what = "it has the labels of daemon.json"
+        else:
             what = "it has NOT the labels of daemon.json: 'systemctl reload docker' loads them"
         since = f"{unit.active}, started {started}" if started else unit.active
         return DockerStatus(started, has, f"{since}; {what}")
@@ -225,13 +205,21 @@ def make_systemd(settings: Settings, limit: Limit, *, off_machine: bool) -> Syst
         FilesError: this machine does not run systemd.
     """
     if settings.root != Path("/"):
-        return SystemdHost(settings.root, None, limit, off_machine=off_machine)
+        return SystemdHost(
+            settings.root, docker_unit.SupposedDocker() if off_machine else None, limit
+        )
     if not Path(SYSTEMD).is_dir():
         raise FilesError(
             f"systemd does not run here, {SYSTEMD} is not there; run it on the machine, not in a"
             " container"
         )
-    return SystemdHost(settings.root, docker_unit.LocalDocker(), limit, off_machine=off_machine)
+    return SystemdHost(settings.root, Docker(), limit)
+
+
+def _find_our_variables(found: FoundMachine, *known: Mapping[str, str]) -> Mapping[str, str]:
+    """Return those of the known variables that the file has; none if it has others."""
+    raw = found.files.get(unit_env_file.PATH)
+    return next((one for one in known if unit_env_file.render_unit_env_file(one) == raw), {})
 
 
 def _plan_unit_env_file(
@@ -261,26 +249,16 @@ def _order(
     file. An item to remove stays in the state and the record until its file is written: after a
     kill in between, none of our items may be taken for the user's, and none of the user's be lost.
     """
-    record = planned.record
-    is_needed = record.edit is not None or record.pending
-    kept = (RECORD, render_record(record) if is_needed else None)
-    file = (DAEMON_JSON, planned.content)
     # Without a record the state serves as one: it must name no label before the record does.
     steps: list[tuple[str, bytes | None]] = [(unit_env_file.PATH, variables)]
-    steps += [kept] if record.edit is not None else []
-    if state.holds_values():
-        between = state.with_former(found.state)._replace(
-            labels_changed=state.labels_changed if state.labels == found.state.labels else (),
-        )
-        if between != found.state:
-            steps.append((STATE, render_state(between)))
-    steps += [file] if record.edit is not None else [file, kept]
-    steps += [(path, raw) for path, raw in env_files.items() if raw is None]
-    steps += [(path, raw) for path, raw in env_files.items() if raw is not None]
-
-    def tell() -> Iterator[str]:
-        return daemon_json.diff_labels(found.files.get(DAEMON_JSON), planned.content)
-
+    if planned.record is not None:
+        steps.append((RECORD, planned.record))
+    between = state.with_former(found.state)
+    if state.holds_values() and between != found.state:
+        steps.append((STATE, render_state(between)))
+    steps.append((DAEMON_JSON, planned.content))
+    if planned.record is None:
+        steps.append((RECORD, None))
     return tuple(
         FileChange(
             path,
@@ -288,10 +266,12 @@ def _order(
             raw,
             keeps_attributes=path == DAEMON_JSON,
             is_record=path in (STATE, RECORD),
-            tell=tell if path == DAEMON_JSON else None,
+            tell=partial(daemon_json.diff_labels, found.items, planned.items)
+            if path == DAEMON_JSON
+            else None,
         )
-        for path, raw in steps
-        if found.files.get(path) != raw and (path != RECORD or path not in found.unreadable)
+        for path, raw in (*steps, *env_files.items())
+        if found.files.get(path) != raw
     )
 
 
