@@ -167,7 +167,7 @@ class TagsApi:
             return RequestError(
                 f"the role {role} may not read the tags: {named}; allow ec2:DescribeTags in its "
                 "policy, or switch on the tags in IMDS (InstanceMetadataTags=enabled)",
-                Reason.DENIED,
+                Reason.REFUSED,
             )
         if code in _TIME:
             return RequestError(
@@ -178,7 +178,7 @@ class TagsApi:
             return RequestError(
                 f"the EC2 API does not accept the credentials of the role {role}, AuthFailure: "
                 "they are too new, the role is gone, or this machine's clock is wrong",
-                Reason.UNAUTHENTIC,
+                Reason.REFUSED,
             )
         return RequestError(
             f"the EC2 API refuses DescribeTags for the role {role}: {status}, {named}; allow "

@@ -96,9 +96,7 @@ class OperatorReader:
             variables.get("AWS_ACCOUNT_ID"),
             format_pending_time(found.get("LaunchTime")),
         )
-        facts = Facts(
-            on_ec2=True, identity=identity, variables_complete=True, tags={}, tags_complete=True
-        )
+        facts = Facts(on_ec2=True, identity=identity, variables_complete=True, tags={})
         state = found.get("State", {}).get("Name", "")
         if state not in _BOOTS:
             text = f"the instance is {quote(state)}: it may have other values when it boots"

@@ -23,11 +23,9 @@ class Facts(NamedTuple):
         unread_variables: those that have not been read, and so may exist.
         variables_complete: whether no variable is missing because of a failure.
         tags: those that are used; None while no source has given them.
-        tags_complete: whether no tag is missing because of a failure.
         tags_source: who gave them.
         unread_tags: keys whose values could not be read, each with the reason.
         keys: keys of all tags that the instance has.
-        role: name of its role; empty where it had none; None while that has not been read.
         imds_requests: sent to the metadata service so far.
         api_calls: made to the EC2 API so far.
     """
@@ -40,11 +38,9 @@ class Facts(NamedTuple):
     unread_variables: frozenset[str] = frozenset(VARIABLES)
     variables_complete: bool = False
     tags: Mapping[str, str] | None = None
-    tags_complete: bool = False
     tags_source: Literal["imds", "api"] | None = None
     unread_tags: Mapping[str, str] = {}
     keys: frozenset[str] = frozenset()
-    role: str | None = None
     imds_requests: int = 0
     api_calls: int = 0
 
@@ -52,6 +48,11 @@ class Facts(NamedTuple):
     def pending_time(self) -> str | None:
         """Return when the instance was last started, as the identity document has it."""
         return self.identity.pending_time if self.identity else None
+
+    @property
+    def tags_complete(self) -> bool:
+        """Tell whether no tag is missing because of a failure."""
+        return self.tags is not None and not self.unread_tags
 
     def list_missing(self, required: tuple[str, ...]) -> list[str]:
         """Return the required tags that have not been seen."""
@@ -76,7 +77,6 @@ class Facts(NamedTuple):
             variables={**self.variables, **group},
             sources={**self.sources, **dict.fromkeys(group, OF_TAG)},
             tags=tags.values,
-            tags_complete=not tags.unread,
             tags_source=source,
             unread_tags=tags.unread,
             keys=tags.keys,

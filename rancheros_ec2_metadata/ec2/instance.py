@@ -177,20 +177,20 @@ class Identity(NamedTuple):
     pending_time: str | None = None
 
 
-def parse_document(text: str | None) -> dict[str, str] | None:
-    """Return the text fields of an identity document; None if it is no JSON object."""
+def parse_document(text: str | None) -> dict[str, str]:
+    """Return the text fields of an identity document; none if it is no JSON object."""
     try:
         fields = json.loads(text or "")
     except (ValueError, RecursionError):
-        return None
+        return {}
     if not isinstance(fields, dict):
-        return None
+        return {}
     return {key: value for key, value in fields.items() if isinstance(value, str) and value}
 
 
 def identify(fields: Document, answers: Answers) -> Identity | None:
     """Return the identity, from the document or else from single paths; None without an id."""
-    known, _ = read_variables(fields, answers)
+    known, _, _ = read_variables(fields, answers)
     instance_id = known.get("AWS_INSTANCE_ID", "")
     if not _INSTANCE_ID.fullmatch(instance_id):
         return None
@@ -247,37 +247,33 @@ def find_mac(answers: Answers) -> str | None:
     return text if _MAC.fullmatch(text) else None
 
 
-def read_variables(fields: Document, answers: Answers) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the AWS_ variables of what has been said, and the source of each.
+def read_variables(
+    fields: Document, answers: Answers
+) -> tuple[dict[str, str], dict[str, str], frozenset[str]]:
+    """Return the AWS_ variables of what has been said, the source of each, and the unread ones.
 
-    What an instance does not have is no variable.
+    What an instance does not have is no variable. It may have an unread one: its path or field
+    could not be read.
     """
-    values, sources = {}, {}
+    values, sources, unread = {}, {}, set()
+    mac = find_mac(answers)
+    lost_mac = isinstance(answers.get(MAC_PATH), RequestError)
     for name, row in VARIABLES.items():
+        path = (row.path or "").replace(_MAC_IN_PATH, mac or _MAC_IN_PATH)
+        answer = answers.get(METADATA + path) if path else None
+        behind_lost_mac = lost_mac and _MAC_IN_PATH in path
+        in_lost_document = row.field is not None and not path and not fields
         if _in_document(row, fields):
             values[name], sources[name] = fields[row.field or ""], f"identity document, {row.field}"
-            continue
-        path, answer = _find_answer(row, answers)
-        value = row.decode(answer) if isinstance(answer, str) else ""
-        if value:
-            values[name], sources[name] = value, f"IMDS, {path}"
+        elif isinstance(answer, str):
+            if value := row.decode(answer):
+                values[name], sources[name] = value, f"IMDS, {path}"
+        elif answer is not None or behind_lost_mac or in_lost_document:
+            unread.add(name)
     partition = _find_partition(values.get("AWS_REGION", ""))
     if partition:
         values["AWS_PARTITION"], sources["AWS_PARTITION"] = partition, sources["AWS_REGION"]
-    return values, sources
-
-
-def list_unread_variables(fields: Document, answers: Answers) -> frozenset[str]:
-    """Return the variables that the instance may have: their path or field could not be read."""
-    no_mac = isinstance(answers.get(MAC_PATH), RequestError)
-    unread = set()
-    for name, row in VARIABLES.items():
-        path, answer = _find_answer(row, answers)
-        in_lost_document = row.field and not path and not fields
-        behind_lost_mac = no_mac and _MAC_IN_PATH in path
-        if isinstance(answer, RequestError) or in_lost_document or behind_lost_mac:
-            unread.add(name)
-    return frozenset(unread - read_variables(fields, answers)[0].keys())
+    return values, sources, frozenset(unread - values.keys())
 
 
 def make_group_variable(tags: Mapping[str, str]) -> dict[str, str]:
@@ -307,14 +303,6 @@ def compute_age(pending_time: str | None, now: float | None) -> float | None:
 def _in_document(row: Variable, fields: Document) -> bool:
     value = fields.get(row.field or "")
     return value is not None and (row.name != "AWS_LOCAL_IPV4" or ":" not in value)
-
-
-def _find_answer(row: Variable, answers: Answers) -> tuple[str, str | RequestError | None]:
-    """Return the path of a variable, empty if it has none, and what was said there."""
-    if row.path is None:
-        return "", None
-    path = row.path.replace(_MAC_IN_PATH, find_mac(answers) or _MAC_IN_PATH)
-    return path, answers.get(METADATA + path)
 
 
 def _find_partition(region: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.errors import (
     Ec2Error,
@@ -64,8 +64,8 @@ def connect_with_boto3(
     return TagsApi(identity, credentials, settings).ask
 
 
-class Reader(NamedTuple):
-    """Reads EC2 for one run.
+class Reader:
+    """Reads EC2 once: each method below `read` is a step, and no path is asked for twice.
 
     Args:
         settings: the run's.
@@ -75,11 +75,23 @@ class Reader(NamedTuple):
         connect: returns the function that asks the API.
     """
 
-    settings: Settings
-    machine: Machine
-    imds: Imds
-    log: Log
-    connect: Connect = connect_with_boto3
+    def __init__(
+        self,
+        settings: Settings,
+        machine: Machine,
+        imds: Imds,
+        log: Log,
+        connect: Connect = connect_with_boto3,
+    ) -> None:
+        self._settings = settings
+        self._machine = machine
+        self._imds = imds
+        self._log = log
+        self._connect_to_api = connect
+        self._kept = False
+        self._facts = Facts()
+        self._fields: dict[str, str] = {}
+        self._answers: dict[str, str | RequestError | None] = {}
 
     def read(self, *, kept: bool, so_far: Callable[[Facts], None]) -> Facts:
         """Return what EC2 says until the limit of reading; what fails is noted.
@@ -89,62 +101,51 @@ class Reader(NamedTuple):
             so_far: called before the API is asked, with what the metadata service said; what it
                 raises is raised here.
         """
-        reading = _Reading(self, kept=kept)
+        self._kept = kept
         try:
-            reading.reach()
-            reading.identify()
-            if self.settings.reads_metadata:
-                reading.read_variables()
-            if self.settings.tags == "none" or not self.settings.uses_tags:
-                reading.facts = reading.facts._replace(tags={}, tags_complete=True)
-            elif not reading.read_tags_of_imds():
-                so_far(reading.facts)
-                reading.read_tags_of_api()
+            self._reach()
+            self._identify()
+            if self._settings.reads_metadata:
+                self._read_variables()
+            if self._settings.tags == "none" or not self._settings.uses_tags:
+                self._facts = self._facts._replace(tags={})
+            elif not self._read_tags_of_imds():
+                so_far(self._facts)
+                self._read_tags_of_api()
         except NotOnEc2Error as none:
-            reading.facts = reading.facts._replace(on_ec2=False)
-            self.log.note(none.note())
+            self._facts = self._facts._replace(on_ec2=False)
+            self._log.note(none.note())
         except Ec2Error as failure:
-            self.log.note(failure.note())
-        if reading.facts.on_ec2 is not False:
-            reading.conclude()
-        return reading.facts._replace(imds_requests=self.imds.requests)
-
-
-class _Reading:
-    """One reading: each method is a step of it, and adds to ``facts``; no path is asked twice."""
-
-    def __init__(self, reader: Reader, *, kept: bool) -> None:
-        self.settings, self.machine, self.imds, self.log, self.connect_to_api = reader
-        self.kept = kept
-        self.facts = Facts()
-        self.fields: dict[str, str] = {}
-        self.answers: dict[str, str | RequestError | None] = {}
+            self._log.note(failure.note())
+        if self._facts.on_ec2 is not False:
+            self._conclude()
+        return self._facts._replace(imds_requests=self._imds.requests)
 
     @property
-    def is_surely_ec2(self) -> bool:
+    def _is_surely_ec2(self) -> bool:
         """Tell whether this is certainly an EC2 instance, so that no answer is a failure.
 
         The firmware, a configured endpoint or the last run here show it.
         """
-        on_ec2 = self.machine.verdict == "yes" or self.imds.settings.endpoint is not None
-        return on_ec2 or self.kept
+        on_ec2 = self._machine.verdict == "yes" or self._imds.settings.endpoint is not None
+        return on_ec2 or self._kept
 
-    def reach(self) -> None:
+    def _reach(self) -> None:
         """Make contact with the metadata service.
 
         Raises:
             NotOnEc2Error: the firmware names another vendor, or is unclear and nothing answers.
             Ec2Error: the service does not answer, or refuses.
         """
-        imds = self.imds
-        if self.machine.verdict == "no" and imds.settings.endpoint is None:
+        imds = self._imds
+        if self._machine.verdict == "no" and imds.settings.endpoint is None:
             raise NotOnEc2Error(
                 "this is not an EC2 instance: its firmware names another vendor; to ask all the "
                 "same, set AWS_EC2_METADATA_SERVICE_ENDPOINT"
             )
-        if not self.is_surely_ec2:
+        if not self._is_surely_ec2:
             try:
-                return self.log.note(imds.connect(imds.limit.within(_UNCLEAR_SECONDS)))
+                return self._log.note(imds.connect(imds.limit.within(_UNCLEAR_SECONDS)))
             except RequestError as failure:
                 if failure.reason in SILENT:
                     raise NotOnEc2Error(
@@ -153,32 +154,31 @@ class _Reading:
                     ) from None
                 if failure.reason is not Reason.BUSY:
                     raise
-        return self.log.note(imds.connect(imds.limit))
+        return self._log.note(imds.connect(imds.limit))
 
-    def identify(self) -> None:
+    def _identify(self) -> None:
         """Learn which instance this is: the document first, else the paths that say the same.
 
         Raises:
             NotOnEc2Error: nothing says EC2, and what answers knows of no instance.
             Ec2Error: the service does not say.
         """
-        limit = self.imds.limit
+        limit = self._imds.limit
         # The service may still be starting, so this is given more time than other parts.
         first = limit.within(max(limit.remaining() - 2 * _PART_SECONDS, limit.remaining() / 2))
-        problem = None
+        document, problem = None, None
         try:
-            document = self.imds.get(instance.DOCUMENT_PATH, first)
+            document = self._imds.get(instance.DOCUMENT_PATH, first)
         except RequestError as failure:
-            document, problem = None, str(failure)
-        fields = instance.parse_document(document)
-        if fields is None:
-            problem = problem or f"{instance.DOCUMENT_PATH} is missing, or not a JSON object"
-        self.fields = fields or {}
-        self.ask(instance.list_identity_paths(self.fields), first)
-        identity = instance.identify(self.fields, self.answers)
+            problem = str(failure)
+        self._fields = instance.parse_document(document)
+        if not self._fields and problem is None:
+            problem = f"{instance.DOCUMENT_PATH} is missing, or not a JSON object"
+        self._ask(instance.list_identity_paths(self._fields), first)
+        identity = instance.identify(self._fields, self._answers)
         if identity is None:
-            said = any(isinstance(answer, str) and answer for answer in self.answers.values())
-            if not self.is_surely_ec2 and document is None and not said:
+            said = any(isinstance(answer, str) and answer for answer in self._answers.values())
+            if not self._is_surely_ec2 and document is None and not said:
                 raise NotOnEc2Error(
                     "this is not an EC2 instance: its firmware does not say EC2, and what answers "
                     f"at the address of IMDS knows of none ({problem})"
@@ -187,168 +187,169 @@ class _Reading:
                 f"IMDS does not say which instance this is: {problem or 'no instance id'}; nothing "
                 "more is asked of it"
             )
-        self.facts = self.facts._replace(
+        self._facts = self._facts._replace(
             on_ec2=True,
             identity=identity,
-            age=instance.compute_age(identity.pending_time, self.imds.served_at),
+            age=instance.compute_age(identity.pending_time, self._imds.served_at),
             variables_complete=problem is None,
         )
         if problem:
             text = f"the identity document could not be read: {problem}; some variables are missing"
-            self.log.note(error(ExitStatus.INCOMPLETE, text))
+            self._log.note(error(ExitStatus.INCOMPLETE, text))
 
-    def read_variables(self) -> None:
+    def _read_variables(self) -> None:
         """Learn the AWS_ variables."""
-        facts, imds = self.facts, self.imds
+        facts, imds = self._facts, self._imds
         region = facts.identity.region if facts.identity else None
-        first = instance.list_first_paths(self.fields, region)
-        self.ask([instance.METADATA, *first], _limit_part(imds.limit, 4))
-        mac, listing = self.answers.get(instance.MAC_PATH), self.answers.pop(instance.METADATA)
-        if isinstance(mac, str) and mac and instance.find_mac(self.answers) is None:
+        first = instance.list_first_paths(self._fields, region)
+        self._ask([instance.METADATA, *first], _limit_part(imds.limit, 4))
+        mac, listing = self._answers.get(instance.MAC_PATH), self._answers.pop(instance.METADATA)
+        if isinstance(mac, str) and mac and instance.find_mac(self._answers) is None:
             text = f"{instance.MAC_PATH}: {quote(mac)} is not a MAC address"
-            self.answers[instance.MAC_PATH] = RequestError(text)
+            self._answers[instance.MAC_PATH] = RequestError(text)
         later = instance.list_later_paths(
-            listing if isinstance(listing, str) else "", instance.find_mac(self.answers)
+            listing if isinstance(listing, str) else "", instance.find_mac(self._answers)
         )
-        self.ask(later, _limit_part(imds.limit, 3))
-        variables, sources = instance.read_variables(self.fields, self.answers)
-        knows_role = not isinstance(self.answers.get(instance.ROLES_PATH, _UNASKED), RequestError)
-        failures = [str(said) for said in self.answers.values() if isinstance(said, RequestError)]
+        self._ask(later, _limit_part(imds.limit, 3))
+        variables, sources, unread = instance.read_variables(self._fields, self._answers)
+        failures = [str(said) for said in self._answers.values() if isinstance(said, RequestError)]
         if failures:
             text = "metadata could not be read in part: " + "; ".join(failures)
-            self.log.note(error(ExitStatus.INCOMPLETE, text))
-        self.facts = self.facts._replace(
+            self._log.note(error(ExitStatus.INCOMPLETE, text))
+        self._facts = self._facts._replace(
             variables=variables,
             sources=sources,
-            unread_variables=instance.list_unread_variables(self.fields, self.answers),
+            unread_variables=unread,
             variables_complete=facts.variables_complete and not failures,
-            role=variables.get("AWS_IAM_ROLE", "") if knows_role else None,
         )
 
-    def ask(self, paths: Iterable[str], limit: Limit) -> None:
-        new = [path for path in paths if path not in self.answers]
-        self.answers.update(self.imds.get_all(new, limit))
+    def _ask(self, paths: Iterable[str], limit: Limit) -> None:
+        new = [path for path in paths if path not in self._answers]
+        self._answers.update(self._imds.get_all(new, limit))
 
-    def read_tags_of_imds(self) -> bool:
+    def _read_tags_of_imds(self) -> bool:
         """Read the tags if the metadata service serves them; else return False.
 
         Raises:
             RequestError: it does not give them, and the API must not be asked.
         """
-        source = self.settings.tags
+        source = self._settings.tags
         if source == "api":
             return False
         try:
-            self.look_at_imds(self.imds.limit)
+            self._look_at_imds(self._imds.limit)
         except RequestError as failure:
             if source == "imds":
                 raise
             text = f"{failure}; the EC2 API is asked for the tags instead"
-            self.log.note(warning(text))
+            self._log.note(warning(text))
             return False
-        if self.facts.tags is None:
+        if self._facts.tags is None:
             if source == "imds":
                 raise RequestError(
                     f"IMDS does not serve the tags of this instance: {TAGS_PATH} is not there; "
                     "switch them on (InstanceMetadataTags=enabled), or let --tags be auto"
                 )
-            self.log.note(info("the tags are not in IMDS: the EC2 API is asked"))
+            self._log.note(info("the tags are not in IMDS: the EC2 API is asked"))
             return False
-        if source == "auto" and self.facts.list_missing(self.settings.require_tags):
+        if source == "auto" and self._facts.list_missing(self._settings.require_tags):
             return False
-        self.wait_for_late(self.look_at_imds, LATE_IMDS)
+        self._wait_for_late(self._look_at_imds, LATE_IMDS)
         return True
 
-    def look_at_imds(self, limit: Limit) -> None:
+    def _look_at_imds(self, limit: Limit) -> None:
         """Take the tags that the metadata service serves now, if it serves any."""
-        facts, settings = self.facts, self.settings
+        facts, settings = self._facts, self._settings
         known = facts.tags or {}
-        tags = read_tags(self.imds, settings.wants, known, _limit_part(limit, 2))
+        tags = read_tags(self._imds, settings.wants, known, _limit_part(limit, 2))
         if tags is not None:
-            self.facts = facts.with_tags(tags, "imds", metadata=settings.reads_metadata)
+            self._facts = facts.with_tags(tags, "imds", metadata=settings.reads_metadata)
 
-    def read_tags_of_api(self) -> None:
+    def _read_tags_of_api(self) -> None:
         """Read the tags from the EC2 API.
 
         Raises:
             RequestError: it does not give them, and nor has the metadata service.
         """
-        settings = self.settings
+        settings = self._settings
         try:
-            ask = self.connect()
+            ask = self._connect()
 
             def call(limit: Limit) -> dict[str, str]:
-                self.facts = self.facts._replace(api_calls=self.facts.api_calls + 1)
+                self._facts = self._facts._replace(api_calls=self._facts.api_calls + 1)
                 return ask(limit)
 
             def look(limit: Limit) -> None:
-                tags = retry_api(lambda: call(limit), self.grace, limit)
+                tags = retry_api(lambda: call(limit), self._grace, limit)
                 known = take_all_known(tags, settings.wants)
-                self.facts = self.facts.with_tags(known, "api", metadata=settings.reads_metadata)
+                self._facts = self._facts.with_tags(known, "api", metadata=settings.reads_metadata)
 
-            look(self.imds.limit)
-            self.wait_for_late(look, LATE)
+            look(self._imds.limit)
+            self._wait_for_late(look, LATE)
         except RequestError as failure:
-            if self.facts.tags is None:
+            if self._facts.tags is None:
                 raise
             # The metadata service serves the tags: the API was asked for a required one only.
-            self.log.note(warning(str(failure)))
-            self.wait_for_late(self.look_at_imds, LATE_IMDS)
+            self._log.note(warning(str(failure)))
+            self._wait_for_late(self._look_at_imds, LATE_IMDS)
 
-    def connect(self) -> AskTags:
+    def _connect(self) -> AskTags:
         """Return the function that asks the API, with the role's credentials."""
-        facts, imds = self.facts, self.imds
+        facts, imds = self._facts, self._imds
         identity, limit = facts.identity, imds.limit
         if identity is None or identity.region is None:
             raise RequestError(
                 "the EC2 API cannot be asked for the tags: the region is not known; see what IMDS "
                 "says with 'show'"
             )
-        role = facts.role
+        said = self._answers.get(instance.ROLES_PATH, _UNASKED)
+        role = None if isinstance(said, RequestError) else instance.take_first_line(said or "")
 
         def read() -> Credentials:
             nonlocal role
             known, role = role, role or None  # a missing one may come later
             return read_credentials(imds, known, limit)
 
-        until = limit.within(self.grace.role)
+        until = limit.within(self._grace.role)
         absent = {Reason.ABSENT}
         credentials = retry(read, LATE_IMDS, until, reasons=absent)
-        if self.settings.reads_metadata:
+        if self._settings.reads_metadata:
             source = "IMDS, " + instance.ROLES_PATH.removeprefix(instance.METADATA)
-            self.facts = self.facts._replace(
+            self._facts = self._facts._replace(
                 variables={**facts.variables, "AWS_IAM_ROLE": credentials.role},
                 sources={**facts.sources, "AWS_IAM_ROLE": source},
             )
-        return self.connect_to_api(identity, credentials, self.settings.api)
+        return self._connect_to_api(identity, credentials, self._settings.api)
 
-    def wait_for_late(self, look: Callable[[Limit], None], policy: RetryPolicy) -> None:
+    def _wait_for_late(self, look: Callable[[Limit], None], policy: RetryPolicy) -> None:
         """Look again for as long as tags that are missing are given time."""
-        settings = self.settings
+        settings = self._settings
 
         def is_wanted(key: str) -> bool:
             return settings.maps(key) or key in settings.require_tags
 
-        limit, grace = self.imds.limit, self.grace
-        poll(look, lambda: any(map(is_wanted, self.facts.keys)), policy, limit.within(grace.tags))
+        limit, grace = self._imds.limit, self._grace
+        poll(look, lambda: any(map(is_wanted, self._facts.keys)), policy, limit.within(grace.tags))
         required = limit.within(grace.required)
-        poll(look, lambda: not self.facts.list_missing(settings.require_tags), policy, required)
+        poll(look, lambda: not self._facts.list_missing(settings.require_tags), policy, required)
 
     @property
-    def grace(self) -> GracePeriods:
-        return choose_grace_periods(self.facts.age, kept=self.kept)
+    def _grace(self) -> GracePeriods:
+        return choose_grace_periods(self._facts.age, kept=self._kept)
 
-    def conclude(self) -> None:
+    def _conclude(self) -> None:
         """Note how the reading of tags ended."""
-        facts, settings = self.facts, self.settings
+        facts, settings = self._facts, self._settings
         if facts.tags_source is not None:
             said = "IMDS" if facts.tags_source == "imds" else "the EC2 API"
             used = sum(map(settings.wants, facts.tags or ()))
-            self.log.note(info(f"{count(len(facts.keys), 'tag')} from {said}, {used} of them used"))
+            self._log.note(
+                info(f"{count(len(facts.keys), 'tag')} from {said}, {used} of them used")
+            )
         for key, why in facts.unread_tags.items():
             text = f"the value of the tag {quote(key)} could not be read: {why}"
-            self.log.note(error(ExitStatus.INCOMPLETE, text))
-        self.log.notes(facts.note_missing(settings.require_tags))
+            self._log.note(error(ExitStatus.INCOMPLETE, text))
+        self._log.notes(facts.note_missing(settings.require_tags))
 
 
 def _limit_part(limit: Limit, of: int) -> Limit:

@@ -28,8 +28,7 @@ class Reason(str, Enum):
     TIMED_OUT = "timed out"  # connected, and no whole answer in time
     BUSY = "busy"  # 429, 5xx, throttled
     ABSENT = "absent"  # not there, perhaps not yet
-    DENIED = "denied"  # authenticated, but not authorised
-    UNAUTHENTIC = "unauthentic"  # not authenticated
+    REFUSED = "refused"  # the credentials or their rights, perhaps not yet known
     FINAL = "final"  # a retry would not help
 
 
@@ -202,8 +201,7 @@ def retry_api(ask: Callable[[], T], grace: GracePeriods, limit: Limit) -> T:
         return retry(ask, UNREACHABLE, limit, reasons=SILENT)
 
     def be_allowed() -> T:
-        refused = {Reason.DENIED, Reason.UNAUTHENTIC}
-        return retry(reach, LATE, until, reasons=refused)
+        return retry(reach, LATE, until, reasons={Reason.REFUSED})
 
     until = limit.within(grace.policy)
     return retry(be_allowed, THROTTLED, limit, reasons={Reason.BUSY})

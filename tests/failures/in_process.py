@@ -64,7 +64,6 @@ def found(
         variables=METADATA if metadata is None else metadata,
         variables_complete=True,
         tags=tags,
-        tags_complete=tags is not None,
         tags_source=None if tags is None else "imds",
         keys=frozenset(tags or ()),
     )

@@ -338,7 +338,6 @@ class Life:
             said = said._replace(
                 tags={key: value for key, value in said.tags.items() if key not in gone},
                 unread_tags=dict.fromkeys(gone, "no answer"),
-                tags_complete=False,
             )
         return said
 

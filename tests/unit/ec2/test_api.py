@@ -296,13 +296,13 @@ def test_the_endpoint_is_the_settings_or_botocores(
 @pytest.mark.parametrize(
     ("answer", "reason", "words"),
     [
-        ((403, "UnauthorizedOperation"), Reason.DENIED, ("'web-role'", "ec2:DescribeTags")),
-        ((403, "AccessDenied"), Reason.DENIED, ("'web-role'", "ec2:DescribeTags")),
+        ((403, "UnauthorizedOperation"), Reason.REFUSED, ("'web-role'", "ec2:DescribeTags")),
+        ((403, "AccessDenied"), Reason.REFUSED, ("'web-role'", "ec2:DescribeTags")),
         ((503, "RequestLimitExceeded"), Reason.BUSY, ("throttles", "InstanceMetadataTags")),
         ((400, "Throttling"), Reason.BUSY, ("throttles",)),
         ((429, "TooMany"), Reason.BUSY, ("throttles",)),
         ((500, "InternalError"), Reason.BUSY, ("500", "'InternalError'", "http://127.0.0.1")),
-        ((401, "AuthFailure"), Reason.UNAUTHENTIC, ("'web-role'", "AuthFailure", "clock")),
+        ((401, "AuthFailure"), Reason.REFUSED, ("'web-role'", "AuthFailure", "clock")),
         ((400, "RequestExpired"), Reason.FINAL, ("time of the request", "NTP")),
         ((403, "SignatureDoesNotMatch"), Reason.FINAL, ("time of the request", "NTP")),
         ((403, "OptInRequired"), Reason.FINAL, ("'OptInRequired'", "'web-role'", "DescribeTags")),

@@ -19,8 +19,8 @@ FIELDS = {key: value for key, value in DOCUMENT.items() if isinstance(value, str
 @pytest.mark.parametrize(
     "text", [None, "", "<html/>", "[]", '"text"', "7", "{", "[" * 100_000, '{"a": NaN']
 )
-def test_what_is_no_document_is_none(text: str | None) -> None:
-    assert instance.parse_document(text) is None
+def test_what_is_no_document_says_nothing(text: str | None) -> None:
+    assert instance.parse_document(text) == {}
 
 
 def test_only_texts_of_a_document_count() -> None:
@@ -57,7 +57,7 @@ def test_the_partition_of_a_well_known_region_need_not_be_asked_for(
     assert found is not None
     assert found.region == (region if re.fullmatch("[a-z0-9-]+", region) else None)
     asked = "meta-data/services/partition" in instance.list_first_paths(FIELDS, region)
-    variables, _ = instance.read_variables(FIELDS | {"region": region}, {})
+    variables = instance.read_variables(FIELDS | {"region": region}, {})[0]
     assert (asked, variables.get("AWS_PARTITION")) == (partition is None, partition)
 
 
@@ -107,11 +107,11 @@ def test_of_several_lines_a_variable_has_the_first_or_all(
 def test_no_text_breaks_the_decoding_and_no_variable_is_empty(
     answers: dict[str, str | RequestError | None], document: str
 ) -> None:
-    fields = instance.parse_document(json.dumps(FIELDS | {"privateIp": document})) or {}
-    found, sources = instance.read_variables(fields, answers)
+    fields = instance.parse_document(json.dumps(FIELDS | {"privateIp": document}))
+    found, sources, unread = instance.read_variables(fields, answers)
     assert all(found.values())
     assert found.keys() == sources.keys() <= {*instance.VARIABLES}
-    assert instance.list_unread_variables(fields, answers).isdisjoint(found)
+    assert unread.isdisjoint(found)
 
 
 @pytest.mark.parametrize(("group", "found"), [("web", True), ("", False), (None, False)])
@@ -151,7 +151,6 @@ def test_the_age_is_the_services_time_since_the_start(
 def test_of_a_path_that_cannot_be_read_it_is_known_what_it_would_have_told(
     path: str, fields: dict[str, str], names: set[str]
 ) -> None:
-    unread = instance.list_unread_variables(
-        fields, {"meta-data/mac": MAC, path: RequestError("no")}
-    )
+    answers: dict[str, str | RequestError | None] = {"meta-data/mac": MAC, path: RequestError("no")}
+    unread = instance.read_variables(fields, answers)[2]
     assert unread == names | (set() if fields else {"AWS_ACCOUNT_ID", "AWS_ARCHITECTURE"})

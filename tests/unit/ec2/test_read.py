@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import responses
 
 ON_EC2 = Machine("yes")
-DENIED = RequestError("denied: allow ec2:DescribeTags", Reason.DENIED)
+DENIED = RequestError("denied: allow ec2:DescribeTags", Reason.REFUSED)
 GROUP = {"aws:autoscaling:groupName": "web-group"}
 
 
@@ -659,7 +659,6 @@ def test_what_cannot_be_written_before_the_api_is_asked_is_not_taken_for_ec2s_fa
     "failure",
     [
         DENIED,
-        RequestError("auth", Reason.UNAUTHENTIC),
         RequestError("throttled", Reason.BUSY),
         RequestError("unreachable", Reason.UNREACHABLE),
         RequestError("expired", Reason.FINAL),

@@ -42,7 +42,6 @@ def facts(
     *,
     metadata_complete: bool = False,
     tags: dict[str, str] | None = None,
-    tags_complete: bool = False,
     unread_tags: tuple[str, ...] = (),
 ) -> Facts:
     return Facts(
@@ -50,7 +49,6 @@ def facts(
         variables=metadata or {},
         variables_complete=metadata_complete,
         tags=tags,
-        tags_complete=tags_complete,
         unread_tags=dict.fromkeys(unread_tags, "late"),
     )
 
@@ -61,7 +59,6 @@ WHOLE = facts(
     metadata={"AWS_LOCAL_IPV4": "10.0.0.2"},
     metadata_complete=True,
     tags={"docker.role": "db"},
-    tags_complete=True,
 )
 
 
@@ -144,7 +141,7 @@ def test_tags_of_another_instance_are_never_kept() -> None:
 def test_metadata_is_kept_of_the_same_start_only(
     former: str | None, pending_time: str | None, kept: bool
 ) -> None:
-    said = facts("i-me", pending_time, {}, tags={}, tags_complete=True)
+    said = facts("i-me", pending_time, {}, tags={})
     wanted, _ = after(said, state=STATE._replace(pending_time=former))
     assert ("AWS_PUBLIC_IPV4" in wanted.variables) is kept
     assert wanted.variables["EC2_METADATA_STATUS"] == ("kept" if kept else "none")
