@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 
+from rancheros_ec2_metadata.ec2.tags import is_imds_key
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 
 # AWS's documented examples: nobody's credentials, and known as such to secret scanners. A test
@@ -15,10 +16,6 @@ from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 ACCESS_KEY_ID = "ASIAIOSFODNN7EXAMPLE"
 SECRET_ACCESS_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105 - the example above
 SESSION_TOKEN = "AQoDYXdzEJrEXAMPLEsessionTOKEN=="  # noqa: S105 - as above
-
-# With instance tags in the metadata switched on, EC2 refuses any other key.
-_TAG_KEY = re.compile(r"[0-9a-zA-Z\-_+=,.@:]{1,255}")
-_NOT_TAG_KEYS = frozenset({".", "..", "_index"})
 
 
 def make_tree(instance: FakeInstance, started: float) -> dict[str, str]:
@@ -189,6 +186,6 @@ def _make_tags(instance: FakeInstance) -> dict[str, str]:
         **{
             f"tags/instance/{key}": value
             for key, value in instance.all_tags.items()
-            if _TAG_KEY.fullmatch(key) and key not in _NOT_TAG_KEYS
+            if is_imds_key(key)
         },
     }
