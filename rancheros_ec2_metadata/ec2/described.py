@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -50,8 +49,7 @@ _LONGEST = 300  # maximum length of AWS's text
 _BOOTS = ("pending", "running")
 
 
-@dataclass(frozen=True)
-class OperatorReader:
+class OperatorReader(NamedTuple):
     """Reads one instance from the EC2 API.
 
     Args:
@@ -103,12 +101,22 @@ class OperatorReader:
             self.log.note(warning(text))
         if settings.reads_metadata:
             profile = found.get("IamInstanceProfile", {}).get("Arn")
-            facts = self._add_variables(facts, variables, sources, has_role=profile is not None)
-            unread = ", ".join(sorted(facts.unread_variables))
-            self.log.note(
-                info(f"the EC2 API does not tell {unread}: the machine may have them too")
+            last = self.last_metadata if self.last_start == facts.pending_time else {}
+            untold = {name for name, row in VARIABLES.items() if row.described is None}
+            # An older botocore does not know the field of the zone's id.
+            untold |= {"AWS_AVAILABILITY_ZONE_ID"} - variables.keys()
+            if profile is None:
+                untold.discard("AWS_IAM_ROLE")
+            of_last_run = {name: value for name, value in last.items() if name in untold}
+            untold -= of_last_run.keys()
+            facts = facts._replace(
+                variables={**variables, **of_last_run},
+                sources={**sources, **dict.fromkeys(of_last_run, _LAST_RUN)},
+                unread_variables=frozenset(untold),
             )
-            if "AWS_IAM_ROLE" in facts.unread_variables:
+            names = ", ".join(sorted(untold))
+            self.log.note(info(f"the EC2 API does not tell {names}: the machine may have them too"))
+            if "AWS_IAM_ROLE" in untold:
                 text = f"of the role it tells only the instance profile: {quote(profile, 200)}"
                 self.log.note(info(text))
         if asks_tags:
@@ -116,22 +124,6 @@ class OperatorReader:
             facts = facts.with_tags(known, "api", metadata=settings.reads_metadata)
         self.log.notes(facts.note_missing(settings.require_tags))
         return facts
-
-    def _add_variables(
-        self, facts: Facts, variables: dict[str, str], sources: dict[str, str], *, has_role: bool
-    ) -> Facts:
-        known = self.last_metadata if self.last_start == facts.pending_time else {}
-        untold = {name for name, row in VARIABLES.items() if row.described is None}
-        if "AWS_AVAILABILITY_ZONE_ID" not in variables:
-            untold.add("AWS_AVAILABILITY_ZONE_ID")  # an older boto3 does not know the field
-        if not has_role:
-            untold.discard("AWS_IAM_ROLE")
-        kept = {name: value for name, value in known.items() if name in untold}
-        return facts._replace(
-            variables={**variables, **kept},
-            sources={**sources, **dict.fromkeys(kept, _LAST_RUN)},
-            unread_variables=frozenset(untold - kept.keys()),
-        )
 
     def _describe(self) -> dict[str, Any]:
         """Return the instance and its reservation in one.
@@ -234,23 +226,21 @@ def read_described_variables(
         region: the one that was asked.
         partition: of that region.
     """
-    tree = {**instance, "NetworkInterfaces": _find_first_interface(instance)}
+    tree = {
+        **instance,
+        "NetworkInterfaces": _find_first_interface(instance),
+        # The metadata service's word for an instance without one.
+        "InstanceLifecycle": instance.get("InstanceLifecycle") or "on-demand",
+    }
     values, sources = {}, {}
     for name, row in VARIABLES.items():
-        if row.described is None or name == GROUP:
-            continue
         if row.described == ASKED_REGION:
             values[name] = partition if name == "AWS_PARTITION" else region
             sources[name] = ASKED_REGION
-            continue
-        texts = _find_texts(tree, row.described)
-        if texts:
+        elif row.described and name != GROUP and (texts := _find_texts(tree, row.described)):
             # Only of these does the metadata service name all.
             values[name] = ",".join(texts if name == "AWS_SECURITY_GROUPS" else texts[:1])
             sources[name] = f"EC2 API, DescribeInstances {row.described}"
-    # The metadata service's word for an instance without InstanceLifecycle.
-    values.setdefault("AWS_INSTANCE_LIFE_CYCLE", "on-demand")
-    sources.setdefault("AWS_INSTANCE_LIFE_CYCLE", "EC2 API, DescribeInstances InstanceLifecycle")
     return values, sources
 
 
