@@ -31,18 +31,19 @@ def run(invocation: Invocation) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _frame: stop.append(number))
     seen = _read_signature(data)
-    imds = FakeImds(read_instance(data), host=host, port=port)
+    instance = read_instance(data)
     try:
-        imds.start()
+        imds = FakeImds(instance, host=host, port=port)
     except (OSError, UnicodeError) as cause:
         reason = cause.strerror if isinstance(cause, OSError) else "no host's name"
         raise UsageError(f"--listen {quote(listen)}: {reason}; give another HOST:PORT") from cause
-    _say(err, f"the metadata of {data} is at {imds.url}")
-    while not stop:
-        time.sleep(_LOOK)
-        if (signature := _read_signature(data)) != seen:
-            seen = signature
-            _say(err, _read_again(imds, data))
+    with imds:
+        _say(err, f"the metadata of {data} is at {imds.url}")
+        while not stop:
+            time.sleep(_LOOK)
+            if (signature := _read_signature(data)) != seen:
+                seen = signature
+                _say(err, _read_again(imds, data))
     return 0
 
 

@@ -88,12 +88,8 @@ class OperatorReader(NamedTuple):
         except FAILURES as why:
             raise Ec2Error(f"--instance {self.instance_id}: {render_failure(why)}") from None
         variables, sources = read_described_variables(found, meta.region_name, meta.partition)
-        identity = Identity(
-            self.instance_id,
-            meta.region_name,
-            variables.get("AWS_ACCOUNT_ID"),
-            format_pending_time(found.get("LaunchTime")),
-        )
+        pending_time = format_pending_time(found.get("LaunchTime"))
+        identity = Identity(self.instance_id, meta.region_name, pending_time)
         facts = Facts(on_ec2=True, identity=identity, variables_complete=True, tags={})
         state = found.get("State", {}).get("Name", "")
         if state not in _BOOTS:

@@ -17,7 +17,6 @@ class Facts(NamedTuple):
     Args:
         on_ec2: whether this is an EC2 instance; None while not known.
         identity: which one.
-        age: seconds since its last start, by the service's clock.
         variables: AWS_ variables.
         sources: where each of them comes from, in words.
         unread_variables: those that have not been read, and so may exist.
@@ -32,7 +31,6 @@ class Facts(NamedTuple):
 
     on_ec2: bool | None = None
     identity: Identity | None = None
-    age: float | None = None
     variables: Mapping[str, str] = {}
     sources: Mapping[str, str] = {}
     unread_variables: frozenset[str] = frozenset(VARIABLES)

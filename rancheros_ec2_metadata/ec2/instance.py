@@ -167,13 +167,11 @@ class Identity(NamedTuple):
     Args:
         instance_id: as `i-0123456789abcdef0`.
         region: as `eu-central-1`; never cut from the zone, which local zones break.
-        account: twelve digits.
         pending_time: when it was last started, as the document has it.
     """
 
     instance_id: str
     region: str | None = None
-    account: str | None = None
     pending_time: str | None = None
 
 
@@ -198,7 +196,6 @@ def identify(fields: Document, answers: Answers) -> Identity | None:
     return Identity(
         instance_id=instance_id,
         region=region if _REGION.fullmatch(region) else None,
-        account=known.get("AWS_ACCOUNT_ID"),
         pending_time=fields.get("pendingTime"),
     )
 

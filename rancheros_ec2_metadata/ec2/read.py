@@ -190,7 +190,6 @@ class Reader:
         self._facts = self._facts._replace(
             on_ec2=True,
             identity=identity,
-            age=instance.compute_age(identity.pending_time, self._imds.served_at),
             variables_complete=problem is None,
         )
         if problem:
@@ -335,7 +334,8 @@ class Reader:
 
     @property
     def _grace(self) -> GracePeriods:
-        return choose_grace_periods(self._facts.age, kept=self._kept)
+        age = instance.compute_age(self._facts.pending_time, self._imds.served_at)
+        return choose_grace_periods(age, kept=self._kept)
 
     def _conclude(self) -> None:
         """Note how the reading of tags ended."""

@@ -57,7 +57,7 @@ def make_error_page(status: int) -> Answer:
     return Answer(status, _ERROR_PAGE.format(title=title).encode(), {"Content-Type": "text/html"})
 
 
-class FakeImds:
+class FakeImds(ThreadingTCPServer):
     """A metadata service, which answers on a socket while its context is open.
 
     Args:
@@ -68,7 +68,13 @@ class FakeImds:
 
     Attributes:
         tokens: those given out, each with the time of its end and its instance.
+
+    Raises:
+        OSError: the address is no such, in use or not permitted.
     """
+
+    allow_reuse_address = daemon_threads = True
+    request_queue_size = 128
 
     def __init__(
         self,
@@ -78,11 +84,12 @@ class FakeImds:
         port: int = 0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._address = (host, port)
         self._now = now
         self._started = now()
         self.tokens: dict[str, tuple[float, str]] = {}
         self.instance = instance
+        self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        super().__init__((host, port), _Handler)
 
     @property
     def instance(self) -> FakeInstance:
@@ -94,13 +101,7 @@ class FakeImds:
         self._instance, self._tree = instance, make_tree(instance, self._started)
 
     def answer(self, method: str, target: str, headers: Message) -> Answer:
-        """Return what IMDS answers.
-
-        Args:
-            method: of the request.
-            target: of the request: its path, percent-encoded, with the query.
-            headers: of the request.
-        """
+        """Return what IMDS answers to a request, whose target is percent-encoded."""
         path = unquote(target.partition("?")[0])
         if path == TOKEN_PATH:
             return self._give_token(method, headers)
@@ -146,48 +147,30 @@ class FakeImds:
     @property
     def url(self) -> str:
         """Return the base URL, without a slash at its end."""
-        host, port = self._server.server_address[:2]
+        host, port = self.server_address[:2]
         return f"http://[{host!s}]:{port}" if ":" in str(host) else f"http://{host!s}:{port}"
 
-    def start(self) -> None:
-        """Listen, and answer in a thread.
-
-        Raises:
-            OSError: the address is no such, in use or not permitted.
-        """
-        self._server = _Server(self, *self._address)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-
     def __enter__(self) -> Self:
-        self.start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(ThreadingTCPServer):
-    allow_reuse_address = daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, imds: FakeImds, host: str, port: int) -> None:
-        self.imds = imds
-        self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        super().__init__((host, port), _Handler)
+        self.shutdown()
+        self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):  # a client that hangs up
+        """Print a traceback, unless a client has hung up."""
+        if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: FakeImds
     protocol_version = "HTTP/1.1"
     timeout = 30  # seconds that a client may say nothing
 
     def do_GET(self) -> None:
-        found = self.server.imds.answer(self.command, self.path, self.headers)
+        found = self.server.answer(self.command, self.path, self.headers)
         self.send_response(found.status)
         headers = {"Content-Length": str(len(found.body)), "Connection": "close"}
         for name, value in {**found.headers, **headers}.items():

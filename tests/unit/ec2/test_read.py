@@ -190,10 +190,8 @@ def test_a_whole_instance_is_read_with_all_its_variables(go: Go) -> None:
         "AWS_VPC_ID": "vpc-1",
     }
     found = run.facts
-    assert found.identity == Identity(
-        INSTANCE_ID, "eu-central-1", "123456789012", DOCUMENT["pendingTime"]
-    )
-    assert (found.on_ec2, found.age, found.pending_time) == (True, 60, DOCUMENT["pendingTime"])
+    assert found.identity == Identity(INSTANCE_ID, "eu-central-1", DOCUMENT["pendingTime"])
+    assert (found.on_ec2, found.pending_time) == (True, DOCUMENT["pendingTime"])
     assert found.tags == {"docker.role": "web"} | GROUP
     assert (found.variables_complete, found.tags_complete) == (True, True)
     assert found.unread_variables == frozenset()
@@ -325,7 +323,7 @@ def test_without_the_document_the_paths_that_say_the_same_are_asked(
     assert found.variables["AWS_INSTANCE_TYPE"] == "m5.large"
     assert found.variables["AWS_LOCAL_IPV4"] == "10.0.0.7"
     assert "AWS_ACCOUNT_ID" not in found.variables
-    assert (found.age, found.variables_complete) == (None, False)
+    assert (found.pending_time, found.variables_complete) == (None, False)
     assert found.unread_variables == {"AWS_ACCOUNT_ID", "AWS_ARCHITECTURE"}
     assert run.status is ExitStatus.INCOMPLETE
     assert "the identity document could not be read" in run.log
