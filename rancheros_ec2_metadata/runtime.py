@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.firmware import detect
-from rancheros_ec2_metadata.ec2.imds import Imds, make_session
+from rancheros_ec2_metadata.ec2.imds import Imds
 from rancheros_ec2_metadata.ec2.read import Reader
-from rancheros_ec2_metadata.errors import Level, Note, quote
 from rancheros_ec2_metadata.hosts.files import Files
 from rancheros_ec2_metadata.hosts.selection import make_host
 from rancheros_ec2_metadata.log import Log
@@ -18,8 +17,6 @@ from rancheros_ec2_metadata.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import requests
 
     from rancheros_ec2_metadata.ec2.facts import Facts
     from rancheros_ec2_metadata.ec2.firmware import Machine
@@ -82,9 +79,6 @@ def make_runtime(settings: Settings, log: Log, *, age: float = 0, dry: bool = Fa
     clock, seconds = Clock(), settings.deadline
     deadline = Limit.after(seconds - min(_MARGIN, seconds / _LAST_PART) - age, clock)
     machine = detect(settings.root)
-    session = make_session()
-    if settings.debug:
-        session.hooks["response"].append(lambda answer, **_: log.note(_render_request(answer)))
     host = make_host(settings, deadline, off_machine=dry and settings.root != Path("/"))
     boot = read_boot_id(settings.root)
     reading = limit_reading(seconds, age, clock)
@@ -97,7 +91,7 @@ def make_runtime(settings: Settings, log: Log, *, age: float = 0, dry: bool = Fa
         target=Target(host, Files(host.locate, dry=dry), log),
         now=datetime.now(timezone.utc),
         machine=machine,
-        ec2=Reader(settings, machine, Imds(session, settings.imds, reading), log),
+        ec2=Reader(settings, machine, Imds(settings.imds, reading, log), log),
         deadline=deadline,
         boot_id=boot,
     )
@@ -114,9 +108,3 @@ def read_boot_id(root: Path) -> str | None:
         return (root / "proc/sys/kernel/random/boot_id").read_text("utf-8").strip() or None
     except (OSError, ValueError):
         return None
-
-
-def _render_request(answer: requests.Response) -> Note:
-    """Return a request and its status: tokens are in headers and bodies, not in addresses."""
-    text = f"{answer.request.method} {quote(answer.url, 200)}: {answer.status_code}"
-    return Note(Level.DEBUG, text)

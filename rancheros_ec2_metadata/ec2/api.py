@@ -24,7 +24,7 @@ from botocore.utils import get_environ_proxies
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import quote
 
-from .imds import Bounds, make_session, send
+from .imds import Bounds, HttpClient
 from .retry import SILENT, Reason, RequestError
 from .tags import MOST_KEYS
 
@@ -53,7 +53,17 @@ _THROTTLED = frozenset(
     }
 )
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-_TIME = frozenset({"RequestExpired", "SignatureDoesNotMatch"})
+_FIXES = {
+    **dict.fromkeys(
+        DENIED,
+        "allow ec2:DescribeTags in its policy, or switch on the tags in IMDS "
+        "(InstanceMetadataTags=enabled)",
+    ),
+    **dict.fromkeys(("RequestExpired", "SignatureDoesNotMatch"), "set this machine's clock (NTP)"),
+    "AuthFailure": (
+        "wait if the role is new, attach one that exists, or set this machine's clock (NTP)"
+    ),
+}
 
 
 class TagsApi:
@@ -69,8 +79,7 @@ class TagsApi:
         self._identity = identity
         self._credentials = credentials
         self._settings = settings
-        self._session = make_session()
-        self._session.verify = settings.ca_bundle or True
+        self._http = HttpClient(BOUNDS, verify=settings.ca_bundle or True)
         self._client: EC2Client | None = None
         self._limit = Limit.after(0, Clock())
         self._status = 0
@@ -130,7 +139,6 @@ class TagsApi:
             botocore_session=botocore.session.Session(session_vars=_without_environment()),
         ).client("ec2", endpoint_url=self._settings.endpoint, config=config)
         send_bounded: Any = self._send  # the stubs do not know handlers that return something
-        self._session.proxies = get_environ_proxies(client.meta.endpoint_url)
         client.meta.events.register("before-send.ec2", send_bounded)
         return client
 
@@ -139,7 +147,7 @@ class TagsApi:
         signed = requests.Request(
             request.method, request.url, dict(request.headers.items()), data=request.body
         )
-        answer = send(self._session, signed, self._limit, BOUNDS)
+        answer = self._http.send(signed, self._limit, get_environ_proxies(request.url))
         self._status = answer.status
         raw = urllib3.HTTPResponse(io.BytesIO(answer.body), preload_content=False)
         headers: Any = answer.headers
@@ -163,26 +171,11 @@ class TagsApi:
         if status >= 500:
             text = f"the EC2 API fails at {self._where}: {status}, {named}"
             return RequestError(text, Reason.BUSY)
-        if code in DENIED:
-            return RequestError(
-                f"the role {role} may not read the tags: {named}; allow ec2:DescribeTags in its "
-                "policy, or switch on the tags in IMDS (InstanceMetadataTags=enabled)",
-                Reason.REFUSED,
-            )
-        if code in _TIME:
-            return RequestError(
-                f"the EC2 API refuses the time of the request: {named}; set this machine's clock "
-                "(NTP)"
-            )
-        if code == "AuthFailure":
-            return RequestError(
-                f"the EC2 API does not accept the credentials of the role {role}, AuthFailure: "
-                "they are too new, the role is gone, or this machine's clock is wrong",
-                Reason.REFUSED,
-            )
+        reason = Reason.REFUSED if code in {*DENIED, "AuthFailure"} else Reason.FINAL
+        fix = _FIXES.get(code, "allow ec2:DescribeTags in its policy")
         return RequestError(
-            f"the EC2 API refuses DescribeTags for the role {role}: {status}, {named}; allow "
-            "ec2:DescribeTags in its policy"
+            f"the EC2 API refuses DescribeTags for the role {role}: {status}, {named}; {fix}",
+            reason,
         )
 
 

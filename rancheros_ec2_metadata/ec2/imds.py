@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 
-from rancheros_ec2_metadata.errors import Ec2Error, Note, info, quote
+from rancheros_ec2_metadata.errors import Ec2Error, debug, info, quote
 
 from .retry import IMDS, PASSING, SILENT, Reason, RequestError, retry
 
 if TYPE_CHECKING:
     from rancheros_ec2_metadata.deadline import Limit
+    from rancheros_ec2_metadata.log import Log
     from rancheros_ec2_metadata.settings import ImdsSettings
 
 IPV4 = "http://169.254.169.254"
@@ -25,6 +27,15 @@ IPV6 = "http://[fd00:ec2::254]"
 _TOKEN_SECONDS = 600  # of 1..21600; a run that takes longer renews it
 _TOKEN = re.compile(rb"[!-~]{1,1024}")  # what may stand in a header
 _NO_TOKENS = (403, 404, 405)
+_HEADERS = {
+    "User-Agent": "rancheros-ec2-metadata",
+    "Accept-Encoding": "identity",  # nothing to unpack, so no bomb
+}
+_MEANINGS = {
+    **dict.fromkeys(range(300, 400), ", a redirect, which is not followed"),
+    401: ", which asks for a token or refuses ours",
+    403: ", which is IMDS disabled for this instance; enable HttpEndpoint",
+}
 _PLAIN_PATH = "meta-data/instance-id"  # asked without a token: an answer shows the hop limit
 _HOP_LIMIT = (
     "the answer to the token request is lost, as beyond the hop limit; run in the network of the "
@@ -64,7 +75,7 @@ class Answer(NamedTuple):
 
     def make_error(self) -> RequestError:
         """Return the error that an answer other than 200 is."""
-        text = f"{self.url}: answered with {_explain_status(self.status)}"
+        text = f"{self.url}: answered with {self.status}{_MEANINGS.get(self.status, '')}"
         if self.status != 429 and self.status < 500:
             return RequestError(text)
         seconds = self.headers.get("Retry-After", "")
@@ -72,40 +83,99 @@ class Answer(NamedTuple):
         return RequestError(text, Reason.BUSY, pause)
 
 
-class Imds:
-    """The metadata service of this instance. ``repr``, notes and errors hold no token.
+class HttpClient:
+    """Sends requests one by one, and takes nothing from the environment.
+
+    It has the adapter of requests, and no session: no cookie is kept and no redirect followed.
 
     Args:
-        session: from `make_session`.
-        settings: address and version.
-        limit: until when anything is tried again, if a call does not say otherwise.
+        bounds: of each answer.
+        verify: path of the certificates to trust; True for those of requests.
     """
 
-    def __init__(
-        self,
-        session: requests.Session,
-        settings: ImdsSettings,
-        limit: Limit,
-    ) -> None:
+    def __init__(self, bounds: Bounds, *, verify: bool | str = True) -> None:
+        self._bounds = bounds
+        self._verify = verify
+        self._adapter = HTTPAdapter()
+
+    def send(
+        self, request: requests.Request, limit: Limit, proxies: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send one request and read the whole answer, whatever its status.
+
+        Args:
+            request: what to send.
+            limit: until when an answer is waited for.
+            proxies: by the scheme of the address.
+
+        Raises:
+            RequestError: no connection, no whole answer in time, too long a body, a URL that is
+                none.
+        """
+        url = request.url
+        left = max(limit.remaining(), 0.001)
+        timeout = (min(self._bounds.connect, left), min(self._bounds.read, left))
+        request.headers = {**_HEADERS, **request.headers}
+        try:
+            with self._adapter.send(
+                request.prepare(),
+                stream=True,
+                timeout=timeout,
+                verify=self._verify,
+                proxies=proxies,
+            ) as response:
+                body = b""
+                while chunk := response.raw.read(16 * 1024, decode_content=False):
+                    body += chunk
+                    if len(body) > self._bounds.body:
+                        raise RequestError(
+                            f"{url}: the answer is longer than {self._bounds.body} bytes"
+                        )
+        except (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
+            raise RequestError(
+                f"{url}: no answer for {timeout[1]:.1f} s", Reason.TIMED_OUT
+            ) from None
+        except requests.ConnectTimeout:
+            raise RequestError(
+                f"{url}: no connection within {timeout[0]:.1f} s", Reason.UNREACHABLE
+            ) from None
+        except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
+            raise RequestError(
+                f"{url}: the connection failed, {find_cause(error)}", Reason.UNREACHABLE
+            ) from None
+        except (OSError, ValueError) as error:
+            raise RequestError(f"{url}: cannot be asked, {type(error).__name__}") from None
+        if response.status_code == 200 and not _says_its_length(response.headers):
+            # http.client accepts truncated headers: a list of tags would seem empty.
+            text = f"{url}: the connection failed, the answer does not say its length"
+            raise RequestError(text, Reason.UNREACHABLE)
+        return Answer(url, response.status_code, body, response.headers)
+
+
+class Imds:
+    """The metadata service of this instance. Notes and errors hold no token.
+
+    Args:
+        settings: address and version.
+        limit: until when anything is tried again, if a call does not say otherwise.
+        log: the boot log.
+    """
+
+    def __init__(self, settings: ImdsSettings, limit: Limit, log: Log) -> None:
         self.settings = settings
         self.limit = limit
         self.requests = 0
         """How many requests were sent."""
         self.served_at: float | None = None
         """The service's clock at its last answer, seconds since 1970."""
-        self._session = session
+        self._log = log
+        self._client = HttpClient(IMDS_BOUNDS)
         self._base = ""
         self._token: str | None = None
         self._lost = 0
 
-    def __repr__(self) -> str:
-        return f"Imds({self._base or 'not connected'})"
-
-    def connect(self, limit: Limit) -> Note:
+    def connect(self, limit: Limit) -> None:
         """Find the address that answers, and get a token there; needed before the first `get`.
-
-        Returns:
-            A note that says where the service is and which version is spoken.
 
         Raises:
             RequestError: nothing has answered until ``limit``, or not as it should.
@@ -121,11 +191,11 @@ class Imds:
         if settings.endpoint:
             bases = [settings.endpoint.rstrip("/")]
 
-        def greet_each() -> Note:
+        def greet_each() -> None:
             silences = []
-            for base in bases:
+            for self._base in bases:
                 try:
-                    return self._greet(base, limit)
+                    return self._greet(limit)
                 except RequestError as failure:
                     if failure.reason not in SILENT:
                         raise
@@ -183,119 +253,63 @@ class Imds:
             retry(ask_the_rest, IMDS, within)
         return answers
 
-    def _greet(self, base: str, limit: Limit) -> Note:
-        """Get a token from one address, or decide to use IMDSv1.
+    def _greet(self, limit: Limit) -> None:
+        """Get a token, or decide to use IMDSv1.
 
         If two token requests time out and a GET is answered, the hop limit is too small.
         """
         try:
-            answer = self._request_token(base, limit)
+            answer = self._request_token(limit)
         except RequestError as failure:
             self._lost += failure.reason is Reason.TIMED_OUT
             if self._lost < 2:
                 raise
-            return self._without_token(base, self._behind_hop_limit(base, limit))
+            answer = self._send("GET", _PLAIN_PATH, {}, limit)
+            if answer.status == 401:
+                raise RequestError(f"{answer.url}: a token is required, but {_HOP_LIMIT}") from None
+            if answer.status not in (200, 404):
+                raise answer.make_error() from None
+            return self._go_without_token(_HOP_LIMIT)
         if answer.status in _NO_TOKENS:
-            why = f"the token request was answered with {answer.status}"
-            return self._without_token(base, why)
-        self._base, self._token = base, _read_token(answer)
-        return info(f"IMDSv2 at {base}")
+            return self._go_without_token(f"the token request was answered with {answer.status}")
+        self._token = _read_token(answer)
+        return self._log.note(info(f"IMDSv2 at {self._base}"))
 
-    def _without_token(self, base: str, why: str) -> Note:
+    def _go_without_token(self, why: str) -> None:
         if not self.settings.v1:
             raise RequestError(
-                f"no token from {base}, and IMDSv1 is forbidden by --imds v2 or "
+                f"no token from {self._base}, and IMDSv1 is forbidden by --imds v2 or "
                 f"AWS_EC2_METADATA_V1_DISABLED: {why}"
             )
-        self._base, self._token = base, None
-        return info(f"IMDSv1 at {base}: {why}")
+        self._log.note(info(f"IMDSv1 at {self._base}: {why}"))
 
-    def _behind_hop_limit(self, base: str, limit: Limit) -> str:
-        """Return why no token comes, if the service answers without one."""
-        answer = self._send("GET", f"{base}/latest/{_PLAIN_PATH}", {}, limit)
-        if answer.status == 401:
-            raise RequestError(f"{answer.url}: a token is required, but {_HOP_LIMIT}")
-        if answer.status not in (200, 404):
-            raise answer.make_error()
-        return _HOP_LIMIT
-
-    def _request_token(self, base: str, limit: Limit) -> Answer:
+    def _request_token(self, limit: Limit) -> Answer:
         headers = {"X-aws-ec2-metadata-token-ttl-seconds": str(_TOKEN_SECONDS)}
-        return self._send("PUT", f"{base}/latest/api/token", headers, limit)
+        return self._send("PUT", "api/token", headers, limit)
 
     def _ask(self, path: str, limit: Limit) -> str | None:
-        url = f"{self._base}/latest/{path}"
-        answer = self._get(url, limit)
+        answer = self._get(path, limit)
         if answer.status == 401 and self._token:
-            self._token = _read_token(self._request_token(self._base, limit))
-            answer = self._get(url, limit)
+            self._token = _read_token(self._request_token(limit))
+            answer = self._get(path, limit)
         if answer.status == 404:
             return None
         if answer.status != 200:
             raise answer.make_error()
         return _decode(answer)
 
-    def _get(self, url: str, limit: Limit) -> Answer:
+    def _get(self, path: str, limit: Limit) -> Answer:
         headers = {"X-aws-ec2-metadata-token": self._token} if self._token else {}
-        return self._send("GET", url, headers, limit)
+        return self._send("GET", path, headers, limit)
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str], limit: Limit) -> Answer:
+    def _send(self, method: str, path: str, headers: Mapping[str, str], limit: Limit) -> Answer:
         self.requests += 1
-        answer = send(self._session, requests.Request(method, url, headers), limit)
+        request = requests.Request(method, f"{self._base}/latest/{path}", headers)
+        answer = self._client.send(request, limit)
+        # Tokens are in headers and bodies, not in addresses.
+        self._log.note(debug(f"{method} {quote(answer.url, 200)}: {answer.status}"))
         self.served_at = answer.parse_date() or self.served_at
         return answer
-
-
-def make_session() -> requests.Session:
-    """Return a session that takes nothing from the environment: no proxy, no netrc."""
-    session = requests.Session()
-    session.trust_env = False
-    session.headers.clear()
-    session.headers["User-Agent"] = "rancheros-ec2-metadata"
-    session.headers["Accept-Encoding"] = "identity"  # nothing to unpack, so no bomb
-    return session
-
-
-def send(
-    session: requests.Session, request: requests.Request, limit: Limit, bounds: Bounds = IMDS_BOUNDS
-) -> Answer:
-    """Send one request and read the whole answer, whatever its status.
-
-    Redirects are answers like any other: they are not followed.
-
-    Raises:
-        RequestError: no connection, no whole answer in time, too long a body, a URL that is none.
-    """
-    url = request.url
-    left = max(limit.remaining(), 0.001)
-    timeout = (min(bounds.connect, left), min(bounds.read, left))
-    try:
-        prepared = session.prepare_request(request)
-        with session.send(
-            prepared, timeout=timeout, allow_redirects=False, stream=True
-        ) as response:
-            body = b""
-            while chunk := response.raw.read(16 * 1024, decode_content=False):
-                body += chunk
-                if len(body) > bounds.body:
-                    raise RequestError(f"{url}: the answer is longer than {bounds.body} bytes")
-    except (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
-        raise RequestError(f"{url}: no answer for {timeout[1]:.1f} s", Reason.TIMED_OUT) from None
-    except requests.ConnectTimeout:
-        raise RequestError(
-            f"{url}: no connection within {timeout[0]:.1f} s", Reason.UNREACHABLE
-        ) from None
-    except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
-        raise RequestError(
-            f"{url}: the connection failed, {find_cause(error)}", Reason.UNREACHABLE
-        ) from None
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{url}: cannot be asked, {type(error).__name__}") from None
-    if response.status_code == 200 and not _says_its_length(response.headers):
-        # http.client accepts truncated headers: a list of tags would seem empty.
-        text = f"{url}: the connection failed, the answer does not say its length"
-        raise RequestError(text, Reason.UNREACHABLE)
-    return Answer(url, response.status_code, body, response.headers)
 
 
 def find_cause(error: BaseException) -> str:
@@ -317,16 +331,6 @@ def check_component(text: str, shape: re.Pattern[str], what: str) -> str:
     if not shape.fullmatch(text) or text in (".", ".."):
         raise RequestError(f"IMDS gave {quote(text)} as {what}: not asked for")
     return text
-
-
-def _explain_status(status: int) -> str:
-    if 300 <= status < 400:
-        return f"{status}, a redirect, which is not followed"
-    meaning = {
-        401: ", which asks for a token or refuses ours",
-        403: ", which is IMDS disabled for this instance; enable HttpEndpoint",
-    }
-    return f"{status}{meaning.get(status, '')}"
 
 
 def _says_its_length(headers: Mapping[str, str]) -> bool:

@@ -145,7 +145,7 @@ class Reader:
             )
         if not self._is_surely_ec2:
             try:
-                return self._log.note(imds.connect(imds.limit.within(_UNCLEAR_SECONDS)))
+                return imds.connect(imds.limit.within(_UNCLEAR_SECONDS))
             except RequestError as failure:
                 if failure.reason in SILENT:
                     raise NotOnEc2Error(
@@ -154,7 +154,7 @@ class Reader:
                     ) from None
                 if failure.reason is not Reason.BUSY:
                     raise
-        return self._log.note(imds.connect(imds.limit))
+        return imds.connect(imds.limit)
 
     def _identify(self) -> None:
         """Learn which instance this is: the document first, else the paths that say the same.

@@ -69,22 +69,14 @@ class RetryPolicy(NamedTuple):
     shortest: float = 0.1
 
     def gives_up(self, failures: int, left: float) -> bool:
-        """Tell whether there is no other try.
-
-        Args:
-            failures: tries that have failed, at least 1.
-            left: seconds until the limit.
-        """
+        """Tell whether there is no other try, after so many and with so many seconds left."""
         return left - self.reserve < self.shortest or failures == self.tries
 
     def pause(self, failures: int, left: float, asked: float = 0.0) -> float:
         """Return the seconds to wait before the next try.
 
-        Args:
-            failures: tries that have failed, at least 1.
-            left: seconds until the limit.
-            asked: seconds that the server asked to wait (Retry-After); if they are more than
-                there is, the last try comes as late as it can.
+        If the server ``asked`` for more (Retry-After) than there is, the last try comes as late as
+        it can.
         """
         room = max(0.0, left - self.reserve)
         window = min(self.longest, self.first * (1 << min(failures - 1, 16)), room)
@@ -128,12 +120,8 @@ class GracePeriods(NamedTuple):
 def choose_grace_periods(age: float | None, *, kept: bool) -> GracePeriods:
     """Return how long to wait for what an instance does not have yet.
 
-    Tags, roles and policies reach a new instance late, so a young one is given time for them. An
-    older one is not. One that keeps values of its last run waits for required tags alone.
-
-    Args:
-        age: seconds since its start; None counts as old.
-        kept: something of this instance is kept from its last run.
+    Tags, roles and policies reach a new instance late, so a young one is given time for them; one
+    of unknown age counts as old. With values of its last run it waits for required tags alone.
     """
     if kept:
         return GracePeriods(required=15)
@@ -168,19 +156,15 @@ def retry(
             raise pending.pop()
         return request()
 
-    def may_pass(error: BaseException) -> bool:
-        return isinstance(error, RequestError) and error.reason in reasons
-
-    def gives_up(state: tenacity.RetryCallState) -> bool:
-        return policy.gives_up(state.attempt_number, limit.remaining())
-
     def pause(state: tenacity.RetryCallState) -> float:
         error: Any = state.outcome and state.outcome.exception()
         return policy.pause(state.attempt_number, limit.remaining(), error.retry_after)
 
     return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(may_pass),
-        stop=gives_up,
+        retry=tenacity.retry_if_exception(
+            lambda error: isinstance(error, RequestError) and error.reason in reasons
+        ),
+        stop=lambda state: policy.gives_up(state.attempt_number, limit.remaining()),
         wait=pause,
         sleep=limit.sleep,
         reraise=True,
@@ -192,18 +176,15 @@ def retry_api(ask: Callable[[], T], grace: GracePeriods, limit: Limit) -> T:
 
     Throttled, it is asked until ``limit``; out of reach, three times; refused, for as long as a
     late policy is given.
-
-    Raises:
-        RequestError: the last one.
     """
+    of_policy = limit.within(grace.policy)
 
     def reach() -> T:
         return retry(ask, UNREACHABLE, limit, reasons=SILENT)
 
     def be_allowed() -> T:
-        return retry(reach, LATE, until, reasons={Reason.REFUSED})
+        return retry(reach, LATE, of_policy, reasons={Reason.REFUSED})
 
-    until = limit.within(grace.policy)
     return retry(be_allowed, THROTTLED, limit, reasons={Reason.BUSY})
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Mapping
 from email.utils import formatdate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import requests
 import responses
 
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.imds import IPV4, Imds
+from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.settings import ImdsSettings
+
+if TYPE_CHECKING:
+    import requests
 
 Reply = tuple[int, dict[str, str], str | bytes]
 
@@ -197,6 +201,7 @@ def imds_of(
     clock: FakeClock,
     settings: ImdsSettings | None = None,
     seconds: float = 110,
+    log: Log | None = None,
 ) -> Imds:
     """Return a client that waits on a clock of the tests."""
-    return Imds(requests.Session(), settings or ImdsSettings(), clock.limit(seconds))
+    return Imds(settings or ImdsSettings(), clock.limit(seconds), log or Log(io.StringIO()))

@@ -13,7 +13,7 @@ import requests
 import responses
 
 from rancheros_ec2_metadata.deadline import Clock, Limit
-from rancheros_ec2_metadata.ec2.imds import Answer, make_session, send
+from rancheros_ec2_metadata.ec2.imds import IMDS_BOUNDS, Answer, HttpClient
 from rancheros_ec2_metadata.ec2.retry import Reason, RequestError
 
 Script = Callable[[socket.socket], None]
@@ -64,9 +64,8 @@ def serve(heads: list[bytes]) -> Iterator[Serve]:
 
 
 def ask(url: str, seconds: float = 60, method: str = "GET") -> Answer:
-    with make_session() as session:
-        request = requests.Request(method, url, {"X-Mine": "1"})
-        return send(session, request, Limit.after(seconds, Clock()))
+    request = requests.Request(method, url, {"X-Mine": "1"})
+    return HttpClient(IMDS_BOUNDS).send(request, Limit.after(seconds, Clock()))
 
 
 def failure(url: str, seconds: float = 60) -> RequestError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import requests
 
 from rancheros_ec2_metadata.ec2.imds import IPV4, IPV6, Imds, check_component
 from rancheros_ec2_metadata.ec2.retry import SILENT, Reason, RequestError
+from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.settings import ImdsSettings
 from unit.ec2.metadata_server import NOW, FakeClock, MetadataServer, imds_of
 
@@ -60,14 +62,15 @@ def test_the_token_comes_first_is_sent_on_every_get_and_never_shown(
     serve: Serve, clock: FakeClock
 ) -> None:
     server = serve()
-    imds = imds_of(clock)
-    assert repr(imds) == "Imds(not connected)"
-    note = imds.connect(imds.limit)
+    stream = io.StringIO()
+    log = Log(stream, debug=True)
+    imds = imds_of(clock, log=log)
+    imds.connect(imds.limit)
     assert [imds.get(MAC), imds.get("meta-data/instance-id")] == ["0e:00", "i-1"]
     assert server.asked == [PUT, f"GET {MAC}", "GET meta-data/instance-id"]
     tokens = [one.headers.get("X-aws-ec2-metadata-token") for one in server.sent]
     assert tokens == [None, "TOKEN-1-SECRET", "TOKEN-1-SECRET"]
-    assert "SECRET" not in f"{imds!r} {note!r}"
+    assert "SECRET" not in f"{imds!r} {stream.getvalue()}"
 
 
 @pytest.mark.parametrize(
@@ -110,8 +113,10 @@ def test_without_tokens_v1_is_spoken_and_logged_or_it_is_forbidden(
     for words in (why, "--imds v2", "AWS_EC2_METADATA_V1_DISABLED"):
         assert words in str(caught)
     assert server.asked == asked
-    imds = imds_of(clock, IPV4_ONLY)
-    note = imds.connect(imds.limit)
+    log = Log(io.StringIO())
+    imds = imds_of(clock, IPV4_ONLY, log=log)
+    imds.connect(imds.limit)
+    (note,) = log.noted
     assert note.text.startswith(f"IMDSv1 at {IPV4}: ")
     assert why in note.text
     assert imds.get(MAC) == "0e:00"
@@ -173,8 +178,10 @@ def test_ipv6_is_asked_where_ipv4_does_not_answer(
 ) -> None:
     serve(put=put)
     other = serve(base=IPV6)
-    imds = imds_of(clock)
-    assert imds.connect(imds.limit).text == f"IMDSv2 at {base}"
+    log = Log(io.StringIO())
+    imds = imds_of(clock, log=log)
+    imds.connect(imds.limit)
+    assert [note.text for note in log.noted] == [f"IMDSv2 at {base}"]
     assert other.asked == asked
     assert imds.get(MAC) == "0e:00"
 

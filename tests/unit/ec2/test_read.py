@@ -116,7 +116,8 @@ def go(mock: responses.RequestsMock, clock: FakeClock) -> Go:
             tree = latest(metadata(tags={"instance": {"docker.role": "web"}}))
         base = (imds.endpoint if imds else None) or IPV4
         served = MetadataServer(tree, base, **server).start(mock)
-        client = imds_of(clock, imds)
+        log = Log(io.StringIO())
+        client = imds_of(clock, imds, log=log)
         fake = FakeApi(clock, api or [DENIED])
         written: list[Facts] = []
 
@@ -124,7 +125,6 @@ def go(mock: responses.RequestsMock, clock: FakeClock) -> Go:
             assert fake.given == []
             written.append(facts)
 
-        log = Log(io.StringIO())
         reader = Reader(settings or Settings(), machine, client, log, fake.connect)
         found = reader.read(kept=kept, so_far=so_far)
         assert found.imds_requests == len(mock.calls)
