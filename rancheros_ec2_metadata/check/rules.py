@@ -117,7 +117,7 @@ def _find_mounts(service: Service) -> Iterator[Finding]:
             yield finding("mounts", line, what, f"add {mount}", why)
         for one in old:
             what = f"{has} {where} mounted at its old place"
-            yield finding("mounts", one.line, what, f"mount it as {mount} alone", why)
+            yield finding("mounts", one.line, what, f"mount it as {mount} alone")
         for one in seen:
             if not mode and "ro" in one.mode.split(","):
                 what = f"{has} {where} mounted read-only"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import shlex
 import string
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import yaml
+from yaml.composer import Composer
+from yaml.resolver import BaseResolver
 
 from rancheros_ec2_metadata.check.finding import Finding, finding
 from rancheros_ec2_metadata.errors import quote
@@ -85,7 +86,7 @@ def read(raw: bytes) -> tuple[Node, list[Finding]]:
         problem = finding("not-read", *error.args)
     except UnicodeDecodeError:
         problem = finding("not-read", 1, "it is not UTF-8")
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = 1 if mark is None else mark.line + 1
         problem = finding("not-read", line, "it is not YAML as ros reads it")
@@ -96,54 +97,51 @@ class _UnreadableError(ValueError):
     """Nothing of the file can be read; its arguments are those of the finding."""
 
 
-class _Reader:
-    """Makes nodes of PyYAML's, and finds what they do not show."""
+class _Reader(Composer, BaseResolver):
+    """Composes what libyaml parses, makes nodes of it, and finds what they do not show.
+
+    libyaml's own composer ends the process where lists are nested some ten thousand deep.
+    """
 
     def __init__(self) -> None:
+        Composer.__init__(self)
+        BaseResolver.__init__(self)
         self.found: list[Finding] = []
         self._values = 0
 
     def read(self, text: str) -> Node:
-        self._scan(text)
-        loader = _LOADER(text)
-        root = self._make_node(loader.get_node()) if loader.check_node() else Node("null")
+        parser = _LOADER(text)
+        self.check_event, self.peek_event = parser.check_event, parser.peek_event
+        self.get_event = parser.get_event
+        root = self._make_node(self.get_node()) if self.check_node() else Node("null")
+        if self.check_node():
+            line = parser.peek_event().start_mark.line + 1
+            self.found.append(finding("several-documents", line, "a second YAML document begins"))
         if root.kind != "map":
             what = "there is nothing in it" if root.kind == "null" else "it is not a map"
             raise _UnreadableError(root.line, what)
         return root
 
-    def _scan(self, text: str) -> None:
-        """Find what ``ros`` does not read, and more depth than libyaml's composer survives."""
-        flows: list[bool] = []
-        documents = 0
-        events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
-        for event in events:
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.ScalarEvent):
+            event: Any = self.peek_event()
             line = event.start_mark.line + 1
-            if isinstance(event, yaml.CollectionStartEvent):
-                flows.append(bool(event.flow_style))
-                _check_size(line, len(flows), 0)
-            elif isinstance(event, yaml.CollectionEndEvent):
-                flows.pop()
-            elif isinstance(event, yaml.ScalarEvent):
-                self._scan_text(event.value, line, in_flow=not event.style and any(flows[-1:]))
-            documents += isinstance(event, yaml.DocumentStartEvent)
-            if documents > 1:
-                what = "a second YAML document begins"
-                self.found.append(finding("several-documents", line, what))
-                return
-
-    def _scan_text(self, text: str, line: int, *, in_flow: bool) -> None:
-        if lost := next(filter(_is_lost, text), ""):
-            what = f"U+{ord(lost):04X} in a key or a value"
-            self.found.append(finding("characters", line, what))
-        if in_flow and (":" in text or "?" in text):  # libyaml 0.1 stops there
-            what = "there is a ':' or '?' that needs quotes"
-            self.found.append(finding("not-read", line, what))
+            if lost := next(filter(_is_lost, event.value), ""):
+                what = f"U+{ord(lost):04X} in a key or a value"
+                self.found.append(finding("characters", line, what))
+            is_bare = not event.style and parent is not None and parent.flow_style
+            if is_bare and (":" in event.value or "?" in event.value):  # libyaml 0.1 stops there
+                what = "there is a ':' or '?' that needs quotes"
+                self.found.append(finding("not-read", line, what))
+        return super().compose_node(parent, index)
 
     def _make_node(self, node: Any, line: int = 0, depth: int = 1) -> Node:
         line = line or node.start_mark.line + 1
         self._values += 1
-        _check_size(line, depth, self._values)
+        if depth > _DEEPEST or self._values > _MOST_VALUES:
+            what = f"there are more than {_DEEPEST} lists and maps in each other, or {_MOST_VALUES}"
+            why = "RancherOS may load it, but this program cannot follow it"
+            raise _UnreadableError(line, f"{what} values", "", why)
         if isinstance(node, yaml.ScalarNode):
             return _make_scalar(node, line)
         if isinstance(node, yaml.SequenceNode):
@@ -176,13 +174,6 @@ def _make_scalar(node: yaml.ScalarNode, line: int) -> Node:
     elif not ADDRESS.sub("", text):
         kind = "address"
     return Node(kind, line, text)
-
-
-def _check_size(line: int, depth: int, values: int) -> None:
-    if depth > _DEEPEST or values > _MOST_VALUES:
-        what = f"there are more than {_DEEPEST} lists and maps in each other, or {_MOST_VALUES}"
-        why = "RancherOS may load it, but this program cannot follow it"
-        raise _UnreadableError(line, f"{what} values", "", why)
 
 
 def _is_lost(character: str) -> bool:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore import xform_name
-from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from rancheros_ec2_metadata.ec2.api import DENIED
@@ -258,8 +257,7 @@ class Reader:
             else:
                 pages = [getattr(client, method)(**arguments)]
         except FAILURES as why:
-            answer: Any = why.response if isinstance(why, ClientError) else {}
-            code = str(answer.get("Error", {}).get("Code", ""))
+            code = str(getattr(why, "response", {}).get("Error", {}).get("Code", ""))
             if code in DENIED:
                 text = f"{service}:{action} is refused, {quote(code)}; allow it in your policy"
                 raise Ec2Error(f"{text}, see docs/preflight.md") from None

@@ -178,7 +178,10 @@ runcmd: [echo]  #= v0.8.0
         case(cc(text), "not-read", said=said)
         for text, said in (
             ("", "there is nothing in it"),
-            *((one, "this program cannot follow it") for one in ("a: " + "[" * 200, CHAIN, BOMB)),
+            *(
+                (one, "this program cannot follow it")
+                for one in ("a: " + "[" * 200 + "]" * 200, CHAIN, BOMB)
+            ),
         )
     ),
     *cases(
