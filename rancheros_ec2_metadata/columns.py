@@ -27,11 +27,11 @@ def join(start: str, end: str, indent: int = 4) -> Iterator[str]:
         yield from wrap(" " * indent, end)
 
 
-def wrap(start: str, text: str) -> Iterator[str]:
+def wrap(start: str, text: str, width: int = WIDTH) -> Iterator[str]:
     """Yield ``text`` in lines, the first behind ``start``, the others below it."""
     yield from textwrap.wrap(
         escape(text),
-        WIDTH,
+        width,
         initial_indent=start,
         subsequent_indent=" " * max(len(start), 4),
         break_on_hyphens=False,

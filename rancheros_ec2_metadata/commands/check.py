@@ -17,6 +17,7 @@ from .invocation import Invocation
 
 # Of the JSON; a number that a program can ask for. docs/check.md has the schema.
 SCHEMA = 2
+_WIDTH = 100  # a finding is a sentence or two
 RUNS = "RancherOS runs it at each console start, after this program and before Docker"
 
 
@@ -55,8 +56,8 @@ def render_report(report: dict[str, Any]) -> Iterator[str]:
     """Yield the lines to print for one file, with control characters escaped."""
     for one in report["findings"]:
         yield escape(f"{report['file']}:{one['line']}: [{one['rule']}]")
-        yield from columns.wrap("  ", one["reason"])
-        yield from columns.wrap("  ", f"fix: {one['fix']}")
+        yield from columns.wrap("  ", one["reason"], _WIDTH)
+        yield from columns.wrap("  ", f"fix: {one['fix']}", _WIDTH)
 
 
 def _summarise(report: dict[str, Any]) -> str:
