@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +102,7 @@ def bash(script: str, folder: Path) -> list[str]:
     """Return what a script prints, split at NUL; it may leave no file and say nothing else."""
     working = folder / "working"
     working.mkdir(exist_ok=True)
-    done = subprocess.run(
-        ["bash", "--norc", "-c", script], cwd=working, capture_output=True, text=True, check=False
-    )
+    done = program.ended(["bash", "--norc", "-c", script], cwd=working)
     assert done.stderr == ""
     assert list(working.iterdir()) == []
     return done.stdout.split("\0")
