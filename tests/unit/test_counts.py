@@ -183,17 +183,6 @@ def test_the_requests_of_a_run_are_so_many(
     assert sorted(requests(disk, imds, *given, **variables)) == sorted(first)
 
 
-@pytest.mark.parametrize(("instance", "calls"), [(GROUPED, 0), (WITHOUT_TAGS, 1)])
-def test_the_api_is_called_once_where_the_metadata_service_has_no_tags(
-    disk: MachineDisk, imds: FaultyImds, api: AnsweringApi, instance: FakeInstance, calls: int
-) -> None:
-    imds.instance = instance
-    asked = requests(disk, imds, *FLAGS, AWS_ENDPOINT_URL_EC2=api.url)
-    assert api.actions == ["DescribeTags"] * calls
-    # Of the API's way the list of tags, which is not served, and the role's credentials.
-    assert len(asked) == (19 if calls else 18 + USED + 1)
-
-
 @pytest.mark.parametrize("instance", [GROUPED, WITHOUT_TAGS], ids=["tags in IMDS", "API"])
 def test_ros_is_asked_twice_where_something_changes_and_once_where_nothing_does(
     disk: MachineDisk, imds: FaultyImds, api: AnsweringApi, instance: FakeInstance
