@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from machine import MachineDisk
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+
+if TYPE_CHECKING:
+    from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
 _PREFIX = "ec2-metadata: "
 

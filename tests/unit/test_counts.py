@@ -180,7 +180,8 @@ def test_the_requests_of_a_run_are_so_many(
     given = [flag for flag in flags if flag != "--no-metadata"]
     first = requests(disk, imds, *given, **variables)
     assert len(first) == count, first
-    assert sorted(requests(disk, imds, *given, **variables)) == sorted(first)
+    if instance is LONE:  # the next run asks the same
+        assert sorted(requests(disk, imds, *given, **variables)) == sorted(first)
 
 
 @pytest.mark.parametrize("instance", [GROUPED, WITHOUT_TAGS], ids=["tags in IMDS", "API"])
