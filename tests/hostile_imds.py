@@ -14,7 +14,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from http import HTTPStatus
 from types import TracebackType
@@ -114,7 +114,7 @@ MODES: dict[str, Script] = {
 # A metadata service that is sane but for these paths.
 DATA_MODES: dict[str, Mapping[str, Script]] = {
     "token-of-1-mb": {TOKEN_PATH: whole(b"A" * 1_000_000)},
-    "100000-keys": {},
+    "100000-keys": {TAG_LIST: whole(b"\n".join(b"docker.k%06d" % n for n in range(100_000)))},
     "dotted-keys": {
         TAG_LIST: whole(
             b"docker.role\n.\n..\n_index\n../../iam/security-credentials/docker-node\n"
@@ -180,12 +180,6 @@ def rules(mode: str, at: str) -> Mapping[str, Script]:
     return {**DATA_MODES, **API_MODES}[mode] if mode not in MODES else {at: MODES[mode]}
 
 
-def sane_part(mode: str) -> FakeInstance:
-    if mode == "100000-keys":
-        return replace(SANE, tags={f"docker.k{i:06}": "x" for i in range(100_000)})
-    return SANE
-
-
 class HostileImds:
     """A metadata service that goes wrong in one way while its context is open.
 
@@ -202,7 +196,7 @@ class HostileImds:
         self._accepts = mode != NEVER_ACCEPTS
         self._rules = rules(mode, at)
         self._lax = mode == "dotted-keys"
-        self._sane = FakeImds(sane_part(mode))
+        self._sane = FakeImds(SANE)
         self._stopping = threading.Event()
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from docs import stand_ins
 from docs.pages import ROOT
+from e2e import program
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
@@ -69,14 +70,7 @@ class Shell:
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run one command line, as somebody who pastes it."""
-        return subprocess.run(
-            ["bash", "-c", command],
-            env=self._env,
-            cwd=self.home,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return program.ended(["bash", "-c", command], env=self._env, cwd=self.home)
 
     def boot(self) -> None:
         """Start the machine, again or for the first time."""

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from docs import definitions
+from e2e import program
 from machine import MachineDisk
 from rancheros_ec2_metadata import __version__
 from ros_stand_in.in_effect import dockerd_argv, in_effect
@@ -84,10 +85,7 @@ def contained(
         else:
             env["AWS_EC2_METADATA_DISABLED"] = "true"
         with mounted(volumes, root):
-            program = [sys.executable, "-m", "rancheros_ec2_metadata", *command]
-            return subprocess.run(
-                program, env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False
-            )
+            return program.ended(program.command(*command), env=env, cwd=REPOSITORY)
 
 
 @contextmanager
@@ -163,8 +161,7 @@ def docker_starts() -> int:
 def docker(arguments: Sequence[str]) -> int:
     match arguments:
         case ["run", "--rm", "-i", image, "check", *rest] if image == IMAGE:
-            program = [sys.executable, "-m", "rancheros_ec2_metadata", "check", *rest]
-            return subprocess.run(program, check=False).returncode
+            return subprocess.run(program.command("check", *rest), check=False).returncode
     assert list(arguments) == ["info", "--format", "{{json .Labels}}"]
     sys.stdout.write((BESIDE / "labels").read_text() + "\n")
     return 0
@@ -177,8 +174,9 @@ def ec2_docker_labels(arguments: Sequence[str]) -> int:
         "AWS_METADATA_ROOT": str(BESIDE / "systemd"),
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": IMDS,
     }
-    program = [sys.executable, "-m", "rancheros_ec2_metadata", *arguments]
-    return subprocess.run(program, env=env, cwd=REPOSITORY, check=False).returncode
+    return subprocess.run(
+        program.command(*arguments), env=env, cwd=REPOSITORY, check=False
+    ).returncode
 
 
 COMMANDS = {

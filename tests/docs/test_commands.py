@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from docs.commands import (
 from docs.definitions import from_page
 from docs.machine_shell import Shell
 from docs.pages import ROOT, Page, pages
+from e2e import program
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
@@ -113,7 +113,7 @@ def test_make_demo_plays_its_boot(tmp_path: Path) -> None:
     python.chmod(0o755)
     (tmp_path / "made").touch()
     make = ["make", "demo", f"RUN={tmp_path}"]
-    done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = program.ended(make, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "--label=docker.role=web" in done.stdout
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from docs.examples import AGENT, AGENT_ENVIRONMENT, CLASSIC, JOIN, JOIN_ENVIRONMENT, SYSTEMD
+from e2e import program
 from rancheros_ec2_metadata import command_line
 from rancheros_ec2_metadata.hosts.systemd import unit_env_file
 from rancheros_ec2_metadata.settings import Settings
@@ -33,12 +34,9 @@ class Container:
     def run(
         self, script: Path, *arguments: str, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return program.ended(
             ["sh", script, *arguments],
             env={"PATH": f"{self.commands}:{os.environ['PATH']}", **environment},
-            capture_output=True,
-            text=True,
-            check=False,
         )
 
     def called(self) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from moto import mock_aws
 from docs import boots, definitions, templates
 from docs.definitions import CloudConfig
 from docs.examples import AGENT_ENVIRONMENT, CLASSIC, EXAMPLES, JOIN_ENVIRONMENT, MODE
+from e2e import program
 
 REGION = "eu-central-1"
 IMAGE_ID = "ami-12c6146b"  # one of those that moto knows from the start
@@ -112,10 +112,10 @@ def own(tags: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if not key.startswith("aws:")}
 
 
-def linted(program: str, file: Path) -> None:
+def linted(linter: str, file: Path) -> None:
     """Run a linter of our virtual environment; it shall have nothing to say."""
-    command = [Path(sys.executable).with_name(program), file]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [Path(sys.executable).with_name(linter), file]
+    done = program.ended(command)
     assert (done.returncode, done.stdout) == (0, "")
 
 

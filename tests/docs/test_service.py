@@ -13,21 +13,15 @@ from docs.pages import ROOT
 from rancheros_ec2_metadata import __version__
 from rancheros_ec2_metadata.options import OPTIONS
 from ros_stand_in import RELEASES
+from ros_stand_in.config_structs import Series, cloud_config
 from ros_stand_in.loading import Disk, load
 from ros_stand_in.os_config import os_config
 from ros_stand_in.yaml_reading import read_map
 from ros_stand_in.yaml_writing import write_document
 
-# Of ServiceConfigV1, in the libcompose that RancherOS is built with: other keys are lost.
-COMPOSE_V1_KEYS = {
-    *("build", "cap_add", "cap_drop", "cgroup_parent", "cpu_quota", "cpu_shares", "cpuset"),
-    *("command", "container_name", "devices", "dns", "dns_search", "dockerfile", "domainname"),
-    *("entrypoint", "env_file", "environment", "expose", "external_links", "extra_hosts"),
-    *("hostname", "image", "ipc", "labels", "links", "log_driver", "log_opt", "mac_address"),
-    *("mem_limit", "memswap_limit", "name", "net", "oom_score_adj", "pid", "ports", "privileged"),
-    *("read_only", "restart", "security_opt", "stdin_open", "tty", "ulimits", "user", "uts"),
-    *("volume_driver", "volumes", "volumes_from", "working_dir"),
-}
+# As the libcompose that RancherOS is built with has them: other keys are lost.
+_SERVICES = cloud_config(Series.V1_5_8)["rancher"]["services"]
+COMPOSE_V1_KEYS = _SERVICES[1][1].keys()
 LABELS = {
     "io.rancher.os.scope": "system",
     "io.rancher.os.detach": "false",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from docs.pages import ROOT, Page
-from e2e import described_api
+from e2e import described_api, program
 from machine import MachineDisk
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
@@ -44,7 +43,7 @@ def desk(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_page_does_what_it_says(desk: Path, command: str) -> None:
     with described_api.describing(INSTANCE) as api:
-        done = subprocess.run(
+        done = program.ended(
             ["bash", "-c", command],
             env={
                 "PATH": f"{desk / 'programs'}:{os.environ['PATH']}",
@@ -54,9 +53,6 @@ def test_a_command_of_the_page_does_what_it_says(desk: Path, command: str) -> No
                 "AWS_ENDPOINT_URL_EC2": api.url,
             },
             cwd=desk,
-            capture_output=True,
-            text=True,
-            check=False,
         )
     name, verb, *_ = command.split()
     expected = STATUS.get(verb, ExitStatus.OK)

@@ -7,9 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from machine import MachineDisk
-from rancheros_ec2_metadata.fake_ec2.server import FakeImds
+
+if TYPE_CHECKING:
+    from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 
 _PREFIX = "ec2-metadata: "
 
@@ -37,6 +41,11 @@ class Ran:
         """Return the one line of the log that has all ``words`` in it."""
         (found,) = (line for line in self.log if all(word in line for word in words))
         return found
+
+
+def ended(argv: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, however that is, and return it with what was printed."""
+    return subprocess.run(argv, capture_output=True, text=True, check=False, **options)
 
 
 def command(*arguments: str) -> list[str]:

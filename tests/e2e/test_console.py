@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -42,13 +41,10 @@ class Console:
         mounts = [["mount", "--bind", os.ttyname(self._device), "/dev/kmsg"]]
         mounts += [["mount", "--bind", lib, "/var/lib"]]
         script = " && ".join([*map(shlex.join, mounts), 'exec "$@"'])
-        done = subprocess.run(
+        done = program.ended(
             ["unshare", "--mount", "sh", "-c", script, "sh", *command],
             env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
-            capture_output=True,
-            text=True,
             timeout=60,
-            check=False,
         )
         return Ran.of(done)
 

@@ -48,14 +48,8 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def run(cwd: Path, words: Sequence[str], environ: Mapping[str, str]) -> str:
     """Run an example, which must end as it should, and return what it prints."""
-    done = subprocess.run(
-        program.command(*words),
-        cwd=cwd,
-        env=program.environment(**environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    done = program.ended(
+        program.command(*words), cwd=cwd, env=program.environment(**environ), timeout=60
     )
     assert done.returncode == STATUS.get(words[0], ExitStatus.OK), done.stderr
     return done.stdout

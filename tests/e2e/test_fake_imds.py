@@ -106,12 +106,9 @@ def test_an_edit_of_the_data_file_is_served_and_a_bad_one_is_named(data: Path) -
 def test_an_address_that_is_none_of_this_machine_is_named(
     data: Path, listen: str, said: str
 ) -> None:
-    done = subprocess.run(
+    done = program.ended(
         program.command("fake-imds", f"--listen={listen}", f"--data={data}"),
         env=program.measured_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert done.returncode == 2
     assert f"error: --listen '{listen}': " in done.stderr

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from e2e import program
 from rancheros_ec2_metadata import __version__
 from real_parts import image, old_seccomp
 from real_parts.dockerd import Dockerd
@@ -237,7 +237,7 @@ def test_all_that_is_locked_has_wheels_for_the_default_base(
     found = [*pip, "--dry-run", "--ignore-installed", f"--target={tmp_path}", *of_base]
     exact = ["--require-hashes", "--only-binary=:all:", "--implementation=cp"]
     lock = f"--requirement={image.ROOT / 'requirements.lock'}"
-    done = subprocess.run([*found, *exact, lock], capture_output=True, text=True, check=False)
+    done = program.ended([*found, *exact, lock])
     assert done.returncode == 0, done.stderr
 
 

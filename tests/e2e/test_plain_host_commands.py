@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,12 +33,9 @@ def machine(tmp_path: Path) -> PlainMachine:
 
 
 def run(machine: PlainMachine, imds: FakeImds, *arguments: str) -> program.Ran:
-    done = subprocess.run(
+    done = program.ended(
         program.command(*arguments, f"--root={machine.root}"),
         env=program.measured_environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
-        capture_output=True,
-        text=True,
-        check=False,
     )
     return program.Ran.of(done)
 

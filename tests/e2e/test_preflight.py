@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -252,32 +251,11 @@ def test_a_command_of_the_page_or_of_the_help_does_what_it_says(
     aws.make_group({}, **LATEST)
     keys = "aws_access_key_id = testing\naws_secret_access_key = testing\n"
     (tmp_path / "credentials").write_text(f"[ops]\n{keys}[default]\n{keys}region = {REGION}\n")
-    done = subprocess.run(
+    done = program.ended(
         [sys.executable, "-m", "rancheros_ec2_metadata", *shlex.split(command)[1:]],
         env=program.environment(
             AWS_ENDPOINT_URL=aws.url, AWS_SHARED_CREDENTIALS_FILE=str(tmp_path / "credentials")
         ),
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert done.returncode == ExitStatus.OK, done.stderr + done.stdout
     assert "docker.role" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        ((), ("--auto-scaling-group", "--launch-template")),
-        (("--auto-scaling-group", "a", "--launch-template", "b"), ("--launch-template",)),
-        (("--auto-scaling-group", "a", "--profile", "none"), ("preflight", "--profile")),
-        (("--auto-scaling-group", "a", "-l", "x"), ("-l",)),
-        (("--auto-scaling-group", "a", "--deadline", "5"), ("--deadline",)),
-    ],
-)
-def test_flags_that_make_no_sense_are_named(
-    workstation: Workstation, flags: tuple[str, ...], words: tuple[str, ...]
-) -> None:
-    workstation.set(AWS_REGION=REGION)
-    assert workstation.run("preflight", *flags) == ExitStatus.USAGE
-    assert [word for word in words if word not in workstation.error()] == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -45,9 +44,7 @@ def build(folder: Path, umask: int = 0o022) -> Path:
     # Of the make that may run this test nothing is passed on.
     env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     make = ["make", "pyz", f"DEV={tools}", f"DIST={folder}"]
-    done = subprocess.run(
-        make, cwd=ROOT, env=env, umask=umask, capture_output=True, text=True, check=False
-    )
+    done = program.ended(make, cwd=ROOT, env=env, umask=umask)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / NAME
 
@@ -83,13 +80,10 @@ def imds() -> Iterator[FakeImds]:
 
 def run(home: Path, *argv: str | Path, **variables: str) -> Ran:
     """Run a command in an environment that has little more than a home."""
-    done = subprocess.run(
+    done = program.ended(
         list(map(str, argv)),
         env={"HOME": str(home), "PATH": os.environ["PATH"], **variables},
         umask=0o022,
-        capture_output=True,
-        text=True,
-        check=False,
     )
     return Ran.of(done)
 

@@ -49,13 +49,10 @@ def printing(
 
 def closing(streams: str, *arguments: str, imds: FakeImds) -> subprocess.CompletedProcess[str]:
     """Run the program with standard streams closed, as a shell writes it."""
-    return subprocess.run(
+    return program.ended(
         ["sh", "-c", f'exec "$@" {streams}', "sh", *program.command(*arguments)],
         env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
-        capture_output=True,
-        text=True,
         timeout=60,
-        check=False,
     )
 
 

@@ -264,7 +264,7 @@ NAMED = ("empty", "cut", "zeros", "text", "deep", "a-list", "no-schema", "somebo
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_state_that_is_no_state_is_written_anew_and_costs_no_label(
+def test_a_state_that_is_no_state_is_written_anew_and_costs_no_label_and_doubles_none(
     disk: MachineDisk, damage: str
 ) -> None:
     disk.write(paths.STATE, DAMAGE[damage])
@@ -273,13 +273,6 @@ def test_a_state_that_is_no_state_is_written_anew_and_costs_no_label(
     assert ("cannot be used" in ran.log and "it is written anew" in ran.log) == (damage in NAMED)
     assert timed.items(disk) == [users(disk)[0], LABEL]
     assert "wrote no file" in run(disk, found(WEB)).log
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_a_state_that_was_damaged_between_two_runs_costs_no_label_and_doubles_none(
-    disk: MachineDisk, damage: str
-) -> None:
-    run(disk, found(WEB))
     disk.write(paths.STATE, DAMAGE[damage])
     assert run(disk, found({"docker.role": "db"})).status == 0
     assert timed.items(disk) == [users(disk)[0], "--label=docker.role=db"]

@@ -8,8 +8,9 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def ext4(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         file.truncate(16 << 20)
     make, mount = ("mkfs.ext4", "-q", image), ("mount", "-o", "loop", image, mounted)
     for command in (make, mount):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = program.ended(command)
         if done.returncode:
             pytest.skip(f"no ext4 can be made here: {done.stderr}")
     yield mounted
@@ -101,6 +102,28 @@ class Killer:
         ended = int(self._process.stdout.readline())
         assert ended in (0, -signal.SIGKILL)
         return ended != 0
+
+    def ends(
+        self, name: str, restore: Callable[[], object], look: Callable[[], object]
+    ) -> Iterator[str]:
+        """Kill a run at each of its calls, and yield each call that leaves what none before has.
+
+        Args:
+            name: of the scenario.
+            restore: puts the disk as it is before the run.
+            look: returns what is on it.
+        """
+        seen: set[object] = set()
+        for call in CALLS:
+            for number in range(1, LAST_CALL):
+                restore()
+                if not self.kill(name, call, number):
+                    break
+                if (there := look()) not in seen:
+                    seen.add(there)
+                    yield f"{call} {number}"
+            assert number < LAST_CALL - 1
+        assert len(seen) > 6
 
 
 def replaced(root: Path, template: Path) -> MachineDisk:
@@ -174,32 +197,21 @@ def test_a_run_killed_at_any_call_leaves_each_file_old_or_new_and_the_next_run_c
     allowed = {path: {before[path], *recorded.contents.get(path, ())} for path in WRITTEN}
     scenario.run(root)
     completed = contents_of(root)
-    seen: set[object] = set()
     with Killer.started(root, scenarios.watched(root)) as killer:
-        for call in CALLS:
-            for number in range(1, LAST_CALL):
-                replaced(root, template)
-                if not killer.kill(name, call, number):
-                    break
-                if (there := tree(root)) in seen:
-                    continue
-                seen.add(there)
-                at = f"{call} {number}"
-                left = contents_of(root)
-                assert [p for p in WRITTEN if left[p] not in allowed[p]] == [], at
-                check_folders(disk, edits=scenario.edits)
-                assert cleaned(root, folder / "copy") == users, at
+        for at in killer.ends(name, partial(replaced, root, template), partial(tree, root)):
+            left = contents_of(root)
+            assert [p for p in WRITTEN if left[p] not in allowed[p]] == [], at
+            check_folders(disk, edits=scenario.edits)
+            assert cleaned(root, folder / "copy") == users, at
+            scenario.run(root)
+            files = contents_of(root)
+            assert {**files, paths.STATE: None} == {**completed, paths.STATE: None}, at
+            if files != completed:
                 scenario.run(root)
-                files = contents_of(root)
-                assert {**files, paths.STATE: None} == {**completed, paths.STATE: None}, at
-                if files != completed:
-                    scenario.run(root)
-                assert comparable(contents_of(root)) == comparable(completed), at
-                assert temporaries(disk) == []
-                assert scenario.clean or list((root / "dev/shm").iterdir()) == []
-            assert number < LAST_CALL - 1
-            assert contents_of(root) == after
-    assert len(seen) > 6
+            assert comparable(contents_of(root)) == comparable(completed), at
+            assert temporaries(disk) == []
+            assert scenario.clean or list((root / "dev/shm").iterdir()) == []
+    assert contents_of(root) == after
 
 
 def check_folders(disk: MachineDisk, *, edits: bool) -> None:
@@ -249,32 +261,24 @@ def test_on_a_host_with_systemd_too_and_docker_starts_with_what_is_left(
     scenario.run(root)
     completed = machine.contents()
     assert completed != before
-    seen: set[object] = set()
+
+    def files() -> tuple[tuple[Path, bytes], ...]:
+        return tuple(sorted((one, one.read_bytes()) for one in root.rglob("*") if one.is_file()))
+
     with Killer.started(root, plain_scenarios.watched(root), plain_scenarios.__name__) as killer:
-        for call in CALLS:
-            for number in range(1, LAST_CALL):
-                machine = restore()
-                if not killer.kill(name, call, number):
-                    break
-                files = {one: one.read_bytes() for one in root.rglob("*") if one.is_file()}
-                if (there := tuple(sorted(files.items()))) in seen:
-                    continue
-                seen.add(there)
-                at = f"{call} {number}"
-                left = machine.contents()
-                assert [path for path in left if left[path] not in written[path]] == [], at
-                assert scenario.stays <= {*(machine.labels or ())}, at
-                shutil.copytree(root, copy)
-                PlainMachine(copy, is_made=True).clean()
-                assert PlainMachine(copy, is_made=True).contents() == {
-                    **dict.fromkeys(left),
-                    DAEMON_JSON: scenario.users,
-                }, at
-                shutil.rmtree(copy)
-                scenario.run(root)
-                scenario.run(root)
-                again = machine.contents()
-                assert {**again, STATE: None} == {**completed, STATE: None}, at
-                assert list(root.rglob(".ec2-metadata.tmp.*")) == [], at
-            assert number < LAST_CALL - 1
-    assert len(seen) > 6
+        for at in killer.ends(name, restore, files):
+            left = machine.contents()
+            assert [path for path in left if left[path] not in written[path]] == [], at
+            assert scenario.stays <= {*(machine.labels or ())}, at
+            shutil.copytree(root, copy)
+            PlainMachine(copy, is_made=True).clean()
+            assert PlainMachine(copy, is_made=True).contents() == {
+                **dict.fromkeys(left),
+                DAEMON_JSON: scenario.users,
+            }, at
+            shutil.rmtree(copy)
+            scenario.run(root)
+            scenario.run(root)
+            again = machine.contents()
+            assert {**again, STATE: None} == {**completed, STATE: None}, at
+            assert list(root.rglob(".ec2-metadata.tmp.*")) == [], at

@@ -41,13 +41,8 @@ def test_a_program_that_is_not_whole_says_so(tmp_path: Path, command: str) -> No
     before = disk.snapshot()
     (tmp_path / "yaml.py").write_text('raise ImportError("a " + "secret")\n')
     environ = program.environment(PYTHONPATH=os.pathsep.join((str(tmp_path), *sys.path)))
-    done = subprocess.run(
-        program.command(command, "--debug", "--root", str(disk.root)),
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    done = program.ended(
+        program.command(command, "--debug", "--root", str(disk.root)), env=environ, timeout=60
     )
     assert done.returncode == 1
     log = program.Ran.of(done).log

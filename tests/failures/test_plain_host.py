@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -34,12 +33,9 @@ sys.exit(ran.status)
 def run_mounted(machine: PlainMachine, mount: str, tags: dict[str, str]) -> Ran:
     """Run with a mount on /etc/docker."""
     with mounts.mounted(machine.path("/etc/docker"), mount) as before:
-        done = subprocess.run(
+        done = program.ended(
             [*before, sys.executable, "-c", _RUN, str(machine.root), json.dumps(tags)],
             env=program.environment(PYTHONPATH=str(Path(__file__).parents[1])),
-            capture_output=True,
-            text=True,
-            check=False,
         )
     return Ran(done.returncode, done.stderr, {})
 

@@ -20,11 +20,15 @@ import pytest
 
 from e2e import program
 from failures import timed
+from failures.name_server import Silence
 from failures.timed import IN_VAIN, SLACK, Timed
 from hostile_imds import ALL_MODES, API_MODES, MODES, NEVER_ACCEPTS, SANE, HostileImds
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
+from real_parts import requirements
+from real_parts.ec2_instance import Ec2Instance
+from real_parts.namespace import IMDS_IPV4, Namespace
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -39,28 +43,28 @@ class Case:
     def __str__(self) -> str:
         return f"{self.where}-{self.mode}"
 
-    @contextlib.contextmanager
-    def endpoints(self) -> Iterator[Mapping[str, str]]:
-        """Yield the variables that name the metadata service and the API."""
-        with contextlib.ExitStack() as stack:
-            api = NOWHERE
-            if self.where == "api":
-                sane = replace(SANE, tags_in_metadata=False)
-                imds = stack.enter_context(FakeImds(sane)).url
-                api = stack.enter_context(HostileImds(self.mode))
-            else:
-                at = "*" if self.where == "imds" else "/latest/meta-data/tags/*"
-                imds = stack.enter_context(HostileImds(self.mode, at=at))
-            yield {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds, "AWS_ENDPOINT_URL_EC2": api}
-
-    def timed(self, folder: Path) -> Timed:
+    def ended(self, folder: Path) -> Ended:
         disk = timed.user_machine(folder)
         if self.mode in DRIPS:
             with FakeImds(SANE) as imds:
                 sane = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
                 assert timed.run(disk, deadline=60, variables=sane).ran.status == 0
-        with self.endpoints() as variables:
-            return timed.run(disk, deadline=IN_VAIN, variables=variables)
+        at = "/latest/meta-data/tags/*" if self.where == "tags" else "*"
+        hostile = HostileImds(self.mode, at=at)
+        with FakeImds(replace(SANE, tags_in_metadata=False)) as imds, hostile as url:
+            of_imds, of_api = (imds.url, url) if self.where == "api" else (url, NOWHERE)
+            variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": of_imds}
+            variables["AWS_ENDPOINT_URL_EC2"] = of_api
+            run = timed.run(disk, deadline=IN_VAIN, variables=variables)
+        return Ended(run, [target for _, target in hostile.requests])
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a case ended, and what was asked of what goes wrong."""
+
+    run: Timed
+    asked: list[str]
 
 
 # No time-out of a socket sees these: only the deadline does.
@@ -74,9 +78,11 @@ STILL_AN_INSTANCE = ("100000-keys", "dotted-keys", "invalid-utf8", "nul-bytes")
 
 
 @pytest.fixture(scope="module")
-def ran(request: pytest.FixtureRequest) -> Iterator[Mapping[Case, Future[Timed]]]:
+def ran(request: pytest.FixtureRequest) -> Iterator[Mapping[Case, Future[Ended]]]:
     """The runs of all cases that have been asked for."""
     request.getfixturevalue("stopped")  # they wait at the same time
+    if requirements.missing() is None:
+        request.getfixturevalue("unnamed")
     cases = (
         item.callspec.params.get("case")
         for item in request.session.items
@@ -86,13 +92,13 @@ def ran(request: pytest.FixtureRequest) -> Iterator[Mapping[Case, Future[Timed]]
     asked = [case for case in cases if isinstance(case, Case)]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max(1, len(asked))) as pool:
         yield {
-            case: pool.submit(case.timed, Path(folder) / str(case)) for case in dict.fromkeys(asked)
+            case: pool.submit(case.ended, Path(folder) / str(case)) for case in dict.fromkeys(asked)
         }
 
 
-def ended_well(case: Case, ran: Mapping[Case, Future[Timed]]) -> Timed:
+def ended_well(case: Case, ran: Mapping[Case, Future[Ended]]) -> Timed:
     """Return a run that ended by itself, with status 4, and left files that ``ros`` can load."""
-    run = ran[case].result()
+    run = ran[case].result().run
     assert run.ran.status == 4, run.ran.err
     assert run.ran.log[-1].endswith("exit 4")
     assert timed.items(run.disk)[:1] == ["--debug"]
@@ -101,7 +107,7 @@ def ended_well(case: Case, ran: Mapping[Case, Future[Timed]]) -> Timed:
 
 @pytest.mark.parametrize("case", WHOLE_IMDS, ids=str)
 def test_a_hostile_metadata_service_is_status_4_within_the_deadline(
-    case: Case, ran: Mapping[Case, Future[Timed]]
+    case: Case, ran: Mapping[Case, Future[Ended]]
 ) -> None:
     run = ended_well(case, ran)
     expected = "partial" if case.mode in STILL_AN_INSTANCE else "none"
@@ -111,7 +117,7 @@ def test_a_hostile_metadata_service_is_status_4_within_the_deadline(
 
 @pytest.mark.parametrize("case", TAGS, ids=str)
 def test_hostile_tags_of_the_metadata_service_cost_neither_the_metadata_nor_the_deadline(
-    case: Case, ran: Mapping[Case, Future[Timed]]
+    case: Case, ran: Mapping[Case, Future[Ended]]
 ) -> None:
     run = ended_well(case, ran)
     assert run.outcome == "partial"
@@ -121,7 +127,7 @@ def test_hostile_tags_of_the_metadata_service_cost_neither_the_metadata_nor_the_
 
 @pytest.mark.parametrize("case", API, ids=str)
 def test_a_hostile_api_is_status_4_with_the_metadata_written_and_not_status_7(
-    case: Case, ran: Mapping[Case, Future[Timed]]
+    case: Case, ran: Mapping[Case, Future[Ended]]
 ) -> None:
     run = ended_well(case, ran)
     assert run.outcome == "partial"
@@ -131,9 +137,9 @@ def test_a_hostile_api_is_status_4_with_the_metadata_written_and_not_status_7(
 
 @pytest.mark.parametrize("case", DRIPPING, ids=str)
 def test_what_drips_is_ended_at_the_deadline_with_the_last_known_good_in_place(
-    case: Case, ran: Mapping[Case, Future[Timed]]
+    case: Case, ran: Mapping[Case, Future[Ended]]
 ) -> None:
-    run = ran[case].result()
+    run = ran[case].result().run
     assert run.ran.status == 7
     assert run.disk.extra_args() == ["--debug", "--label=docker.role=web"]
     assert run.disk.variables()["AWS_INSTANCE_TYPE"] == SANE.instance_type
@@ -141,21 +147,65 @@ def test_what_drips_is_ended_at_the_deadline_with_the_last_known_good_in_place(
     assert run.outcome == "complete"
 
 
-def test_keys_that_lead_elsewhere_are_not_asked_for(tmp_path: Path) -> None:
-    server = HostileImds("dotted-keys")
-    disk = timed.user_machine(tmp_path / "disk")
-    with server as url:
-        run = timed.run(
-            disk, deadline=IN_VAIN, variables={"AWS_EC2_METADATA_SERVICE_ENDPOINT": url}
-        )
-    assert run.ran.status == 4
-    assert disk.extra_args() == ["--debug", "--label=docker.role=web"]
-    tags = [target for _, target in server.requests if "/tags/instance" in target]
-    assert tags == [
+@pytest.mark.parametrize("case", [Case("imds", "dotted-keys")], ids=str)
+def test_keys_that_lead_elsewhere_are_not_asked_for(
+    case: Case, ran: Mapping[Case, Future[Ended]]
+) -> None:
+    run = ended_well(case, ran)
+    assert run.disk.extra_args() == ["--debug", "--label=docker.role=web"]
+    assert [target for target in ran[case].result().asked if "/tags/instance" in target] == [
         "/latest/meta-data/tags/instance",
         "/latest/meta-data/tags/instance/docker.role",
     ]
     assert not any(secret in run.ran.err for secret in ("user-data", "AKIA"))
+
+
+@pytest.fixture(scope="module")
+def unnamed(
+    namespace: Namespace, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Future[None]]]:
+    """Runs that know the metadata service, or the API, by a name that nobody tells."""
+    folder = tmp_path_factory.mktemp("unnamed")
+    described = replace(SANE, tags_in_metadata=False)
+    with (
+        Ec2Instance.started(namespace, described, folder, [IMDS_IPV4]),
+        Silence(namespace, folder) as silence,
+        ThreadPoolExecutor() as pool,
+    ):
+        runs = {"metadata": _metadata_service_by_name, "api": _api_by_name}
+        yield {one: pool.submit(run, silence, folder / one) for one, run in runs.items()}
+
+
+@pytest.mark.real_parts
+def test_a_metadata_service_by_name_ends_at_the_deadline_and_nothing_is_removed(
+    unnamed: Mapping[str, Future[None]],
+) -> None:
+    unnamed["metadata"].result()
+
+
+def _metadata_service_by_name(silence: Silence, folder: Path) -> None:
+    disk = timed.user_machine(folder)
+    before = disk.snapshot()
+    # A run that has not even begun to ask by then must end likewise.
+    ran = silence.run(disk, 5, AWS_EC2_METADATA_SERVICE_ENDPOINT="http://imds.example")
+    assert ran.ran.status == 7
+    assert disk.snapshot() == before
+
+
+@pytest.mark.real_parts
+def test_an_api_by_name_ends_at_the_deadline_with_the_metadata_written(
+    unnamed: Mapping[str, Future[None]],
+) -> None:
+    unnamed["api"].result()
+
+
+def _api_by_name(silence: Silence, folder: Path) -> None:
+    disk = timed.user_machine(folder)
+    ran = silence.run(disk, IN_VAIN, AWS_ENDPOINT_URL_EC2="http://ec2.eu-west-1.example")
+    assert ran.ran.status == 7
+    assert b"eu-west-1" in silence.asked()
+    assert ran.outcome == "partial"
+    assert disk.variables()["AWS_INSTANCE_TYPE"] == SANE.instance_type
 
 
 COMMANDS = ("apply", "clean")

@@ -70,13 +70,10 @@ def run(
     """
     flags = (f"--deadline={deadline}", *program.machine_flags(disk, arguments))
     started = time.monotonic()
-    done = subprocess.run(
+    done = program.ended(
         [*before, *program.command(*arguments, *flags)],
         env=program.environment(**variables),
-        capture_output=True,
-        text=True,
         timeout=deadline + SLACK,
-        check=False,
     )
     return Timed(program.Ran.of(done), time.monotonic() - started, disk)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from e2e import program
 from real_parts.dockerd import Dockerd
 
 _BUSYBOX = "/bin/busybox"
@@ -123,7 +124,7 @@ def _files_of(installed: Iterable[str]) -> dict[str, Path]:
 
 def _shared(binaries: list[Path]) -> list[Path]:
     """Return the shared libraries that ``ldd`` finds for programs and modules, each once."""
-    listed = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=False)
+    listed = program.ended(["ldd", *binaries])
     found = {Path(path) for path in re.findall(r"(/\S+) \(0x", listed.stdout)}
     # Libraries of their own until glibc 2.34: wheels still name them. The last is loaded by glibc
     # itself when a thread is ended, as Python ends those that are left.

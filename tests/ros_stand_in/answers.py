@@ -10,19 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import loading
-from .config_structs import Series, cloud_config
-from .loading import CLOUD_CONFIG, CONF, PRIVATE, Disk, FatalError, Tree
+from .config_structs import Series
+from .loading import CLOUD_CONFIG, CONF, Disk, FatalError, Tree
 from .yaml_reading import CrashError, UnusableError, read_value
 from .yaml_scalars import Node, text_of
 from .yaml_writing import write_document
 
-_PRIVATE_KEYS = (
-    "rancher.ssh",
-    "rancher.docker.ca_key",
-    "rancher.docker.ca_cert",
-    "rancher.docker.server_key",
-    "rancher.docker.server_cert",
-)
 _USAGE = "NAME:\n   ros config set - set a value\n\nUSAGE:\n   ros config set [arguments...]\n"
 
 
@@ -135,8 +128,6 @@ def _set(disk: Disk, release: str, key: str, text: str) -> Answer:
         return Answer(stdout=_USAGE)
     series = loading.series_of(release)
     value = read_value(text, hides_colons=series >= Series.V0_7_1)
-    if series == Series.V0_4_5:
-        return _save_old(disk, loading.load(disk, release).tree, _with_value({}, key, value))
     modified = _with_value(_existing(disk, series), key, value)
     loading.decoded(modified, series)
     return Answer(written=_written(series, modified))
@@ -151,62 +142,3 @@ def _existing(disk: Disk, series: Series) -> Tree:
 
 def _written(series: Series, tree: Tree) -> dict[str, bytes]:
     return {CLOUD_CONFIG: _document(tree, series).encode("utf-8", "surrogatepass")}
-
-
-def _save_old(disk: Disk, tree: dict[str, Node], *more: Tree) -> Answer:
-    """Write what a configuration has besides what the other files say."""
-    struct = cloud_config(Series.V0_4_5)
-    others = [
-        (path, content)
-        for path, content in disk.user_files()
-        if not path.endswith((CLOUD_CONFIG, PRIVATE))
-    ]
-    files = [*disk.system_files(), *others]
-    rest = loading.with_command_line(loading.read_old(disk, files), disk)
-    rest = loading.with_metadata(rest, disk)
-    for service in (
-        s for k in ("services", "bootstrap", "autoformat") for s in rest["rancher"][k].items()
-    ):
-        service[1]["container_name"] = service[0]
-    found: Tree = _difference(
-        loading.without_empty(struct, tree, top=True), loading.without_empty(struct, rest, top=True)
-    )
-    for changes in more:
-        found = loading.merge(found, changes)
-    private, public = _filtered(found, _PRIVATE_KEYS)
-    private_text = write_document(private).encode()
-    return Answer(written={**_written(Series.V0_4_5, public), PRIVATE: private_text})
-
-
-def _difference(left: Tree, right: Tree) -> Tree:
-    result: Tree = {}
-    for key, inner in left.items():
-        other = right.get(key)
-        if isinstance(inner, dict) and isinstance(other, dict) and inner:
-            below = _difference(inner, other)
-            if below:
-                result[key] = below
-        elif key not in right or inner != other:
-            result[key] = inner
-    return result
-
-
-def _filtered(tree: Tree, keys: Sequence[str]) -> tuple[Tree, Tree]:
-    """Return what is at some keys, and the rest; maps that become empty are left out."""
-    taken: Tree = {}
-    for key in keys:
-        value, tree = _cut(tree, key.split("."))
-        taken = loading.merge(taken, value)
-    return taken, tree
-
-
-def _cut(tree: Tree, path: list[str]) -> tuple[Tree, Tree]:
-    first = path[0]
-    if first not in tree:
-        return {}, tree
-    inner = tree[first]
-    rest = {key: value for key, value in tree.items() if key != first}
-    if len(path) == 1 or not isinstance(inner, dict):
-        return {first: inner}, rest
-    taken, left = _cut(inner, path[1:])
-    return ({first: taken} if taken else {}), ({**rest, first: left} if left else rest)

@@ -5,6 +5,7 @@ Source: rancher/os, config/disk.go, at the tags v0.4.5, v0.6.1, v0.7.1, v0.9.2, 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -22,7 +23,6 @@ CONF = "/var/lib/rancher/conf"
 OS_CONFIG = "/usr/share/ros/os-config.yml"
 OEM_CONFIG = "/usr/share/ros/oem/oem-config.yml"
 CLOUD_CONFIG = "cloud-config.yml"
-PRIVATE = "cloud-config.d/private.yml"  # before v0.5
 
 _OLD = Series.V0_4_5
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
@@ -335,7 +335,7 @@ def _load(disk: Disk, series: Series) -> Loaded:
 
 def _load_old(disk: Disk) -> Loaded:
     try:
-        tree = read_old(disk, disk.system_files())
+        tree = decoded(union_old(disk, disk.system_files()), _OLD)
     except UnusableError as error:
         # What it has not loaded is used nevertheless.
         raise FatalError(2, f"panic: runtime error: invalid memory address ({error})") from None
@@ -343,31 +343,19 @@ def _load_old(disk: Disk) -> Loaded:
         tree = merge_old(tree, union_old(disk, disk.user_files()))
     except UnusableError as error:
         raise FatalError(1, f"Error merging config data: {error}") from None
-    tree = with_command_line(tree, disk)
+    with contextlib.suppress(UnusableError):
+        tree = merge_old(tree, read_command_line(disk.cmdline, _OLD))
     for kind in ("docker", "system_docker"):
         arguments = [item for item in tree["rancher"][kind]["args"] if item != "-D"]
         if tree["rancher"]["debug"]:
             arguments = [*tree["rancher"][kind]["args"]]
             arguments += ["-D"] if "-D" not in arguments else []
         tree["rancher"][kind]["args"] = arguments
-    return Loaded(with_metadata(tree, disk))
-
-
-def with_command_line(tree: dict[str, Node], disk: Disk) -> dict[str, Node]:
-    """Return a struct with the command line merged into it, if it can be."""
-    try:
-        return merge_old(tree, read_command_line(disk.cmdline, _OLD))
-    except UnusableError:
-        return tree
-
-
-def with_metadata(tree: dict[str, Node], disk: Disk) -> dict[str, Node]:
-    """Return a struct with the host name and the SSH keys of conf/metadata."""
     metadata = disk.metadata()
     more = [key for _, key in sorted((metadata.get("sshpublickeys") or {}).items())]
     keys = [*tree["ssh_authorized_keys"], *more]
     hostname = tree["hostname"] or metadata.get("hostname") or ""
-    return {**tree, "ssh_authorized_keys": keys, "hostname": hostname}
+    return Loaded({**tree, "ssh_authorized_keys": keys, "hostname": hostname})
 
 
 def union_old(disk: Disk, files: Iterable[tuple[str, bytes | None]]) -> Tree:
@@ -379,12 +367,6 @@ def union_old(disk: Disk, files: Iterable[tuple[str, bytes | None]]) -> Tree:
         if content:
             tree = merge(tree, read_map(_substituted(content, disk.metadata())))
     return tree
-
-
-def read_old(disk: Disk, files: Iterable[tuple[str, bytes | None]]) -> dict[str, Node]:
-    """Return the struct that files amount to."""
-    tree = union_old(disk, files)
-    return decoded(tree, _OLD)
 
 
 def merge_old(struct: dict[str, Node], values: Tree) -> dict[str, Node]:

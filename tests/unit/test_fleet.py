@@ -35,9 +35,3 @@ def test_a_bucket_that_is_empty_for_a_while_is_waited_for() -> None:
     _, unserved, last = fare(1000, Bucket(empty_until=30))
     assert unserved == 0
     assert last >= 30
-
-
-def test_the_bucket_gives_what_it_has_and_then_what_comes_in() -> None:
-    bucket = Bucket()
-    assert sum(bucket.take(0.0) for _ in range(200)) == 100
-    assert sum(bucket.take(1.0) for _ in range(200)) == 20

@@ -172,13 +172,10 @@ def test_missing_real_parts_skip_or_fail_with_the_reason(
     )
     pytest_here = [sys.executable, "-m", "pytest", f"--rootdir={ROOT}", f"--confcutdir={ROOT}"]
     plugins = [f"-c{ROOT}/pyproject.toml", "-p", "conftest", "-p", "pretend"]
-    done = subprocess.run(
+    done = program.ended(
         [*pytest_here, *plugins, str(tmp_path / "test_marked.py")],
         env=program.environment(REQUIRE_REAL_PARTS=required, PYTHONPATH=f"{ROOT}/tests:{tmp_path}"),
         cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert outcome in done.stdout.splitlines()[-1], done.stdout + done.stderr
     assert "pretended to be missing" in done.stdout

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from e2e import program
 from rancheros_ec2_metadata.errors import FilesError
 from rancheros_ec2_metadata.scratch import make_scratch_folder
 
@@ -35,13 +35,7 @@ def test_a_command_without_a_place_for_it_is_no_bug(command: list[str]) -> None:
         "import sys, tempfile; tempfile.tempdir = '/proc/none'; "
         "from rancheros_ec2_metadata.__main__ import console; console()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, *command],
-        input="#cloud-config\n",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = program.ended([sys.executable, "-c", script, *command], input="#cloud-config\n")
     assert done.returncode == 5
     assert f"{command[0]} needs a temporary folder" in done.stderr
     assert "bug" not in done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 import yaml
 
 import strip_debug
+from e2e import program
 
 LIBRARY = next(Path(yaml.__file__).parent.glob("_yaml*.so"))
 
@@ -26,9 +26,7 @@ def test_a_stripped_library_is_smaller_and_parses_as_before(tmp_path: Path) -> N
         "import sys; sys.path.insert(0, sys.argv[1]); import yaml, yaml._yaml as y;"
         "print(y.__file__, yaml.load('a: [1, é]', Loader=yaml.CSafeLoader))"
     )
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", script, tmp_path], capture_output=True, text=True, check=False
-    )
+    done = program.ended([sys.executable, "-I", "-c", script, tmp_path])
     assert done.stdout == f"{folder / LIBRARY.name} {{'a': [1, 'é']}}\n", done.stderr
 
 

@@ -53,8 +53,9 @@ def test_a_finding_has_its_reason_and_its_fix_on_lines_of_their_own(bad: Path) -
     assert said.status == 11
     assert said.out == (
         f"{bad}:7: [net]\n"
-        "  'ec2-metadata' has net: 'bridge': a token from IMDS does not pass the default\n"
-        "    hop limit of 1\n  fix: set net: host\n"
+        "  'ec2-metadata' has net: 'bridge': a token from IMDS does not pass the default hop"
+        " limit of 1\n"
+        "  fix: set net: host\n"
     )
     assert said.err.endswith("; 1 finding\n")
 

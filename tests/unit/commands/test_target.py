@@ -24,6 +24,7 @@ MAPPINGS = (
     *("--set", "ADVERTISE={AWS_LOCAL_IPV4}:2375", "--metadata-labels", "region"),
 )
 ASKED = ("--instance", INSTANCE_ID)
+GROUP = ("preflight", "--auto-scaling-group", "a")
 
 
 @pytest.fixture
@@ -196,6 +197,11 @@ def test_an_answer_that_is_not_of_this_instance_as_it_will_boot_is_said(
         (("apply", *ASKED), ("--instance",)),
         (("clean", "--user-data", "-"), ("--user-data",)),
         (("show", "--user-data", "-"), ("--user-data",)),
+        (("preflight",), ("--auto-scaling-group", "--launch-template")),
+        ((*GROUP, "--launch-template", "b"), ("--launch-template",)),
+        ((*GROUP, "--profile", "none"), ("preflight", "--profile")),
+        ((*GROUP, "-l", "x"), ("-l",)),
+        ((*GROUP, "--deadline", "5"), ("--deadline",)),
         # No disk is named, or two.
         (("plan", "--release", "v1.0.4"), ("--release", "--user-data")),
         (("plan", "--user-data", "-", "--release", "soon"), ("'soon'", "v1.5.8")),

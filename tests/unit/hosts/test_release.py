@@ -5,16 +5,12 @@ import pytest
 from rancheros_ec2_metadata.hosts.rancheros.release import NEWEST, find_release, parse_release
 
 
-def with_os_config(text: str) -> bytes:
-    return text.encode()
-
-
 def with_version(name: str) -> bytes:
-    return with_os_config(f"rancher: {{environment: {{VERSION: '{name}'}}}}")
+    return f"rancher: {{environment: {{VERSION: '{name}'}}}}".encode()
 
 
 def with_image(image: str, service: str = "console") -> bytes:
-    return with_os_config(f"rancher: {{services: {{{service}: {{image: '{image}'}}}}}}")
+    return f"rancher: {{services: {{{service}: {{image: '{image}'}}}}}}".encode()
 
 
 @pytest.mark.parametrize(
@@ -40,9 +36,9 @@ def test_the_version_is_in_os_config(name: str, version: tuple[int, int, int]) -
     [
         with_image("rancher/os-console:v0.4.5"),
         with_image("registry:5000/rancher/os-console:v0.4.5@sha256:00", "default"),
-        with_os_config(
-            "rancher: {services: {console: {image: 'x:v1.0.0'}, b: ,"
-            " c: {image: []}, d: {image: 'os-console:v0.4.5'}}}"
+        (
+            b"rancher: {services: {console: {image: 'x:v1.0.0'}, b: ,"
+            b" c: {image: []}, d: {image: 'os-console:v0.4.5'}}}"
         ),
     ],
 )
@@ -55,8 +51,8 @@ def test_before_there_was_a_version_the_console_had_a_tag(disk: bytes) -> None:
     "disk",
     [
         b"",
-        with_os_config("{"),
-        with_os_config("rancher: {environment: {VERSION: []}, services: {console: {image: }}}"),
+        b"{",
+        b"rancher: {environment: {VERSION: []}, services: {console: {image: }}}",
         with_image("rancher/os-console:latest"),
         with_image("rancher/os-docker:v0.4.5"),
     ],

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from e2e import program
 from rancheros_ec2_metadata.errors import UsageError
 from rancheros_ec2_metadata.hosts.systemd import units
 
@@ -103,8 +103,6 @@ def test_systemd_takes_the_units_and_their_exposure_is_low(tmp_path: Path) -> No
         ["security", "--offline=true", "--threshold=30", "--no-pager", services[0]],
         ["security", "--offline=true", "--threshold=30", "--no-pager", services[1]],
     ):
-        done = subprocess.run(
-            ["systemd-analyze", *command], capture_output=True, text=True, check=False
-        )
+        done = program.ended(["systemd-analyze", *command])
         assert done.returncode == 0, done.stdout
         assert done.stderr == ""

@@ -9,24 +9,19 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from e2e import program
 from failures import timed
-from failures.timed import IN_VAIN, SLACK, Timed
-from hostile_imds import SANE
+from failures.timed import SLACK, Timed
 from machine import MachineDisk
-from real_parts.ec2_instance import Ec2Instance
-from real_parts.namespace import IMDS_IPV4, Namespace
+from real_parts.namespace import Namespace
 
-pytestmark = pytest.mark.real_parts
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-BY_NAME = "http://ec2.eu-west-1.example"
-WITHOUT_TAGS = replace(SANE, tags_in_metadata=False)
 # Only this run's mounts have it; $0 is the file.
 MOUNTED = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
 _BIND = """
@@ -57,7 +52,10 @@ class Silence:
             _, numbers, _, _ = socket.recv_fds(ours, 1, 1)
         self._bound = socket.socket(fileno=numbers[0])
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._bound.close()
 
     def asked(self) -> bytes:
@@ -89,40 +87,3 @@ class Silence:
         ran = Timed(program.Ran.of(done), time.monotonic() - started, disk)
         timed.environment(disk)  # ros can read it
         return ran
-
-
-@pytest.fixture
-def silence(namespace: Namespace, tmp_path: Path) -> Iterator[Silence]:
-    name_server = Silence(namespace, tmp_path)
-    yield name_server
-    name_server.close()
-
-
-@pytest.fixture
-def machine(namespace: Namespace, tmp_path: Path) -> Iterator[MachineDisk]:
-    """The disk of an instance whose tags only the API has."""
-    folder = tmp_path / "machine"
-    folder.mkdir()
-    with Ec2Instance.started(namespace, WITHOUT_TAGS, folder, [IMDS_IPV4]) as running:
-        yield running.disk
-
-
-def test_a_metadata_service_by_name_ends_at_the_deadline_and_nothing_is_removed(
-    silence: Silence, machine: MachineDisk
-) -> None:
-    before = machine.snapshot()
-    # A run that has not even begun to ask by then must end likewise.
-    endpoint = "http://imds.example"
-    ran = silence.run(machine, 5, AWS_EC2_METADATA_SERVICE_ENDPOINT=endpoint)
-    assert ran.ran.status == 7
-    assert machine.snapshot() == before
-
-
-def test_an_api_by_name_ends_at_the_deadline_with_the_metadata_written(
-    silence: Silence, machine: MachineDisk
-) -> None:
-    ran = silence.run(machine, IN_VAIN, AWS_ENDPOINT_URL_EC2=BY_NAME)
-    assert ran.ran.status == 7
-    assert b"eu-west-1" in silence.asked()
-    assert ran.outcome == "partial"
-    assert machine.variables()["AWS_INSTANCE_TYPE"] == SANE.instance_type
