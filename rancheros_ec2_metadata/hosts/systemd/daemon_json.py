@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from rancheros_ec2_metadata.errors import quote
-from rancheros_ec2_metadata.hosts.state import Edit
 from rancheros_ec2_metadata.plan.labels import is_reserved
 
 KEY = "labels"
+SCHEMA = 1  # of the record
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
@@ -53,18 +53,39 @@ class DaemonJson(NamedTuple):
         return next(found, "")
 
 
+class LabelRecord(NamedTuple):
+    """Which of daemon.json is ours, and how to restore the user's.
+
+    Args:
+        former: the text of the user's ``labels``; empty without that key, None without a file.
+        ours: the items that are ours, or were until this run.
+        pending: Docker has not shown yet that it has the labels of the file.
+    """
+
+    former: str | None
+    ours: tuple[str, ...]
+    pending: bool = False
+
+
 class Merged(NamedTuple):
     """The planned daemon.json.
 
     Args:
         text: of it; None for no file.
         items: of ``labels`` in it.
-        edit: how to restore it; None if it is the user's alone.
+        record: of what is ours.
+        is_users: nothing in it is ours.
     """
 
     text: str | None
     items: tuple[str, ...]
-    edit: Edit | None
+    record: LabelRecord
+    is_users: bool
+
+    @property
+    def content(self) -> bytes | None:
+        """The bytes of the file."""
+        return self.text.encode() if self.text is not None else None
 
 
 def parse_daemon_json(raw: bytes) -> DaemonJson:
@@ -95,46 +116,36 @@ def parse_daemon_json(raw: bytes) -> DaemonJson:
 def merge(
     found: DaemonJson | None,
     labels: Mapping[str, str],
-    edit: Edit | None,
+    record: LabelRecord | None,
     *,
     clear: bool,
-    existed: bool = True,
 ) -> Merged:
     """Return daemon.json with our ``labels`` in place of those that an earlier run set.
 
     Args:
         found: as it is; None if there is no file.
         labels: ours, by key.
-        edit: what an earlier run changed; None if it changed nothing.
+        record: of what an earlier run set; None if it set nothing.
         clear: leave ``[]`` where the key would go: a running Docker keeps its labels without it.
-        existed: there was a file before ours: it stays, if empty.
     """
-    former, users = _take_out(found, edit)
-    ours = tuple(f"{key}={value}" for key, value in sorted(labels.items()))
+    former = _take_out(found, record)
+    users = read_items(json.loads(former or "null"))
     kept = tuple(item for item in users if _read_key(item) not in labels)
+    ours = tuple(f"{key}={value}" for key, value in sorted(labels.items()))
+    source = former or ""
     if ours:
         source = _render((*kept, *ours), found or _NEW)
-    else:
-        source = former if former.startswith("[") or not clear else "[]"
-    stays = found and (existed or any(one.name != KEY for one in found.members))
-    text = _put(found or _NEW, source) if source or stays else None
-    if not ours and source == former:
-        return Merged(text, users, None)
-    known, still = list[str](), list[str]()
-    if found is not None and edit is not None:
-        # A run may be killed before it writes: what is there now is ours too.
-        known = [one for one in edit.written if one == found.source]
-        still = [item for item in edit.ours if item in found.items]
-    return Merged(
-        text,
-        (*kept, *ours),
-        Edit(
-            former=former,
-            written=tuple(dict.fromkeys((*known, source))),
-            ours=tuple(dict.fromkeys((*still, *ours))),
-            displaced=tuple(item for item in users if item not in kept),
-        ),
-    )
+    elif clear and not source.startswith("["):
+        source = "[]"
+    others = found is not None and any(one.name != KEY for one in found.members)
+    text = None
+    if source or others or former is not None:
+        text = _put(found or _NEW, source)
+    # A run may be killed before it writes: what is there now is ours too.
+    still = [item for item in record.ours if item in found.items] if record and found else []
+    new_record = LabelRecord(former, tuple(dict.fromkeys((*still, *ours))))
+    is_users = not ours and source == (former or "")
+    return Merged(text, (*kept, *ours), new_record, is_users)
 
 
 def diff_labels(before: bytes | None, after: bytes | None) -> Iterator[str]:
@@ -153,24 +164,22 @@ def _read_labels(raw: bytes | None) -> tuple[str, ...]:
         return ()
 
 
-def _take_out(found: DaemonJson | None, edit: Edit | None) -> tuple[str, tuple[str, ...]]:
-    """Return the value of ``labels`` without us, as text and as items; the text may be empty."""
+def _take_out(found: DaemonJson | None, record: LabelRecord | None) -> str | None:
+    """Return the text of the user's ``labels``; empty without that key, None without a file."""
     if found is None:
-        return "", ()
-    if edit is None:
-        return found.source, found.items
-    # A run may have been killed before it wrote, or after it had restored.
-    if found.source in (edit.former, *edit.written):
-        return edit.former, read_items(json.loads(edit.former or "null"))
-    if not set(edit.ours).intersection(found.items):
-        return found.source, found.items
-    # Another tool has changed the list since: it is the base, and ours are removed by value.
-    users = [item for item in found.items if item not in edit.ours]
-    keys = set(map(_read_key, users))
-    users += [item for item in edit.displaced if _read_key(item) not in keys]
-    if not users and not edit.former.startswith("["):
-        return edit.former, ()
-    return _render(users, found), tuple(users)
+        return None
+    if record is None:
+        return found.source
+    # Another tool may have changed the list since: ours are removed by their text, and what those
+    # that are still there replaced returns.
+    ours = [item for item in found.items if item in record.ours]
+    if not ours and found.source != "[]":
+        return found.source
+    users = [item for item in found.items if item not in ours]
+    former = read_items(json.loads(record.former or "null"))
+    replaced = set(map(_read_key, ours)) - set(map(_read_key, users))
+    users += [item for item in former if _read_key(item) in replaced]
+    return record.former if set(users) == set(former) else _render(users, found)
 
 
 def _put(found: DaemonJson, source: str) -> str:
@@ -216,6 +225,26 @@ def _render(items: Sequence[str], file: DaemonJson) -> str:
         return json.dumps(list(items))
     lines = f",{newline}".join(f"{indent * 2}{json.dumps(item)}" for item in items)
     return f"[{newline}{lines}{newline}{indent}]"
+
+
+def parse_record(raw: bytes) -> LabelRecord:
+    """Return the record that ``raw`` holds.
+
+    Raises:
+        ValueError: this program did not write it, or it is not whole.
+    """
+    try:
+        found = json.loads(raw.decode("utf-8"))
+        read_items(json.loads(found["former"] or "null"))
+        ours = tuple(map(str, found["ours"]))
+        return LabelRecord(found["former"], ours, bool(found["pending"]))
+    except (KeyError, TypeError, RecursionError, CannotMergeError) as why:
+        raise ValueError("it is not a record of labels") from why
+
+
+def render_record(record: LabelRecord) -> bytes:
+    """Return the record as the bytes of its file: ASCII JSON, the same for the same record."""
+    return (json.dumps({"schema": SCHEMA, **record._asdict()}, indent=1) + "\n").encode("ascii")
 
 
 class _Object(list[tuple[str, Any]]):

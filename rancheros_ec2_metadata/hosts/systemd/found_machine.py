@@ -8,11 +8,14 @@ from typing import NamedTuple
 
 from rancheros_ec2_metadata.errors import Note, warning
 from rancheros_ec2_metadata.hosts.files import read_plain
-from rancheros_ec2_metadata.hosts.state import DamagedStateError, Edit, State, parse_state
+from rancheros_ec2_metadata.hosts.state import DamagedStateError, State, parse_state
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, unit_env_file
-from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, DaemonJson
+from rancheros_ec2_metadata.hosts.systemd.daemon_json import (
+    CannotMergeError,
+    DaemonJson,
+    LabelRecord,
+)
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import Docker, DockerUnit, NoAnswerError
-from rancheros_ec2_metadata.hosts.systemd.label_record import LabelRecord, parse_record
 
 FOLDER = "/etc/docker"
 DAEMON_JSON = f"{FOLDER}/daemon.json"
@@ -31,7 +34,9 @@ class FoundMachine(NamedTuple):
         files: content by path.
         unreadable: why a file that is there is left alone, by path.
         state: what the last run left.
-        record: this program's labels in daemon.json.
+        file: daemon.json; None if there is none, or it must be left alone.
+        cannot_merge: why it must be left alone.
+        record: this program's labels in it; None if it has none.
         unit: Docker's; None if not known.
         unknown: why systemd did not report it.
         docker_has: the labels of the running daemon; None if it does not say.
@@ -42,7 +47,9 @@ class FoundMachine(NamedTuple):
     files: Mapping[str, bytes]
     unreadable: Mapping[str, str]
     state: State
-    record: LabelRecord
+    file: DaemonJson | None
+    cannot_merge: CannotMergeError | None
+    record: LabelRecord | None
     unit: DockerUnit | None
     unknown: NoAnswerError | None
     docker_has: tuple[str, ...] | None
@@ -51,36 +58,22 @@ class FoundMachine(NamedTuple):
     def __repr__(self) -> str:
         return f"FoundMachine({sorted(self.files)})"
 
-    def parse(self) -> DaemonJson | None:
-        """Return daemon.json as read; None if there is none.
-
-        Raises:
-            CannotMergeError: it must be left alone.
-        """
-        if why := self.unreadable.get(DAEMON_JSON):
-            raise CannotMergeError(f"{why}; make it a plain file")
-        if why := self.unreadable.get(RECORD):
-            raise CannotMergeError(f"what of it is ours is not known, {RECORD}: {why}; remove that")
-        raw = self.files.get(DAEMON_JSON)
-        return None if raw is None else daemon_json.parse_daemon_json(raw)
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The labels of daemon.json."""
+        return self.file.items if self.file is not None else ()
 
     @property
     def our_labels(self) -> dict[str, str]:
         """Our labels that daemon.json sets."""
-        try:
-            file = self.parse()
-        except CannotMergeError:
-            return {}
-        edit = self.record.edit
-        if file is None or edit is None:
-            return {}
-        ours = (item.partition("=") for item in file.items if item in edit.ours)
+        known = self.record.ours if self.record is not None else ()
+        ours = (item.partition("=") for item in self.items if item in known)
         return {key: value for key, _, value in ours}
 
     @property
     def may_run(self) -> bool:
         """Tell whether there may be a daemon that has read daemon.json."""
-        return self.unknown is not None or (self.unit is not None and self.unit.may_have_read)
+        return self.unit is not None and self.unit.may_have_read
 
 
 def has_all(docker_has: tuple[str, ...] | None, items: Iterable[str]) -> bool:
@@ -124,6 +117,11 @@ def find_machine(root: Path, docker: Docker | None, more: Iterable[str] = ()) ->
     """
     state, notes = read_state(root)
     files, unreadable = read_files(root, (*_READ, *state.env_files, *more))
+    file, cannot_merge = None, None
+    try:
+        file = _parse_daemon_json(files, unreadable)
+    except CannotMergeError as why:
+        cannot_merge = why
     unit, unknown, has = None, None, None
     if docker is not None:
         try:
@@ -131,12 +129,42 @@ def find_machine(root: Path, docker: Docker | None, more: Iterable[str] = ()) ->
             has = docker.read_labels(unit)
         except NoAnswerError as why:
             unknown = why
+    record = None
     try:
-        record = parse_record(files[RECORD])
-    except (KeyError, ValueError):
+        if RECORD in files:
+            record = daemon_json.parse_record(files[RECORD])
+    except ValueError:
+        notes.append(warning(f"{RECORD} cannot be used; it is written anew"))
+    if record is None and state.labels:
         # Ours are known by what the last run has set, too.
         ours = tuple(f"{key}={value}" for key, value in state.labels.items())
-        record = LabelRecord(Edit("", (), ours) if ours else None)
-        if RECORD in files:
-            notes.append(warning(f"{RECORD} cannot be used; it is written anew"))
-    return FoundMachine(root, files, unreadable, state, record, unit, unknown, has, tuple(notes))
+        record = LabelRecord("", ours)
+    return FoundMachine(
+        root,
+        files,
+        unreadable,
+        state,
+        file,
+        cannot_merge,
+        record,
+        unit,
+        unknown,
+        has,
+        tuple(notes),
+    )
+
+
+def _parse_daemon_json(
+    files: Mapping[str, bytes], unreadable: Mapping[str, str]
+) -> DaemonJson | None:
+    """Return daemon.json as read; None if there is none.
+
+    Raises:
+        CannotMergeError: it must be left alone.
+    """
+    if why := unreadable.get(DAEMON_JSON):
+        raise CannotMergeError(f"{why}; make it a plain file")
+    if why := unreadable.get(RECORD):
+        raise CannotMergeError(f"what of it is ours is not known, {RECORD}: {why}; remove that")
+    raw = files.get(DAEMON_JSON)
+    return None if raw is None else daemon_json.parse_daemon_json(raw)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
+from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit
-from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, DaemonJson, Merged
+from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, Merged
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError
 from rancheros_ec2_metadata.hosts.systemd.found_machine import (
     DAEMON_JSON,
     FOLDER,
+    RECORD,
     FoundMachine,
     has_all,
 )
-from rancheros_ec2_metadata.hosts.systemd.label_record import LabelRecord
-from rancheros_ec2_metadata.plan.desired import Desired
 from rancheros_ec2_metadata.plan.provenance import LeftOut
-from rancheros_ec2_metadata.settings import STATUS_VARIABLE
 
 
 class _RefusedError(Exception):
@@ -31,100 +29,85 @@ class _WaitingError(Exception):
 
 
 class PlannedLabels(NamedTuple):
-    """The planned daemon.json; the labels that it sets, and what was decided.
+    """The planned daemon.json, and what was decided.
 
     Args:
-        content: None for no file.
-        record: this program's labels in it.
-        labels: ours.
-        desired: with the outcome of that.
+        content: of the file; None for no file.
+        record: the content of the one beside it.
+        labels: ours, in it.
         notes: for the log.
     """
 
     content: bytes | None
-    record: LabelRecord
+    record: bytes | None
     labels: Mapping[str, str]
-    desired: Desired
-    notes: tuple[Note, ...]
+    notes: tuple[Note, ...] = ()
 
 
 def plan_labels(
-    found: FoundMachine, desired: Desired, docker: Docker | None, *, off_machine: bool
+    found: FoundMachine, labels: Mapping[str, str], docker: Docker | None, *, off_machine: bool
 ) -> PlannedLabels:
     """Return daemon.json with our labels, or without them and why.
 
     Args:
         found: the machine.
-        desired: the desired state.
+        labels: ours, by key.
         docker: is asked whether it would start with the file; None if this is not the machine.
         off_machine: only a plan is made: Docker need not be asked.
     """
-    labels, left_out = _leave_out_unencodable(desired.labels)
-    notes: list[Note] = []
-    file: DaemonJson | None = None
+    if not labels and found.record is None:
+        return PlannedLabels(found.files.get(DAEMON_JSON), None, {})
     try:
-        file = found.parse()
-        if labels or found.record.edit is not None:
-            _check_unit(found, off_machine=off_machine)
-        clear = found.record.edit is not None and found.may_run
-        merged = _merge(found, file, labels, clear=clear and found.docker_has != ())
-        if labels:
-            notes += _rehearse(found, docker, file, merged)
-        elif merged.edit is not None:
-            text = "daemon.json has an empty list until Docker has let its labels go"
-            notes.append(info(text))
-        planned = _make_planned(found, merged, labels, desired, (*left_out, *notes))
+        if found.cannot_merge is not None:
+            raise found.cannot_merge
+        planned = _plan_merged(found, labels, docker, off_machine=off_machine)
         _check_disk(found, planned)
-    except _WaitingError as why:
-        if labels:
-            gone = tuple(LeftOut("label", key, str(why)) for key in labels)
-            notes.append(info(f"labels wait: {why}", *gone))
-    except _RefusedError as why:
-        if labels:
-            gone = tuple(LeftOut("label", key, str(why)) for key in labels)
-            notes.append(error(ExitStatus.FILES, f"no label is set: {why}", *gone))
-            desired = _mark_partial(desired)
-    except (CannotMergeError, NoAnswerError) as why:
-        text = f"{DAEMON_JSON}: {why}" if isinstance(why, CannotMergeError) else str(why)
-        return _leave(found, labels, text, desired)
-    else:
-        return planned
-    # No list, not even an empty one: Docker would not start with it beside a flag. A running
-    # Docker keeps what it has.
-    restored = _make_planned(found, _merge(found, file, {}), {}, desired, notes)
-    return restored._replace(record=restored.record._replace(pending=False))
+    except CannotMergeError as why:
+        return _leave(found, labels, f"{DAEMON_JSON}: {why}")
+    except NoAnswerError as why:
+        return _leave(found, labels, str(why))
+    return planned
 
 
-def _check_disk(found: FoundMachine, planned: PlannedLabels) -> None:
-    """Check that daemon.json can be changed; if it cannot, all else is still done.
+def _plan_merged(
+    found: FoundMachine, labels: Mapping[str, str], docker: Docker | None, *, off_machine: bool
+) -> PlannedLabels:
+    """Return daemon.json with our labels, or restored if Docker would not have them.
 
     Raises:
-        CannotMergeError: the disk is read-only.
+        NoAnswerError: systemd or dockerd did not say, or an environment file cannot be read.
     """
-    if planned.content == found.files.get(DAEMON_JSON):
-        return
-    folder = found.root / FOLDER.lstrip("/")
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if os.statvfs(there).f_flag & os.ST_RDONLY:
-        raise CannotMergeError("it is on a read-only disk; make it writable")
+    restored = daemon_json.merge(found.file, {}, found.record, clear=False)
+    try:
+        _check_unit(found, off_machine=off_machine)
+        clear = found.may_run and found.docker_has != ()
+        merged = daemon_json.merge(found.file, labels, found.record, clear=clear)
+        if labels:
+            note = _rehearse(found, docker, merged, restored)
+        elif not merged.is_users:
+            note = info("daemon.json has an empty list until Docker has let its labels go")
+        else:
+            note = None
+    except _WaitingError as why:
+        note = info(f"labels wait: {why}", *_leave_out(labels, str(why)))
+    except _RefusedError as why:
+        note = error(ExitStatus.FILES, f"no label is set: {why}", *_leave_out(labels, str(why)))
+    else:
+        record = _make_record(found, merged)
+        return PlannedLabels(merged.content, record, labels, (note,) if note else ())
+    # No list, not even an empty one: Docker would not start with it beside a flag. A running
+    # Docker keeps what it has.
+    return PlannedLabels(restored.content, None, {}, (note,) if labels else ())
 
 
-def _make_planned(
-    found: FoundMachine,
-    merged: Merged,
-    labels: Mapping[str, str],
-    desired: Desired,
-    notes: Iterable[Note],
-) -> PlannedLabels:
-    content = None if merged.text is None else merged.text.encode()
-    changes = content != found.files.get(DAEMON_JSON)
-    pending = (changes or found.record.pending) and not has_all(found.docker_has, merged.items)
-    if merged.edit is None and not found.may_run:
-        pending = False  # it reads the file when it starts
-    first = found.record.edit is None
-    existed = DAEMON_JSON in found.files and (first or found.record.existed)
-    record = LabelRecord(merged.edit, existed, pending)
-    return PlannedLabels(content, record, labels, desired, tuple(notes))
+def _make_record(found: FoundMachine, merged: Merged) -> bytes | None:
+    """Return the record of a planned file; None if it is not needed."""
+    changes = merged.content != found.files.get(DAEMON_JSON)
+    was_pending = found.record is not None and found.record.pending
+    pending = (changes or was_pending) and not has_all(found.docker_has, merged.items)
+    if merged.is_users and not (pending and found.may_run):
+        return None
+    return daemon_json.render_record(merged.record._replace(pending=pending))
 
 
 def _check_unit(found: FoundMachine, *, off_machine: bool) -> None:
@@ -166,8 +149,8 @@ def _check_unit(found: FoundMachine, *, off_machine: bool) -> None:
 
 
 def _rehearse(
-    found: FoundMachine, docker: Docker | None, file: DaemonJson | None, merged: Merged
-) -> list[Note]:
+    found: FoundMachine, docker: Docker | None, merged: Merged, restored: Merged
+) -> Note | None:
     """Ask dockerd whether it would start with the planned file, if that differs.
 
     Where this is not the machine nobody is asked, and the note that is returned says so.
@@ -176,15 +159,16 @@ def _rehearse(
         _RefusedError: it would not. NoAnswerError: it did not say.
     """
     if docker is None or found.unit is None:
-        text = "whether Docker takes the labels: decided by systemd and dockerd on the machine"
-        return [info(text)]
-    assert merged.text is not None  # noqa: S101 - with labels there is a file
-    without = _merge(found, file, {}).text or "{}"
-    is_same = file is not None and file.text == merged.text
-    why = None if is_same else docker.find_refusal(found.unit, merged.text.encode())
+        return info(
+            "whether Docker takes the labels: decided by systemd and dockerd on the machine"
+        )
+    content = merged.content or b"{}"
+    if content == found.files.get(DAEMON_JSON):
+        return None
+    why = docker.find_refusal(found.unit, content)
     if why is None:
-        return []
-    if docker.find_refusal(found.unit, without.encode()) is not None:
+        return None
+    if docker.find_refusal(found.unit, restored.content or b"{}") is not None:
         # dockerd's message may quote the user's configuration.
         raise _RefusedError(
             f"dockerd does not take {DAEMON_JSON} as it is; run 'dockerd --validate' to see why"
@@ -192,43 +176,31 @@ def _rehearse(
     raise _RefusedError(f"dockerd does not take our labels: {why}")
 
 
-def _merge(
-    found: FoundMachine, file: DaemonJson | None, labels: Mapping[str, str], *, clear: bool = False
-) -> Merged:
-    edit = found.record.edit
-    existed = found.record.existed or edit is None
-    return daemon_json.merge(file, labels, edit, clear=clear, existed=existed)
+def _check_disk(found: FoundMachine, planned: PlannedLabels) -> None:
+    """Check that daemon.json can be changed; if it cannot, all else is still done.
+
+    Raises:
+        CannotMergeError: the disk is read-only.
+    """
+    if planned.content == found.files.get(DAEMON_JSON):
+        return
+    folder = found.root / FOLDER.lstrip("/")
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if os.statvfs(there).f_flag & os.ST_RDONLY:
+        raise CannotMergeError("it is on a read-only disk; make it writable")
 
 
-def _leave(
-    found: FoundMachine, labels: Mapping[str, str], why: str, desired: Desired
-) -> PlannedLabels:
+def _leave(found: FoundMachine, labels: Mapping[str, str], why: str) -> PlannedLabels:
     """Leave daemon.json unchanged: if something is not known, the last good labels stay."""
-    there, notes = found.our_labels, []
-    if labels or found.record.edit is not None:
-        gone = (key for key, value in labels.items() if there.get(key) != value)
-        text = f"no label is set: {why}"
-        if there or not labels:
-            text = f"labels stay as they are: {why}"
-        notes.append(error(ExitStatus.FILES, text, *(LeftOut("label", key, why) for key in gone)))
-        desired = _mark_partial(desired)
-    return PlannedLabels(found.files.get(DAEMON_JSON), found.record, there, desired, tuple(notes))
+    there = found.our_labels
+    gone = {key: value for key, value in labels.items() if there.get(key) != value}
+    text = f"no label is set: {why}"
+    if there or not labels:
+        text = f"labels stay as they are: {why}"
+    note = error(ExitStatus.FILES, text, *_leave_out(gone, why))
+    content, record = found.files.get(DAEMON_JSON), found.files.get(RECORD)
+    return PlannedLabels(content, record, there, (note,))
 
 
-def _mark_partial(desired: Desired) -> Desired:
-    outcome = desired.variables.get(STATUS_VARIABLE)
-    return desired.with_outcome("partial") if outcome in ("complete", "kept") else desired
-
-
-def _leave_out_unencodable(labels: Mapping[str, str]) -> tuple[dict[str, str], list[Note]]:
-    kept, notes = dict[str, str](), list[Note]()
-    for key, value in labels.items():
-        try:
-            f"{key}{value}".encode()
-        except UnicodeEncodeError:
-            why = "it is not Unicode text"
-            left_out = LeftOut("label", key, why)
-            notes.append(warning(f"label {quote(key)} is left out: {why}", left_out))
-        else:
-            kept[key] = value
-    return kept, notes
+def _leave_out(labels: Mapping[str, str], why: str) -> Iterator[LeftOut]:
+    return (LeftOut("label", key, why) for key in labels)

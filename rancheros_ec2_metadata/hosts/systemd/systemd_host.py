@@ -27,7 +27,6 @@ from rancheros_ec2_metadata.hosts.env_files import plan_env_files
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.state import State, render_state
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit, unit_env_file
-from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError
 from rancheros_ec2_metadata.hosts.systemd.found_machine import (
     DAEMON_JSON,
@@ -41,7 +40,6 @@ from rancheros_ec2_metadata.hosts.systemd.found_machine import (
     read_state,
 )
 from rancheros_ec2_metadata.hosts.systemd.label_plan import PlannedLabels, plan_labels
-from rancheros_ec2_metadata.hosts.systemd.label_record import render_record
 from rancheros_ec2_metadata.plan.desired import Desired
 from rancheros_ec2_metadata.plan.provenance import LeftOut
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE, Settings
@@ -107,10 +105,14 @@ class SystemdHost:
         """
         more = (desired.env_file.path,) if desired.env_file is not None else ()
         found = find_machine(self.root, self.docker, more)
-        planned = plan_labels(found, desired, self.docker, off_machine=self.off_machine)
-        variables, content, env_notes = _plan_unit_env_file(found, planned.desired.variables)
+        planned = plan_labels(found, desired.labels, self.docker, off_machine=self.off_machine)
+        outcome = desired.variables.get(STATUS_VARIABLE, kept.status)
+        if any(note.status for note in planned.notes) and outcome in ("complete", "kept"):
+            outcome = "partial"
+            desired = desired.with_outcome(outcome)
+        variables, content, env_notes = _plan_unit_env_file(found, desired.variables)
         env_files, file_notes = plan_env_files(
-            found.state.env_files, planned.desired.env_file, found.files, found.unreadable
+            found.state.env_files, desired.env_file, found.files, found.unreadable
         )
         same = found.files.get(unit_env_file.PATH) == unit_env_file.render_unit_env_file(
             found.state.variables
@@ -121,7 +123,7 @@ class SystemdHost:
             labels=after.labels,
             variables=after.variables,
             env_files=tuple(path for path, raw in env_files.items() if raw is not None),
-            status=planned.desired.variables.get(STATUS_VARIABLE, kept.status),
+            status=outcome,
             labels_changed=found.state.labels_changed,
             last_run=found.state.last_run,
         )
@@ -129,7 +131,7 @@ class SystemdHost:
         return Plan(
             changes=_order(found, planned, state, content, env_files),
             state=state,
-            desired=planned.desired._replace(config={}),
+            desired=desired._replace(config={}),
             before=before,
             after=after,
             our_files=(unit_env_file.PATH, *state.env_files),
@@ -151,19 +153,16 @@ class SystemdHost:
             seconds: how long to check whether it has; a reload takes some 15 ms.
         """
         found = find_machine(self.root, self.docker)
-        if not found.record.pending or found.unit is None or found.unit.active != "active":
+        unit, record, items = found.unit, found.record, found.items
+        if self.docker is None or unit is None or unit.active != "active":
             return
-        assert self.docker is not None  # noqa: S101 - it has given the unit
-        try:
-            file = found.parse()
-        except CannotMergeError:
+        if record is None or not record.pending or found.cannot_merge is not None:
             return
-        items = file.items if file is not None else ()
         limit = self.limit.within(seconds)
         try:
             if not has_all(found.docker_has, items):
                 self.docker.reload()
-            while not (has := has_all(self.docker.read_labels(found.unit), items)):
+            while not (has := has_all(self.docker.read_labels(unit), items)):
                 if limit.passed():
                     break
                 limit.sleep(_LOOK)
@@ -176,9 +175,9 @@ class SystemdHost:
             )
             return
         yield info("Docker has the labels of daemon.json, without a restart")
-        record = render_record(found.record._replace(pending=False))
+        seen = daemon_json.render_record(record._replace(pending=False))
         try:
-            files.write(FileChange(RECORD, found.files.get(RECORD), record, is_record=True))
+            files.write(FileChange(RECORD, found.files.get(RECORD), seen, is_record=True))
         except FilesError as failed:
             yield failed.note()
 
@@ -203,16 +202,13 @@ class SystemdHost:
         at = datetime.fromtimestamp(unit.started / 1_000_000, timezone.utc)
         started = f"{at:%Y-%m-%dT%H:%M:%SZ}" if unit.started else None
         has: bool | None = None
-        try:
-            file = found.parse()
-        except CannotMergeError as why:
-            what = f"{DAEMON_JSON}: {why}"
-        else:
+        if found.cannot_merge is not None:
+            what = f"{DAEMON_JSON}: {found.cannot_merge}"
+        elif found.docker_has is None:
             what = "it does not say which labels it has"
-            if found.docker_has is not None:
-                has = has_all(found.docker_has, file.items if file is not None else ())
-                what = "it has the labels of daemon.json"
-        if has is False:
+        elif has := has_all(found.docker_has, found.items):
+            what = "it has the labels of daemon.json"
+        else:
             what = "it has NOT the labels of daemon.json: 'systemctl reload docker' loads them"
         since = f"{unit.active}, started {started}" if started else unit.active
         return DockerStatus(started, has, f"{since}; {what}")
@@ -261,20 +257,19 @@ def _order(
     file. An item to remove stays in the state and the record until its file is written: after a
     kill in between, none of our items may be taken for the user's, and none of the user's be lost.
     """
-    record = planned.record
-    is_needed = record.edit is not None or record.pending
-    kept = (RECORD, render_record(record) if is_needed else None)
-    file = (DAEMON_JSON, planned.content)
     # Without a record the state serves as one: it must name no label before the record does.
     steps: list[tuple[str, bytes | None]] = [(unit_env_file.PATH, variables)]
-    steps += [kept] if record.edit is not None else []
+    if planned.record is not None:
+        steps.append((RECORD, planned.record))
     if state.holds_values():
         between = state.with_former(found.state)._replace(
             labels_changed=state.labels_changed if state.labels == found.state.labels else (),
         )
         if between != found.state:
             steps.append((STATE, render_state(between)))
-    steps += [file] if record.edit is not None else [file, kept]
+    steps.append((DAEMON_JSON, planned.content))
+    if planned.record is None:
+        steps.append((RECORD, None))
     steps += [(path, raw) for path, raw in env_files.items() if raw is None]
     steps += [(path, raw) for path, raw in env_files.items() if raw is not None]
 
@@ -291,7 +286,7 @@ def _order(
             tell=tell if path == DAEMON_JSON else None,
         )
         for path, raw in steps
-        if found.files.get(path) != raw and (path != RECORD or path not in found.unreadable)
+        if found.files.get(path) != raw
     )
 
 

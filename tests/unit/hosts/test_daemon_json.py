@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon_json_files import ANY_MEMBER, KEYS, VALUES, UsersFile, load_strictly, users_files
-from rancheros_ec2_metadata.hosts.state import Edit
 from rancheros_ec2_metadata.hosts.systemd import daemon_json
-from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, Merged
+from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, LabelRecord, Merged
 
 FILES = users_files(ANY_MEMBER)
 TAGS = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=3)
-OURS = Edit("", ('["x=1"]',), ("x=1",))
+OURS = LabelRecord("", ("x=1",))
 
 
 @dataclass
@@ -24,20 +23,17 @@ class Disk:
     """daemon.json and what is known of it, between runs."""
 
     text: str | None
-    edit: Edit | None = None
-    existed: bool = True
+    record: LabelRecord | None = None
 
     def run(
         self, labels: Mapping[str, str], *, clear: bool = False, is_killed: bool = False
     ) -> Merged:
         """Write as a run does: the record first where it has to tell ours from the user's."""
         found = self.text and daemon_json.parse_daemon_json(self.text.encode())
-        merged = daemon_json.merge(
-            found or None, labels, self.edit, clear=clear, existed=self.existed
-        )
-        if merged.edit is not None or not is_killed:
-            self.edit = merged.edit
-        if merged.edit is None or not is_killed:
+        merged = daemon_json.merge(found or None, labels, self.record, clear=clear)
+        if not merged.is_users or not is_killed:
+            self.record = None if merged.is_users else merged.record
+        if merged.is_users or not is_killed:
             self.text = merged.text
         return merged
 
@@ -60,7 +56,7 @@ def test_ours_are_set_and_removed_and_every_other_byte_stays(
     file: UsersFile | None, steps: list[tuple[dict[str, str], bool, bool]]
 ) -> None:
     users = file.items if file is not None else ()
-    disk = Disk(file.text if file is not None else None, existed=file is not None)
+    disk = Disk(file.text if file is not None else None)
     for labels, clear, is_killed in steps:
         merged = disk.run(labels, clear=clear, is_killed=is_killed)
         text, items = merged.text, list[str]()
@@ -77,9 +73,8 @@ def test_ours_are_set_and_removed_and_every_other_byte_stays(
         ours = [f"{key}={value}" for key, value in sorted(labels.items())]
         assert items == [one for one in users if key_of(one) not in labels] + ours
         assert merged.items == tuple(items)
-        assert merged.edit is None or len(merged.edit.written) <= 2
     disk.run({})
-    assert disk.edit is None
+    assert disk.record is None
     assert disk.text == (file.text if file is not None else None)
 
 
@@ -187,7 +182,7 @@ TWO = '{\n  "labels": [\n    "x=1"\n  ],\n  "a": 1\n}\n'
 
 
 @pytest.mark.parametrize(
-    ("text", "edit", "labels", "after"),
+    ("text", "record", "labels", "after"),
     [
         (None, None, {"x": "1"}, '{\n  "labels": [\n    "x=1"\n  ]\n}\n'),
         ("{}", None, {"x": "1"}, '{"labels": ["x=1"]}'),
@@ -204,10 +199,10 @@ TWO = '{\n  "labels": [\n    "x=1"\n  ],\n  "a": 1\n}\n'
     ],
 )
 def test_the_text_is_as_its_user_would_write_it(
-    text: str | None, edit: Edit | None, labels: dict[str, str], after: str | None
+    text: str | None, record: LabelRecord | None, labels: dict[str, str], after: str | None
 ) -> None:
     found = daemon_json.parse_daemon_json(text.encode()) if text is not None else None
-    merged = daemon_json.merge(found, labels, edit, clear=False)
+    merged = daemon_json.merge(found, labels, record, clear=False)
     expected = after or '{\r\n\t"labels": [\r\n\t\t"x=\\u00e9"\r\n\t],\r\n\t"a": 1\r\n}'
     assert merged.text == expected
 
@@ -220,6 +215,16 @@ def test_an_item_that_its_user_has_changed_does_not_stand_beside_the_one_that_wa
     disk.text = '{"labels": ["x=new", "z=tag"]}'
     disk.run({})
     assert disk.items == ["x=new"]
+
+
+def test_an_item_that_has_returned_and_that_its_user_removes_does_not_return_again() -> None:
+    disk = Disk('{"labels": ["x=old"]}')
+    disk.run({"x": "tag"})
+    disk.run({"z": "tag"})
+    assert disk.items == ["x=old", "z=tag"]
+    disk.text = '{"labels": ["z=tag"]}'
+    disk.run({})
+    assert disk.items == []
 
 
 def test_only_labels_are_shown_of_a_change() -> None:

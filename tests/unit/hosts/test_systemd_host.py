@@ -358,7 +358,9 @@ def test_what_its_user_changes_meanwhile_is_the_base(machine: PlainMachine) -> N
     assert machine.read() is None
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"edit": 5}', b"\xff", None])
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b'{"former": 5}', b'{"former": "", "ours": 5}', b"\xff", None]
+)
 def test_without_a_record_that_reads_ours_are_known_by_the_state(
     machine: PlainMachine, raw: bytes | None
 ) -> None:
@@ -391,7 +393,7 @@ def test_a_record_with_which_docker_would_not_start_is_not_used(
 ) -> None:
     machine.run(WEB)
     record = json.loads(machine.read(RECORD) or "")
-    record["edit"]["former"] = former
+    record["former"] = former
     machine.path(RECORD).write_text(json.dumps(record))
     assert machine.run(DB).status == 0
     assert machine.labels == ["mine=1", "docker.role=db"]
@@ -456,6 +458,16 @@ def test_an_image_made_of_a_labelled_machine_starts_without_its_labels(
     assert machine.labels == LABELS
 
 
+def test_a_label_that_its_user_has_set_to_the_tags_value_stays_when_the_tag_goes(
+    tmp_path: Path,
+) -> None:
+    users = '{"labels": ["docker.role=web"]}'
+    machine = PlainMachine(tmp_path, users)
+    machine.run(WEB)
+    machine.run({})
+    assert machine.read() == users
+
+
 def test_variables_that_systemd_cannot_read_and_config_paths_are_left_out_and_named(
     machine: PlainMachine,
 ) -> None:
@@ -513,14 +525,6 @@ def test_an_env_file_of_somebody_elses_is_left_alone(machine: PlainMachine) -> N
     assert (ran.status, machine.read(ENV_FILE)) == (5, "MINE=1\n")
     assert "no variable is set: /run/metadata/ec2 is left as it is: it does not begin" in ran.log
     assert machine.labels == LABELS
-
-
-def test_labels_that_are_not_unicode_are_left_out(tmp_path: Path) -> None:
-    machine = PlainMachine(tmp_path)
-    ran = machine.run({"docker.a": "\ud800", "docker.b": "1"})
-    assert ran.status == 0
-    assert "label 'docker.a' is left out: it is not Unicode text" in ran.log
-    assert machine.labels == ["docker.b=1"]
 
 
 def test_below_another_root_labels_are_refused_and_removed_without_docker(
