@@ -18,7 +18,7 @@ from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.systemd import unit_env_file
-from rancheros_ec2_metadata.hosts.systemd.docker_unit import DockerUnit, NoAnswerError
+from rancheros_ec2_metadata.hosts.systemd.docker_unit import Docker, DockerUnit, NoAnswerError
 from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, RECORD, STATE
 from rancheros_ec2_metadata.hosts.systemd.systemd_host import SystemdHost
 from rancheros_ec2_metadata.log import Log
@@ -32,7 +32,7 @@ OURS = (DAEMON_JSON, RECORD, STATE, ENV_FILE)
 
 
 @dataclass
-class FakeDocker:
+class FakeDocker(Docker):
     """Docker, as docs/plain-hosts.md says that it behaves.
 
     Args:

@@ -18,7 +18,7 @@ from rancheros_ec2_metadata.commands.demo_instance import (
 )
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.systemd import unit_env_file
-from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, DockerUnit
+from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, DockerUnit
 from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON
 from rancheros_ec2_metadata.hosts.systemd.systemd_host import SystemdHost
 from rancheros_ec2_metadata.scratch import make_scratch_folder
@@ -28,7 +28,7 @@ _SHOWN = ("AWS_INSTANCE_ID", "DB_HOST", "EC2_METADATA_STATUS")
 
 
 @dataclass
-class _StandIn:
+class _StandIn(Docker):
     """Docker, as systemd and dockerd would have it: not started yet, then running."""
 
     daemon_json: Path

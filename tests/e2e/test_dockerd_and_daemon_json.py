@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from daemon_json_files import DOCKERS_MEMBER, KEYS, VALUES, UsersFile, users_files
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit
 from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError
-from rancheros_ec2_metadata.hosts.systemd.docker_unit import DockerUnit, LocalDocker
+from rancheros_ec2_metadata.hosts.systemd.docker_unit import Docker, DockerUnit
 from real_parts import polling
 from real_parts.dockerd import Dockerd, DockerdRefusedError
 from real_parts.namespace import Namespace
@@ -142,7 +142,7 @@ def test_a_flag_beside_the_list_stops_docker_and_is_refused(
     for flag in ("--label=b=2", "--label", "--config-file=/none/daemon.json"):
         unit = DockerUnit("loaded", "inactive", ("dockerd", flag, "b=2"))
         assert docker_unit.find_other_labels(unit, tmp_path) is not None
-    assert LocalDocker().find_refusal(DockerUnit(command=("dockerd",)), b"{") is None
+    assert Docker().find_refusal(DockerUnit(command=("dockerd",)), b"{") is None
 
 
 def test_on_a_signal_an_absent_key_keeps_the_labels_and_an_empty_list_clears_them(

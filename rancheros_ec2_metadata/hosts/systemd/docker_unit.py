@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from rancheros_ec2_metadata.errors import escape
 from rancheros_ec2_metadata.hosts.files import read_plain
@@ -25,8 +25,8 @@ _SOCKET = "/run/docker.sock"
 _SECONDS = 10.0
 _BODY_LIMIT = 4 * 1024 * 1024  # bytes
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-_NOT_HERE = re.compile(rb"--(?:label|config-file)\b")
-_COMMENT = re.compile(rb"^[ \t]*[#;].*$", re.MULTILINE)
+_NOT_HERE = re.compile(r"--(?:label|config-file)\b")
+_COMMENT = re.compile(r"^[ \t]*[#;].*$", re.MULTILINE)
 
 
 class NoAnswerError(Exception):
@@ -80,40 +80,17 @@ class DockerUnit(NamedTuple):
         return next(given, _SOCKET)
 
 
-class Docker(Protocol):
-    """Docker, as a run asks it; tests pass one of their own."""
-
-    def read_unit(self) -> DockerUnit:
-        """Return its unit.
-
-        Raises:
-            NoAnswerError: systemd did not say.
-        """
-
-    def find_refusal(self, unit: DockerUnit, content: bytes) -> str | None:
-        """Return what dockerd says against a daemon.json; None if it takes it, or is too old."""
-
-    def read_labels(self, unit: DockerUnit) -> tuple[str, ...] | None:
-        """Return the labels that a running daemon has; None if it does not say."""
-
-    def reload(self) -> None:
-        """Have it read daemon.json again.
-
-        Raises:
-            NoAnswerError: systemd refuses it.
-        """
-
-
-class LocalDocker(NamedTuple):
-    """Docker on this machine.
+class Docker:
+    """Docker on this machine; the demo and the tests have a subclass of their own.
 
     Args:
         path: PATH of the programs that are asked.
         seconds: how long each may take.
     """
 
-    path: str = _PATH
-    seconds: float = _SECONDS
+    def __init__(self, path: str = _PATH, seconds: float = _SECONDS) -> None:
+        self.path = path
+        self.seconds = seconds
 
     def read_unit(self) -> DockerUnit:
         """Return its unit.
@@ -191,9 +168,7 @@ class LocalDocker(NamedTuple):
 
     def _ask(self, unit: str, interface: str, *names: str) -> list[Any]:
         """Return properties; busctl gives ExecStart as words, systemctl joins them."""
-        path = "/org/freedesktop/systemd1/unit/" + re.sub(
-            r"[^A-Za-z0-9]", lambda match: f"_{ord(match[0]):02x}", unit
-        )
+        path = f"/org/freedesktop/systemd1/unit/{unit.replace('.', '_2e')}"
         command = ["busctl", "--json=short", "get-property", "org.freedesktop.systemd1", path]
         done = self._run([*command, f"org.freedesktop.systemd1.{interface}", *names])
         try:
@@ -247,25 +222,26 @@ def find_other_labels(unit: DockerUnit, root: Path) -> str | None:
     Raises:
         NoAnswerError: an environment file cannot be read.
     """
-    sources: dict[str, bytes] = {
-        f"ExecStart of {UNIT}": "\n".join(unit.dockerd).encode("utf-8", "surrogateescape"),
-        f"Environment of {UNIT}": "\n".join(unit.environment).encode("utf-8", "surrogateescape"),
+    sources = {
+        f"ExecStart of {UNIT}": "\n".join(unit.dockerd),
+        f"Environment of {UNIT}": "\n".join(unit.environment),
         **dict(_read_files(unit.environment_files, root)),
     }
     for where, text in sources.items():
-        if found := _NOT_HERE.search(_COMMENT.sub(b"", text)):
-            return f"{where} has {found[0].decode()}"
+        if found := _NOT_HERE.search(_COMMENT.sub("", text)):
+            return f"{where} has {found[0]}"
     return None
 
 
-def _read_files(paths: Sequence[str], root: Path) -> Iterator[tuple[str, bytes]]:
+def _read_files(paths: Sequence[str], root: Path) -> Iterator[tuple[str, str]]:
     for pattern in paths:
         for path in sorted(root.glob(pattern.lstrip("/"))):
             try:
-                yield f"/{path.relative_to(root)}", read_plain(path)
+                content = read_plain(path).decode("utf-8", "replace")
             except OSError as why:
                 text = f"{path}, which {UNIT} reads, cannot be read: {why.strerror or why}"
                 raise NoAnswerError(f"{text}; make it a plain file") from None
+            yield f"/{path.relative_to(root)}", content
 
 
 def _find_last_line(output: bytes) -> str:

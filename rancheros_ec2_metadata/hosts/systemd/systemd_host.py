@@ -227,7 +227,7 @@ def make_systemd(settings: Settings, limit: Limit, *, off_machine: bool) -> Syst
             f"systemd does not run here, {SYSTEMD} is not there; run it on the machine, not in a"
             " container"
         )
-    return SystemdHost(settings.root, docker_unit.LocalDocker(), limit, off_machine=off_machine)
+    return SystemdHost(settings.root, docker_unit.Docker(), limit, off_machine=off_machine)
 
 
 def _plan_unit_env_file(

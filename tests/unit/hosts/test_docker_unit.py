@@ -14,8 +14,8 @@ from socketserver import UnixStreamServer
 import pytest
 
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import (
+    Docker,
     DockerUnit,
-    LocalDocker,
     NoAnswerError,
 )
 
@@ -75,8 +75,8 @@ class Programs:
         return file.read_text().splitlines() if file.exists() else []
 
     @property
-    def docker(self) -> LocalDocker:
-        return LocalDocker(f"{self.folder}:/usr/bin:/bin")
+    def docker(self) -> Docker:
+        return Docker(f"{self.folder}:/usr/bin:/bin")
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_systemd_that_does_not_say_is_named(
     if script is not None:
         programs.add("busctl", script)
     with pytest.raises(NoAnswerError) as raised:
-        LocalDocker(str(programs.folder), 0.5 if script and "sleep" in script else 10).read_unit()
+        Docker(str(programs.folder), 0.5 if script and "sleep" in script else 10).read_unit()
     assert words in str(raised.value)
 
 
@@ -213,17 +213,17 @@ def test_a_running_docker_is_asked_for_its_labels(
 ) -> None:
     daemon.status, daemon.body = status, body.encode("latin-1" if body == "\xff" else "utf-8")
     flag = ("dockerd", f"--host=unix://{tmp_path}/docker.sock")
-    assert LocalDocker().read_labels(DockerUnit("loaded", "active", flag)) == labels
+    assert Docker().read_labels(DockerUnit("loaded", "active", flag)) == labels
     assert daemon.paths == ["/info"]
     # A connection would start it, or wait for a start that waits for the run.
     for active in ("inactive", "activating", "failed", "reloading"):
-        assert LocalDocker().read_labels(DockerUnit("loaded", active, flag)) is None
+        assert Docker().read_labels(DockerUnit("loaded", active, flag)) is None
     assert daemon.paths == ["/info"]
 
 
 def test_a_docker_that_does_not_answer_has_said_nothing(tmp_path: Path) -> None:
     unit = DockerUnit("loaded", "active", ("dockerd", "-H", f"unix://{tmp_path}/none.sock"))
-    assert LocalDocker().read_labels(unit) is None
+    assert Docker().read_labels(unit) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.errors import FilesError
 from rancheros_ec2_metadata.hosts.selection import choose_host, make_host
 from rancheros_ec2_metadata.hosts.systemd import systemd_host
-from rancheros_ec2_metadata.hosts.systemd.docker_unit import LocalDocker
+from rancheros_ec2_metadata.hosts.systemd.docker_unit import Docker
 from rancheros_ec2_metadata.hosts.systemd.systemd_host import SystemdHost
 from rancheros_ec2_metadata.settings import HostKind, Settings
 
@@ -51,4 +51,4 @@ def test_without_systemd_a_host_that_is_named_so_is_refused(
     monkeypatch.setattr(systemd_host, "SYSTEMD", str(tmp_path))
     host = make_host(Settings(host="systemd"), limit)
     assert isinstance(host, SystemdHost)
-    assert isinstance(host.docker, LocalDocker)
+    assert isinstance(host.docker, Docker)
