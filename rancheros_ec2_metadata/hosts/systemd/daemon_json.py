@@ -16,18 +16,16 @@ from rancheros_ec2_metadata.plan.labels import is_reserved
 
 KEY = "labels"
 SCHEMA = 1  # of the record
-_BLANK = re.compile(r"[ \t\r\n]*")
+_BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 class CannotMergeError(Exception):
     """The file is left alone; the message says why, and what to do."""
 
 
-class Member(NamedTuple):
-    """One member of the object: where it begins, behind a comma, and its key and value stand."""
+class Place(NamedTuple):
+    """Where the key ``labels`` and its value stand in the text."""
 
-    name: str
-    start: int
     key: int
     value: int
     end: int
@@ -39,18 +37,25 @@ class DaemonJson(NamedTuple):
     Args:
         text: of it.
         items: of ``labels``.
-        members: where its keys and their values stand.
+        place: of ``labels``; None without that key.
+        has_others: it has other keys.
     """
 
     text: str
     items: tuple[str, ...]
-    members: tuple[Member, ...]
+    place: Place | None
+    has_others: bool
 
     @property
     def source(self) -> str:
-        """Return the text of the value of ``labels``; empty if it has no such key."""
-        found = (self.text[one.value : one.end] for one in self.members if one.name == KEY)
-        return next(found, "")
+        """The text of the value of ``labels``; empty without that key."""
+        return self.text[self.place.value : self.place.end] if self.place is not None else ""
+
+    @property
+    def lead(self) -> str:
+        """The blanks before the first key."""
+        start = self.text.index("{") + 1
+        return self.text[start : _skip_blanks(self.text, start)]
 
 
 class LabelRecord(NamedTuple):
@@ -97,7 +102,6 @@ def parse_daemon_json(raw: bytes) -> DaemonJson:
     try:
         text = raw.decode("utf-8")
         tree = json.loads(text, object_pairs_hook=_Object, parse_constant=_refuse_constant)
-        members = tuple(_find_members(text)) if isinstance(tree, _Object) else ()
     except UnicodeDecodeError:
         raise CannotMergeError("it is not UTF-8; save it as UTF-8 without a mark") from None
     except RecursionError:
@@ -110,7 +114,8 @@ def parse_daemon_json(raw: bytes) -> DaemonJson:
     keys = [name for name, _ in tree if name.casefold() == KEY]
     if keys not in ([], [KEY]):
         raise CannotMergeError(f"it has {', '.join(map(quote, keys))}; keep one key 'labels'")
-    return DaemonJson(text, read_items(dict(tree).get(KEY)), members)
+    items = read_items(dict(tree).get(KEY))
+    return DaemonJson(text, items, _find_labels(text), has_others=len(tree) > len(keys))
 
 
 def merge(
@@ -137,9 +142,8 @@ def merge(
         source = _render((*kept, *ours), found or _NEW)
     elif clear and not source.startswith("["):
         source = "[]"
-    others = found is not None and any(one.name != KEY for one in found.members)
     text = None
-    if source or others or former is not None:
+    if source or former is not None or (found is not None and found.has_others):
         text = _put(found or _NEW, source)
     # A run may be killed before it writes: what is there now is ours too.
     still = [item for item in record.ours if item in found.items] if record and found else []
@@ -148,20 +152,12 @@ def merge(
     return Merged(text, (*kept, *ours), new_record, is_users)
 
 
-def diff_labels(before: bytes | None, after: bytes | None) -> Iterator[str]:
+def diff_labels(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
     """Yield the labels that are removed and added: what else is in the file is not for showing."""
-    old, new = (_read_labels(raw) for raw in (before, after))
-    for sign, these, others in (("-", old, new), ("+", new, old)):
+    for sign, these, others in (("-", before, after), ("+", after, before)):
         for item in these:
             if item not in others:
                 yield f"{sign}labels: {quote(item, 600)}"
-
-
-def _read_labels(raw: bytes | None) -> tuple[str, ...]:
-    try:
-        return parse_daemon_json(raw).items if raw is not None else ()
-    except CannotMergeError:
-        return ()
 
 
 def _take_out(found: DaemonJson | None, record: LabelRecord | None) -> str | None:
@@ -184,44 +180,42 @@ def _take_out(found: DaemonJson | None, record: LabelRecord | None) -> str | Non
 
 def _put(found: DaemonJson, source: str) -> str:
     """Return the text with ``source`` as the value of ``labels``, without the key where empty."""
-    text, members = found.text, found.members
-    start = text.index("{") + 1
-    index = next((i for i, one in enumerate(members) if one.name == KEY), None)
-    if index is None:
-        if not source:
-            return text
-        lead = text[start : members[0].key] if members else ""
-        return f'{text[:start]}{lead}"labels": {source}{"," if members else ""}{text[start:]}'
-    one = members[index]
+    text, place = found.text, found.place
+    if place is None:
+        start = text.index("{") + 1
+        member = f'{found.lead}"labels": {source}{"," if found.has_others else ""}'
+        return text[:start] + member + text[start:] if source else text
     if source:
-        return text[: one.value] + source + text[one.end :]
-    if index > 0:
-        return text[: members[index - 1].end] + text[one.end :]
-    return text[:start] + text[members[1].start if len(members) > 1 else one.end :]
+        return text[: place.value] + source + text[place.end :]
+    before, after = text[: place.key].rstrip(), text[place.end :]
+    if before.endswith(","):
+        return before[:-1] + after
+    return before + (after.lstrip().removeprefix(",") if found.has_others else after)
 
 
-def _find_members(text: str) -> Iterator[Member]:
+def _find_labels(text: str) -> Place | None:
     decode = json.JSONDecoder().raw_decode
-    start = text.index("{") + 1
-    while text[key := _skip(text, start)] != "}":
+    key = _skip_blanks(text, text.index("{") + 1)
+    while text[key] != "}":
         name, end = decode(text, key)
-        value = _skip(text, _skip(text, end) + 1)
+        value = _skip_blanks(text, _skip_blanks(text, end) + 1)
         _, end = decode(text, value)
-        yield Member(name, start, key, value, end)
-        comma = _skip(text, end)
-        start = comma + 1 if text[comma] == "," else comma
+        if name == KEY:
+            return Place(key, value, end)
+        comma = _skip_blanks(text, end)
+        key = _skip_blanks(text, comma + 1) if text[comma] == "," else comma
+    return None
 
 
-def _skip(text: str, start: int) -> int:
-    blank = _BLANK.match(text, start)
-    return blank.end() if blank else start
+def _skip_blanks(text: str, start: int) -> int:
+    blanks = _BLANKS.match(text, start)
+    return blanks.end() if blanks else start
 
 
 def _render(items: Sequence[str], file: DaemonJson) -> str:
     """Return a list in ASCII, one label a line where the file has a line for each key."""
-    lead = file.text[one.start : one.key] if (one := next(iter(file.members), None)) else ""
-    newline, indent = "\r\n" if "\r\n" in lead else "\n", lead.rpartition("\n")[2]
-    if "\n" not in lead or not items:
+    newline, indent = "\r\n" if "\r\n" in file.lead else "\n", file.lead.rpartition("\n")[2]
+    if "\n" not in file.lead or not items:
         return json.dumps(list(items))
     lines = f",{newline}".join(f"{indent * 2}{json.dumps(item)}" for item in items)
     return f"[{newline}{lines}{newline}{indent}]"

@@ -33,12 +33,14 @@ class PlannedLabels(NamedTuple):
 
     Args:
         content: of the file; None for no file.
+        items: its labels.
         record: the content of the one beside it.
         labels: ours, in it.
         notes: for the log.
     """
 
     content: bytes | None
+    items: tuple[str, ...]
     record: bytes | None
     labels: Mapping[str, str]
     notes: tuple[Note, ...] = ()
@@ -56,7 +58,7 @@ def plan_labels(
         off_machine: only a plan is made: Docker need not be asked.
     """
     if not labels and found.record is None:
-        return PlannedLabels(found.files.get(DAEMON_JSON), None, {})
+        return PlannedLabels(found.files.get(DAEMON_JSON), found.items, None, {})
     try:
         if found.cannot_merge is not None:
             raise found.cannot_merge
@@ -94,10 +96,12 @@ def _plan_merged(
         note = error(ExitStatus.FILES, f"no label is set: {why}", *_leave_out(labels, str(why)))
     else:
         record = _make_record(found, merged)
-        return PlannedLabels(merged.content, record, labels, (note,) if note else ())
+        notes = (note,) if note is not None else ()
+        return PlannedLabels(merged.content, merged.items, record, labels, notes)
     # No list, not even an empty one: Docker would not start with it beside a flag. A running
     # Docker keeps what it has.
-    return PlannedLabels(restored.content, None, {}, (note,) if labels else ())
+    notes = (note,) if labels else ()
+    return PlannedLabels(restored.content, restored.items, None, {}, notes)
 
 
 def _make_record(found: FoundMachine, merged: Merged) -> bytes | None:
@@ -199,7 +203,7 @@ def _leave(found: FoundMachine, labels: Mapping[str, str], why: str) -> PlannedL
         text = f"labels stay as they are: {why}"
     note = error(ExitStatus.FILES, text, *_leave_out(gone, why))
     content, record = found.files.get(DAEMON_JSON), found.files.get(RECORD)
-    return PlannedLabels(content, record, there, (note,))
+    return PlannedLabels(content, found.items, record, there, (note,))
 
 
 def _leave_out(labels: Mapping[str, str], why: str) -> Iterator[LeftOut]:

@@ -274,7 +274,7 @@ def _order(
     steps += [(path, raw) for path, raw in env_files.items() if raw is not None]
 
     def tell() -> Iterator[str]:
-        return daemon_json.diff_labels(found.files.get(DAEMON_JSON), planned.content)
+        return daemon_json.diff_labels(found.items, planned.items)
 
     return tuple(
         FileChange(
