@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from rancheros_ec2_metadata.deadline import Limit
-from rancheros_ec2_metadata.errors import (
-    ExitStatus,
-    FilesError,
-    Note,
-    error,
-    info,
-    warning,
-)
+from rancheros_ec2_metadata.errors import ExitStatus, FilesError, Note, error, info, warning
 from rancheros_ec2_metadata.hosts.base import (
     DockerStatus,
     FileStatus,
@@ -90,11 +84,8 @@ class SystemdHost:
     def read_ours(self, plan: Plan) -> Ours:
         """Return this program's values in the files, after a plan was not written completely."""
         found = find_machine(self.root, None)
-        there = found.files.get(unit_env_file.PATH)
-        for one in (plan.after, plan.before):
-            if one.variables and there == unit_env_file.render_unit_env_file(one.variables):
-                return Ours(found.our_labels, one.variables)
-        return Ours(found.our_labels)
+        variables = _find_our_variables(found, plan.after.variables, plan.before.variables)
+        return Ours(found.our_labels, variables)
 
     def plan(self, desired: Desired, kept: State) -> Plan:
         """Return what to write so that the machine has what is ``desired``, rehearsed.
@@ -114,10 +105,7 @@ class SystemdHost:
         env_files, file_notes = plan_env_files(
             found.state.env_files, desired.env_file, found.files, found.unreadable
         )
-        same = found.files.get(unit_env_file.PATH) == unit_env_file.render_unit_env_file(
-            found.state.variables
-        )
-        before = Ours(found.our_labels, found.state.variables if same else {})
+        before = Ours(found.our_labels, _find_our_variables(found, found.state.variables))
         after = Ours(planned.labels, variables)
         state = kept._replace(
             labels=after.labels,
@@ -127,7 +115,6 @@ class SystemdHost:
             labels_changed=found.state.labels_changed,
             last_run=found.state.last_run,
         )
-        notes = (*found.notes, *planned.notes, *_note_config(desired), *env_notes, *file_notes)
         return Plan(
             changes=_order(found, planned, state, content, env_files),
             state=state,
@@ -137,7 +124,11 @@ class SystemdHost:
             our_files=(unit_env_file.PATH, *state.env_files),
             labels_take_effect="when Docker starts or is reloaded",
             notes=(
-                *notes,
+                *found.notes,
+                *planned.notes,
+                *_note_config(desired),
+                *env_notes,
+                *file_notes,
                 *note_labels(after.labels, before.labels, changed_until="", removed_until=""),
                 *desired.notes,
             ),
@@ -230,6 +221,12 @@ def make_systemd(settings: Settings, limit: Limit, *, off_machine: bool) -> Syst
     return SystemdHost(settings.root, docker_unit.Docker(), limit, off_machine=off_machine)
 
 
+def _find_our_variables(found: FoundMachine, *known: Mapping[str, str]) -> Mapping[str, str]:
+    """Return those of the known variables that the file has; none if it has others."""
+    raw = found.files.get(unit_env_file.PATH)
+    return next((one for one in known if unit_env_file.render_unit_env_file(one) == raw), {})
+
+
 def _plan_unit_env_file(
     found: FoundMachine, variables: Mapping[str, str]
 ) -> tuple[Mapping[str, str], bytes | None, list[Note]]:
@@ -261,21 +258,12 @@ def _order(
     steps: list[tuple[str, bytes | None]] = [(unit_env_file.PATH, variables)]
     if planned.record is not None:
         steps.append((RECORD, planned.record))
-    if state.holds_values():
-        between = state.with_former(found.state)._replace(
-            labels_changed=state.labels_changed if state.labels == found.state.labels else (),
-        )
-        if between != found.state:
-            steps.append((STATE, render_state(between)))
+    between = state.with_former(found.state)
+    if state.holds_values() and between != found.state:
+        steps.append((STATE, render_state(between)))
     steps.append((DAEMON_JSON, planned.content))
     if planned.record is None:
         steps.append((RECORD, None))
-    steps += [(path, raw) for path, raw in env_files.items() if raw is None]
-    steps += [(path, raw) for path, raw in env_files.items() if raw is not None]
-
-    def tell() -> Iterator[str]:
-        return daemon_json.diff_labels(found.items, planned.items)
-
     return tuple(
         FileChange(
             path,
@@ -283,9 +271,11 @@ def _order(
             raw,
             keeps_attributes=path == DAEMON_JSON,
             is_record=path in (STATE, RECORD),
-            tell=tell if path == DAEMON_JSON else None,
+            tell=partial(daemon_json.diff_labels, found.items, planned.items)
+            if path == DAEMON_JSON
+            else None,
         )
-        for path, raw in steps
+        for path, raw in (*steps, *env_files.items())
         if found.files.get(path) != raw
     )
 
