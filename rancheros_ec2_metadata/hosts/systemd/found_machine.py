@@ -140,17 +140,7 @@ def find_machine(root: Path, docker: Docker | None, more: Iterable[str] = ()) ->
         ours = tuple(f"{key}={value}" for key, value in state.labels.items())
         record = LabelRecord("", ours)
     return FoundMachine(
-        root,
-        files,
-        unreadable,
-        state,
-        file,
-        cannot_merge,
-        record,
-        unit,
-        unknown,
-        has,
-        tuple(notes),
+        root, files, unreadable, state, file, cannot_merge, record, unit, unknown, has, tuple(notes)
     )
 
 

@@ -20,13 +20,9 @@ _FIRST_LINE = (
 )
 _FOLLOW_SECONDS = 30  # the deadline of a run of the timer
 
-# The job asks the network and systemd, reads the firmware, and writes into /etc/docker, /run,
+# A run asks the network and systemd, reads the firmware, and writes into /etc/docker, /run,
 # /var/lib and the file of --env-file. A forbidden system call fails, and does not kill the run.
-_SERVICE = """\
-Type=oneshot
-ExecStart=@RUN@
-TimeoutStartSec=@TIMEOUT@
-SuccessExitStatus=3 4 6
+_SANDBOX = """\
 RuntimeDirectory=metadata
 RuntimeDirectoryPreserve=yes
 StateDirectory=ec2-docker-labels
@@ -43,7 +39,6 @@ ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHome=read-only
 ProtectHostname=yes
-@LOGS@
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
 ProtectProc=invisible
@@ -58,10 +53,6 @@ SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
 SystemCallFilter=@chown
 """
-# The last line of a run at boot is for EC2's console output.
-_MAY_LOG = """\
-BindPaths=-/dev/kmsg
-DeviceAllow=/dev/kmsg w"""
 
 
 def render_units(
@@ -82,10 +73,12 @@ def render_units(
         UsageError: a word cannot be in a unit.
     """
     run = " ".join(map(quote_word, command))
-    job = _SERVICE + "".join(
+    variables = "".join(
         f"Environment={quote_word(f'{name}={value}', is_command=False)}\n"
         for name, value in sorted(environment.items())
     )
+    # The supervisor ends a run at its deadline; systemd ends what it could not. The last line of a
+    # run at boot is for EC2's console output.
     units = {
         SERVICE: f"""\
 {_FIRST_LINE}
@@ -97,13 +90,18 @@ Before=docker.service
 StartLimitIntervalSec=0
 
 [Service]
-{_fill(job, run, math.ceil(deadline), _MAY_LOG)}
+Type=oneshot
+ExecStart={run}
+TimeoutStartSec={math.ceil(deadline) + 10}
+SuccessExitStatus=3 4 6
+BindPaths=-/dev/kmsg
+DeviceAllow=/dev/kmsg w
+{_SANDBOX}{variables}
 [Install]
 WantedBy=docker.service multi-user.target
 """
     }
     if follow is not None:
-        run = f"{run} --deadline={_FOLLOW_SECONDS}"
         units[FOLLOW] = f"""\
 {_FIRST_LINE}
 # Without Before=docker.service: Docker may be reloaded from here, and restarted meanwhile.
@@ -113,7 +111,12 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-{_fill(job, run, _FOLLOW_SECONDS, "ProtectKernelLogs=yes")}"""
+Type=oneshot
+ExecStart={run} --deadline={_FOLLOW_SECONDS}
+TimeoutStartSec={_FOLLOW_SECONDS + 10}
+SuccessExitStatus=3 4 6
+ProtectKernelLogs=yes
+{_SANDBOX}{variables}"""
         units[TIMER] = f"""\
 {_FIRST_LINE}
 [Unit]
@@ -131,12 +134,6 @@ WantedBy=timers.target
     return {f"{FOLDER}/{name}": text for name, text in units.items()}
 
 
-def _fill(job: str, run: str, deadline: int, logs: str) -> str:
-    # The supervisor ends a run at its deadline; systemd ends what it could not.
-    job = job.replace("@TIMEOUT@", str(deadline + 10)).replace("@LOGS@", logs)
-    return job.replace("@RUN@", run)
-
-
 def render_launcher(command: Sequence[str]) -> str:
     """Return the script that starts the program with the operator's own arguments."""
     return f'#!/bin/sh\n{_FIRST_LINE}\nexec {shlex.join(command)} "$@"\n'
@@ -148,14 +145,12 @@ def quote_word(word: str, *, is_command: bool = True) -> str:
     Only a command has variables, whose ``$`` is doubled.
 
     Raises:
-        UsageError: it is not text, or holds a NUL.
+        UsageError: it is not text.
     """
     try:
         word.encode()
     except UnicodeEncodeError:
-        word = "\0"
-    if "\0" in word:
-        raise UsageError(f"{quote(word)} cannot be in a unit: it is not text")
+        raise UsageError(f"{quote(word)} cannot be in a unit: it is not text") from None
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     if is_command:
         escaped = escaped.replace("$", "$$")

@@ -59,10 +59,9 @@ def test_each_word_is_one_word_for_systemd_as_it_is(words: list[str]) -> None:
     assert list(read_words(line)) == words
 
 
-@pytest.mark.parametrize("word", ["a\0b", "\ud800"])
-def test_a_word_that_no_unit_can_hold_is_refused_and_named(word: str) -> None:
+def test_a_word_that_no_unit_can_hold_is_refused_and_named() -> None:
     with pytest.raises(UsageError, match="cannot be in a unit: it is not text"):
-        units.render_units(["x", word], {}, 120, None)
+        units.render_units(["x", "\ud800"], {}, 120, None)
 
 
 def value(text: str, key: str) -> list[str]:
