@@ -26,7 +26,6 @@ Systemctl: TypeAlias = Callable[..., None]
 """Runs systemctl with some words; raises FilesError if that fails."""
 
 _SECONDS = 60.0
-_LEFT_OUT = {"__pycache__", "bin"}
 _MAIN = "from rancheros_ec2_metadata.__main__ import console\n\nconsole()\n"
 
 
@@ -134,11 +133,11 @@ def _copy(folder: Path, library: Path) -> None:
     """
     new, old = library.with_name(f".{library.name}.new"), library.with_name(f".{library.name}.old")
     try:
-        if _read_contents(library) == _read_contents(folder) | {"__main__.py": _MAIN.encode()}:
+        if _read_contents(library) == {**_read_contents(folder), "__main__.py": _MAIN.encode()}:
             return
         for left in (new, old):
             shutil.rmtree(left, ignore_errors=True)
-        shutil.copytree(folder, new, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+        shutil.copytree(folder, new, ignore=shutil.ignore_patterns("__pycache__"))
         (new / "__main__.py").write_text(_MAIN)
         compileall.compile_dir(new, quiet=2, stripdir=new, prependdir=library)
         os.sync()
@@ -151,24 +150,19 @@ def _copy(folder: Path, library: Path) -> None:
 
 
 def _read_contents(folder: Path) -> dict[str, bytes]:
-    """Return the files of a program's folder by path, without compiled files."""
+    """Return the files of a program's folder by path, without compiled ones."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and not _LEFT_OUT.intersection(path.relative_to(folder).parts)
+        if path.is_file() and path.suffix != ".pyc"
     }
 
 
 def _put(files: Files, path: str, content: bytes | None, mode: int) -> None:
-    before = _read(files, path)
-    if before != content:
-        files.write(FileChange(path, before, content, mode=mode))
-
-
-def _read(files: Files, path: str) -> bytes | None:
+    file = files.locate(path)
     try:
-        return files.locate(path).read_bytes()
-    except FileNotFoundError:
-        return None
+        before = file.read_bytes() if file.exists() else None
     except OSError as why:
         raise FilesError(f"{path} cannot be read: {why.strerror}; remove it") from why
+    if before != content:
+        files.write(FileChange(path, before, content, mode=mode))

@@ -38,7 +38,6 @@ class Systemd:
         self.program = root / "unpacked"
         (self.program / "rancheros_ec2_metadata").mkdir(parents=True)
         (self.program / "rancheros_ec2_metadata/module.py").write_text("A = 1\n")
-        (self.program / "bin").mkdir()
         self.told: list[str] = []
         self.refuses = ""
         self.out = self.log = ""
@@ -110,7 +109,6 @@ def test_it_is_installed_enabled_and_started_without_waiting_and_done_again_writ
     library = systemd.machine.path(units.LIBRARY)
     # A boot compiles nothing, in a folder that it may not write to.
     assert [one.suffix for one in library.rglob("module*.pyc")] == [".pyc"]
-    assert not (library / "bin").exists()
     assert systemd.machine.path(SERVICE).stat().st_mode & 0o777 == 0o644
     assert "installed ec2-docker-labels.service; 'journalctl -u" in systemd.log
     before = systemd.tree()
