@@ -24,6 +24,7 @@ from rancheros_ec2_metadata.hosts.systemd.systemd_host import SystemdHost
 from rancheros_ec2_metadata.scratch import make_scratch_folder
 
 _USERS = '{\n  "log-driver": "journald"\n}\n'
+# Of the variables only these are shown: all of them do not fit the screen.
 _SHOWN = ("AWS_INSTANCE_ID", "DB_HOST", "EC2_METADATA_STATUS")
 
 
@@ -45,7 +46,7 @@ class _StandIn(Docker):
         return self.labels if self.active == "active" else None
 
     def reload(self) -> None:
-        self.labels = tuple(json.loads(self.daemon_json.read_bytes()).get("labels", self.labels))
+        self.labels = tuple(json.loads(self.daemon_json.read_bytes())["labels"])
 
 
 def play() -> tuple[list[str], int]:
@@ -62,8 +63,7 @@ def play() -> tuple[list[str], int]:
         FakeImds(INSTANCE) as imds,
     ):
         (root / "run").mkdir()
-        daemon_json = root / DAEMON_JSON.lstrip("/")
-        docker = _StandIn(daemon_json)
+        docker = _StandIn(root / DAEMON_JSON.lstrip("/"))
 
         def run() -> tuple[Result, list[str]]:
             return run_once(
@@ -71,46 +71,32 @@ def play() -> tuple[list[str], int]:
             )
 
         result, log = run()
-        variables = (root / unit_env_file.PATH.lstrip("/")).read_text()
+        variables = (root / unit_env_file.PATH.lstrip("/")).read_text().splitlines()[1:]
+        shown = [line for line in variables if line.partition("=")[0] in _SHOWN]
         lines = [
-            *_tell_opening(),
+            "# An instance of an Auto Scaling group boots, with systemd and Docker. Its tags:",
+            *describe_tags(),
+            f"# The run before {UNIT}, with {FLAGS},",
+            "# on a stand-in for systemd and dockerd:",
             *log,
-            *_show_diff(daemon_json.read_text()),
-            *_show_variables(variables),
+            f"# What it changed in {DAEMON_JSON}:",
+            *_diff(_USERS, docker.daemon_json.read_text()),
+            f"# {unit_env_file.PATH}, for EnvironmentFile= of units:",
+            *(f"  {line}" for line in shown),
+            f"  ({len(variables) - len(shown)} more AWS_ variables)",
         ]
         docker.active = "active"
         docker.reload()
-        lines += _show_labels("Docker starts. Its labels", docker)
+        lines += [f"# Docker starts. Its labels ({len(docker.labels)}):"]
+        lines += [f"  {label}" for label in docker.labels]
         imds.instance = replace(INSTANCE, tags={**TAGS, "docker.role": "db"})
         lines += ["# The tag docker.role changes to db. The next run of the timer:"]
         lines += [line for line in run()[1] if "Docker has" in line or "; exit" in line]
-        lines += _show_labels("Docker's labels, without a restart", docker)
+        lines += [f"# Docker's labels, without a restart ({len(docker.labels)}):"]
+        lines += [f"  {label}" for label in docker.labels]
     return lines, result.status
 
 
-def _tell_opening() -> Iterator[str]:
-    yield "# An instance of an Auto Scaling group boots, with systemd and Docker. Its tags:"
-    yield from describe_tags()
-    yield f"# The run before {UNIT}, with {FLAGS},"
-    yield "# on a stand-in for systemd and dockerd:"
-
-
-def _show_diff(written: str) -> Iterator[str]:
-    yield f"# What it changed in {DAEMON_JSON}:"
-    lines = _USERS.splitlines(), written.splitlines()
-    yield from difflib.unified_diff(*lines, DAEMON_JSON, DAEMON_JSON, n=9, lineterm="")
-
-
-def _show_variables(written: str) -> Iterator[str]:
-    yield f"# {unit_env_file.PATH}, for EnvironmentFile= of units:"
-    lines = [line for line in written.splitlines() if not line.startswith("#")]
-    for line in lines:
-        if line.partition("=")[0] in _SHOWN:
-            yield f"  {line}"
-    yield f"  ({len(lines) - len(_SHOWN)} more AWS_ variables)"
-
-
-def _show_labels(title: str, docker: _StandIn) -> Iterator[str]:
-    yield f"# {title} ({len(docker.labels)}):"
-    for label in docker.labels:
-        yield f"  {label}"
+def _diff(before: str, after: str) -> Iterator[str]:
+    lines = before.splitlines(), after.splitlines()
+    return difflib.unified_diff(*lines, DAEMON_JSON, DAEMON_JSON, n=9, lineterm="")
