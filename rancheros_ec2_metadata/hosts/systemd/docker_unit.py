@@ -11,7 +11,7 @@ import re
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -143,12 +143,14 @@ class Docker:
         if unit.active != "active":
             # A connection would start Docker, or deadlock with a start that waits for this run.
             return None
-        connection = _UnixConnection(unit.socket, self.seconds)
+        connection = http.client.HTTPConnection("docker")
+        connection.sock = socket.socket(socket.AF_UNIX)
         try:
+            connection.sock.settimeout(self.seconds)
+            connection.sock.connect(unit.socket)
             connection.request("GET", "/info")
             answer = json.loads(connection.getresponse().read(_BODY_LIMIT))
-            labels = answer["Labels"]
-            return tuple(map(str, labels or ()))
+            return tuple(map(str, answer["Labels"] or ()))
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
             return None
         finally:
@@ -199,17 +201,9 @@ class Docker:
             raise NoAnswerError(f"{command[0]} cannot be run, {why.strerror}") from None
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a socket of this machine."""
-
-    def __init__(self, path: str, seconds: float) -> None:
-        super().__init__("docker", timeout=seconds)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+def has_all(docker_has: tuple[str, ...] | None, items: Iterable[str]) -> bool:
+    """Tell whether a daemon has these labels and no others; False if it does not say."""
+    return docker_has is not None and set(docker_has) == set(items)
 
 
 def find_other_labels(unit: DockerUnit, root: Path) -> str | None:

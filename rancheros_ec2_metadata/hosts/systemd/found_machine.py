@@ -1,4 +1,4 @@
-"""A machine with systemd: its files, this program's values in them, and its Docker."""
+"""The files of a machine with systemd, and this program's values in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from rancheros_ec2_metadata.hosts.systemd.daemon_json import (
     DaemonJson,
     LabelRecord,
 )
-from rancheros_ec2_metadata.hosts.systemd.docker_unit import Docker, DockerUnit, NoAnswerError
 
 FOLDER = "/etc/docker"
 DAEMON_JSON = f"{FOLDER}/daemon.json"
@@ -27,7 +26,7 @@ _READ = (DAEMON_JSON, RECORD, STATE, unit_env_file.PATH)
 
 
 class FoundMachine(NamedTuple):
-    """The machine as it is.
+    """The machine's files as they are.
 
     Args:
         root: the folder that stands for its root.
@@ -37,9 +36,6 @@ class FoundMachine(NamedTuple):
         file: daemon.json; None if there is none, or it must be left alone.
         cannot_merge: why it must be left alone.
         record: this program's labels in it; None if it has none.
-        unit: Docker's; None if not known.
-        unknown: why systemd did not report it.
-        docker_has: the labels of the running daemon; None if it does not say.
         notes: for the log.
     """
 
@@ -50,9 +46,6 @@ class FoundMachine(NamedTuple):
     file: DaemonJson | None
     cannot_merge: CannotMergeError | None
     record: LabelRecord | None
-    unit: DockerUnit | None
-    unknown: NoAnswerError | None
-    docker_has: tuple[str, ...] | None
     notes: tuple[Note, ...]
 
     def __repr__(self) -> str:
@@ -69,16 +62,6 @@ class FoundMachine(NamedTuple):
         known = self.record.ours if self.record is not None else ()
         ours = (item.partition("=") for item in self.items if item in known)
         return {key: value for key, _, value in ours}
-
-    @property
-    def may_run(self) -> bool:
-        """Tell whether there may be a daemon that has read daemon.json."""
-        return self.unit is not None and self.unit.may_have_read
-
-
-def has_all(docker_has: tuple[str, ...] | None, items: Iterable[str]) -> bool:
-    """Tell whether a daemon has these labels and no others; False if it does not say."""
-    return docker_has is not None and set(docker_has) == set(items)
 
 
 def read_files(root: Path, paths: Iterable[str]) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -107,12 +90,11 @@ def read_state(root: Path) -> tuple[State, list[Note]]:
         return State(), [warning(f"{STATE} cannot be used: {why}; it is written anew")]
 
 
-def find_machine(root: Path, docker: Docker | None, more: Iterable[str] = ()) -> FoundMachine:
-    """Return the machine as it is.
+def find_machine(root: Path, more: Iterable[str] = ()) -> FoundMachine:
+    """Return the machine's files as they are.
 
     Args:
         root: the folder that stands for the machine's root.
-        docker: is asked; None if this is not the machine.
         more: paths of other files to read.
     """
     state, notes = read_state(root)
@@ -122,13 +104,6 @@ def find_machine(root: Path, docker: Docker | None, more: Iterable[str] = ()) ->
         file = _parse_daemon_json(files, unreadable)
     except CannotMergeError as why:
         cannot_merge = why
-    unit, unknown, has = None, None, None
-    if docker is not None:
-        try:
-            unit = docker.read_unit()
-            has = docker.read_labels(unit)
-        except NoAnswerError as why:
-            unknown = why
     record = None
     try:
         if RECORD in files:
@@ -139,9 +114,7 @@ def find_machine(root: Path, docker: Docker | None, more: Iterable[str] = ()) ->
         # Ours are known by what the last run has set, too.
         ours = tuple(f"{key}={value}" for key, value in state.labels.items())
         record = LabelRecord("", ours)
-    return FoundMachine(
-        root, files, unreadable, state, file, cannot_merge, record, unit, unknown, has, tuple(notes)
-    )
+    return FoundMachine(root, files, unreadable, state, file, cannot_merge, record, tuple(notes))
 
 
 def _parse_daemon_json(

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit
 from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, Merged
-from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError
+from rancheros_ec2_metadata.hosts.systemd.docker_unit import (
+    UNIT,
+    Docker,
+    DockerUnit,
+    NoAnswerError,
+    has_all,
+)
 from rancheros_ec2_metadata.hosts.systemd.found_machine import (
     DAEMON_JSON,
     FOLDER,
     RECORD,
     FoundMachine,
-    has_all,
 )
 from rancheros_ec2_metadata.plan.provenance import LeftOut
 
@@ -62,7 +68,7 @@ def plan_labels(
     try:
         if found.cannot_merge is not None:
             raise found.cannot_merge
-        planned = _plan_merged(found, labels, docker, off_machine=off_machine)
+        planned = _plan_or_restore(found, labels, docker, off_machine=off_machine)
         _check_disk(found, planned)
     except CannotMergeError as why:
         return _leave(found, labels, f"{DAEMON_JSON}: {why}")
@@ -71,7 +77,7 @@ def plan_labels(
     return planned
 
 
-def _plan_merged(
+def _plan_or_restore(
     found: FoundMachine, labels: Mapping[str, str], docker: Docker | None, *, off_machine: bool
 ) -> PlannedLabels:
     """Return daemon.json with our labels, or restored if Docker would not have them.
@@ -80,62 +86,81 @@ def _plan_merged(
         NoAnswerError: systemd or dockerd did not say, or an environment file cannot be read.
     """
     restored = daemon_json.merge(found.file, {}, found.record, clear=False)
+    notes: tuple[Note, ...] = ()
     try:
-        _check_unit(found, off_machine=off_machine)
-        clear = found.may_run and found.docker_has != ()
-        merged = daemon_json.merge(found.file, labels, found.record, clear=clear)
+        if docker is not None:
+            return _plan_with_docker(found, labels, docker, restored)
         if labels:
-            note = _rehearse(found, docker, merged, restored)
-        elif not merged.is_users:
-            note = info("daemon.json has an empty list until Docker has let its labels go")
-        else:
-            note = None
+            return _plan_without_docker(found, labels, off_machine=off_machine)
     except _WaitingError as why:
-        note = info(f"labels wait: {why}", *_leave_out(labels, str(why)))
+        notes = (info(f"labels wait: {why}", *_leave_out(labels, str(why))),)
     except _RefusedError as why:
-        note = error(ExitStatus.FILES, f"no label is set: {why}", *_leave_out(labels, str(why)))
-    else:
-        record = _make_record(found, merged)
-        notes = (note,) if note is not None else ()
-        return PlannedLabels(merged.content, merged.items, record, labels, notes)
+        left_out = _leave_out(labels, str(why))
+        notes = (error(ExitStatus.FILES, f"no label is set: {why}", *left_out),)
     # No list, not even an empty one: Docker would not start with it beside a flag. A running
     # Docker keeps what it has.
-    notes = (note,) if labels else ()
-    return PlannedLabels(restored.content, restored.items, None, {}, notes)
+    return PlannedLabels(restored.content, restored.items, None, {}, notes if labels else ())
 
 
-def _make_record(found: FoundMachine, merged: Merged) -> bytes | None:
-    """Return the record of a planned file; None if it is not needed."""
+def _plan_with_docker(
+    found: FoundMachine, labels: Mapping[str, str], docker: Docker, restored: Merged
+) -> PlannedLabels:
+    """Return daemon.json with our labels, for a Docker that takes it.
+
+    Raises:
+        _RefusedError: it would not. _WaitingError: there is none yet. NoAnswerError: it, or
+            systemd, did not say.
+    """
+    unit = docker.read_unit()
+    _check_unit(unit, found.root)
+    has = docker.read_labels(unit)
+    clear = unit.may_have_read and has != ()
+    merged = daemon_json.merge(found.file, labels, found.record, clear=clear)
     changes = merged.content != found.files.get(DAEMON_JSON)
+    notes: list[Note] = []
+    if labels and changes:
+        _rehearse(docker, unit, merged, restored)
+    elif not labels and not merged.is_users:
+        notes.append(info("daemon.json has an empty list until Docker has let its labels go"))
     was_pending = found.record is not None and found.record.pending
-    pending = (changes or was_pending) and not has_all(found.docker_has, merged.items)
-    if merged.is_users and not (pending and found.may_run):
-        return None
-    return daemon_json.render_record(merged.record._replace(pending=pending))
+    pending = (changes or was_pending) and not has_all(has, merged.items)
+    record = None
+    if not merged.is_users or (pending and unit.may_have_read):
+        record = daemon_json.render_record(merged.record._replace(pending=pending))
+    return PlannedLabels(merged.content, merged.items, record, labels, tuple(notes))
 
 
-def _check_unit(found: FoundMachine, *, off_machine: bool) -> None:
+def _plan_without_docker(
+    found: FoundMachine, labels: Mapping[str, str], *, off_machine: bool
+) -> PlannedLabels:
+    """Return daemon.json with our labels, only to be shown.
+
+    Raises:
+        _RefusedError: it would be written, and there is nobody to ask.
+    """
+    if not off_machine:
+        raise _RefusedError("systemd cannot be asked about another root; run it on the machine")
+    merged = daemon_json.merge(found.file, labels, found.record, clear=False)
+    record = daemon_json.render_record(merged.record)
+    text = "whether Docker takes the labels: decided by systemd and dockerd on the machine"
+    return PlannedLabels(merged.content, merged.items, record, labels, (info(text),))
+
+
+def _check_unit(unit: DockerUnit, root: Path) -> None:
     """Check how this machine's Docker is started.
 
     Raises:
         _RefusedError: it would not take, or not start with, labels in daemon.json.
         _WaitingError: there is none yet.
-        NoAnswerError: systemd did not say, or an environment file cannot be read.
+        NoAnswerError: an environment file cannot be read.
     """
-    unit = found.unit
-    if found.unknown is not None:
-        raise found.unknown
-    if unit is None:
-        if off_machine:
-            return
-        raise _RefusedError("systemd cannot be asked about another root; run it on the machine")
     if unit.snap:
         raise _RefusedError(
             "Docker is a snap, which has a configuration of its own; install your"
             " distribution's or Docker's own package"
         )
     if not unit.is_there:
-        if next(found.root.glob("run/user/*/docker.sock"), None) is not None:
+        if next(root.glob("run/user/*/docker.sock"), None) is not None:
             raise _RefusedError(
                 "Docker is rootless, with a file of its user's; install it for the system"
             )
@@ -145,34 +170,23 @@ def _check_unit(found: FoundMachine, *, off_machine: bool) -> None:
             f"{UNIT} does not start dockerd itself; its flags are not known, see 'systemctl cat"
             f" {UNIT}'"
         )
-    if where := docker_unit.find_other_labels(unit, found.root):
+    if where := docker_unit.find_other_labels(unit, root):
         raise _RefusedError(
             f"{where}, and Docker does not start with that and labels in daemon.json; move it"
             " into daemon.json"
         )
 
 
-def _rehearse(
-    found: FoundMachine, docker: Docker | None, merged: Merged, restored: Merged
-) -> Note | None:
-    """Ask dockerd whether it would start with the planned file, if that differs.
-
-    Where this is not the machine nobody is asked, and the note that is returned says so.
+def _rehearse(docker: Docker, unit: DockerUnit, merged: Merged, restored: Merged) -> None:
+    """Ask dockerd whether it would start with the planned file.
 
     Raises:
         _RefusedError: it would not. NoAnswerError: it did not say.
     """
-    if docker is None or found.unit is None:
-        return info(
-            "whether Docker takes the labels: decided by systemd and dockerd on the machine"
-        )
-    content = merged.content or b"{}"
-    if content == found.files.get(DAEMON_JSON):
-        return None
-    why = docker.find_refusal(found.unit, content)
+    why = docker.find_refusal(unit, merged.content or b"{}")
     if why is None:
-        return None
-    if docker.find_refusal(found.unit, restored.content or b"{}") is not None:
+        return
+    if docker.find_refusal(unit, restored.content or b"{}") is not None:
         # dockerd's message may quote the user's configuration.
         raise _RefusedError(
             f"dockerd does not take {DAEMON_JSON} as it is; run 'dockerd --validate' to see why"

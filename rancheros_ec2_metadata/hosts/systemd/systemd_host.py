@@ -21,7 +21,7 @@ from rancheros_ec2_metadata.hosts.env_files import plan_env_files
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.state import State, render_state
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit, unit_env_file
-from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError
+from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError, has_all
 from rancheros_ec2_metadata.hosts.systemd.found_machine import (
     DAEMON_JSON,
     FOLDER,
@@ -30,7 +30,6 @@ from rancheros_ec2_metadata.hosts.systemd.found_machine import (
     STATE_FOLDER,
     FoundMachine,
     find_machine,
-    has_all,
     read_state,
 )
 from rancheros_ec2_metadata.hosts.systemd.label_plan import PlannedLabels, plan_labels
@@ -83,7 +82,7 @@ class SystemdHost:
 
     def read_ours(self, plan: Plan) -> Ours:
         """Return this program's values in the files, after a plan was not written completely."""
-        found = find_machine(self.root, None)
+        found = find_machine(self.root)
         variables = _find_our_variables(found, plan.after.variables, plan.before.variables)
         return Ours(found.our_labels, variables)
 
@@ -95,7 +94,7 @@ class SystemdHost:
             kept: the instance, tags and metadata for the new state.
         """
         more = (desired.env_file.path,) if desired.env_file is not None else ()
-        found = find_machine(self.root, self.docker, more)
+        found = find_machine(self.root, more)
         planned = plan_labels(found, desired.labels, self.docker, off_machine=self.off_machine)
         outcome = desired.variables.get(STATUS_VARIABLE, kept.status)
         if any(note.status for note in planned.notes) and outcome in ("complete", "kept"):
@@ -143,20 +142,22 @@ class SystemdHost:
             files: writes that it has them.
             seconds: how long to check whether it has; a reload takes some 15 ms.
         """
-        found = find_machine(self.root, self.docker)
-        unit, record, items = found.unit, found.record, found.items
-        if self.docker is None or unit is None or unit.active != "active":
+        found = find_machine(self.root)
+        record = found.record
+        if self.docker is None or record is None or not record.pending:
             return
-        if record is None or not record.pending or found.cannot_merge is not None:
+        if found.cannot_merge is not None:
             return
-        limit = self.limit.within(seconds)
         try:
-            if not has_all(found.docker_has, items):
+            unit = self.docker.read_unit()
+            if unit.active != "active":
+                return
+            if not (has := has_all(self.docker.read_labels(unit), found.items)):
                 self.docker.reload()
-            while not (has := has_all(self.docker.read_labels(unit), items)):
-                if limit.passed():
-                    break
+            limit = self.limit.within(seconds)
+            while not has and not limit.passed():
                 limit.sleep(_LOOK)
+                has = has_all(self.docker.read_labels(unit), found.items)
         except NoAnswerError as why:
             yield warning(f"Docker is not reloaded: {why}")
             return
@@ -176,28 +177,31 @@ class SystemdHost:
         """Yield whether our labels are in daemon.json still."""
         if not state.labels:
             return
-        missing = len(state.labels.keys() - find_machine(self.root, None).our_labels.keys())
+        missing = len(state.labels.keys() - find_machine(self.root).our_labels.keys())
         what = f"{missing} of our labels are gone" if missing else "our labels are in it"
         yield FileStatus(DAEMON_JSON, as_left=not missing, what=what)
 
     def check_docker(self, _state: State, _boot_id: str | None) -> DockerStatus:
         """Return whether Docker has the labels of daemon.json: it is asked itself."""
-        found = find_machine(self.root, self.docker)
-        unit = found.unit
-        if unit is None:
-            return DockerStatus(None, None, f"not known: {found.unknown or 'it is not asked here'}")
+        if self.docker is None:
+            return DockerStatus(None, None, "not known: it is not asked here")
+        try:
+            unit = self.docker.read_unit()
+        except NoAnswerError as why:
+            return DockerStatus(None, None, f"not known: {why}")
         if not unit.is_there:
             return DockerStatus(None, None, f"there is no {UNIT}")
         if not unit.may_have_read:
             return DockerStatus(None, None, "it does not run: it reads daemon.json when it starts")
         at = datetime.fromtimestamp(unit.started / 1_000_000, timezone.utc)
         started = f"{at:%Y-%m-%dT%H:%M:%SZ}" if unit.started else None
+        found, docker_has = find_machine(self.root), self.docker.read_labels(unit)
         has: bool | None = None
         if found.cannot_merge is not None:
             what = f"{DAEMON_JSON}: {found.cannot_merge}"
-        elif found.docker_has is None:
+        elif docker_has is None:
             what = "it does not say which labels it has"
-        elif has := has_all(found.docker_has, found.items):
+        elif has := has_all(docker_has, found.items):
             what = "it has the labels of daemon.json"
         else:
             what = "it has NOT the labels of daemon.json: 'systemctl reload docker' loads them"
