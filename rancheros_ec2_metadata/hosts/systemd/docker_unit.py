@@ -20,6 +20,11 @@ from rancheros_ec2_metadata.hosts.files import read_plain
 
 UNIT = "docker.service"
 _SNAP = "snap.docker.dockerd.service"
+_ABSENT = ("not-found", "masked")
+_PROPERTIES = (
+    *("LoadState", "ActiveState", "ActiveEnterTimestamp"),
+    *("ExecStart", "Environment", "EnvironmentFiles"),
+)
 _SOCKET = "/run/docker.sock"
 # For one question; systemd takes some 10 ms, dockerd 70.
 _SECONDS = 10.0
@@ -60,7 +65,7 @@ class DockerUnit(NamedTuple):
     @property
     def is_there(self) -> bool:
         """Tell whether this machine has a Docker that systemd starts."""
-        return self.load not in ("not-found", "masked")
+        return self.load not in _ABSENT
 
     @property
     def may_have_read(self) -> bool:
@@ -98,22 +103,17 @@ class Docker:
         Raises:
             NoAnswerError: systemd did not say.
         """
-        load, active, since = self._ask(
-            UNIT, "Unit", "LoadState", "ActiveState", "ActiveEnterTimestamp"
-        )
-        if load in ("not-found", "masked"):
-            (snap,) = self._ask(_SNAP, "Unit", "LoadState")
-            return DockerUnit(load, active, snap=snap == "loaded")
-        starts, environment, files = self._ask(
-            UNIT, "Service", "ExecStart", "Environment", "EnvironmentFiles"
-        )
+        found = self._read_properties(UNIT)
+        absent = found["LoadState"] in _ABSENT
+        starts = found["ExecStart"]
         return DockerUnit(
-            load=load,
-            active=active,
+            load=found["LoadState"],
+            active=found["ActiveState"],
             command=tuple(starts[0][1]) if starts else (),
-            environment=tuple(environment),
-            environment_files=tuple(path for path, _ in files),
-            started=since if active == "active" else 0,
+            environment=tuple(found["Environment"]),
+            environment_files=tuple(path for path, _ in found["EnvironmentFiles"]),
+            started=found["ActiveEnterTimestamp"] if found["ActiveState"] == "active" else 0,
+            snap=absent and self._read_properties(_SNAP)["LoadState"] == "loaded",
         )
 
     def find_refusal(self, unit: DockerUnit, content: bytes) -> str | None:
@@ -168,21 +168,19 @@ class Docker:
         if done.returncode:
             raise NoAnswerError(_find_last_line(done.stderr))
 
-    def _ask(self, unit: str, interface: str, *names: str) -> list[Any]:
-        """Return properties; busctl gives ExecStart as words, systemctl joins them."""
+    def _read_properties(self, unit: str) -> dict[str, Any]:
+        """Return those that are used; busctl gives ExecStart as words, systemctl joins them."""
         path = f"/org/freedesktop/systemd1/unit/{unit.replace('.', '_2e')}"
-        command = ["busctl", "--json=short", "get-property", "org.freedesktop.systemd1", path]
-        done = self._run([*command, f"org.freedesktop.systemd1.{interface}", *names])
+        call = ["org.freedesktop.systemd1", path, "org.freedesktop.DBus.Properties", "GetAll"]
+        done = self._run(["busctl", "--json=short", "call", *call, "s", ""])
         try:
-            found = [json.loads(line)["data"] for line in done.stdout.splitlines()]
+            (found,) = json.loads(done.stdout)["data"]
+            return {name: found[name]["data"] for name in _PROPERTIES}
         except (ValueError, KeyError, TypeError):
-            found = []
-        if done.returncode or len(found) != len(names):
             why = _find_last_line(done.stderr) or "no answer"
             raise NoAnswerError(
-                f"systemd does not tell of {unit}: {why}; run '{' '.join(command)}'"
-            )
-        return found
+                f"systemd does not tell of {unit}: {why}; run 'busctl --json=short list'"
+            ) from None
 
     def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
         try:
