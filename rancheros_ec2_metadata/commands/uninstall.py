@@ -35,18 +35,17 @@ def uninstall(invocation: Invocation, target: Target, limit: Limit, systemctl: S
     """
     locate = target.files.locate
     there = [name for name in units.UNITS if locate(f"{units.FOLDER}/{name}").exists()]
-    paths = [f"{units.FOLDER}/{name}" for name in there]
-    paths += [path for path in (units.LAUNCHER, units.LIBRARY) if locate(path).exists()]
+    paths = [*(f"{units.FOLDER}/{name}" for name in there), units.LAUNCHER]
     if invocation.given.dry_run:
-        invocation.process.print(f"remove {path}" for path in paths)
+        every = [*paths, units.LIBRARY]
+        invocation.process.print(f"remove {path}" for path in every if locate(path).exists())
         return clean(invocation, target, limit)
     if there:
         systemctl("disable", "--now", *there)
     status = clean(invocation, target, limit)
     if status == ExitStatus.OK:
         for path in paths:
-            if path != units.LIBRARY:
-                locate(path).unlink(missing_ok=True)
+            locate(path).unlink(missing_ok=True)
         systemctl("daemon-reload")
         with contextlib.suppress(OSError):
             locate(STATE_FOLDER).rmdir()

@@ -133,20 +133,19 @@ class SystemdHost:
             ),
         )
 
-    def activate(self, files: Files, seconds: float) -> Iterator[Note]:
+    def activate(self, _files: Files, seconds: float) -> Iterator[Note]:
         """Reload a running Docker that does not have the labels of daemon.json yet.
 
-        A reload waits for the end of a unit with Before=docker.service, which this run may be.
+        A reload waits for the end of a unit with Before=docker.service, which this run may be. The
+        plan of the next run records that Docker has them.
 
         Args:
-            files: writes that it has them.
             seconds: how long to check whether it has; a reload takes some 15 ms.
         """
         found = find_machine(self.root)
-        record = found.record
-        if self.docker is None or record is None or not record.pending:
+        if self.docker is None or found.cannot_merge is not None:
             return
-        if found.cannot_merge is not None:
+        if found.record is None or not found.record.pending:
             return
         try:
             unit = self.docker.read_unit()
@@ -161,17 +160,12 @@ class SystemdHost:
         except NoAnswerError as why:
             yield warning(f"Docker is not reloaded: {why}")
             return
-        if not has:
+        if has:
+            yield info("Docker has the labels of daemon.json, without a restart")
+        else:
             yield info(
                 "Docker is told to reload daemon.json, which it does when this run has ended"
             )
-            return
-        yield info("Docker has the labels of daemon.json, without a restart")
-        seen = daemon_json.render_record(record._replace(pending=False))
-        try:
-            files.write(FileChange(RECORD, found.files.get(RECORD), seen, is_record=True))
-        except FilesError as failed:
-            yield failed.note()
 
     def check_files(self, state: State) -> Iterator[FileStatus]:
         """Yield whether our labels are in daemon.json still."""

@@ -141,6 +141,8 @@ def test_how_docker_is_started_decides_whether_labels_are_set(tmp_path: Path, na
     assert ran.calls.get("validate", 0) == is_set
     if is_set:
         assert machine.labels == LABELS
+        assert json.loads(machine.read(RECORD) or "")["pending"] is True
+        machine.run(WEB)
         assert json.loads(machine.read(RECORD) or "")["pending"] is not runs
     else:
         assert (machine.read(), machine.read(RECORD)) == (USERS, None)
