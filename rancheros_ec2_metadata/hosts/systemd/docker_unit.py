@@ -93,6 +93,8 @@ class Docker:
         seconds: how long each may take.
     """
 
+    is_asked = True
+
     def __init__(self, path: str = _PATH, seconds: float = _SECONDS) -> None:
         self.path = path
         self.seconds = seconds
@@ -197,6 +199,16 @@ class Docker:
             raise NoAnswerError(f"{command[0]} did not answer in {self.seconds:g} s") from None
         except OSError as why:
             raise NoAnswerError(f"{command[0]} cannot be run, {why.strerror}") from None
+
+
+class SupposedDocker(Docker):
+    """Docker of a machine that is only planned for, away from it: nobody is asked."""
+
+    is_asked = False
+
+    def read_unit(self) -> DockerUnit:
+        """Return a unit that starts dockerd."""
+        return DockerUnit("loaded", command=("dockerd",))
 
 
 def has_all(docker_has: tuple[str, ...] | None, items: Iterable[str]) -> bool:

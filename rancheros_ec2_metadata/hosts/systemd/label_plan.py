@@ -53,7 +53,7 @@ class PlannedLabels(NamedTuple):
 
 
 def plan_labels(
-    found: FoundMachine, labels: Mapping[str, str], docker: Docker | None, *, off_machine: bool
+    found: FoundMachine, labels: Mapping[str, str], docker: Docker | None
 ) -> PlannedLabels:
     """Return daemon.json with our labels, or without them and why.
 
@@ -61,14 +61,13 @@ def plan_labels(
         found: the machine.
         labels: ours, by key.
         docker: is asked whether it would start with the file; None if this is not the machine.
-        off_machine: only a plan is made: Docker need not be asked.
     """
     if not labels and found.record is None:
         return PlannedLabels(found.files.get(DAEMON_JSON), found.items, None, {})
     try:
         if found.cannot_merge is not None:
             raise found.cannot_merge
-        planned = _plan_or_restore(found, labels, docker, off_machine=off_machine)
+        planned = _plan_or_restore(found, labels, docker)
         _check_disk(found, planned)
     except CannotMergeError as why:
         return _leave(found, labels, f"{DAEMON_JSON}: {why}")
@@ -78,7 +77,7 @@ def plan_labels(
 
 
 def _plan_or_restore(
-    found: FoundMachine, labels: Mapping[str, str], docker: Docker | None, *, off_machine: bool
+    found: FoundMachine, labels: Mapping[str, str], docker: Docker | None
 ) -> PlannedLabels:
     """Return daemon.json with our labels, or restored if Docker would not have them.
 
@@ -88,10 +87,7 @@ def _plan_or_restore(
     restored = daemon_json.merge(found.file, {}, found.record, clear=False)
     notes: tuple[Note, ...] = ()
     try:
-        if docker is not None:
-            return _plan_with_docker(found, labels, docker, restored)
-        if labels:
-            return _plan_without_docker(found, labels, off_machine=off_machine)
+        return _plan_merged(found, labels, docker, restored)
     except _WaitingError as why:
         notes = (info(f"labels wait: {why}", *_leave_out(labels, str(why))),)
     except _RefusedError as why:
@@ -102,8 +98,8 @@ def _plan_or_restore(
     return PlannedLabels(restored.content, restored.items, None, {}, notes if labels else ())
 
 
-def _plan_with_docker(
-    found: FoundMachine, labels: Mapping[str, str], docker: Docker, restored: Merged
+def _plan_merged(
+    found: FoundMachine, labels: Mapping[str, str], docker: Docker | None, restored: Merged
 ) -> PlannedLabels:
     """Return daemon.json with our labels, for a Docker that takes it.
 
@@ -111,6 +107,8 @@ def _plan_with_docker(
         _RefusedError: it would not. _WaitingError: there is none yet. NoAnswerError: it, or
             systemd, did not say.
     """
+    if docker is None:
+        raise _RefusedError("systemd cannot be asked about another root; run it on the machine")
     unit = docker.read_unit()
     _check_unit(unit, found.root)
     has = docker.read_labels(unit)
@@ -118,7 +116,10 @@ def _plan_with_docker(
     merged = daemon_json.merge(found.file, labels, found.record, clear=clear)
     changes = merged.content != found.files.get(DAEMON_JSON)
     notes: list[Note] = []
-    if labels and changes:
+    if labels and not docker.is_asked:
+        text = "whether Docker takes the labels: decided by systemd and dockerd on the machine"
+        notes.append(info(text))
+    elif labels and changes:
         _rehearse(docker, unit, merged, restored)
     elif not labels and not merged.is_users:
         notes.append(info("daemon.json has an empty list until Docker has let its labels go"))
@@ -128,22 +129,6 @@ def _plan_with_docker(
     if not merged.is_users or (pending and unit.may_have_read):
         record = daemon_json.render_record(merged.record._replace(pending=pending))
     return PlannedLabels(merged.content, merged.items, record, labels, tuple(notes))
-
-
-def _plan_without_docker(
-    found: FoundMachine, labels: Mapping[str, str], *, off_machine: bool
-) -> PlannedLabels:
-    """Return daemon.json with our labels, only to be shown.
-
-    Raises:
-        _RefusedError: it would be written, and there is nobody to ask.
-    """
-    if not off_machine:
-        raise _RefusedError("systemd cannot be asked about another root; run it on the machine")
-    merged = daemon_json.merge(found.file, labels, found.record, clear=False)
-    record = daemon_json.render_record(merged.record)
-    text = "whether Docker takes the labels: decided by systemd and dockerd on the machine"
-    return PlannedLabels(merged.content, merged.items, record, labels, (info(text),))
 
 
 def _check_unit(unit: DockerUnit, root: Path) -> None:

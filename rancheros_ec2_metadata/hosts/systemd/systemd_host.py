@@ -48,7 +48,6 @@ class SystemdHost:
         root: the folder that stands for the machine's root.
         docker: is asked; None if this is not the machine.
         limit: for what is waited for.
-        off_machine: only a plan is made: Docker need not be asked.
     """
 
     places = Places(
@@ -64,13 +63,10 @@ class SystemdHost:
     later_runs_read_briefly = True
     carries = staticmethod(unit_env_file.explain_uncarriable)
 
-    def __init__(
-        self, root: Path, docker: Docker | None, limit: Limit, *, off_machine: bool = False
-    ) -> None:
+    def __init__(self, root: Path, docker: Docker | None, limit: Limit) -> None:
         self.root = root
         self.docker = docker
         self.limit = limit
-        self.off_machine = off_machine
 
     def locate(self, path: str) -> Path:
         """Return the path at which this process finds a machine's file."""
@@ -95,7 +91,7 @@ class SystemdHost:
         """
         more = (desired.env_file.path,) if desired.env_file is not None else ()
         found = find_machine(self.root, more)
-        planned = plan_labels(found, desired.labels, self.docker, off_machine=self.off_machine)
+        planned = plan_labels(found, desired.labels, self.docker)
         outcome = desired.variables.get(STATUS_VARIABLE, kept.status)
         if any(note.status for note in planned.notes) and outcome in ("complete", "kept"):
             outcome = "partial"
@@ -210,13 +206,15 @@ def make_systemd(settings: Settings, limit: Limit, *, off_machine: bool) -> Syst
         FilesError: this machine does not run systemd.
     """
     if settings.root != Path("/"):
-        return SystemdHost(settings.root, None, limit, off_machine=off_machine)
+        return SystemdHost(
+            settings.root, docker_unit.SupposedDocker() if off_machine else None, limit
+        )
     if not Path(SYSTEMD).is_dir():
         raise FilesError(
             f"systemd does not run here, {SYSTEMD} is not there; run it on the machine, not in a"
             " container"
         )
-    return SystemdHost(settings.root, docker_unit.Docker(), limit, off_machine=off_machine)
+    return SystemdHost(settings.root, Docker(), limit)
 
 
 def _find_our_variables(found: FoundMachine, *known: Mapping[str, str]) -> Mapping[str, str]:
