@@ -65,9 +65,9 @@ class FakeDocker(Docker):
         self.calls.append("validate")
         return self.refuses(json.loads(content))
 
-    def read_labels(self, unit: DockerUnit) -> tuple[str, ...] | None:
+    def read_labels(self, unit: DockerUnit) -> set[str] | None:
         # To ask another one would start it, or wait for a start that waits for us.
-        return self.has if unit.active == "active" else None
+        return {*self.has} if unit.active == "active" else None
 
     def reload(self) -> None:
         self.calls.append("reload")

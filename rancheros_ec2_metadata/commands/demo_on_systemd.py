@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,8 +41,8 @@ class _StandIn(Docker):
     def find_refusal(self, _unit: DockerUnit, _content: bytes) -> str | None:
         return None
 
-    def read_labels(self, _unit: DockerUnit) -> tuple[str, ...] | None:
-        return self.labels if self.active == "active" else None
+    def read_labels(self, _unit: DockerUnit) -> set[str] | None:
+        return set(self.labels) if self.active == "active" else None
 
     def reload(self) -> None:
         self.labels = tuple(json.loads(self.daemon_json.read_bytes())["labels"])
@@ -72,6 +71,7 @@ def play() -> tuple[list[str], int]:
 
         result, log = run()
         variables = (root / unit_env_file.PATH.lstrip("/")).read_text().splitlines()[1:]
+        before, after = _USERS.splitlines(), docker.daemon_json.read_text().splitlines()
         shown = [line for line in variables if line.partition("=")[0] in _SHOWN]
         lines = [
             "# An instance of an Auto Scaling group boots, with systemd and Docker. Its tags:",
@@ -80,7 +80,7 @@ def play() -> tuple[list[str], int]:
             "# on a stand-in for systemd and dockerd:",
             *log,
             f"# What it changed in {DAEMON_JSON}:",
-            *_diff(_USERS, docker.daemon_json.read_text()),
+            *difflib.unified_diff(before, after, DAEMON_JSON, DAEMON_JSON, n=9, lineterm=""),
             f"# {unit_env_file.PATH}, for EnvironmentFile= of units:",
             *(f"  {line}" for line in shown),
             f"  ({len(variables) - len(shown)} more AWS_ variables)",
@@ -95,8 +95,3 @@ def play() -> tuple[list[str], int]:
         lines += [f"# Docker's labels, without a restart ({len(docker.labels)}):"]
         lines += [f"  {label}" for label in docker.labels]
     return lines, result.status
-
-
-def _diff(before: str, after: str) -> Iterator[str]:
-    lines = before.splitlines(), after.splitlines()
-    return difflib.unified_diff(*lines, DAEMON_JSON, DAEMON_JSON, n=9, lineterm="")

@@ -11,7 +11,7 @@ import re
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,7 +140,7 @@ class Docker:
             return None
         return _find_last_line(done.stderr)
 
-    def read_labels(self, unit: DockerUnit) -> tuple[str, ...] | None:
+    def read_labels(self, unit: DockerUnit) -> set[str] | None:
         """Return the labels that a running daemon has; None if it does not say."""
         if unit.active != "active":
             # A connection would start Docker, or deadlock with a start that waits for this run.
@@ -152,7 +152,7 @@ class Docker:
             connection.sock.connect(unit.socket)
             connection.request("GET", "/info")
             answer = json.loads(connection.getresponse().read(_BODY_LIMIT))
-            return tuple(map(str, answer["Labels"] or ()))
+            return set(map(str, answer["Labels"] or ()))
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
             return None
         finally:
@@ -209,11 +209,6 @@ class SupposedDocker(Docker):
     def read_unit(self) -> DockerUnit:
         """Return a unit that starts dockerd."""
         return DockerUnit("loaded", command=("dockerd",))
-
-
-def has_all(docker_has: tuple[str, ...] | None, items: Iterable[str]) -> bool:
-    """Tell whether a daemon has these labels and no others; False if it does not say."""
-    return docker_has is not None and set(docker_has) == set(items)
 
 
 def find_other_labels(unit: DockerUnit, root: Path) -> str | None:

@@ -15,7 +15,6 @@ from rancheros_ec2_metadata.hosts.systemd.docker_unit import (
     Docker,
     DockerUnit,
     NoAnswerError,
-    has_all,
 )
 from rancheros_ec2_metadata.hosts.systemd.found_machine import (
     DAEMON_JSON,
@@ -112,7 +111,7 @@ def _plan_merged(
     unit = docker.read_unit()
     _check_unit(unit, found.root)
     has = docker.read_labels(unit)
-    clear = unit.may_have_read and has != ()
+    clear = unit.may_have_read and has != set()
     merged = daemon_json.merge(found.file, labels, found.record, clear=clear)
     changes = merged.content != found.files.get(DAEMON_JSON)
     notes: list[Note] = []
@@ -124,7 +123,7 @@ def _plan_merged(
     elif not labels and not merged.is_users:
         notes.append(info("daemon.json has an empty list until Docker has let its labels go"))
     was_pending = found.record is not None and found.record.pending
-    pending = (changes or was_pending) and not has_all(has, merged.items)
+    pending = (changes or was_pending) and has != set(merged.items)
     record = None
     if not merged.is_users or (pending and unit.may_have_read):
         record = daemon_json.render_record(merged.record._replace(pending=pending))

@@ -21,7 +21,7 @@ from rancheros_ec2_metadata.hosts.env_files import plan_env_files
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
 from rancheros_ec2_metadata.hosts.state import State, render_state
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit, unit_env_file
-from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError, has_all
+from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError
 from rancheros_ec2_metadata.hosts.systemd.found_machine import (
     DAEMON_JSON,
     FOLDER,
@@ -147,12 +147,11 @@ class SystemdHost:
             unit = self.docker.read_unit()
             if unit.active != "active":
                 return
-            if not (has := has_all(self.docker.read_labels(unit), found.items)):
-                self.docker.reload()
-            limit = self.limit.within(seconds)
+            self.docker.reload()
+            limit, has = self.limit.within(seconds), False
             while not has and not limit.passed():
                 limit.sleep(_LOOK)
-                has = has_all(self.docker.read_labels(unit), found.items)
+                has = self.docker.read_labels(unit) == set(found.items)
         except NoAnswerError as why:
             yield warning(f"Docker is not reloaded: {why}")
             return
@@ -191,7 +190,7 @@ class SystemdHost:
             what = f"{DAEMON_JSON}: {found.cannot_merge}"
         elif docker_has is None:
             what = "it does not say which labels it has"
-        elif has := has_all(docker_has, found.items):
+        elif has := docker_has == set(found.items):
             what = "it has the labels of daemon.json"
         else:
             what = "it has NOT the labels of daemon.json: 'systemctl reload docker' loads them"

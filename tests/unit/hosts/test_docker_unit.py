@@ -201,9 +201,9 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 @pytest.mark.parametrize(
     ("status", "body", "labels"),
     [
-        (200, json.dumps({"Labels": ["a=1", "é=\0"]}), ("a=1", "é=\0")),
-        (200, '{"Labels": null}', ()),
-        (200, '{"Labels": []}', ()),
+        (200, json.dumps({"Labels": ["a=1", "é=\0"]}), {"a=1", "é=\0"}),
+        (200, '{"Labels": null}', set()),
+        (200, '{"Labels": []}', set()),
         (200, '{"Labels": 5}', None),
         (200, "[]", None),
         (200, "{}", None),
@@ -212,7 +212,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     ],
 )
 def test_a_running_docker_is_asked_for_its_labels(
-    daemon: Daemon, tmp_path: Path, status: int, body: str, labels: tuple[str, ...] | None
+    daemon: Daemon, tmp_path: Path, status: int, body: str, labels: set[str] | None
 ) -> None:
     daemon.status, daemon.body = status, body.encode("latin-1" if body == "\xff" else "utf-8")
     flag = ("dockerd", f"--host=unix://{tmp_path}/docker.sock")
