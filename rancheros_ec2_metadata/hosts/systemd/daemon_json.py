@@ -15,7 +15,6 @@ from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.plan.labels import is_reserved
 
 KEY = "labels"
-SCHEMA = 1  # of the record
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
@@ -228,7 +227,7 @@ def parse_record(raw: bytes) -> LabelRecord:
         ValueError: this program did not write it, or it is not whole.
     """
     try:
-        found = json.loads(raw.decode("utf-8"))
+        found = json.loads(raw)
         read_items(json.loads(found["former"] or "null"))
         ours = tuple(map(str, found["ours"]))
         return LabelRecord(found["former"], ours, bool(found["pending"]))
@@ -238,7 +237,7 @@ def parse_record(raw: bytes) -> LabelRecord:
 
 def render_record(record: LabelRecord) -> bytes:
     """Return the record as the bytes of its file: ASCII JSON, the same for the same record."""
-    return (json.dumps({"schema": SCHEMA, **record._asdict()}, indent=1) + "\n").encode("ascii")
+    return (json.dumps(record._asdict(), indent=1) + "\n").encode("ascii")
 
 
 class _Object(list[tuple[str, Any]]):

@@ -28,7 +28,6 @@ _PROPERTIES = (
 _SOCKET = "/run/docker.sock"
 # For one question; systemd takes some 10 ms, dockerd 70.
 _SECONDS = 10.0
-_BODY_LIMIT = 4 * 1024 * 1024  # bytes
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _NOT_HERE = re.compile(r"--(?:label|config-file)\b")
 _COMMENT = re.compile(r"^[ \t]*[#;].*$", re.MULTILINE)
@@ -151,7 +150,7 @@ class Docker:
             connection.sock.settimeout(self.seconds)
             connection.sock.connect(unit.socket)
             connection.request("GET", "/info")
-            answer = json.loads(connection.getresponse().read(_BODY_LIMIT))
+            answer = json.load(connection.getresponse())
             return set(map(str, answer["Labels"] or ()))
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
             return None
