@@ -166,7 +166,7 @@ def _take_out(found: DaemonJson | None, record: LabelRecord | None) -> str | Non
     if record is None:
         return found.source
     # Another tool may have changed the list since: ours are removed by their text, and what those
-    # that are still there replaced returns.
+    # that are still there replaced returns. An empty list may be the one that waits for Docker.
     ours = [item for item in found.items if item in record.ours]
     if not ours and found.source != "[]":
         return found.source
