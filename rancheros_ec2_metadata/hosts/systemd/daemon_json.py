@@ -165,14 +165,15 @@ def _take_out(found: DaemonJson | None, record: LabelRecord | None) -> str | Non
         return None
     if record is None:
         return found.source
-    # Another tool may have changed the list since: ours are removed by their text.
-    users = [item for item in found.items if item not in record.ours]
-    former = read_items(json.loads(record.former or "null"))
-    if len(users) < len(found.items):
-        replaced = set(map(_read_key, record.ours)) - set(map(_read_key, users))
-        users += [item for item in former if _read_key(item) in replaced]
-    elif found.source != "[]":
+    # Another tool may have changed the list since: ours are removed by their text, and what those
+    # that are still there replaced returns. An empty list may be the one that waits for Docker.
+    ours = [item for item in found.items if item in record.ours]
+    if not ours and found.source != "[]":
         return found.source
+    users = [item for item in found.items if item not in ours]
+    former = read_items(json.loads(record.former or "null"))
+    replaced = set(map(_read_key, ours)) - set(map(_read_key, users))
+    users += [item for item in former if _read_key(item) in replaced]
     return record.former if set(users) == set(former) else _render(users, found)
 
 

@@ -90,6 +90,9 @@ class Docker:
     Args:
         path: PATH of the programs that are asked.
         seconds: how long each may take.
+
+    Attributes:
+        is_asked: whether anybody is.
     """
 
     is_asked = True

@@ -10,11 +10,7 @@ from rancheros_ec2_metadata.errors import Note, warning
 from rancheros_ec2_metadata.hosts.files import read_plain
 from rancheros_ec2_metadata.hosts.state import DamagedStateError, State, parse_state
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, unit_env_file
-from rancheros_ec2_metadata.hosts.systemd.daemon_json import (
-    CannotMergeError,
-    DaemonJson,
-    LabelRecord,
-)
+from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, DaemonJson
 
 FOLDER = "/etc/docker"
 DAEMON_JSON = f"{FOLDER}/daemon.json"
@@ -45,7 +41,7 @@ class FoundMachine(NamedTuple):
     state: State
     file: DaemonJson | None
     cannot_merge: CannotMergeError | None
-    record: LabelRecord | None
+    record: daemon_json.LabelRecord | None
     notes: tuple[Note, ...]
 
     def __repr__(self) -> str:
@@ -113,7 +109,7 @@ def find_machine(root: Path, more: Iterable[str] = ()) -> FoundMachine:
     if record is None and state.labels:
         # Ours are known by what the last run has set, too.
         ours = tuple(f"{key}={value}" for key, value in state.labels.items())
-        record = LabelRecord("", ours)
+        record = daemon_json.LabelRecord("", ours)
     return FoundMachine(root, files, unreadable, state, file, cannot_merge, record, tuple(notes))
 
 

@@ -10,18 +10,8 @@ from typing import NamedTuple
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit
 from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError, Merged
-from rancheros_ec2_metadata.hosts.systemd.docker_unit import (
-    UNIT,
-    Docker,
-    DockerUnit,
-    NoAnswerError,
-)
-from rancheros_ec2_metadata.hosts.systemd.found_machine import (
-    DAEMON_JSON,
-    FOLDER,
-    RECORD,
-    FoundMachine,
-)
+from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, DockerUnit, NoAnswerError
+from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, RECORD, FoundMachine
 from rancheros_ec2_metadata.plan.provenance import LeftOut
 
 
@@ -186,9 +176,9 @@ def _check_disk(found: FoundMachine, planned: PlannedLabels) -> None:
     """
     if planned.content == found.files.get(DAEMON_JSON):
         return
-    folder = found.root / FOLDER.lstrip("/")
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if os.statvfs(there).f_flag & os.ST_RDONLY:
+    file = found.root / DAEMON_JSON.lstrip("/")
+    folder = next(path for path in file.parents if path.exists())
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
         raise CannotMergeError("it is on a read-only disk; make it writable")
 
 

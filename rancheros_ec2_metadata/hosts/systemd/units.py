@@ -22,7 +22,9 @@ _FOLLOW_SECONDS = 30  # the deadline of a run of the timer
 
 # A run asks the network and systemd, reads the firmware, and writes into /etc/docker, /run,
 # /var/lib and the file of --env-file. A forbidden system call fails, and does not kill the run.
-_SANDBOX = """\
+_JOB = """\
+Type=oneshot
+SuccessExitStatus=3 4 6
 RuntimeDirectory=metadata
 RuntimeDirectoryPreserve=yes
 StateDirectory=ec2-docker-labels
@@ -90,13 +92,11 @@ Before=docker.service
 StartLimitIntervalSec=0
 
 [Service]
-Type=oneshot
 ExecStart={run}
 TimeoutStartSec={math.ceil(deadline) + 10}
-SuccessExitStatus=3 4 6
 BindPaths=-/dev/kmsg
 DeviceAllow=/dev/kmsg w
-{_SANDBOX}{variables}
+{_JOB}{variables}
 [Install]
 WantedBy=docker.service multi-user.target
 """
@@ -111,12 +111,10 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-Type=oneshot
 ExecStart={run} --deadline={_FOLLOW_SECONDS}
 TimeoutStartSec={_FOLLOW_SECONDS + 10}
-SuccessExitStatus=3 4 6
 ProtectKernelLogs=yes
-{_SANDBOX}{variables}"""
+{_JOB}{variables}"""
         units[TIMER] = f"""\
 {_FIRST_LINE}
 [Unit]
