@@ -96,7 +96,7 @@ CASES = {
         OLD, 0, ("1 tag from the EC2 API",), API, None, THROTTLED, then=COMES
     ),
     "request-expired": Case(
-        YOUNG, 4, ("error", "time of the request"), API, 1, refusal(400, "RequestExpired")
+        YOUNG, 4, ("error", "this machine's clock"), API, 1, refusal(400, "RequestExpired")
     ),
     "another-refusal": Case(
         YOUNG, 4, ("error", "'OptInRequired'"), API, 1, refusal(403, "OptInRequired")

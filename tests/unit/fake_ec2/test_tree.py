@@ -112,64 +112,51 @@ def test_pending_time_now_is_when_the_fake_was_started() -> None:
     assert pending == "2026-02-02T02:40:00Z"
 
 
-def test_an_ipv6_only_instance_is_named_by_its_id_and_has_an_ipv6_private_ip() -> None:
-    tree = make_tree(FakeInstance(local_ipv4=None, ipv6="2001:db8::1"), 0)
-
-    assert json.loads(tree["dynamic/instance-identity/document"])["privateIp"] == "2001:db8::1"
-    assert tree["meta-data/hostname"] == "i-0123456789abcdef0.eu-west-1.compute.internal"
-    assert "meta-data/local-ipv4" not in tree
+IPV6_ONLY = FakeInstance(local_ipv4=None, ipv6="2001:db8::1")
+OLDEST_REGION = FakeInstance(region="us-east-1", public_ipv4="52.1.2.3")
+TAGS = "meta-data/tags/instance/"
+EXTRA = FakeInstance(public_ipv4="52.1.2.3", extra={"public-hostname": "", "dynamic/fws/x": "1"})
 
 
-def test_names_in_the_oldest_region_are_without_the_region() -> None:
-    tree = make_tree(FakeInstance(region="us-east-1", public_ipv4="52.1.2.3"), 0)
+@pytest.mark.parametrize(
+    ("instance", "path", "text"),
+    [
+        (IPV6_ONLY, "meta-data/hostname", "i-0123456789abcdef0.eu-west-1.compute.internal"),
+        (IPV6_ONLY, "meta-data/local-ipv4", None),
+        # Names in the oldest region are without the region.
+        (OLDEST_REGION, "meta-data/local-hostname", "ip-10-0-0-12.ec2.internal"),
+        (OLDEST_REGION, "meta-data/public-hostname", "ec2-52-1-2-3.compute-1.amazonaws.com"),
+        (OLDEST_REGION, "meta-data/placement/availability-zone", "us-east-1a"),
+        # A tag that IMDS cannot show is left out.
+        *[
+            (FakeInstance(tags={key: "x", "role": "web"}), TAGS, "role")
+            for key in (".", "..", "_index", "", "a b", "a/b", "\u00e9", "a" * 256)
+        ],
+        *[
+            (FakeInstance(tags={key: "x"}), TAGS, key)
+            for key in ("a" * 255, "-_+=,.@:", "...", "aws:x")
+        ],
+        (FakeInstance(), "meta-data/tags/", "instance/"),
+        (FakeInstance(), TAGS, ""),
+        (FakeInstance(tags={"role": "web"}, tags_in_metadata=False), "meta-data/tags/", None),
+        (FakeInstance(tags={"role": "web"}, tags_in_metadata=False), TAGS, None),
+        (EXTRA, "meta-data/public-hostname", ""),
+        (EXTRA, "dynamic/", "fws/\ninstance-identity/"),
+    ],
+)
+def test_what_an_instance_has_and_has_not_is_there_and_not(
+    instance: FakeInstance, path: str, text: str | None
+) -> None:
+    assert make_tree(instance, 0).get(path) == text
 
-    assert tree["meta-data/local-hostname"] == "ip-10-0-0-12.ec2.internal"
-    assert tree["meta-data/public-hostname"] == "ec2-52-1-2-3.compute-1.amazonaws.com"
-    assert tree["meta-data/placement/availability-zone"] == "us-east-1a"
 
-
-def test_the_profile_is_not_named_as_the_role() -> None:
+def test_json_has_what_is_not_in_the_paths() -> None:
     tree = make_tree(FULL, 0)
-
     info = json.loads(tree["meta-data/iam/info"])
     assert info["InstanceProfileArn"].endswith(":instance-profile/docker-node-profile")
     assert "Expiration" in json.loads(tree["meta-data/iam/security-credentials/docker-node"])
-
-
-@pytest.mark.parametrize("key", [".", "..", "_index", "", "a b", "a/b", "é", "a" * 256])
-def test_a_tag_that_imds_cannot_show_is_left_out(key: str) -> None:
-    tree = make_tree(FakeInstance(tags={key: "x", "role": "web"}), 0)
-
-    assert tree["meta-data/tags/instance/"] == "role"
-
-
-@pytest.mark.parametrize("key", ["a" * 255, "-_+=,.@:", "...", "aws:x"])
-def test_a_tag_that_imds_can_show_is_listed(key: str) -> None:
-    tree = make_tree(FakeInstance(tags={key: "x"}), 0)
-
-    assert tree["meta-data/tags/instance/"] == key
-
-
-def test_an_instance_without_tags_has_an_empty_list() -> None:
-    tree = make_tree(FakeInstance(), 0)
-
-    assert tree["meta-data/tags/"] == "instance/"
-    assert tree["meta-data/tags/instance/"] == ""
-
-
-def test_tags_that_are_off_are_not_there() -> None:
-    tree = make_tree(FakeInstance(tags={"role": "web"}, tags_in_metadata=False), 0)
-
-    assert not [path for path in tree if "tags" in path]
-    assert "tags/" not in tree["meta-data/"]
-
-
-def test_extra_sets_a_leaf_below_meta_data_or_dynamic() -> None:
-    extra = {"public-hostname": "", "dynamic/fws/x": "1"}
-    tree = make_tree(FakeInstance(public_ipv4="52.1.2.3", extra=extra), 0)
-
-    assert tree["meta-data/public-hostname"] == ""
-    assert tree["dynamic/"] == "fws/\ninstance-identity/"
+    document = json.loads(make_tree(IPV6_ONLY, 0)["dynamic/instance-identity/document"])
+    assert document["privateIp"] == "2001:db8::1"
 
 
 def test_extra_null_removes_a_path_and_all_below_it_but_not_its_namesakes() -> None:
