@@ -121,7 +121,7 @@ def apply(settings: Settings, runtime: Runtime) -> Result:
         result.sources = facts.sources
         converge_on(facts)
         if result.ended and not files.dry:
-            log.notes(host.activate(files, _LOOK_SECONDS))
+            log.notes(host.activate(_LOOK_SECONDS))
         past = earlier - {note.text for note in result.plan.notes}
         result.status = worst(note.status for note in log.noted if note.text not in past)
         seconds = runtime.deadline.clock.now() - began

@@ -38,7 +38,7 @@ def clean(invocation: Invocation, target: Target, limit: Limit) -> int:
     result = Result()
     with lock(target, limit):
         converge(target, result, NOTHING, State())
-        if result.ended and not files.dry and (notes := list(host.activate(files, _LOOK_SECONDS))):
+        if result.ended and not files.dry and (notes := list(host.activate(_LOOK_SECONDS))):
             log.notes(notes)
             converge(target, result, NOTHING, State())  # what a running Docker needed until here
         if result.ended and not result.plan.state.edits:

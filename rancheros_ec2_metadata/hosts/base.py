@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from rancheros_ec2_metadata.errors import Note, info, quote
-from rancheros_ec2_metadata.hosts.files import FileChange, Files
+from rancheros_ec2_metadata.hosts.files import FileChange
 from rancheros_ec2_metadata.hosts.state import State
 from rancheros_ec2_metadata.plan.desired import Desired
 
@@ -170,7 +170,7 @@ class Host(Protocol):
     def plan(self, desired: Desired, kept: State) -> Plan:
         """Return what to write so that the machine has what is ``desired``, rehearsed."""
 
-    def activate(self, files: Files, seconds: float) -> Iterable[Note]:
+    def activate(self, seconds: float) -> Iterable[Note]:
         """Have a running Docker take what was written, and look for some seconds whether it has."""
 
     def check_files(self, state: State) -> Iterable[FileStatus]:

@@ -134,7 +134,7 @@ def parse_state(raw: bytes) -> State:
     known |= {name: _read_texts(found.get(name)) or () for name in ("env_files", "labels_changed")}
     edits = found.get("edits")
     read = (
-        ((key, parse_edit(value)) for key, value in edits.items())
+        ((key, _parse_edit(value)) for key, value in edits.items())
         if isinstance(edits, dict)
         else ()
     )
@@ -172,7 +172,7 @@ def _read_map(value: Any) -> dict[str, str]:
     return {key: text for key, text in value.items() if isinstance(text, str)}
 
 
-def parse_edit(value: Any) -> Edit | None:
+def _parse_edit(value: Any) -> Edit | None:
     """Return an edit as the state has it; None if it does not read as one."""
     if not isinstance(value, dict) or not isinstance(value.get("former"), str):
         return None

@@ -16,7 +16,7 @@ from rancheros_ec2_metadata.hosts.base import (
     note_labels,
 )
 from rancheros_ec2_metadata.hosts.env_files import plan_env_files
-from rancheros_ec2_metadata.hosts.files import FileChange, Files
+from rancheros_ec2_metadata.hosts.files import FileChange
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, drop_in, paths, rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.culprits import (
     UNNAMED,
@@ -124,7 +124,7 @@ class RancherOs:
         )
         return new._replace(labels={**old.labels, **new.labels})
 
-    def activate(self, _files: Files, _seconds: float) -> Iterator[Note]:
+    def activate(self, _seconds: float) -> Iterator[Note]:
         """Yield nothing: Docker takes its arguments when it starts."""
         yield from ()
 

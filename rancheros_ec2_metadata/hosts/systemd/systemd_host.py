@@ -18,7 +18,7 @@ from rancheros_ec2_metadata.hosts.base import (
     note_labels,
 )
 from rancheros_ec2_metadata.hosts.env_files import plan_env_files
-from rancheros_ec2_metadata.hosts.files import FileChange, Files
+from rancheros_ec2_metadata.hosts.files import FileChange
 from rancheros_ec2_metadata.hosts.state import State, render_state
 from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit, unit_env_file
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import UNIT, Docker, NoAnswerError
@@ -129,7 +129,7 @@ class SystemdHost:
             ),
         )
 
-    def activate(self, _files: Files, seconds: float) -> Iterator[Note]:
+    def activate(self, seconds: float) -> Iterator[Note]:
         """Reload a running Docker that does not have the labels of daemon.json yet.
 
         A reload waits for the end of a unit with Before=docker.service, which this run may be. The
