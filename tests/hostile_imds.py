@@ -17,7 +17,6 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from http import HTTPStatus
-from types import TracebackType
 from urllib.parse import quote, unquote
 
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
@@ -214,19 +213,14 @@ class HostileImds:
             self._fill((host, port))
         return f"http://{host}:{port}"
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopping.set()
         if self._accepts:
             self._listener.shutdown(socket.SHUT_RDWR)
             self._acceptor.join()
         self._listener.close()
         # Whoever waits for the sane part has its answer, or its end, once that has stopped.
-        self._sane.__exit__(kind, value, traceback)
+        self._sane.__exit__()
         with self._lock:
             for connection in self._open:
                 with suppress(OSError):

@@ -16,6 +16,14 @@ from rancheros_ec2_metadata.settings import Settings
 SERVICE_FILE = ROOT / "service/ec2-metadata.yml"
 NAME = "ec2-metadata"
 IMAGE = "rancheros-ec2-metadata"
+# Tags of the README's group, and the labels that come of them.
+TAGS = {
+    "docker.environment": "production",
+    "docker.role": "web",
+    "example.db.host": "db.internal",
+    "example.queue.host": "mq.internal",
+}
+LABELS = {key: value for key, value in TAGS.items() if key.startswith("docker.")}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from docs import templates
+from docs import definitions, templates
 from docs.commands import (
     ELSEWHERE,
     NOT_RUN,
@@ -28,13 +28,7 @@ from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 
-TAGS = {
-    "docker.environment": "production",
-    "docker.role": "web",
-    "example.db.host": "db.internal",
-    "example.queue.host": "mq.internal",
-}
-LABELS = ["docker.environment=production", "docker.role=web"]
+LABELS = [f"{key}={value}" for key, value in definitions.LABELS.items()]
 # Statuses of single commands that are not 0, and why.
 STATUSES = {
     # The flags on the page are not those of the machine's service.
@@ -67,7 +61,7 @@ PAGES = [page for page in pages() if run_here(page)]
 
 @pytest.fixture
 def imds() -> Iterator[FakeImds]:
-    with FakeImds(FakeInstance(tags=TAGS, role="node")) as running:
+    with FakeImds(FakeInstance(tags=definitions.TAGS, role="node")) as running:
         yield running
 
 
@@ -195,7 +189,7 @@ def test_an_instance_of_a_baked_image_has_its_own_values_and_its_own_user_data(
     assert shell.disk.variables()["AWS_INSTANCE_ID"] != made_on.instance_id
     # The image's configuration gives way to the instance's user-data.
     assert "DB_HOST" not in shell.disk.variables()
-    imds.instance = FakeInstance(instance_id="i-0fedcba9876543210", tags=TAGS)
+    imds.instance = FakeInstance(instance_id="i-0fedcba9876543210", tags=definitions.TAGS)
     shell.disk.user_data(README)
     shell.boot()
     assert shell.disk.variables()["DB_HOST"] == "db.internal"

@@ -9,19 +9,12 @@ import pytest
 
 from docs import boots, definitions
 from docs.commands import commands
-from docs.definitions import CloudConfig, from_page
+from docs.definitions import LABELS, CloudConfig, from_page
 from docs.pages import Page
 from rancheros_ec2_metadata import __version__
 from rancheros_ec2_metadata.hosts.rancheros import paths
 
-TAGS = {
-    "docker.environment": "production",
-    "docker.role": "web",
-    "example.db.host": "db.internal",
-    "example.queue.host": "mq.internal",
-    "hostname": "web-1",
-}
-LABELS = {"docker.environment": "production", "docker.role": "web"}
+TAGS = {**definitions.TAGS, "hostname": "web-1"}
 BOOTED = [one for one in definitions.cloud_configs() if definitions.NAME in one.services]
 
 

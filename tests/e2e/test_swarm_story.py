@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from docs.definitions import TAGS
 from machine import MachineDisk
 from real_parts import image, system_service
 from real_parts.dockerd import Dockerd
@@ -30,12 +31,6 @@ README = image.ROOT / "README.md"
 STORY = image.ROOT / "docs/swarm-story.md"
 FENCE = "```text\n"
 
-TAGS = {
-    "docker.environment": "production",
-    "docker.role": "web",
-    "example.db.host": "db.internal",
-    "example.queue.host": "mq.internal",
-}
 # With an argument of the operator's own: if that is lost, Docker forgets its swarm at a restart.
 USER_DATA = f"""\
 #cloud-config

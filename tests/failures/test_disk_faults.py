@@ -111,10 +111,6 @@ def test_a_layer_of_another_owner_that_cannot_be_read_costs_the_labels_not_the_v
     assert timed.environment(disk)["AWS_INSTANCE_ID"] == SANE.instance_id
 
 
-def fifo(path: Path) -> None:
-    os.mkfifo(path)
-
-
 def unix_socket(path: Path) -> None:
     folder = os.open(path.parent, os.O_RDONLY)
     try:
@@ -133,7 +129,7 @@ def dangling(path: Path) -> None:
     path.symlink_to("/nowhere/at/all")
 
 
-@pytest.mark.parametrize("make", [fifo, unix_socket, too_large, dangling])
+@pytest.mark.parametrize("make", [os.mkfifo, unix_socket, too_large, dangling])
 @pytest.mark.parametrize("path", [f"{paths.CLOUD_CONFIG_D}/theirs.yml", paths.SAVED_METADATA])
 def test_a_layer_that_is_there_and_cannot_be_read_costs_the_labels_not_the_variables(
     disk: MachineDisk, make: Callable[[Path], None], path: str

@@ -59,13 +59,13 @@ def test_the_keys_of_tags_below_a_prefix_make_names_and_nothing_else(tmp_path: P
     assert {name: environment[name] for name in before} == before
 
 
-STEERING = sorted(NEVER_FROM_TAGS | PROXY_NAMES | {STATUS_VARIABLE})
+STEERING = sorted(NEVER_FROM_TAGS | PROXY_NAMES | {STATUS_VARIABLE, "AWS_SECRET_ACCESS_KEY"})
 
 
 @pytest.mark.parametrize("name", [name for name in STEERING if name.isupper()])
 def test_no_prefix_reaches_a_variable_that_steers_the_machine(tmp_path: Path, name: str) -> None:
     disk = machine(tmp_path)
-    half = len(name) // 2
+    half = min(len(name) // 2, 3)
     prefix, rest = name[:half], name[half:].lower().replace("_", ".")
     before = timed.environment(disk).get(name)
     booted = run(disk, {f"x.{rest}": "evil"}, "--env-prefix", f"x.:{prefix}")

@@ -206,11 +206,8 @@ class Life:
 
     def now(self) -> Disk:
         """Return what ``ros`` reads on the machine."""
-        with self._reading_the_machine():
+        with reading(self.root):
             return root_folder.read_disk(self.root)
-
-    def _reading_the_machine(self) -> Any:
-        return reading(self.root)
 
     def without_us(self) -> Disk:
         """Return what ``ros`` would read had the program never run."""
@@ -290,7 +287,7 @@ class Life:
         keys: dict[str, Any] = {"rancher": {"ssh": {"keys": {"rsa": SECRET}}}}
         ours = file.read_bytes()
         file.write_bytes(self.users_cloud_config)
-        with self._reading_the_machine():
+        with reading(self.root):
             root_folder.reserialised(self.root, keys)
             changed = file.read_bytes()
             if changed == self.users_cloud_config:
@@ -345,7 +342,9 @@ class Life:
 
     def run(self) -> None:
         """Run once, check what must hold whatever happened, and again if nothing did."""
-        before = Before(self.items(self.now()), read(self.now(), self.release), self._variables())
+        before = Before(
+            self.items(self.now()), read(self.now(), self.release), set(self.disk.variables())
+        )
         findings, files, ros = self.findings(), self._some_files(), self._some_ros()
         try:
             booted = self._boot(findings, files, ros)
@@ -415,7 +414,7 @@ class Life:
         users, now = self.without_us(), self.now()
         self._check_files()
         self._check_secrets()
-        variables = self._variables()
+        variables = set(self.disk.variables())
         if booted is None:
             variables |= before.variables
         theirs, there = (rest_of(read(x, self.release), variables) for x in (users, now))
@@ -443,10 +442,6 @@ class Life:
                 self.release != "v0.4.5",
             )
         )
-
-    def _variables(self) -> set[str]:
-        """Return the names of our variables, as our drop-in has them."""
-        return set(self.disk.variables())
 
     def _check_files(self) -> None:
         state = self.disk.path(paths.STATE)

@@ -51,8 +51,10 @@ def executable(folder: Path, root: Path, release: str) -> Path:
         release=release,
         socket=_started(),
     )
-    file.write_text(client)
-    file.chmod(0o755)
+    # One that may be starting just now is not to be written.
+    if not (file.exists() and file.read_text() == client):
+        file.write_text(client)
+        file.chmod(0o755)
     return file
 
 

@@ -6,15 +6,12 @@ them.
 
 from __future__ import annotations
 
-import base64
-import re
 from typing import Any
 
 import yaml
 
 from .yaml_scalars import NULLS, Node, NotText, Scalar, plain, text_of
 
-_BINARY = ("!binary", "tag:yaml.org,2002:binary")
 _DEEPEST = 100  # nested lists and maps
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
@@ -93,8 +90,6 @@ class _Builder:
             if ord(character) > 0xFFFF:
                 why = "[while parsing a quoted scalar] found invalid Unicode character escape code"
                 raise UnusableError(f"yaml: {why}{_at(event.start_mark)}")
-        if event.tag in _BINARY:
-            return _decoded(text)
         # A tag says nothing to `ros` but that quotes do not count.
         return plain(text) if event.implicit[0] or event.tag else text
 
@@ -188,14 +183,6 @@ def _shown(node: Node, hidden: dict[str, str]) -> Node:
         case dict():
             return {key: _shown(value, hidden) for key, value in node.items()}
     return node
-
-
-def _decoded(text: str) -> str:
-    try:
-        data = base64.b64decode(re.sub(r"[\r\n]", "", text), validate=True)
-    except ValueError:
-        return text
-    return NotText(data.decode("utf-8", "replace"))
 
 
 def _at(mark: Any) -> str:
