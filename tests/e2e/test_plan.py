@@ -41,7 +41,10 @@ ssh_authorized_keys: [{SECRET}]
 rancher:
   ssh: {{keys: {{rsa: {SECRET}}}}}
   docker: {{extra_args: ['--log-opt=token={SECRET}', '--label=docker.role={SECRET}']}}
-  environment: {{DB: {SECRET}, AWS_INSTANCE_ID: {SECRET}, MINE: {SECRET}}}
+  environment:
+    DB: {SECRET}
+    AWS_INSTANCE_ID: {SECRET}
+    MINE: {SECRET}
 """
 
 
