@@ -15,6 +15,7 @@ import yaml
 
 from rancheros_ec2_metadata.hosts.rancheros import docker_args, shell
 from rancheros_ec2_metadata.hosts.rancheros.release import Quoting
+from rancheros_ec2_metadata.hosts.rancheros.tree import get, load
 from rancheros_ec2_metadata.hosts.state import Edit
 
 DOCKER = ("rancher", "docker")
@@ -136,8 +137,8 @@ def _restore(text: str, key: str, edit: Edit, quoting: Quoting) -> str:
 
 def _list_values(source: str) -> tuple[str, ...]:
     """Return the items of a list by its text, from behind its key's colon."""
-    found = yaml.load(f"key:{source}\n", Loader=yaml.BaseLoader)["key"]  # noqa: S506 - texts and lists only
-    return tuple(found) if isinstance(found, list) else ()
+    found = get(load(f"key:{source}\n"), "key")
+    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def _drop_set_again(edit: Edit, items: Sequence[str], quoting: Quoting) -> Sequence[str]:
@@ -209,21 +210,19 @@ def remove_keys(text: str, path: Sequence[str], names: Collection[str]) -> str:
     if removed and len(removed) == len(found[1].value):
         colon = text.index(":", found[0].end_mark.index)
         after = f"{after[:colon]}: {{}}{after[colon + 1 :]}"
-    wanted = inner = _load(text)
+    wanted: Any = load(text)
+    inner = wanted
     for key in path:
         inner = next(node for name, node in inner.items() if _is_key(name, key))
     for name in names:
         inner.pop(name, None)
-    if _load(after) != wanted:
+    try:
+        is_exact = load(after) == wanted
+    except ValueError:
+        is_exact = False
+    if not is_exact:
         raise CannotEditError(f"{'.'.join(path)} in it is not written plainly")
     return after
-
-
-def _load(text: str) -> Any:
-    try:
-        return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts, lists and maps only
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return None
 
 
 def _find(text: str, path: Sequence[str]) -> tuple[Any, Any] | None:

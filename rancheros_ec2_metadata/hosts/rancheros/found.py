@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rancheros_ec2_metadata.errors import Note, warning
 from rancheros_ec2_metadata.hosts.base import Ours
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args, drop_in, paths
 from rancheros_ec2_metadata.hosts.rancheros.release import Release
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
+from rancheros_ec2_metadata.hosts.rancheros.tree import flatten
 from rancheros_ec2_metadata.hosts.state import DamagedStateError, State, parse_state
 from rancheros_ec2_metadata.plan import config_paths
 
@@ -80,19 +81,24 @@ def find_ours(disk: Snapshot, labels: Mapping[str, str], release: Release) -> Ou
         labels: those whose items are there count.
         release: that reads the files.
     """
-    tree = drop_in.parse_drop_in(disk.files.get(paths.DROP_IN, b"{}"))
-    rancher = _pop_map(tree, "rancher")
-    docker, environment = _pop_map(rancher, "docker"), _pop_map(rancher, "environment")
+    items, environment, config = list[str](), {}, {}
+    for path, value in flatten(drop_in.parse_drop_in(disk.files.get(paths.DROP_IN, b""))):
+        if path[:-1] == cloud_config.ENVIRONMENT:
+            environment[path[-1]] = str(value)
+        elif path[:-1] == cloud_config.DOCKER and path[-1] in ("args", "extra_args"):
+            items += map(str, value)
+        elif not isinstance(value, dict):
+            config[".".join(path)] = config_paths.render(
+                tuple(map(str, value)) if isinstance(value, list) else value
+            )
     text = decode(disk.files.get(paths.CLOUD_CONFIG))
-    lists = [docker.pop(key, ()) for key in ("args", "extra_args")]
-    lists += [cloud_config.list_items(text, key) for key in release.argument_keys]
-    items = [item for one in lists if isinstance(one, list | tuple) for item in one]
+    for key in release.argument_keys:
+        items += cloud_config.list_items(text, key)
     there = {}
-    for key, value in labels.items():
+    for key, wanted in labels.items():
         with contextlib.suppress(ValueError):
-            if docker_args.make_label_item(key, value, release.quoting) in items:
-                there[key] = value
-    config = dict(_flatten({**tree, "rancher": {**rancher, "docker": docker}}))
+            if docker_args.make_label_item(key, wanted, release.quoting) in items:
+                there[key] = wanted
     return Ours(there, environment, config)
 
 
@@ -114,17 +120,3 @@ def decode(raw: bytes | None) -> str | None:
 def encode(text: str) -> bytes:
     """Return the bytes of a text."""
     return text.encode("utf-8", "surrogateescape")
-
-
-def _pop_map(tree: dict[str, Any], key: str) -> dict[str, Any]:
-    node = tree.pop(key, None)
-    return node if isinstance(node, dict) else {}
-
-
-def _flatten(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of each value of a tree."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield from _flatten(value, f"{path}.{key}" if path else key)
-    else:
-        yield path, config_paths.render(tuple(node) if isinstance(node, list) else node)

@@ -16,8 +16,9 @@ from pathlib import Path
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.hosts.files import take_lock
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.ros import SECONDS, Answers, NoAnswerError, Ros, Tree
+from rancheros_ec2_metadata.hosts.rancheros.ros import SECONDS, Answers, NoAnswerError, Ros
 from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
+from rancheros_ec2_metadata.hosts.rancheros.tree import Tree, flatten
 
 # Lists that `ros` prints in random order where a service gives them as a map.
 _UNORDERED = ("environment", "links")
@@ -153,39 +154,31 @@ def find_difference(
         ours: the paths that are ours to change.
         unhidden: what a null of the user's had hidden may be there again.
     """
-    path = _find_difference(before._asdict(), after._asdict(), ours, (), unhidden=unhidden)
-    return None if path is None else ".".join(path)
+    was, now = _list_values(before), _list_values(after)
+    for path in sorted(was.keys() | now.keys()):
+        old, new = was.get(path, ""), now.get(path, "")
+        if old == new or any(path[: len(one)] == one for one in ours):
+            continue
+        # Our map takes the place of what is empty above it.
+        is_above_ours = any(one[: len(path)] == path for one in ours)
+        if is_above_ours and _is_empty(old) and _is_empty(new):
+            continue
+        if unhidden and (_is_empty(old) or old in ("false", "0")):
+            continue
+        return ".".join(path)
+    return None
 
 
-def _find_difference(
-    before: Tree,
-    after: Tree,
-    ours: Collection[tuple[str, ...]],
-    path: tuple[str, ...],
-    *,
-    unhidden: bool,
-) -> tuple[str, ...] | None:
-    if before == after or path in ours:
-        return None
-    if not all(isinstance(one, dict) or _is_empty(one) for one in (before, after)):
-        was_hidden = _is_empty(before) or before in ("false", "0")
-        return None if unhidden and was_hidden else path
-    old, new = (one if isinstance(one, dict) else {} for one in (before, after))
-    for key in sorted({*old, *new}):
-        here, there = old.get(key, ""), new.get(key, "")
-        if key in _UNORDERED and isinstance(here, list) and isinstance(there, list):
-            here, there = sorted(here, key=str), sorted(there, key=str)
-        inner = _find_difference(here, there, ours, (*path, key), unhidden=unhidden)
-        if inner is not None:
-            return inner
-    # An empty map in place of another empty value is a difference where none of ours is below it.
-    both_maps = isinstance(before, dict) and isinstance(after, dict)
-    above_ours = any(one[: len(path)] == path for one in ours)
-    return None if both_maps or above_ours or unhidden else path
+def _list_values(answers: Answers) -> dict[tuple[str, ...], Tree]:
+    values = dict(flatten(answers._asdict()))
+    for path, value in values.items():
+        if path[-1] in _UNORDERED and isinstance(value, list):
+            values[path] = sorted(value, key=str)
+    return values
 
 
-def _is_empty(node: Tree) -> bool:
-    return node in ("", "null", "~", [], {})
+def _is_empty(value: Tree) -> bool:
+    return value in ("", "null", "~", [], {})
 
 
 def _lay_out(copy: Path, files: Mapping[str, bytes]) -> None:
