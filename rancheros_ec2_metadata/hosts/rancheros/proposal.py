@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
@@ -16,9 +17,8 @@ from rancheros_ec2_metadata.hosts.rancheros import (
     shell,
 )
 from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError, UserList
-from rancheros_ec2_metadata.hosts.rancheros.found import Found, decode, encode
+from rancheros_ec2_metadata.hosts.rancheros.found import Found, decode, encode, read_file
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
 from rancheros_ec2_metadata.hosts.state import Edit
 from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.plan.desired import Desired
@@ -57,15 +57,16 @@ class Proposal(NamedTuple):
     overridden: Mapping[str, str] = {}
     rehearsed: str | None = None
 
-    def put_into(self, users: Snapshot) -> Snapshot:
+    def put_into(self, users: Mapping[str, bytes]) -> dict[str, bytes]:
         """Return the user's files with ours among them."""
         in_it = (one for one in self.lists if one.written_to == _IN_DROP_IN)
         addressed = [one.shown[item] for one in in_it for item in one.after if item in one.shown]
-        content = drop_in.render_drop_in(self.tree, addressed) if self.tree else None
-        planned = users.with_file(paths.DROP_IN, content)
-        if self.cloud_config is None:
-            return planned
-        return planned.with_file(paths.CLOUD_CONFIG, encode(self.cloud_config))
+        planned = dict(users)
+        if self.tree:
+            planned[paths.DROP_IN] = drop_in.render_drop_in(self.tree, addressed)
+        if self.cloud_config is not None:
+            planned[paths.CLOUD_CONFIG] = encode(self.cloud_config)
+        return planned
 
     @property
     def labels(self) -> dict[str, str]:
@@ -112,7 +113,7 @@ def propose(found: Found, desired: Desired, before: Answers) -> Proposal:
         RefusedError: no label may be set.
     """
     users = {key: before.arguments(key) for key in found.release.argument_keys}
-    later = tuple(conflicts.find_later_changes(before, found.disk.files.get(paths.SCRIPT)))
+    later = tuple(conflicts.find_later_changes(before, found.disk.get(paths.SCRIPT)))
     if not desired.labels:
         unchanged = tuple(_keep_list(key, one) for key, one in users.items())
         return propose_variables(found, desired)._replace(lists=unchanged, notes=later)
@@ -167,16 +168,15 @@ def _leave_out_conflicts(
     """
     wanted, notes = dict(labels), []
     everything = [item for items in users.values() for item in items]
+    read = partial(read_file, found.root)
     path = conflicts.find_daemon_json(before, everything, found.release.quoting)
-    there = (
-        None if shell.EXPANDED in path else conflicts.read_as_it_will_be(before, found.read, path)
-    )
+    there = None if shell.EXPANDED in path else conflicts.read_as_it_will_be(before, read, path)
     if there is not None and conflicts.has_labels(there):
         raise RefusedError(
             f"{path} has 'labels': Docker does not start with them and a --label; move those"
             " labels to rancher.docker.extra_args"
         )
-    opts = conflicts.read_as_it_will_be(before, found.read, paths.DOCKER_OPTS)
+    opts = conflicts.read_as_it_will_be(before, read, paths.DOCKER_OPTS)
     for key in sorted(conflicts.find_docker_opts_labels(opts, wanted)):
         del wanted[key]
         why = f"DOCKER_OPTS in {paths.DOCKER_OPTS} sets it too, and Docker would not start"
@@ -231,7 +231,7 @@ def _list_options(items: tuple[str, ...]) -> dict[str, str]:
 def _find_list(found: Found, path: str, key: str, read: Sequence[str]) -> UserList | None:
     """Return a list in a file of the user's that may be the one that ``ros`` reads."""
     try:
-        there = cloud_config.find_list(decode(found.users.files[path]) or "", key)
+        there = cloud_config.find_list(decode(found.users[path]) or "", key)
     except CannotEditError:
         return None
     return there if there is not None and cloud_config.matches(there.items, read) else None
@@ -242,8 +242,8 @@ def _find_addressed(found: Found, key: str, read: Sequence[str]) -> dict[str, st
 
     Where a backslash may escape an address, it stays as it was read.
     """
-    for path in reversed(found.users.drop_ins()):
-        has_addresses = b"_ipv" in found.users.files[path]
+    for path in reversed(paths.list_drop_ins(found.users)):
+        has_addresses = b"_ipv" in found.users[path]
         there = _find_list(found, path, key, read) if has_addresses else None
         if there is not None:
             pairs = zip(read, there.items, strict=True)
@@ -259,7 +259,7 @@ def _edit(
     _check_words(found, {key: there.items})
     without = docker_args.remove_labels(there.items, items, found.release.quoting)
     new = (*without.items, *ours)
-    on_disk = _get_list(decode(found.disk.files[paths.CLOUD_CONFIG]) or "", key)
+    on_disk = _get_list(decode(found.disk[paths.CLOUD_CONFIG]) or "", key)
     # The system may have written the same list in a form of its own: it stays as it is.
     source = on_disk.source if on_disk.items == new else cloud_config.render_list(new)
     after = cloud_config.replace_list(text, there, source)

@@ -17,11 +17,13 @@ from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.hosts.files import take_lock
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.ros import SECONDS, Answers, NoAnswerError, Ros
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
 from rancheros_ec2_metadata.hosts.rancheros.tree import Tree, flatten
 
 # Lists that `ros` prints in random order where a service gives them as a map.
 _UNORDERED = ("environment", "links")
+
+
+_READ_BY_ROS = (paths.CLOUD_CONFIG, paths.SAVED_METADATA)
 
 
 class Rehearsal:
@@ -41,8 +43,8 @@ class Rehearsal:
         self._known: dict[str, Answers] = {}
         self.rounds = 0
 
-    def ask(self, snapshot: Snapshot) -> Answers:
-        """Return what ``ros`` reads where the files are as in ``snapshot``.
+    def ask(self, files: Mapping[str, bytes]) -> Answers:
+        """Return what ``ros`` reads where the machine's files are ``files``.
 
         The same files are asked about once in a run, and nothing is asked after a question that was
         not answered.
@@ -52,16 +54,16 @@ class Rehearsal:
         """
         if self._failed is not None:
             raise self._failed
-        key = digest(snapshot)
+        key = digest(files)
         if key not in self._known:
             try:
-                self._known[key] = self._ask(snapshot)
+                self._known[key] = self._ask(files)
             except NoAnswerError as failed:
                 self._failed = failed
                 raise
         return self._known[key]
 
-    def _ask(self, snapshot: Snapshot) -> Answers:
+    def _ask(self, files: Mapping[str, bytes]) -> Answers:
         if self._ros is None:
             raise NoAnswerError(
                 "there is no ros to ask; mount it into this container"
@@ -77,7 +79,7 @@ class Rehearsal:
             # `plan` may look in the container in which a run asks.
             lock = take_lock(copy.parent, self._limit.within(SECONDS))
             try:
-                _lay_out(copy, read_by_ros(snapshot))
+                _lay_out(copy, _read_by_ros(files))
                 return self._ros.ask(min(SECONDS, self._limit.remaining()))
             finally:
                 shutil.rmtree(copy, ignore_errors=True)
@@ -116,28 +118,21 @@ def remove_copy(root: Path) -> None:
             os.close(lock)
 
 
-def read_by_ros(snapshot: Snapshot) -> dict[str, bytes]:
-    """Return the files below conf/ that ``ros`` reads."""
-    names = (*snapshot.drop_ins(), paths.CLOUD_CONFIG, paths.SAVED_METADATA)
-    return {path: snapshot.files[path] for path in names if path in snapshot.files}
-
-
-def digest(snapshot: Snapshot) -> str:
+def digest(files: Mapping[str, bytes]) -> str:
     """Return a digest of all that ``ros`` reads: files, defaults, command line."""
     others = (paths.OS_CONFIG, paths.OEM_CONFIG, paths.COMMAND_LINE)
-    read = {path: snapshot.files.get(path, b"") for path in others} | read_by_ros(snapshot)
+    read = {path: files.get(path, b"") for path in others} | _read_by_ros(files)
     whole = hashlib.sha256()
     for path, content in sorted(read.items()):
         whole.update(f"{os.fsencode(path)!r} {len(content)}\n".encode() + content)
     return whole.hexdigest()
 
 
-def explain_unreadable(snapshot: Snapshot) -> str | None:
+def explain_unreadable(unreadable: Mapping[str, str]) -> str | None:
     """Return what ``ros`` may read and this program cannot; None if there is nothing."""
-    folder = f"{paths.CLOUD_CONFIG_D}/"
-    for path, why in sorted(snapshot.unreadable.items()):
-        if path in (paths.CLOUD_CONFIG, paths.SAVED_METADATA, paths.CLOUD_CONFIG_D) or (
-            path.startswith(folder) and path != paths.DROP_IN
+    for path, why in sorted(unreadable.items()):
+        if path in (*_READ_BY_ROS, paths.CLOUD_CONFIG_D) or (
+            path.startswith(f"{paths.CLOUD_CONFIG_D}/") and path != paths.DROP_IN
         ):
             return f"{paths.name_layer(path)} cannot be read: {why}"
     return None
@@ -179,6 +174,12 @@ def _list_values(answers: Answers) -> dict[tuple[str, ...], Tree]:
 
 def _is_empty(value: Tree) -> bool:
     return value in ("", "null", "~", [], {})
+
+
+def _read_by_ros(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files below conf/ that ``ros`` reads."""
+    names = (*paths.list_drop_ins(files), *_READ_BY_ROS)
+    return {path: files[path] for path in names if path in files}
 
 
 def _lay_out(copy: Path, files: Mapping[str, bytes]) -> None:

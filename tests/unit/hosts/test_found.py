@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rancheros_ec2_metadata.hosts import files
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
+from rancheros_ec2_metadata.hosts.rancheros.found import find, read_file
+from rancheros_ec2_metadata.hosts.rancheros.release import UNKNOWN
 
 if TYPE_CHECKING:
     import pytest
@@ -36,13 +37,14 @@ def test_every_file_that_decides_something_is_read(tmp_path: Path) -> None:
     for path, content in wanted.items():
         put(tmp_path, path, content)
     put(tmp_path, "/var/lib/rancher/conf/network.yml")
-    disk = read_snapshot(tmp_path)
-    assert disk.files == wanted
-    assert disk.unreadable == {}
+    found, _ = find(tmp_path, UNKNOWN)
+    assert found.disk == wanted
+    assert found.unreadable == {}
 
 
 def test_an_empty_machine_has_nothing(tmp_path: Path) -> None:
-    assert read_snapshot(tmp_path) == Snapshot()
+    found, _ = find(tmp_path, UNKNOWN)
+    assert (found.disk, found.unreadable) == ({}, {})
 
 
 def test_the_machines_folders_are_below_host_where_they_are_mounted(tmp_path: Path) -> None:
@@ -50,8 +52,8 @@ def test_the_machines_folders_are_below_host_where_they_are_mounted(tmp_path: Pa
     put(tmp_path, paths.CLOUD_CONFIG, b"of the image")
     put(tmp_path, paths.DAEMON_JSON, b"{}")
     put(tmp_path, "/var/lib/rancher/configuration", b"x")
-    assert read_snapshot(tmp_path).files == {paths.CLOUD_CONFIG: b"mine"}
-    assert read_file(tmp_path, Snapshot(), paths.DAEMON_JSON).files == {paths.DAEMON_JSON: b"{}"}
+    assert find(tmp_path, UNKNOWN)[0].disk == {paths.CLOUD_CONFIG: b"mine"}
+    assert read_file(tmp_path, paths.DAEMON_JSON) == b"{}"
     assert paths.locate(tmp_path, "/var/lib/rancher/configuration").read_bytes() == b"x"
 
 
@@ -60,7 +62,9 @@ def test_cloud_config_d_is_loaded_whatever_the_suffix_in_byte_order(tmp_path: Pa
     for name in ("b.yml", "B", "a.yml.tmp", "x~", "é", ".hidden"):
         put(tmp_path, f"{paths.CLOUD_CONFIG_D}/{name}")
     (folder / "folder").mkdir()
-    names = [path.rpartition("/")[2] for path in read_snapshot(tmp_path).drop_ins()]
+    names = [
+        path.rpartition("/")[2] for path in paths.list_drop_ins(find(tmp_path, UNKNOWN)[0].disk)
+    ]
     assert names == ["B", "a.yml.tmp", "b.yml", "x~", "é"]
 
 
@@ -68,19 +72,21 @@ def test_a_name_that_is_no_utf_8_has_its_place_too(tmp_path: Path) -> None:
     raw = [b"a.yml", "\U0001f600".encode(), b"\xff.yml"]
     for name in raw:
         put(tmp_path, f"{paths.CLOUD_CONFIG_D}/{os.fsdecode(name)}")
-    names = [path.rpartition("/")[2] for path in read_snapshot(tmp_path).drop_ins()]
+    names = [
+        path.rpartition("/")[2] for path in paths.list_drop_ins(find(tmp_path, UNKNOWN)[0].disk)
+    ]
     assert [os.fsencode(name) for name in names] == raw
 
 
 def test_a_file_instead_of_the_folder_is_said(tmp_path: Path) -> None:
     put(tmp_path, paths.CLOUD_CONFIG_D)
-    assert read_snapshot(tmp_path).unreadable == {paths.CLOUD_CONFIG_D: "Not a directory"}
+    assert find(tmp_path, UNKNOWN)[0].unreadable == {paths.CLOUD_CONFIG_D: "Not a directory"}
 
 
 def test_a_file_instead_of_conf_is_no_conf_folder(tmp_path: Path) -> None:
     put(tmp_path, paths.CONF)
-    disk = read_snapshot(tmp_path)
-    assert disk.files == {}
+    found, _ = find(tmp_path, UNKNOWN)
+    assert found.disk == {}
 
 
 def test_a_folder_that_cannot_be_listed_is_said(
@@ -92,7 +98,7 @@ def test_a_folder_that_cannot_be_listed_is_said(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "scandir", denied)
-    assert read_snapshot(tmp_path).unreadable == {paths.CLOUD_CONFIG_D: "Permission denied"}
+    assert find(tmp_path, UNKNOWN)[0].unreadable == {paths.CLOUD_CONFIG_D: "Permission denied"}
 
 
 def test_a_file_that_cannot_be_opened_is_said(
@@ -106,14 +112,14 @@ def test_a_file_that_cannot_be_opened_is_said(
         raise FileNotFoundError
 
     monkeypatch.setattr(os, "open", denied)
-    disk = read_snapshot(tmp_path)
-    assert disk.unreadable == {BOOT: "Permission denied"}
-    assert disk.files == {}
+    found, _ = find(tmp_path, UNKNOWN)
+    assert found.unreadable == {BOOT: "Permission denied"}
+    assert found.disk == {}
 
 
 def test_a_folder_where_a_file_should_be_is_said(tmp_path: Path) -> None:
     (tmp_path / paths.CLOUD_CONFIG.lstrip("/")).mkdir(parents=True)
-    assert read_snapshot(tmp_path).unreadable == {
+    assert find(tmp_path, UNKNOWN)[0].unreadable == {
         paths.CLOUD_CONFIG: "a folder stands where a file should be"
     }
 
@@ -122,7 +128,7 @@ def test_a_fifo_does_not_hang_the_boot(tmp_path: Path) -> None:
     file = put(tmp_path, BOOT)
     file.unlink()
     os.mkfifo(file)
-    assert read_snapshot(tmp_path).unreadable == {BOOT: "it is not a regular file"}
+    assert find(tmp_path, UNKNOWN)[0].unreadable == {BOOT: "it is not a regular file"}
 
 
 def test_a_file_beyond_the_limit_is_not_taken(
@@ -131,9 +137,9 @@ def test_a_file_beyond_the_limit_is_not_taken(
     monkeypatch.setattr(files, "SIZE_LIMIT", 1024**2)
     put(tmp_path, BOOT, b"#" * 1024**2)
     put(tmp_path, paths.CLOUD_CONFIG, b"#" * (1024**2 + 1))
-    disk = read_snapshot(tmp_path)
-    assert set(disk.files) == {BOOT}
-    assert disk.unreadable == {paths.CLOUD_CONFIG: "it is larger than 1 MiB"}
+    found, _ = find(tmp_path, UNKNOWN)
+    assert set(found.disk) == {BOOT}
+    assert found.unreadable == {paths.CLOUD_CONFIG: "it is larger than 1 MiB"}
 
 
 def test_links_are_followed_from_the_machines_root(tmp_path: Path) -> None:
@@ -142,9 +148,9 @@ def test_links_are_followed_from_the_machines_root(tmp_path: Path) -> None:
     (folder / "absolute").symlink_to("/home/rancher/mine.yml")
     (folder / "relative").symlink_to("../../../../../home/rancher/mine.yml")
     (folder / "chain").symlink_to("absolute")
-    disk = read_snapshot(tmp_path)
+    found, _ = find(tmp_path, UNKNOWN)
     for name in ("absolute", "relative", "chain"):
-        assert disk.files[f"{paths.CLOUD_CONFIG_D}/{name}"] == b"mine: 1"
+        assert found.disk[f"{paths.CLOUD_CONFIG_D}/{name}"] == b"mine: 1"
 
 
 def test_links_that_lead_nowhere_are_said(tmp_path: Path) -> None:
@@ -152,27 +158,13 @@ def test_links_that_lead_nowhere_are_said(tmp_path: Path) -> None:
     (folder / "gone").symlink_to("/home/rancher/not-mounted.yml")
     (folder / "loop").symlink_to("loop")
     (folder / "folder").symlink_to("/var")
-    assert read_snapshot(tmp_path).unreadable == {
+    assert find(tmp_path, UNKNOWN)[0].unreadable == {
         f"{paths.CLOUD_CONFIG_D}/gone": "a symbolic link to something that is not mounted here",
         f"{paths.CLOUD_CONFIG_D}/loop": os.strerror(errno.ELOOP),
         f"{paths.CLOUD_CONFIG_D}/folder": "a folder stands where a file should be",
     }
 
 
-def test_a_file_can_be_written_and_removed_in_a_copy() -> None:
-    disk = Snapshot({BOOT: b"1"}, {paths.CLOUD_CONFIG: "Permission denied"})
-    changed = disk.with_file(BOOT, None).with_file(paths.CLOUD_CONFIG, b"3")
-    assert changed == Snapshot({paths.CLOUD_CONFIG: b"3"})
-    assert disk.files == {BOOT: b"1"}
-
-
-def test_one_more_file_can_be_read_and_read_again(tmp_path: Path) -> None:
-    file = put(tmp_path, "/opt/daemon.json", b"{}")
-    disk = read_file(tmp_path, Snapshot(), "/opt/daemon.json")
-    assert disk.files == {"/opt/daemon.json": b"{}"}
-    file.unlink()
-    assert read_file(tmp_path, disk, "/opt/daemon.json").files == {}
-
-
-def test_no_content_is_in_the_repr() -> None:
-    assert "private key" not in repr(Snapshot({paths.CLOUD_CONFIG: b"private key"}))
+def test_no_content_is_in_the_repr(tmp_path: Path) -> None:
+    put(tmp_path, paths.CLOUD_CONFIG, b"private: key")
+    assert "private" not in repr(find(tmp_path, UNKNOWN)[0])
