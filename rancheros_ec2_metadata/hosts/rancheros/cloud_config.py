@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import yaml
 
+from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.rancheros import docker_args, shell
 from rancheros_ec2_metadata.hosts.rancheros.release import Quoting
 from rancheros_ec2_metadata.hosts.rancheros.tree import get, load
@@ -190,6 +191,27 @@ def find_variables(text: str) -> dict[str, str]:
     if found is None or not isinstance(found[1], yaml.MappingNode):
         return {}
     return {name.value: str(node.value) for name, node in found[1].value}
+
+
+def diff(old: str, new: str, ours: Collection[str]) -> Iterator[str]:
+    """Yield the arguments that are added and removed, and the names of removed variables.
+
+    Nothing else of the text, which holds private keys; the user's arguments by their options alone.
+
+    Args:
+        old: the text as it is.
+        new: as planned.
+        ours: items of Docker's arguments that are ours.
+    """
+    for key in ("args", "extra_args"):
+        was, now = list_items(old, key), list_items(new, key)
+        for sign, these, others in (("-", was, now), ("+", now, was)):
+            for item in these:
+                if item not in others:
+                    told = item if item in ours else docker_args.name_option(item)
+                    yield f"{sign}rancher.docker.{key}: {quote(told, 300)}"
+    for name in sorted(find_variables(old).keys() - find_variables(new).keys()):
+        yield f"-rancher.environment.{name}: (its value is not shown)"
 
 
 def remove_keys(text: str, path: Sequence[str], names: Collection[str]) -> str:

@@ -34,7 +34,6 @@ from rancheros_ec2_metadata.hosts.rancheros.found import (
     read_state,
 )
 from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
-from rancheros_ec2_metadata.hosts.rancheros.list_diff import diff_lists
 from rancheros_ec2_metadata.hosts.rancheros.proposal import (
     Proposal,
     RefusedError,
@@ -343,7 +342,7 @@ def _plan_changes(
 
     def tell() -> Iterator[str]:
         old, new = (decode(x.get(paths.CLOUD_CONFIG)) or "" for x in (found.disk, planned))
-        return diff_lists(old, new, items)
+        return cloud_config.diff(old, new, items)
 
     return tuple(
         FileChange(
