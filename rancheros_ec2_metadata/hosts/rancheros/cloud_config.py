@@ -175,22 +175,15 @@ def sets(text: str, path: Sequence[str]) -> bool:
 
 def is_null(text: str, path: Sequence[str]) -> bool:
     """Tell whether a file has a null at ``path``: it hides all that weaker files set there."""
-    try:
-        found = _find(text, path)
-    except CannotEditError:
-        return False
-    return found is not None and found[1].tag == _NULL
+    node = _look_up(text, path)
+    return node is not None and node.tag == _NULL
 
 
 def find_variables(text: str) -> dict[str, str]:
     """Return rancher.environment as the text has it; empty if it does not read."""
-    try:
-        found = _find(text, ENVIRONMENT)
-    except CannotEditError:
-        return {}
-    if found is None or not isinstance(found[1], yaml.MappingNode):
-        return {}
-    return {name.value: str(node.value) for name, node in found[1].value}
+    node = _look_up(text, ENVIRONMENT)
+    inside = node.value if isinstance(node, yaml.MappingNode) else []
+    return {name.value: str(value.value) for name, value in inside}
 
 
 def diff(old: str, new: str, ours: Collection[str]) -> Iterator[str]:
@@ -251,6 +244,15 @@ def _find(text: str, path: Sequence[str]) -> tuple[Any, Any] | None:
     """Return the key node and the node at ``path``."""
     walked = _walk(text, path)
     return walked[-1] if len(walked) == len(path) else None
+
+
+def _look_up(text: str, path: Sequence[str]) -> Any:
+    """Return the node at ``path``; None if there is none, or the text is not plain."""
+    try:
+        found = _find(text, path)
+    except CannotEditError:
+        return None
+    return None if found is None else found[1]
 
 
 def _walk(text: str, path: Sequence[str]) -> list[tuple[Any, Any]]:

@@ -107,7 +107,7 @@ def remove_labels(items: Sequence[str], keys: Iterable[str], quoting: Quoting) -
         NotWordsError: an item does not read as shell words.
     """
     unwanted = set(keys)
-    labels = _list_labels(items, quoting)
+    labels = _list_labels(items, quoting) if unwanted else ()
     cut = {word for key, _, words in labels if key in unwanted for word in words}
     if not cut:
         return WithoutLabels(tuple(items), ())

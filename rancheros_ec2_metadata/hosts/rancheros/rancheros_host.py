@@ -199,7 +199,7 @@ class RancherOs:
         if self.rehearsal is None:
             return propose_off_machine(found, desired)
         try:
-            _check_readable(found)
+            rehearsal.check_readable(found.unreadable)
             before = self.rehearsal.ask(found.users)
             proposal = propose(found, desired, before)
             return self._compare(self.rehearsal, found, proposal, before)
@@ -288,16 +288,6 @@ class RancherOs:
             text, notes = self.legacy.remove(text)
             return proposal._replace(cloud_config=text), notes
         return proposal, [*self.legacy.name(text)] if proposal.tree else []
-
-
-def _check_readable(found: Found) -> None:
-    """Raise if no copy would be what ``ros`` reads on the machine: it is not asked.
-
-    Raises:
-        NoAnswerError: it names the file.
-    """
-    if why := rehearsal.explain_unreadable(found.unreadable):
-        raise NoAnswerError(f"{why}; make it a plain file that root can read")
 
 
 def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterator[Note]:

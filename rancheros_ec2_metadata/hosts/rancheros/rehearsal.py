@@ -128,14 +128,18 @@ def digest(files: Mapping[str, bytes]) -> str:
     return whole.hexdigest()
 
 
-def explain_unreadable(unreadable: Mapping[str, str]) -> str | None:
-    """Return what ``ros`` may read and this program cannot; None if there is nothing."""
+def check_readable(unreadable: Mapping[str, str]) -> None:
+    """Raise if no copy would be what ``ros`` reads on the machine.
+
+    Raises:
+        NoAnswerError: it names the file.
+    """
     for path, why in sorted(unreadable.items()):
         if path in (*_READ_BY_ROS, paths.CLOUD_CONFIG_D) or (
             path.startswith(f"{paths.CLOUD_CONFIG_D}/") and path != paths.DROP_IN
         ):
-            return f"{paths.name_layer(path)} cannot be read: {why}"
-    return None
+            text = f"{paths.name_layer(path)} cannot be read: {why}"
+            raise NoAnswerError(f"{text}; make it a plain file that root can read")
 
 
 def find_difference(
@@ -183,14 +187,10 @@ def _read_by_ros(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def _lay_out(copy: Path, files: Mapping[str, bytes]) -> None:
-    if copy.is_symlink():
-        copy.unlink()
-    elif copy.exists():
-        shutil.rmtree(copy)  # of a run that was killed
+    shutil.rmtree(copy, ignore_errors=True)  # of a run that was killed
     copy.mkdir(mode=0o700, parents=True)
     (copy / "cloud-config.d").mkdir(mode=0o700)
     for path, content in files.items():
         target = copy / path.removeprefix(f"{paths.CONF}/")
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(handle, "wb") as file:  # noqa: PTH123 - a file descriptor, not a path
-            file.write(content)
+        target.touch(mode=0o600)
+        target.write_bytes(content)

@@ -154,10 +154,9 @@ def test_the_digest_knows_all_that_ros_reads_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("path", [BOOT, paths.CLOUD_CONFIG, paths.CLOUD_CONFIG_D])
 def test_a_file_that_only_ros_can_read_is_named(path: str) -> None:
-    why = rehearsal.explain_unreadable({path: "Permission denied"})
-    assert why is not None
-    assert "cannot be read: Permission denied" in why
-    assert rehearsal.explain_unreadable({paths.DROP_IN: "x", "/etc/y": "z"}) is None
+    with pytest.raises(NoAnswerError, match="cannot be read: Permission denied"):
+        rehearsal.check_readable({path: "Permission denied"})
+    rehearsal.check_readable({paths.DROP_IN: "x", "/etc/y": "z"})
 
 
 def answers(rancher: Any, **others: Any) -> Answers:
