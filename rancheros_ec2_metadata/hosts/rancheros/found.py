@@ -104,16 +104,10 @@ def read_state(root: Path) -> tuple[State, list[Note]]:
         return State(), [warning(f"{paths.STATE} cannot be used: {why}; it is written anew")]
 
 
-def find_ours(disk: Mapping[str, bytes], labels: Mapping[str, str], release: Release) -> Ours:
-    """Return this program's values in the files on the disk.
-
-    Args:
-        disk: as read.
-        labels: those whose items are there count.
-        release: that reads the files.
-    """
+def find_ours(found: Found, labels: Mapping[str, str]) -> Ours:
+    """Return this program's values in the files on the disk; of ``labels`` those that are there."""
     items, environment, config = list[str](), {}, {}
-    for path, value in flatten(drop_in.parse_drop_in(disk.get(paths.DROP_IN, b""))):
+    for path, value in flatten(drop_in.parse_drop_in(found.disk.get(paths.DROP_IN, b""))):
         if path[:-1] == cloud_config.ENVIRONMENT:
             environment[path[-1]] = str(value)
         elif path[:-1] == cloud_config.DOCKER and path[-1] in ("args", "extra_args"):
@@ -122,23 +116,23 @@ def find_ours(disk: Mapping[str, bytes], labels: Mapping[str, str], release: Rel
             config[".".join(path)] = config_paths.render(
                 tuple(map(str, value)) if isinstance(value, list) else value
             )
-    text = decode(disk.get(paths.CLOUD_CONFIG))
-    for key in release.argument_keys:
+    text = decode(found.disk.get(paths.CLOUD_CONFIG))
+    for key in found.release.argument_keys:
         items += cloud_config.list_items(text, key)
     there = {}
     for key, wanted in labels.items():
         with contextlib.suppress(ValueError):
-            if docker_args.make_label_item(key, wanted, release.quoting) in items:
+            if docker_args.make_label_item(key, wanted, found.release.quoting) in items:
                 there[key] = wanted
     return Ours(there, environment, config)
 
 
-def count_missing_items(disk: Mapping[str, bytes], state: State) -> int:
+def count_missing_items(found: Found) -> int:
     """Return how many of our items are no longer in cloud-config.yml, in which they were set."""
-    text = decode(disk.get(paths.CLOUD_CONFIG))
+    text = decode(found.disk.get(paths.CLOUD_CONFIG))
     return sum(
         item not in cloud_config.list_items(text, key)
-        for key, edit in state.edits.items()
+        for key, edit in found.state.edits.items()
         for item in edit.ours
     )
 

@@ -115,11 +115,8 @@ class RancherOs:
 
     def read_ours(self, plan: Plan) -> Ours:
         """Return this program's values in the files, after a plan was not written completely."""
-        disk = find(self.root, self.release)[0].disk
-        old, new = (
-            find_ours(disk, labels, self.release)
-            for labels in (plan.before.labels, plan.after.labels)
-        )
+        found, _ = find(self.root, self.release)
+        old, new = find_ours(found, plan.before.labels), find_ours(found, plan.after.labels)
         return new._replace(labels={**old.labels, **new.labels})
 
     def activate(self, _files: Files, _seconds: float) -> Iterator[Note]:
@@ -129,7 +126,7 @@ class RancherOs:
     def check_files(self, state: State) -> Iterator[FileStatus]:
         """Yield whether our items are in cloud-config.yml still, if that sets the list."""
         if state.edits:
-            missing = count_missing_items(find(self.root, self.release)[0].disk, state)
+            missing = count_missing_items(find(self.root, self.release)[0])
             what = f"{missing} of our items are gone" if missing else "our items are in it"
             yield FileStatus("cloud-config.yml", as_left=not missing, what=what)
 
@@ -153,14 +150,11 @@ class RancherOs:
             error(ExitStatus.FILES, f"items of an earlier run stay in cloud-config.yml: {why}")
             for why in found.stuck
         ]
-        proposal, legacy_notes = self._look_for_legacy(self._rehearse(found, desired))
+        proposal = self._look_for_legacy(self._rehearse(found, desired))
         env_files, env_notes = plan_env_files(
-            found.state.env_files,
-            proposal.desired.env_file,
-            found.disk,
-            found.unreadable,
+            found.state.env_files, proposal.desired.env_file, found.disk, found.unreadable
         )
-        before = find_ours(found.disk, found.state.labels, self.release)
+        before = find_ours(found, found.state.labels)
         config = {path: config_paths.render(one) for path, one in proposal.desired.config.items()}
         after = Ours(proposal.labels, proposal.variables, config)
         state = kept._replace(
@@ -173,7 +167,7 @@ class RancherOs:
             labels_changed=found.state.labels_changed,
             last_run=found.state.last_run,
         )
-        notes += [*proposal.notes, *legacy_notes, *env_notes]
+        notes += [*proposal.notes, *env_notes]
         notes += note_labels(
             after.labels,
             before.labels,
@@ -280,14 +274,13 @@ class RancherOs:
             and bool(after.arguments("args"))
         )
 
-    def _look_for_legacy(self, proposal: Proposal) -> tuple[Proposal, list[Note]]:
-        text = proposal.cloud_config
-        if text is None:
-            return proposal, []
-        if self.remove_legacy:
+    def _look_for_legacy(self, proposal: Proposal) -> Proposal:
+        text, notes = proposal.cloud_config, list[Note]()
+        if text is not None and self.remove_legacy:
             text, notes = self.legacy.remove(text)
-            return proposal._replace(cloud_config=text), notes
-        return proposal, [*self.legacy.name(text)] if proposal.tree else []
+        elif text is not None and proposal.tree:
+            notes += self.legacy.name(text)
+        return proposal._replace(cloud_config=text, notes=(*proposal.notes, *notes))
 
 
 def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterator[Note]:
