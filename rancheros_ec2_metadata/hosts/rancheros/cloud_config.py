@@ -104,11 +104,6 @@ def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> tuple[str
 
     Where the file was written anew since, our items are known by value, and the user's labels that
     they had replaced come back if one of ours was still there.
-
-    Args:
-        text: the file as it is.
-        edits: what earlier runs did, by key.
-        quoting: how the release reads items.
     """
     problems = []
     for key, edit in edits.items():

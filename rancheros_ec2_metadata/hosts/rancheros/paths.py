@@ -36,12 +36,7 @@ _MOUNTED = (CONF, DOCKER_FOLDER)
 
 
 def locate(root: Path, path: str) -> Path:
-    """Return the path at which this process finds a machine's file.
-
-    Args:
-        root: the folder that stands for the root of the container.
-        path: as the machine names it.
-    """
+    """Return the path at which this process finds a machine's file."""
     for folder in _MOUNTED:
         if (path + "/").startswith(folder + "/") and (root / f"host{folder}").is_dir():
             return root / f"host{path}"

@@ -102,12 +102,7 @@ def propose_off_machine(found: Found, desired: Desired) -> Proposal:
 
 
 def propose(found: Found, desired: Desired, before: Answers) -> Proposal:
-    """Return our variables, config values, and labels in Docker's arguments.
-
-    Args:
-        found: the machine.
-        desired: what it shall have.
-        before: what ``ros`` reads without us.
+    """Return our variables, config values, and labels behind Docker's arguments of ``before``.
 
     Raises:
         RefusedError: no label may be set.

@@ -138,11 +138,7 @@ class RancherOs:
         """Return what to write so that the machine has what is ``desired``.
 
         Labels are set if ``ros`` reads them, and all else, as it should; if not, none is, and the
-        plan says why.
-
-        Args:
-            desired: labels, variables and config values.
-            kept: the instance, tags and metadata for the new state.
+        plan says why. The instance, tags and metadata of the new state are those of ``kept``.
         """
         env_file = () if desired.env_file is None else (desired.env_file.path,)
         found, notes = find(self.root, self.release, *env_file)

@@ -49,14 +49,10 @@ Run: TypeAlias = Callable[[Sequence[Sequence[str]], float], list[Printed]]
 
 
 def run_programs(commands: Sequence[Sequence[str]], seconds: float) -> list[Printed]:
-    """Run programs at once, and leave nothing of them running.
+    """Run programs at once for some seconds, and leave nothing of them running.
 
     Each prints into memory of its own and runs in a process group of its own, which is killed in
     the end: neither a child that stays nor output without end holds the caller up.
-
-    Args:
-        commands: programs with their arguments.
-        seconds: after which those that have not ended are killed.
 
     Raises:
         OSError: one could not be started.
@@ -146,9 +142,6 @@ class Ros(NamedTuple):
 
     def ask(self, seconds: float = SECONDS) -> Answers:
         """Return what ``ros`` reads: four questions, asked at once.
-
-        Args:
-            seconds: after which there is no answer.
 
         Raises:
             NoAnswerError: it gave no answer, or none that can be used.
