@@ -43,13 +43,8 @@ def make_label_items(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the items for ``wanted`` labels by key, sorted, and why the others were left out.
 
-    If not all labels fit, the longest are left out first, so that one long tag cannot displace the
-    short ones.
-
-    Args:
-        wanted: label key to value.
-        quoting: how the release passes items to dockerd.
-        taken: bytes that the user's own items take already.
+    If not all labels fit beside the bytes ``taken`` by the user's own items, the longest are left
+    out first, so that one long tag cannot displace the short ones.
     """
     items: dict[str, str] = {}
     left_out: dict[str, str] = {}
