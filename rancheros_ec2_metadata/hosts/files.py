@@ -80,11 +80,11 @@ class Files:
             FilesError: the folder is not there. DeadlineError: another run held it until the limit.
         """
         where = self.locate(folder)
+        if is_ours and self.dry and not where.exists():
+            yield
+            return
         try:
-            if is_ours and not where.exists():
-                if self.dry:
-                    yield
-                    return
+            if is_ours:
                 where.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = take_lock(where, limit)
         except BlockingIOError:
@@ -105,9 +105,9 @@ class Files:
         if self.dry or where.is_symlink():
             return
         with contextlib.suppress(OSError):
-            for entry in os.scandir(where):
-                if entry.name.startswith(_TEMPORARY):
-                    os.unlink(entry.path)  # noqa: PTH108 - scandir gives strings
+            for file in where.iterdir():
+                if file.name.startswith(_TEMPORARY):
+                    file.unlink()
 
     def write(self, change: FileChange) -> None:
         """Write or remove one file, whole or not at all; its folder is made if it must be.

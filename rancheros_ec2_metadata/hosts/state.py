@@ -46,7 +46,7 @@ class LastRun(NamedTuple):
     boot_id: str | None = None
     version: str | None = None
     release: str | None = None
-    exit_status: int = 0
+    exit_status: int = 1
     summary: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     files: Mapping[str, str | None] = {}
@@ -123,23 +123,15 @@ def parse_state(raw: bytes) -> State:
         raise DamagedStateError("it is not JSON") from error
     if not isinstance(found, dict) or not isinstance(found.get("schema"), int):
         raise DamagedStateError("it has no schema")
-    known: dict[str, Any] = {
-        name: found[name]
-        for name in ("instance_id", "product_uuid", "pending_time", "status", "rehearsed")
-        if isinstance(found.get(name), str)
-    }
-    known |= {
-        name: _read_map(found.get(name)) for name in ("tags", "metadata", "labels", "variables")
-    }
-    known |= {name: _read_texts(found.get(name)) or () for name in ("env_files", "labels_changed")}
+    known = _read_fields(State, found)
     edits = found.get("edits")
-    read = (
-        ((key, _parse_edit(value)) for key, value in edits.items())
-        if isinstance(edits, dict)
-        else ()
-    )
-    known["edits"] = {key: edit for key, edit in read if edit is not None}
-    return State(**known, last_run=_read_last_run(found.get("last_run")))
+    known["edits"] = {
+        key: edit
+        for key, value in (edits.items() if isinstance(edits, dict) else ())
+        if (edit := _parse_edit(value)) is not None
+    }
+    known["last_run"] = _read_last_run(found.get("last_run"))
+    return State(**known)
 
 
 def render_state(state: State) -> bytes:
@@ -160,18 +152,6 @@ def cut_notes(lines: list[str]) -> tuple[str, ...]:
     return tuple(x if len(x) <= _LONGEST else x[: _LONGEST - 1] + "…" for x in kept)
 
 
-def _read_texts(value: Any) -> tuple[str, ...] | None:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    return None
-
-
-def _read_map(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict):
-        return {}
-    return {key: text for key, text in value.items() if isinstance(text, str)}
-
-
 def _parse_edit(value: Any) -> Edit | None:
     """Return an edit as the state has it; None if it does not read as one."""
     if not isinstance(value, dict) or not isinstance(value.get("former"), str):
@@ -185,19 +165,29 @@ def _parse_edit(value: Any) -> Edit | None:
 def _read_last_run(value: Any) -> LastRun | None:
     if not isinstance(value, dict) or not isinstance(value.get("time"), str):
         return None
-    texts = ("time", "boot_id", "version", "release")
-    known: dict[str, Any] = {
-        name: value[name] for name in texts if isinstance(value.get(name), str)
-    }
-    status = value.get("exit_status")
-    known["exit_status"] = status if isinstance(status, int) else 1
-    known |= {
-        name: cut_notes(list(_read_texts(value.get(name)) or ())) for name in ("summary", "notes")
-    }
-    files = value.get("files")
-    known["files"] = {
-        path: digest
-        for path, digest in (files.items() if isinstance(files, dict) else ())
-        if digest is None or isinstance(digest, str)
-    }
-    return LastRun(**known)
+    known = _read_fields(LastRun, value)
+    if isinstance(files := value.get("files"), dict):
+        # A file that was not there has no digest.
+        known["files"] |= {path: None for path, digest in files.items() if digest is None}
+    return LastRun(value["time"], **known)
+
+
+def _read_fields(record: type[State | LastRun], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a record that are of the kind of their defaults: None is for a text."""
+    known: dict[str, Any] = {}
+    for name, default in record._field_defaults.items():
+        value = found.get(name)
+        if isinstance(default, tuple):
+            known[name] = _read_texts(value) or ()
+        elif isinstance(default, dict):
+            there = value if isinstance(value, dict) else {}
+            known[name] = {key: text for key, text in there.items() if isinstance(text, str)}
+        elif isinstance(value, str if default is None else int):
+            known[name] = value
+    return known
+
+
+def _read_texts(value: Any) -> tuple[str, ...] | None:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    return None

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import yaml
 
+from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.rancheros import docker_args, shell
 from rancheros_ec2_metadata.hosts.rancheros.release import Quoting
+from rancheros_ec2_metadata.hosts.rancheros.tree import get, load
 from rancheros_ec2_metadata.hosts.state import Edit
 
 DOCKER = ("rancher", "docker")
@@ -102,11 +104,6 @@ def restore(text: str, edits: Mapping[str, Edit], quoting: Quoting) -> tuple[str
 
     Where the file was written anew since, our items are known by value, and the user's labels that
     they had replaced come back if one of ours was still there.
-
-    Args:
-        text: the file as it is.
-        edits: what earlier runs did, by key.
-        quoting: how the release reads items.
     """
     problems = []
     for key, edit in edits.items():
@@ -136,8 +133,8 @@ def _restore(text: str, key: str, edit: Edit, quoting: Quoting) -> str:
 
 def _list_values(source: str) -> tuple[str, ...]:
     """Return the items of a list by its text, from behind its key's colon."""
-    found = yaml.load(f"key:{source}\n", Loader=yaml.BaseLoader)["key"]  # noqa: S506 - texts and lists only
-    return tuple(found) if isinstance(found, list) else ()
+    found = get(load(f"key:{source}\n"), "key")
+    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def _drop_set_again(edit: Edit, items: Sequence[str], quoting: Quoting) -> Sequence[str]:
@@ -173,22 +170,36 @@ def sets(text: str, path: Sequence[str]) -> bool:
 
 def is_null(text: str, path: Sequence[str]) -> bool:
     """Tell whether a file has a null at ``path``: it hides all that weaker files set there."""
-    try:
-        found = _find(text, path)
-    except CannotEditError:
-        return False
-    return found is not None and found[1].tag == _NULL
+    node = _look_up(text, path)
+    return node is not None and node.tag == _NULL
 
 
 def find_variables(text: str) -> dict[str, str]:
     """Return rancher.environment as the text has it; empty if it does not read."""
-    try:
-        found = _find(text, ENVIRONMENT)
-    except CannotEditError:
-        return {}
-    if found is None or not isinstance(found[1], yaml.MappingNode):
-        return {}
-    return {name.value: str(node.value) for name, node in found[1].value}
+    node = _look_up(text, ENVIRONMENT)
+    inside = node.value if isinstance(node, yaml.MappingNode) else []
+    return {name.value: str(value.value) for name, value in inside}
+
+
+def diff(old: str, new: str, ours: Collection[str]) -> Iterator[str]:
+    """Yield the arguments that are added and removed, and the names of removed variables.
+
+    Nothing else of the text, which holds private keys; the user's arguments by their options alone.
+
+    Args:
+        old: the text as it is.
+        new: as planned.
+        ours: items of Docker's arguments that are ours.
+    """
+    for key in ("args", "extra_args"):
+        was, now = list_items(old, key), list_items(new, key)
+        for sign, these, others in (("-", was, now), ("+", now, was)):
+            for item in these:
+                if item not in others:
+                    told = item if item in ours else docker_args.name_option(item)
+                    yield f"{sign}rancher.docker.{key}: {quote(told, 300)}"
+    for name in sorted(find_variables(old).keys() - find_variables(new).keys()):
+        yield f"-rancher.environment.{name}: (its value is not shown)"
 
 
 def remove_keys(text: str, path: Sequence[str], names: Collection[str]) -> str:
@@ -209,27 +220,34 @@ def remove_keys(text: str, path: Sequence[str], names: Collection[str]) -> str:
     if removed and len(removed) == len(found[1].value):
         colon = text.index(":", found[0].end_mark.index)
         after = f"{after[:colon]}: {{}}{after[colon + 1 :]}"
-    wanted = inner = _load(text)
+    wanted: Any = load(text)
+    inner = wanted
     for key in path:
         inner = next(node for name, node in inner.items() if _is_key(name, key))
     for name in names:
         inner.pop(name, None)
-    if _load(after) != wanted:
+    try:
+        is_exact = load(after) == wanted
+    except ValueError:
+        is_exact = False
+    if not is_exact:
         raise CannotEditError(f"{'.'.join(path)} in it is not written plainly")
     return after
-
-
-def _load(text: str) -> Any:
-    try:
-        return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts, lists and maps only
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return None
 
 
 def _find(text: str, path: Sequence[str]) -> tuple[Any, Any] | None:
     """Return the key node and the node at ``path``."""
     walked = _walk(text, path)
     return walked[-1] if len(walked) == len(path) else None
+
+
+def _look_up(text: str, path: Sequence[str]) -> Any:
+    """Return the node at ``path``; None if there is none, or the text is not plain."""
+    try:
+        found = _find(text, path)
+    except CannotEditError:
+        return None
+    return None if found is None else found[1]
 
 
 def _walk(text: str, path: Sequence[str]) -> list[tuple[Any, Any]]:

@@ -18,7 +18,8 @@ from posixpath import normpath
 from rancheros_ec2_metadata.errors import Note, warning
 from rancheros_ec2_metadata.hosts.rancheros import docker_args, paths
 from rancheros_ec2_metadata.hosts.rancheros.release import Quoting
-from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, Tree
+from rancheros_ec2_metadata.hosts.rancheros.ros import Answers
+from rancheros_ec2_metadata.hosts.rancheros.tree import Tree
 
 # More than any daemon.json; what unpacks to more is not read.
 _MOST_UNPACKED = 1024 * 1024
@@ -34,11 +35,6 @@ _QUOTE = re.compile(r"\$?[\"'\\]")
 
 def find_daemon_json(answers: Answers, items: Sequence[str], quoting: Quoting) -> str:
     """Return the path of dockerd's configuration file, as RancherOS's configuration names it.
-
-    Args:
-        answers: what ``ros`` reads.
-        items: all of Docker's arguments.
-        quoting: how the release reads them.
 
     Raises:
         NotWordsError: an item does not read as shell words.
@@ -56,12 +52,8 @@ def read_as_it_will_be(
     """Return a file as the console leaves it: ``write_files`` come after the run, before Docker.
 
     An entry that cannot be decoded is not written (rancher/os,
-    cmd/cloudinitexecute): what was there before stays.
-
-    Args:
-        answers: what ``ros`` reads.
-        read: returns a file as it is, None if there is none.
-        path: of the file.
+    cmd/cloudinitexecute): what was there before stays. ``read`` returns
+    a file as it is, None if there is none.
     """
     for entry in reversed(answers.write_files):
         if isinstance(entry, dict) and _writes(entry, path):

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, paths
 from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError
 from rancheros_ec2_metadata.hosts.rancheros.found import decode
 from rancheros_ec2_metadata.hosts.rancheros.proposal import RefusedError
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
 
 UNNAMED = "a stronger file"
 
 
-def name_stronger(users: Snapshot, path: Sequence[str]) -> str:
+def name_stronger(users: Mapping[str, bytes], path: Sequence[str]) -> str:
     """Return what overrides our drop-in at ``path``, as an operator knows it."""
     parameter = f"{'.'.join(path)}=".encode()
-    for name, content in users.files.items():
+    for name, content in users.items():
         if b"EXTRA_CMDLINE" in content and parameter in content:
             return f"EXTRA_CMDLINE in {paths.name_layer(name)}"
-    if parameter in users.files.get(paths.COMMAND_LINE, b""):
+    if parameter in users.get(paths.COMMAND_LINE, b""):
         return paths.name_layer(paths.COMMAND_LINE)
-    later = [name for name in users.drop_ins() if name > paths.DROP_IN]
+    later = [name for name in paths.list_drop_ins(users) if name > paths.DROP_IN]
     for name in (paths.CLOUD_CONFIG, *reversed(later)):
-        text = decode(users.files.get(name)) or ""
+        text = decode(users.get(name)) or ""
         if cloud_config.sets(text, path):
             why = _explain_edit(text, path) if name == paths.CLOUD_CONFIG else ""
             return paths.name_layer(name) + why
     return UNNAMED
 
 
-def refuse_difference(users: Snapshot, key: str) -> RefusedError:
+def refuse_difference(users: Mapping[str, bytes], key: str) -> RefusedError:
     """Return why ``key`` would be read otherwise with us: an empty key that our map would fill."""
-    for name in (*users.drop_ins(), paths.CLOUD_CONFIG):
-        text = decode(users.files.get(name)) or ""
+    for name in (*paths.list_drop_ins(users), paths.CLOUD_CONFIG):
+        text = decode(users.get(name)) or ""
         for path in (("rancher",), cloud_config.DOCKER, cloud_config.ENVIRONMENT):
             if cloud_config.is_null(text, path):
                 return RefusedError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rancheros_ec2_metadata.hosts.rancheros import shell
@@ -43,13 +43,8 @@ def make_label_items(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the items for ``wanted`` labels by key, sorted, and why the others were left out.
 
-    If not all labels fit, the longest are left out first, so that one long tag cannot displace the
-    short ones.
-
-    Args:
-        wanted: label key to value.
-        quoting: how the release passes items to dockerd.
-        taken: bytes that the user's own items take already.
+    If not all labels fit beside the bytes ``taken`` by the user's own items, the longest are left
+    out first, so that one long tag cannot displace the short ones.
     """
     items: dict[str, str] = {}
     left_out: dict[str, str] = {}
@@ -78,7 +73,7 @@ def find_labels(items: Sequence[str], quoting: Quoting) -> dict[str, str]:
     Raises:
         NotWordsError: an item does not read as shell words.
     """
-    return {label.key: label.value for label in _list_labels(items, quoting)}
+    return {key: value for key, value, _ in _list_labels(items, quoting)}
 
 
 def find_option(items: Sequence[str], name: str, quoting: Quoting) -> list[str]:
@@ -107,19 +102,20 @@ def remove_labels(items: Sequence[str], keys: Iterable[str], quoting: Quoting) -
         NotWordsError: an item does not read as shell words.
     """
     unwanted = set(keys)
-    labels = [one for one in _list_labels(items, quoting) if one.key in unwanted]
-    if not labels:
+    labels = _list_labels(items, quoting) if unwanted else ()
+    cut = {word for key, _, words in labels if key in unwanted for word in words}
+    if not cut:
         return WithoutLabels(tuple(items), ())
-    cut = {word for label in labels for word in label.words}
-    words = _split(items, quoting)
-    kept, removed = [], []
+    every, kept, removed = _split(items, quoting), [], []
     for index, item in enumerate(items):
-        here = [word for word in words if word.item == index]
-        gone, rest = [one for one in here if one in cut], [one for one in here if one not in cut]
-        if gone:
-            removed.append(_join(item, gone))
-        if rest or not gone:
-            kept.append(_join(item, rest) if gone else item)
+        here = [word for word in every if word.item == index]
+        gone = [word for word in here if word in cut]
+        if not gone:
+            kept.append(item)
+            continue
+        removed.append(_join(item, gone))
+        if len(gone) < len(here):
+            kept.append(_join(item, [word for word in here if word not in cut]))
     return WithoutLabels(tuple(kept), tuple(removed))
 
 
@@ -134,34 +130,25 @@ def name_option(item: str) -> str:
     return name if name == item else f"{name}…"
 
 
-class _Label(NamedTuple):
-    """A label that a list sets: its key and value, and the words that set it."""
-
-    key: str
-    value: str
-    words: tuple[shell.Word, ...]
-
-
-def _list_labels(items: Sequence[str], quoting: Quoting) -> list[_Label]:
-    labels = []
+def _list_labels(
+    items: Sequence[str], quoting: Quoting
+) -> Iterator[tuple[str, str, tuple[shell.Word, ...]]]:
+    """Yield the key and the value of each label, and the words that set it."""
     for value, words in _list_options(items, "--label", quoting):
         key, _, text = value.partition("=")
         if shell.EXPANDED not in key:
-            labels.append(_Label(key, text, words))
-    return labels
+            yield key, text, words
 
 
 def _list_options(
     items: Sequence[str], name: str, quoting: Quoting
-) -> list[tuple[str, tuple[shell.Word, ...]]]:
-    found: list[tuple[str, tuple[shell.Word, ...]]] = []
+) -> Iterator[tuple[str, tuple[shell.Word, ...]]]:
     left = iter(_split(items, quoting))
     for word in left:
         if word.text.startswith(name + "="):
-            found.append((word.text[len(name) + 1 :], (word,)))
+            yield word.text[len(name) + 1 :], (word,)
         elif word.text == name and (value := next(left, None)) is not None:
-            found.append((value.text, (word, value)))
-    return found
+            yield value.text, (word, value)
 
 
 def _split(items: Sequence[str], quoting: Quoting) -> list[shell.Word]:

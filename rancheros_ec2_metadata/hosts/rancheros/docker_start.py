@@ -12,13 +12,7 @@ DOCKER_PID = "/var/run/docker.pid"
 
 
 def check_start(root: Path, state: State, boot_id: str | None) -> DockerStatus:
-    """Return whether Docker has been started since its labels last changed.
-
-    Args:
-        root: the folder that stands for the root of the container.
-        state: of the last run.
-        boot_id: the kernel's name for this boot.
-    """
+    """Return whether Docker has been started since its labels last changed."""
     try:
         docker_started = (root / DOCKER_PID.lstrip("/")).lstat().st_mtime
     except OSError:

@@ -6,6 +6,8 @@ below /host; ``ros`` there looks at /var/lib/rancher/conf, which in the image is
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 CONF = "/var/lib/rancher/conf"
@@ -34,12 +36,7 @@ _MOUNTED = (CONF, DOCKER_FOLDER)
 
 
 def locate(root: Path, path: str) -> Path:
-    """Return the path at which this process finds a machine's file.
-
-    Args:
-        root: the folder that stands for the root of the container.
-        path: as the machine names it.
-    """
+    """Return the path at which this process finds a machine's file."""
     for folder in _MOUNTED:
         if (path + "/").startswith(folder + "/") and (root / f"host{folder}").is_dir():
             return root / f"host{path}"
@@ -48,6 +45,13 @@ def locate(root: Path, path: str) -> Path:
         # A conf mounted at its former path is at COPY: the mount follows the image's link.
         return copy / path[len(CONF) + 1 :]
     return root / path.lstrip("/")
+
+
+def list_drop_ins(files: Iterable[str]) -> list[str]:
+    """Return the paths in cloud-config.d, weakest first, ours included."""
+    return sorted(
+        (path for path in files if path.startswith(f"{CLOUD_CONFIG_D}/")), key=os.fsencode
+    )
 
 
 def name_layer(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from rancheros_ec2_metadata.errors import ExitStatus, Note, error, info, quote, warning
@@ -16,9 +17,8 @@ from rancheros_ec2_metadata.hosts.rancheros import (
     shell,
 )
 from rancheros_ec2_metadata.hosts.rancheros.cloud_config import CannotEditError, UserList
-from rancheros_ec2_metadata.hosts.rancheros.found import Found, decode, encode
+from rancheros_ec2_metadata.hosts.rancheros.found import Found, decode, encode, read_file
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
 from rancheros_ec2_metadata.hosts.state import Edit
 from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.plan.desired import Desired
@@ -57,15 +57,16 @@ class Proposal(NamedTuple):
     overridden: Mapping[str, str] = {}
     rehearsed: str | None = None
 
-    def put_into(self, users: Snapshot) -> Snapshot:
+    def put_into(self, users: Mapping[str, bytes]) -> dict[str, bytes]:
         """Return the user's files with ours among them."""
         in_it = (one for one in self.lists if one.written_to == _IN_DROP_IN)
         addressed = [one.shown[item] for one in in_it for item in one.after if item in one.shown]
-        content = drop_in.render_drop_in(self.tree, addressed) if self.tree else None
-        planned = users.with_file(paths.DROP_IN, content)
-        if self.cloud_config is None:
-            return planned
-        return planned.with_file(paths.CLOUD_CONFIG, encode(self.cloud_config))
+        planned = dict(users)
+        if self.tree:
+            planned[paths.DROP_IN] = drop_in.render_drop_in(self.tree, addressed)
+        if self.cloud_config is not None:
+            planned[paths.CLOUD_CONFIG] = encode(self.cloud_config)
+        return planned
 
     @property
     def labels(self) -> dict[str, str]:
@@ -101,21 +102,15 @@ def propose_off_machine(found: Found, desired: Desired) -> Proposal:
 
 
 def propose(found: Found, desired: Desired, before: Answers) -> Proposal:
-    """Return our variables, config values, and labels in Docker's arguments.
-
-    Args:
-        found: the machine.
-        desired: what it shall have.
-        before: what ``ros`` reads without us.
+    """Return our variables, config values, and labels behind Docker's arguments of ``before``.
 
     Raises:
         RefusedError: no label may be set.
     """
     users = {key: before.arguments(key) for key in found.release.argument_keys}
-    later = tuple(conflicts.find_later_changes(before, found.disk.files.get(paths.SCRIPT)))
+    later = tuple(conflicts.find_later_changes(before, found.disk.get(paths.SCRIPT)))
     if not desired.labels:
-        unchanged = tuple(_keep_list(key, one) for key, one in users.items())
-        return propose_variables(found, desired)._replace(lists=unchanged, notes=later)
+        return _compose(found, desired, users, {}, list(later))
     if found.stuck:
         raise RefusedError(f"items of an earlier run stay in cloud-config.yml: {found.stuck[0]}")
     if not found.release.known:
@@ -125,13 +120,11 @@ def propose(found: Found, desired: Desired, before: Answers) -> Proposal:
         )
     _check_words(found, users)
     wanted, notes = _leave_out_conflicts(found, desired.labels, before, users)
-    items, left_out = _make_label_items(
-        found, wanted, sum(map(docker_args.count_bytes, users.values()))
-    )
     if len(wanted) < len(desired.labels) and desired.variables.get(STATUS_VARIABLE) == "complete":
         return propose(found, desired.with_outcome("partial"), before)
-    made = _compose(found, desired, users, items)
-    return made._replace(notes=(*later, *notes, *left_out, *made.notes))
+    taken = sum(map(docker_args.count_bytes, users.values()))
+    items, left_out = _make_label_items(found, wanted, taken)
+    return _compose(found, desired, users, items, [*later, *notes, *left_out])
 
 
 def _make_label_items(
@@ -167,16 +160,15 @@ def _leave_out_conflicts(
     """
     wanted, notes = dict(labels), []
     everything = [item for items in users.values() for item in items]
+    read = partial(read_file, found.root)
     path = conflicts.find_daemon_json(before, everything, found.release.quoting)
-    there = (
-        None if shell.EXPANDED in path else conflicts.read_as_it_will_be(before, found.read, path)
-    )
+    there = None if shell.EXPANDED in path else conflicts.read_as_it_will_be(before, read, path)
     if there is not None and conflicts.has_labels(there):
         raise RefusedError(
             f"{path} has 'labels': Docker does not start with them and a --label; move those"
             " labels to rancher.docker.extra_args"
         )
-    opts = conflicts.read_as_it_will_be(before, found.read, paths.DOCKER_OPTS)
+    opts = conflicts.read_as_it_will_be(before, read, paths.DOCKER_OPTS)
     for key in sorted(conflicts.find_docker_opts_labels(opts, wanted)):
         del wanted[key]
         why = f"DOCKER_OPTS in {paths.DOCKER_OPTS} sets it too, and Docker would not start"
@@ -191,47 +183,45 @@ def _compose(
     desired: Desired,
     users: Mapping[str, tuple[str, ...]],
     items: Mapping[str, str],
+    notes: list[Note],
 ) -> Proposal:
     # args replaces os-config.yml's, so labels go there only if that was read completely.
     target = "args" if users.get("args", ())[:1] == ("daemon",) else "extra_args"
-    quoting, text, notes = found.release.quoting, found.users_text, list[Note]()
-    lists, edits, in_drop_in = [], {}, {}
+    quoting, text = found.release.quoting, found.users_text
+    lists, in_drop_in = [], {}
+    edits = dict(found.state.edits) if found.stuck else {}
     for key, before in users.items():
+        shown = {item: docker_args.name_option(item) for item in before}
         without = docker_args.remove_labels(before, items, quoting)
-        ours = list(items.values()) if key == target else []
-        after = (*without.items, *ours)
+        by_item = {item: label for label, item in items.items()} if key == target else {}
+        after = (*without.items, *by_item)
         if after == before:
-            lists.append(_keep_list(key, before))
+            # cloud-config.yml may set it too.
+            lists.append(ArgumentList(key, before, after, {}, None, shown))
             continue
         if without.removed:
             gone = docker_args.find_labels(before, quoting).keys() & items.keys()
             names = ", ".join(map(quote, sorted(gone)))
             notes.append(info(f"labels of rancher.docker.{key} overridden by tags: {names}"))
-        if text is not None and _find_list(found, paths.CLOUD_CONFIG, key, before):
-            written_to, told = "cloud-config.yml", _list_options(before)
-            text, edits[key] = _edit(found, text, key, items, ours)
+        there = _find_list(text, key, before)
+        if text is not None and there is not None:
+            written_to = "cloud-config.yml"
+            _check_words(found, {key: there.items})
+            own = docker_args.remove_labels(there.items, items, quoting)
+            text, source = _edit(found, text, key, there, (*own.items, *by_item))
+            edits[key] = Edit(there.source, (source,), tuple(by_item), own.removed)
         else:
-            written_to, told = _IN_DROP_IN, _find_addressed(found, key, before)
-            in_drop_in[key] = [told.get(item, item) for item in after]
-        by_item = {item: label for label, item in items.items()} if key == target else {}
-        lists.append(ArgumentList(key, before, after, by_item, written_to, told))
+            written_to, shown = _IN_DROP_IN, _find_addressed(found, key, before)
+            in_drop_in[key] = [shown.get(item, item) for item in after]
+        lists.append(ArgumentList(key, before, after, by_item, written_to, shown))
     tree = _make_tree(desired, in_drop_in)
     return Proposal(desired, tree, text, items, tuple(lists), edits, tuple(notes))
 
 
-def _keep_list(key: str, items: tuple[str, ...]) -> ArgumentList:
-    # cloud-config.yml may set it too.
-    return ArgumentList(key, items, items, {}, None, _list_options(items))
-
-
-def _list_options(items: tuple[str, ...]) -> dict[str, str]:
-    return {item: docker_args.name_option(item) for item in items}
-
-
-def _find_list(found: Found, path: str, key: str, read: Sequence[str]) -> UserList | None:
+def _find_list(text: str | None, key: str, read: Sequence[str]) -> UserList | None:
     """Return a list in a file of the user's that may be the one that ``ros`` reads."""
     try:
-        there = cloud_config.find_list(decode(found.users.files[path]) or "", key)
+        there = cloud_config.find_list(text or "", key)
     except CannotEditError:
         return None
     return there if there is not None and cloud_config.matches(there.items, read) else None
@@ -242,9 +232,9 @@ def _find_addressed(found: Found, key: str, read: Sequence[str]) -> dict[str, st
 
     Where a backslash may escape an address, it stays as it was read.
     """
-    for path in reversed(found.users.drop_ins()):
-        has_addresses = b"_ipv" in found.users.files[path]
-        there = _find_list(found, path, key, read) if has_addresses else None
+    for path in reversed(paths.list_drop_ins(found.users)):
+        content = found.users[path]
+        there = _find_list(decode(content), key, read) if b"_ipv" in content else None
         if there is not None:
             pairs = zip(read, there.items, strict=True)
             return {one: text for one, text in pairs if one != text and "\\" not in text}
@@ -252,25 +242,18 @@ def _find_addressed(found: Found, key: str, read: Sequence[str]) -> dict[str, st
 
 
 def _edit(
-    found: Found, text: str, key: str, items: Mapping[str, str], ours: Sequence[str]
-) -> tuple[str, Edit]:
-    """Return cloud-config.yml with a list of it changed, and how to restore that."""
-    there = _get_list(text, key)
-    _check_words(found, {key: there.items})
-    without = docker_args.remove_labels(there.items, items, found.release.quoting)
-    new = (*without.items, *ours)
-    on_disk = _get_list(decode(found.disk.files[paths.CLOUD_CONFIG]) or "", key)
-    # The system may have written the same list in a form of its own: it stays as it is.
-    source = on_disk.source if on_disk.items == new else cloud_config.render_list(new)
+    found: Found, text: str, key: str, there: UserList, items: tuple[str, ...]
+) -> tuple[str, str]:
+    """Return cloud-config.yml with other items in a list of it, and the text of that list."""
+    on_disk = cloud_config.find_list(decode(found.disk[paths.CLOUD_CONFIG]) or "", key)
+    if on_disk is not None and on_disk.items == items:
+        # The system may have written the same list in a form of its own: it stays as it is.
+        source = on_disk.source
+    else:
+        source = cloud_config.render_list(items)
     after = cloud_config.replace_list(text, there, source)
-    written = (_get_list(after, key).source,)
-    return after, Edit(there.source, written, tuple(ours), without.removed)
-
-
-def _get_list(text: str, key: str) -> UserList:
-    found = cloud_config.find_list(text, key)
-    assert found is not None  # noqa: S101 - the user's file was found to set it
-    return found
+    written = cloud_config.find_list(after, key)
+    return after, source if written is None else written.source
 
 
 def _make_tree(desired: Desired, lists: Mapping[str, Sequence[str]]) -> dict[str, Any]:

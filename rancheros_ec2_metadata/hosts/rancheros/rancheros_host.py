@@ -30,10 +30,10 @@ from rancheros_ec2_metadata.hosts.rancheros.found import (
     decode,
     find,
     find_ours,
+    read_file,
     read_state,
 )
 from rancheros_ec2_metadata.hosts.rancheros.legacy import Legacy
-from rancheros_ec2_metadata.hosts.rancheros.list_diff import diff_lists
 from rancheros_ec2_metadata.hosts.rancheros.proposal import (
     Proposal,
     RefusedError,
@@ -46,7 +46,6 @@ from rancheros_ec2_metadata.hosts.rancheros.proposal import (
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.release import Release, find_release
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Ros
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
 from rancheros_ec2_metadata.hosts.state import State, render_state
 from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.plan.desired import Desired
@@ -59,10 +58,9 @@ def make_rancheros(
 ) -> RancherOs:
     """Return this machine, or one in a folder; see hosts.selection."""
     ros = Ros(str(settings.ros)) if settings.ros else None
-    disk = read_file(settings.root, Snapshot(), paths.OS_CONFIG)
     return RancherOs(
         root=settings.root,
-        release=find_release(disk.files.get(paths.OS_CONFIG, b"")),
+        release=find_release(read_file(settings.root, paths.OS_CONFIG) or b""),
         rehearsal=None if off_machine and ros is None else Rehearsal(settings.root, ros, limit),
         legacy=Legacy.of(settings),
         remove_legacy=remove_legacy,
@@ -113,15 +111,12 @@ class RancherOs:
 
     def read_state(self) -> tuple[State, list[Note]]:
         """Return the state of the last run; an empty one if none can be read."""
-        return read_state(read_file(self.root, Snapshot(), paths.STATE))
+        return read_state(self.root)
 
     def read_ours(self, plan: Plan) -> Ours:
         """Return this program's values in the files, after a plan was not written completely."""
-        disk = read_snapshot(self.root)
-        old, new = (
-            find_ours(disk, labels, self.release)
-            for labels in (plan.before.labels, plan.after.labels)
-        )
+        found, _ = find(self.root, self.release)
+        old, new = find_ours(found, plan.before.labels), find_ours(found, plan.after.labels)
         return new._replace(labels={**old.labels, **new.labels})
 
     def activate(self, _seconds: float) -> Iterator[Note]:
@@ -131,7 +126,7 @@ class RancherOs:
     def check_files(self, state: State) -> Iterator[FileStatus]:
         """Yield whether our items are in cloud-config.yml still, if that sets the list."""
         if state.edits:
-            missing = count_missing_items(read_snapshot(self.root), state)
+            missing = count_missing_items(find(self.root, self.release)[0])
             what = f"{missing} of our items are gone" if missing else "our items are in it"
             yield FileStatus("cloud-config.yml", as_left=not missing, what=what)
 
@@ -143,28 +138,19 @@ class RancherOs:
         """Return what to write so that the machine has what is ``desired``.
 
         Labels are set if ``ros`` reads them, and all else, as it should; if not, none is, and the
-        plan says why.
-
-        Args:
-            desired: labels, variables and config values.
-            kept: the instance, tags and metadata for the new state.
+        plan says why. The instance, tags and metadata of the new state are those of ``kept``.
         """
-        found, notes = find(self.root, self.release)
-        if desired.env_file is not None:
-            disk = read_file(self.root, found.disk, desired.env_file.path)
-            found = found._replace(disk=disk)
+        env_file = () if desired.env_file is None else (desired.env_file.path,)
+        found, notes = find(self.root, self.release, *env_file)
         notes += [
             error(ExitStatus.FILES, f"items of an earlier run stay in cloud-config.yml: {why}")
             for why in found.stuck
         ]
-        proposal, legacy_notes = self._look_for_legacy(self._rehearse(found, desired))
+        proposal = self._look_for_legacy(self._rehearse(found, desired))
         env_files, env_notes = plan_env_files(
-            found.state.env_files,
-            proposal.desired.env_file,
-            found.disk.files,
-            found.disk.unreadable,
+            found.state.env_files, proposal.desired.env_file, found.disk, found.unreadable
         )
-        before = find_ours(found.disk, found.state.labels, self.release)
+        before = find_ours(found, found.state.labels)
         config = {path: config_paths.render(one) for path, one in proposal.desired.config.items()}
         after = Ours(proposal.labels, proposal.variables, config)
         state = kept._replace(
@@ -177,7 +163,7 @@ class RancherOs:
             labels_changed=found.state.labels_changed,
             last_run=found.state.last_run,
         )
-        notes += [*proposal.notes, *legacy_notes, *env_notes]
+        notes += [*proposal.notes, *env_notes]
         notes += note_labels(
             after.labels,
             before.labels,
@@ -203,7 +189,7 @@ class RancherOs:
         if self.rehearsal is None:
             return propose_off_machine(found, desired)
         try:
-            _check_readable(found)
+            rehearsal.check_readable(found.unreadable)
             before = self.rehearsal.ask(found.users)
             proposal = propose(found, desired, before)
             return self._compare(self.rehearsal, found, proposal, before)
@@ -276,7 +262,7 @@ class RancherOs:
 
         Before v0.7 Docker cannot start without them. What an oem-config.yml sets stays hidden.
         """
-        has_oem = paths.OEM_CONFIG in {*found.users.files, *found.users.unreadable}
+        has_oem = paths.OEM_CONFIG in {*found.disk, *found.unreadable}
         return (
             "args" in self.release.argument_keys
             and not has_oem
@@ -284,24 +270,13 @@ class RancherOs:
             and bool(after.arguments("args"))
         )
 
-    def _look_for_legacy(self, proposal: Proposal) -> tuple[Proposal, list[Note]]:
-        text = proposal.cloud_config
-        if text is None:
-            return proposal, []
-        if self.remove_legacy:
+    def _look_for_legacy(self, proposal: Proposal) -> Proposal:
+        text, notes = proposal.cloud_config, list[Note]()
+        if text is not None and self.remove_legacy:
             text, notes = self.legacy.remove(text)
-            return proposal._replace(cloud_config=text), notes
-        return proposal, [*self.legacy.name(text)] if proposal.tree else []
-
-
-def _check_readable(found: Found) -> None:
-    """Raise if no copy would be what ``ros`` reads on the machine: it is not asked.
-
-    Raises:
-        NoAnswerError: it names the file.
-    """
-    if why := rehearsal.explain_unreadable(found.disk):
-        raise NoAnswerError(f"{why}; make it a plain file that root can read")
+        elif text is not None and proposal.tree:
+            notes += self.legacy.name(text)
+        return proposal._replace(cloud_config=text, notes=(*proposal.notes, *notes))
 
 
 def _note_overridden(overridden: Mapping[str, str], desired: Desired) -> Iterator[Note]:
@@ -325,9 +300,9 @@ def _plan_changes(
     An item to remove stays in the state until its file is written: after a kill in between, none of
     our items may be taken for the user's, and none of the user's be lost.
     """
-    planned, disk = proposal.put_into(found.users), found.disk
+    planned = proposal.put_into(found.users)
     steps: list[tuple[str, bytes | None]] = []
-    ours = [(path, planned.files.get(path)) for path in (paths.DROP_IN, paths.CLOUD_CONFIG)]
+    ours = [(path, planned.get(path)) for path in (paths.DROP_IN, paths.CLOUD_CONFIG)]
     if state.holds_values():
         between = state.with_former(found.state)._replace(
             labels_changed=state.labels_changed if state.labels == found.state.labels else (),
@@ -336,7 +311,7 @@ def _plan_changes(
             steps.append((paths.STATE, render_state(between)))
     else:
         ours.reverse()
-    if paths.CLOUD_CONFIG in disk.unreadable:
+    if paths.CLOUD_CONFIG in found.unreadable:
         ours = [one for one in ours if one[0] != paths.CLOUD_CONFIG]
     steps += [(path, None) for path, content in env_files.items() if content is None]
     steps += ours
@@ -345,18 +320,18 @@ def _plan_changes(
     items = set(proposal.items.values()).union(*(x.ours for x in found.state.edits.values()))
 
     def tell() -> Iterator[str]:
-        old, new = (decode(x.files.get(paths.CLOUD_CONFIG)) or "" for x in (disk, planned))
-        return diff_lists(old, new, items)
+        old, new = (decode(x.get(paths.CLOUD_CONFIG)) or "" for x in (found.disk, planned))
+        return cloud_config.diff(old, new, items)
 
     return tuple(
         FileChange(
             path,
-            disk.files.get(path),
+            found.disk.get(path),
             content,
             keeps_attributes=path == paths.CLOUD_CONFIG,
             is_record=path == paths.STATE,
             tell=tell if path == paths.CLOUD_CONFIG else None,
         )
         for path, content in steps
-        if disk.files.get(path) != content or path in disk.unreadable
+        if found.disk.get(path) != content or path in found.unreadable
     )

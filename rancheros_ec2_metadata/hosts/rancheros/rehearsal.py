@@ -16,11 +16,14 @@ from pathlib import Path
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.hosts.files import take_lock
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.ros import SECONDS, Answers, NoAnswerError, Ros, Tree
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
+from rancheros_ec2_metadata.hosts.rancheros.ros import SECONDS, Answers, NoAnswerError, Ros
+from rancheros_ec2_metadata.hosts.rancheros.tree import Tree, flatten
 
 # Lists that `ros` prints in random order where a service gives them as a map.
 _UNORDERED = ("environment", "links")
+
+
+_READ_BY_ROS = (paths.CLOUD_CONFIG, paths.SAVED_METADATA)
 
 
 class Rehearsal:
@@ -40,8 +43,8 @@ class Rehearsal:
         self._known: dict[str, Answers] = {}
         self.rounds = 0
 
-    def ask(self, snapshot: Snapshot) -> Answers:
-        """Return what ``ros`` reads where the files are as in ``snapshot``.
+    def ask(self, files: Mapping[str, bytes]) -> Answers:
+        """Return what ``ros`` reads where the machine's files are ``files``.
 
         The same files are asked about once in a run, and nothing is asked after a question that was
         not answered.
@@ -51,16 +54,16 @@ class Rehearsal:
         """
         if self._failed is not None:
             raise self._failed
-        key = digest(snapshot)
+        key = digest(files)
         if key not in self._known:
             try:
-                self._known[key] = self._ask(snapshot)
+                self._known[key] = self._ask(files)
             except NoAnswerError as failed:
                 self._failed = failed
                 raise
         return self._known[key]
 
-    def _ask(self, snapshot: Snapshot) -> Answers:
+    def _ask(self, files: Mapping[str, bytes]) -> Answers:
         if self._ros is None:
             raise NoAnswerError(
                 "there is no ros to ask; mount it into this container"
@@ -76,7 +79,7 @@ class Rehearsal:
             # `plan` may look in the container in which a run asks.
             lock = take_lock(copy.parent, self._limit.within(SECONDS))
             try:
-                _lay_out(copy, read_by_ros(snapshot))
+                _lay_out(copy, _read_by_ros(files))
                 return self._ros.ask(min(SECONDS, self._limit.remaining()))
             finally:
                 shutil.rmtree(copy, ignore_errors=True)
@@ -115,31 +118,28 @@ def remove_copy(root: Path) -> None:
             os.close(lock)
 
 
-def read_by_ros(snapshot: Snapshot) -> dict[str, bytes]:
-    """Return the files below conf/ that ``ros`` reads."""
-    names = (*snapshot.drop_ins(), paths.CLOUD_CONFIG, paths.SAVED_METADATA)
-    return {path: snapshot.files[path] for path in names if path in snapshot.files}
-
-
-def digest(snapshot: Snapshot) -> str:
+def digest(files: Mapping[str, bytes]) -> str:
     """Return a digest of all that ``ros`` reads: files, defaults, command line."""
     others = (paths.OS_CONFIG, paths.OEM_CONFIG, paths.COMMAND_LINE)
-    read = {path: snapshot.files.get(path, b"") for path in others} | read_by_ros(snapshot)
+    read = {path: files.get(path, b"") for path in others} | _read_by_ros(files)
     whole = hashlib.sha256()
     for path, content in sorted(read.items()):
         whole.update(f"{os.fsencode(path)!r} {len(content)}\n".encode() + content)
     return whole.hexdigest()
 
 
-def explain_unreadable(snapshot: Snapshot) -> str | None:
-    """Return what ``ros`` may read and this program cannot; None if there is nothing."""
-    folder = f"{paths.CLOUD_CONFIG_D}/"
-    for path, why in sorted(snapshot.unreadable.items()):
-        if path in (paths.CLOUD_CONFIG, paths.SAVED_METADATA, paths.CLOUD_CONFIG_D) or (
-            path.startswith(folder) and path != paths.DROP_IN
+def check_readable(unreadable: Mapping[str, str]) -> None:
+    """Raise if no copy would be what ``ros`` reads on the machine.
+
+    Raises:
+        NoAnswerError: it names the file.
+    """
+    for path, why in sorted(unreadable.items()):
+        if path in (*_READ_BY_ROS, paths.CLOUD_CONFIG_D) or (
+            path.startswith(f"{paths.CLOUD_CONFIG_D}/") and path != paths.DROP_IN
         ):
-            return f"{paths.name_layer(path)} cannot be read: {why}"
-    return None
+            text = f"{paths.name_layer(path)} cannot be read: {why}"
+            raise NoAnswerError(f"{text}; make it a plain file that root can read")
 
 
 def find_difference(
@@ -153,50 +153,44 @@ def find_difference(
         ours: the paths that are ours to change.
         unhidden: what a null of the user's had hidden may be there again.
     """
-    path = _find_difference(before._asdict(), after._asdict(), ours, (), unhidden=unhidden)
-    return None if path is None else ".".join(path)
+    was, now = _list_values(before), _list_values(after)
+    for path in sorted(was.keys() | now.keys()):
+        old, new = was.get(path, ""), now.get(path, "")
+        if old == new or any(path[: len(one)] == one for one in ours):
+            continue
+        # Our map takes the place of what is empty above it.
+        is_above_ours = any(one[: len(path)] == path for one in ours)
+        if is_above_ours and _is_empty(old) and _is_empty(new):
+            continue
+        if unhidden and (_is_empty(old) or old in ("false", "0")):
+            continue
+        return ".".join(path)
+    return None
 
 
-def _find_difference(
-    before: Tree,
-    after: Tree,
-    ours: Collection[tuple[str, ...]],
-    path: tuple[str, ...],
-    *,
-    unhidden: bool,
-) -> tuple[str, ...] | None:
-    if before == after or path in ours:
-        return None
-    if not all(isinstance(one, dict) or _is_empty(one) for one in (before, after)):
-        was_hidden = _is_empty(before) or before in ("false", "0")
-        return None if unhidden and was_hidden else path
-    old, new = (one if isinstance(one, dict) else {} for one in (before, after))
-    for key in sorted({*old, *new}):
-        here, there = old.get(key, ""), new.get(key, "")
-        if key in _UNORDERED and isinstance(here, list) and isinstance(there, list):
-            here, there = sorted(here, key=str), sorted(there, key=str)
-        inner = _find_difference(here, there, ours, (*path, key), unhidden=unhidden)
-        if inner is not None:
-            return inner
-    # An empty map in place of another empty value is a difference where none of ours is below it.
-    both_maps = isinstance(before, dict) and isinstance(after, dict)
-    above_ours = any(one[: len(path)] == path for one in ours)
-    return None if both_maps or above_ours or unhidden else path
+def _list_values(answers: Answers) -> dict[tuple[str, ...], Tree]:
+    values = dict(flatten(answers._asdict()))
+    for path, value in values.items():
+        if path[-1] in _UNORDERED and isinstance(value, list):
+            values[path] = sorted(value, key=str)
+    return values
 
 
-def _is_empty(node: Tree) -> bool:
-    return node in ("", "null", "~", [], {})
+def _is_empty(value: Tree) -> bool:
+    return value in ("", "null", "~", [], {})
+
+
+def _read_by_ros(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files below conf/ that ``ros`` reads."""
+    names = (*paths.list_drop_ins(files), *_READ_BY_ROS)
+    return {path: files[path] for path in names if path in files}
 
 
 def _lay_out(copy: Path, files: Mapping[str, bytes]) -> None:
-    if copy.is_symlink():
-        copy.unlink()
-    elif copy.exists():
-        shutil.rmtree(copy)  # of a run that was killed
+    shutil.rmtree(copy, ignore_errors=True)  # of a run that was killed
     copy.mkdir(mode=0o700, parents=True)
     (copy / "cloud-config.d").mkdir(mode=0o700)
     for path, content in files.items():
         target = copy / path.removeprefix(f"{paths.CONF}/")
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(handle, "wb") as file:  # noqa: PTH123 - a file descriptor, not a path
-            file.write(content)
+        target.touch(mode=0o600)
+        target.write_bytes(content)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-import yaml
+from rancheros_ec2_metadata.hosts.rancheros.tree import get, load
 
 Quoting: TypeAlias = Literal["shell", "raw"]
 Version: TypeAlias = tuple[int, int, int]
@@ -62,30 +62,20 @@ def find_release(os_config: bytes) -> Release:
 
     From v0.6 on it has rancher.environment.VERSION; before, its images have tags.
     """
-    rancher = _get_map(_load_texts(os_config), "rancher")
-    name = _get_text(_get_map(rancher, "environment"), "VERSION")
-    if name:
-        return Release(_parse_version(name) or NEWEST, name)
-    tag = _find_console_tag(rancher)
-    if _parse_version(tag):
-        return Release(_parse_version(tag), tag)
-    return UNKNOWN
-
-
-def _load_texts(raw: bytes) -> dict[str, Any]:
-    """Return the map of a YAML file, every scalar as text; empty if it does not read."""
     try:
-        found = yaml.load(raw, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))  # noqa: S506 - it makes texts, lists and maps only
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _find_console_tag(rancher: dict[str, Any]) -> str:
-    services = _get_map(rancher, "services")
-    images = (_get_text(_get_map(services, name), "image") for name in ("console", *services))
-    tags = (found[1] for image in images if (found := _CONSOLE_IMAGE.fullmatch(image)))
-    return next(tags, "")
+        rancher = get(load(os_config.decode("utf-8", "replace")), "rancher")
+    except ValueError:
+        return UNKNOWN
+    name = get(rancher, "environment", "VERSION")
+    if isinstance(name, str) and name:
+        return Release(_parse_version(name) or NEWEST, name)
+    services = get(rancher, "services")
+    for service in ("console", *(services if isinstance(services, dict) else ())):
+        image = get(services, service, "image")
+        tag = _CONSOLE_IMAGE.fullmatch(image) if isinstance(image, str) else None
+        if tag and (release := parse_release(tag[1])):
+            return release
+    return UNKNOWN
 
 
 def _parse_version(text: str) -> Version | None:
@@ -94,13 +84,3 @@ def _parse_version(text: str) -> Version | None:
         return None
     version = (int(found[1]), int(found[2]), int(found[3] or 0))
     return None if version == _UNVERSIONED else version
-
-
-def _get_map(tree: dict[str, Any], key: str) -> dict[str, Any]:
-    node = tree.get(key)
-    return node if isinstance(node, dict) else {}
-
-
-def _get_text(tree: dict[str, Any], key: str) -> str:
-    node = tree.get(key)
-    return node if isinstance(node, str) else ""

@@ -7,28 +7,22 @@ import os
 import re
 import resource
 import signal
+import subprocess
+import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-import yaml
-
-if TYPE_CHECKING:
-    import subprocess
+from rancheros_ec2_metadata.hosts.rancheros import tree
+from rancheros_ec2_metadata.hosts.rancheros.tree import Tree
 
 SECONDS = 10.0  # for one question, which takes some 45 ms
 OUTPUT_LIMIT = 4 * 1024 * 1024  # bytes
 _LOOK = 0.003  # seconds between checks whether they have ended
 
-Tree: TypeAlias = "str | list[Tree] | dict[str, Tree]"
-
-_BaseLoader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 # Nothing of ours goes to it, AWS_ variables least of all.
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 # v0.9 logs to standard output, before the answer.
 _LOG_LINES = re.compile(r"(?:(?:> )?(?:time|level)=[^\n]*\n)*")
-# The C loader ends the process where maps or lists are nested some ten thousand deep.
-_MOST_NESTED = 1000
-_DEEP_BLOCK = re.compile(rf"^[ ?-]{{{_MOST_NESTED}}}", re.MULTILINE)
 _QUESTIONS = ("rancher", "write_files", "runcmd", "hostname")
 
 
@@ -55,21 +49,14 @@ Run: TypeAlias = Callable[[Sequence[Sequence[str]], float], list[Printed]]
 
 
 def run_programs(commands: Sequence[Sequence[str]], seconds: float) -> list[Printed]:
-    """Run programs at once, and leave nothing of them running.
+    """Run programs at once for some seconds, and leave nothing of them running.
 
     Each prints into memory of its own and runs in a process group of its own, which is killed in
     the end: neither a child that stays nor output without end holds the caller up.
 
-    Args:
-        commands: programs with their arguments.
-        seconds: after which those that have not ended are killed.
-
     Raises:
         OSError: one could not be started.
     """
-    import subprocess  # noqa: PLC0415 - not every run asks
-    import time  # noqa: PLC0415 - as above
-
     ends = time.monotonic() + seconds
     with contextlib.ExitStack() as stack:
         started: list[tuple[subprocess.Popen[bytes], int]] = []
@@ -125,10 +112,7 @@ class Answers(NamedTuple):
 
     def get(self, *keys: str) -> Tree:
         """Return what is at ``keys``; empty text if nothing is."""
-        node: Tree = self._asdict()
-        for key in keys:
-            node = node.get(key, "") if isinstance(node, dict) else ""
-        return node
+        return tree.get(self._asdict(), *keys)
 
     def arguments(self, key: str) -> tuple[str, ...]:
         """Return the list rancher.docker.``key``; empty if there is none.
@@ -139,10 +123,8 @@ class Answers(NamedTuple):
         items = self.get("rancher", "docker", key)
         if items in ("", "null"):
             return ()
-        if not isinstance(items, list):
-            raise NoAnswerError(f"rancher.docker.{key} in its answer is not a list")
         texts = tuple(item for item in items if isinstance(item, str))
-        if len(texts) < len(items):
+        if not isinstance(items, list) or len(texts) < len(items):
             raise NoAnswerError(f"rancher.docker.{key} in its answer is not a list of texts")
         return texts
 
@@ -161,9 +143,6 @@ class Ros(NamedTuple):
     def ask(self, seconds: float = SECONDS) -> Answers:
         """Return what ``ros`` reads: four questions, asked at once.
 
-        Args:
-            seconds: after which there is no answer.
-
         Raises:
             NoAnswerError: it gave no answer, or none that can be used.
         """
@@ -174,9 +153,9 @@ class Ros(NamedTuple):
             raise NoAnswerError(f"it could not be started, {error.strerror}") from None
         rancher, write_files, runcmd, hostname = map(_read_answer, questions, printed)
         return Answers(
-            rancher=_load_map(rancher),
-            write_files=_load_list(write_files, "write_files"),
-            runcmd=_load_list(runcmd, "runcmd"),
+            rancher=_load(rancher, "rancher", dict),
+            write_files=_load(write_files, "write_files", list),
+            runcmd=_load(runcmd, "runcmd", list),
             hostname=hostname.removesuffix("\n"),
         )
 
@@ -184,7 +163,7 @@ class Ros(NamedTuple):
 def _read_answer(question: str, printed: Printed) -> str:
     if printed.status is None:
         raise NoAnswerError(f"'{question}' was not answered in time")
-    if printed.status == -signal.SIGXFSZ or len(printed.output) >= OUTPUT_LIMIT:
+    if len(printed.output) >= OUTPUT_LIMIT:
         raise NoAnswerError(f"'{question}' printed more than {OUTPUT_LIMIT // 1024**2} MiB")
     if printed.status != 0:
         raise NoAnswerError(f"'{question}' ended with status {printed.status}")
@@ -196,28 +175,14 @@ def _read_answer(question: str, printed: Printed) -> str:
     return _LOG_LINES.sub("", text, count=1).removesuffix("\n")
 
 
-def _load(text: str, key: str) -> Any:
-    may_be_deep = text.count("[") + text.count("{") > _MOST_NESTED or _DEEP_BLOCK.search(text)
+def _load(text: str, key: str, kind: type[dict[str, Tree] | list[Tree]]) -> Any:
     try:
-        loader = yaml.BaseLoader if may_be_deep else _BaseLoader
-        return yaml.load(text, Loader=loader)  # noqa: S506 - it makes texts, lists and maps only
-    except (yaml.YAMLError, RecursionError):
+        found = tree.load(text)
+    except ValueError:
         raise NoAnswerError(f"{key} was not answered in YAML") from None
-
-
-def _load_map(text: str) -> dict[str, Tree]:
-    found = _load(text, "rancher")
-    if found in (None, "", "null"):
-        return {}
-    if not isinstance(found, dict):
-        raise NoAnswerError("rancher was not answered with a map")
-    return found
-
-
-def _load_list(text: str, key: str) -> list[Tree]:
-    found = _load(text, key)
-    if found in (None, "", "null"):
-        return []
-    if not isinstance(found, list):
-        raise NoAnswerError(f"{key} was not answered with a list")
+    if found in ("", "null"):
+        return kind()
+    if not isinstance(found, kind):
+        what = "map" if kind is dict else "list"
+        raise NoAnswerError(f"{key} was not answered with a {what}")
     return found

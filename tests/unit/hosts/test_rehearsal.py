@@ -13,11 +13,10 @@ from rancheros_ec2_metadata.hosts.files import take_lock
 from rancheros_ec2_metadata.hosts.rancheros import paths, rehearsal
 from rancheros_ec2_metadata.hosts.rancheros.rehearsal import Rehearsal, find_difference
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers, NoAnswerError, Printed, Ros
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot
 from unit.ec2.metadata_server import FakeClock
 
 BOOT = f"{paths.CLOUD_CONFIG_D}/boot.yml"
-FILES = Snapshot({BOOT: b"boot", paths.CLOUD_CONFIG: b"private key", paths.DOCKER_OPTS: b"x"})
+FILES = {BOOT: b"boot", paths.CLOUD_CONFIG: b"private key", paths.DOCKER_OPTS: b"x"}
 SOON = Limit.after(600, Clock(lambda: 0.0))
 
 
@@ -40,11 +39,11 @@ def test_the_same_files_are_asked_about_once_and_nothing_after_no_answer(tmp_pat
     ros = Asked(tmp_path)
     ros.copy.parent.rmdir()  # it is made
     made = Rehearsal(tmp_path, Ros("ros", ros.run), SOON)
-    assert made.ask(FILES) is made.ask(Snapshot(dict(FILES.files)))
+    assert made.ask(FILES) is made.ask(dict(FILES))
     ros.printed = Printed(1, b"private key")
     for _ in range(2):
         with pytest.raises(NoAnswerError, match="'config get rancher' ended with status 1") as why:
-            made.ask(FILES.with_file(BOOT, None))
+            made.ask({**FILES, BOOT: b"other"})
         assert "private" not in str(why.value)
     with pytest.raises(NoAnswerError):
         made.ask(FILES)
@@ -74,21 +73,20 @@ def test_the_copy_of_another_run_is_left_alone(tmp_path: Path) -> None:
 
 def test_the_digest_knows_all_that_ros_reads_and_nothing_else() -> None:
     known = rehearsal.digest(FILES)
-    assert known == rehearsal.digest(FILES.with_file(paths.DOCKER_OPTS, b"y"))
+    assert known == rehearsal.digest({**FILES, paths.DOCKER_OPTS: b"y"})
     for path in (BOOT, paths.CLOUD_CONFIG, paths.SAVED_METADATA, paths.COMMAND_LINE):
-        assert known != rehearsal.digest(FILES.with_file(path, b"other"))
+        assert known != rehearsal.digest({**FILES, path: b"other"})
     for path in (paths.OS_CONFIG, paths.OEM_CONFIG, f"{paths.CLOUD_CONFIG_D}/a"):
-        assert known != rehearsal.digest(FILES.with_file(path, b"other"))
-    moved = Snapshot({f"{paths.CLOUD_CONFIG_D}/a": b"boot", paths.CLOUD_CONFIG: b"private key"})
+        assert known != rehearsal.digest({**FILES, path: b"other"})
+    moved = {f"{paths.CLOUD_CONFIG_D}/a": b"boot", paths.CLOUD_CONFIG: b"private key"}
     assert known != rehearsal.digest(moved)
 
 
 @pytest.mark.parametrize("path", [BOOT, paths.CLOUD_CONFIG, paths.CLOUD_CONFIG_D])
 def test_a_file_that_only_ros_can_read_is_named(path: str) -> None:
-    why = rehearsal.explain_unreadable(Snapshot({}, {path: "Permission denied"}))
-    assert why is not None
-    assert "cannot be read: Permission denied" in why
-    assert rehearsal.explain_unreadable(Snapshot({}, {paths.DROP_IN: "x", "/etc/y": "z"})) is None
+    with pytest.raises(NoAnswerError, match="cannot be read: Permission denied"):
+        rehearsal.check_readable({path: "Permission denied"})
+    rehearsal.check_readable({paths.DROP_IN: "x", "/etc/y": "z"})
 
 
 def answers(rancher: Any, **others: Any) -> Answers:

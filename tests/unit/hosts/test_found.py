@@ -9,7 +9,8 @@ import pytest
 
 from rancheros_ec2_metadata.hosts import files
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from rancheros_ec2_metadata.hosts.rancheros.snapshot import Snapshot, read_file, read_snapshot
+from rancheros_ec2_metadata.hosts.rancheros.found import find, read_file
+from rancheros_ec2_metadata.hosts.rancheros.release import UNKNOWN
 
 BOOT = f"{paths.CLOUD_CONFIG_D}/boot.yml"
 
@@ -35,9 +36,9 @@ def test_every_file_that_decides_something_is_read(tmp_path: Path) -> None:
     for path, content in wanted.items():
         put(tmp_path, path, content)
     put(tmp_path, "/var/lib/rancher/conf/network.yml")
-    disk = read_snapshot(tmp_path)
-    assert disk.files == wanted
-    assert disk.unreadable == {}
+    found, _ = find(tmp_path, UNKNOWN)
+    assert found.disk == wanted
+    assert found.unreadable == {}
 
 
 def test_the_machines_folders_are_below_host_where_they_are_mounted(tmp_path: Path) -> None:
@@ -45,8 +46,8 @@ def test_the_machines_folders_are_below_host_where_they_are_mounted(tmp_path: Pa
     put(tmp_path, paths.CLOUD_CONFIG, b"of the image")
     put(tmp_path, paths.DAEMON_JSON, b"{}")
     put(tmp_path, "/var/lib/rancher/configuration", b"x")
-    assert read_snapshot(tmp_path).files == {paths.CLOUD_CONFIG: b"mine"}
-    assert read_file(tmp_path, Snapshot(), paths.DAEMON_JSON).files == {paths.DAEMON_JSON: b"{}"}
+    assert find(tmp_path, UNKNOWN)[0].disk == {paths.CLOUD_CONFIG: b"mine"}
+    assert read_file(tmp_path, paths.DAEMON_JSON) == b"{}"
     assert paths.locate(tmp_path, "/var/lib/rancher/configuration").read_bytes() == b"x"
 
 
@@ -55,7 +56,9 @@ def test_cloud_config_d_is_loaded_whatever_the_suffix_in_byte_order(tmp_path: Pa
     for name in ("b.yml", "B", "a.yml.tmp", "x~", "é", ".hidden"):
         put(tmp_path, f"{paths.CLOUD_CONFIG_D}/{name}")
     (folder / "folder").mkdir()
-    names = [path.rpartition("/")[2] for path in read_snapshot(tmp_path).drop_ins()]
+    names = [
+        path.rpartition("/")[2] for path in paths.list_drop_ins(find(tmp_path, UNKNOWN)[0].disk)
+    ]
     assert names == ["B", "a.yml.tmp", "b.yml", "x~", "é"]
 
 
@@ -63,7 +66,9 @@ def test_a_name_that_is_no_utf_8_has_its_place_too(tmp_path: Path) -> None:
     raw = [b"a.yml", "\U0001f600".encode(), b"\xff.yml"]
     for name in raw:
         put(tmp_path, f"{paths.CLOUD_CONFIG_D}/{os.fsdecode(name)}")
-    names = [path.rpartition("/")[2] for path in read_snapshot(tmp_path).drop_ins()]
+    names = [
+        path.rpartition("/")[2] for path in paths.list_drop_ins(find(tmp_path, UNKNOWN)[0].disk)
+    ]
     assert [os.fsencode(name) for name in names] == raw
 
 
@@ -78,7 +83,8 @@ def test_what_the_system_denies_is_said(
 
     monkeypatch.setattr(os, error, lambda path, *flags: denied(Path(path), *flags))
     denies = paths.CLOUD_CONFIG_D if error == "scandir" else BOOT
-    assert read_snapshot(tmp_path) == Snapshot({}, {denies: "Permission denied"})
+    found, _ = find(tmp_path, UNKNOWN)
+    assert (found.disk, found.unreadable) == ({}, {denies: "Permission denied"})
 
 
 def test_what_is_no_file_is_said_and_does_not_hang_the_boot(tmp_path: Path) -> None:
@@ -88,7 +94,7 @@ def test_what_is_no_file_is_said_and_does_not_hang_the_boot(tmp_path: Path) -> N
     (folder / "gone").symlink_to("/home/rancher/not-mounted.yml")
     (folder / "loop").symlink_to("loop")
     (folder / "folder").symlink_to("/var")
-    assert read_snapshot(tmp_path).unreadable == {
+    assert find(tmp_path, UNKNOWN)[0].unreadable == {
         paths.CLOUD_CONFIG: "a folder stands where a file should be",
         f"{paths.CLOUD_CONFIG_D}/fifo": "it is not a regular file",
         f"{paths.CLOUD_CONFIG_D}/gone": "a symbolic link to something that is not mounted here",
@@ -100,7 +106,8 @@ def test_what_is_no_file_is_said_and_does_not_hang_the_boot(tmp_path: Path) -> N
 @pytest.mark.parametrize("path", [paths.CLOUD_CONFIG_D, paths.CONF])
 def test_a_file_in_the_place_of_a_folder_is_said(tmp_path: Path, path: str) -> None:
     put(tmp_path, path)
-    assert read_snapshot(tmp_path) == Snapshot({}, {paths.CLOUD_CONFIG_D: "Not a directory"})
+    found, _ = find(tmp_path, UNKNOWN)
+    assert (found.disk, found.unreadable) == ({}, {paths.CLOUD_CONFIG_D: "Not a directory"})
 
 
 def test_a_file_beyond_the_limit_is_not_taken(
@@ -109,9 +116,9 @@ def test_a_file_beyond_the_limit_is_not_taken(
     monkeypatch.setattr(files, "SIZE_LIMIT", 1024**2)
     put(tmp_path, BOOT, b"#" * 1024**2)
     put(tmp_path, paths.CLOUD_CONFIG, b"#" * (1024**2 + 1))
-    disk = read_snapshot(tmp_path)
-    assert set(disk.files) == {BOOT}
-    assert disk.unreadable == {paths.CLOUD_CONFIG: "it is larger than 1 MiB"}
+    found, _ = find(tmp_path, UNKNOWN)
+    assert set(found.disk) == {BOOT}
+    assert found.unreadable == {paths.CLOUD_CONFIG: "it is larger than 1 MiB"}
 
 
 def test_links_are_followed_from_the_machines_root(tmp_path: Path) -> None:
@@ -120,25 +127,11 @@ def test_links_are_followed_from_the_machines_root(tmp_path: Path) -> None:
     (folder / "absolute").symlink_to("/home/rancher/mine.yml")
     (folder / "relative").symlink_to("../../../../../home/rancher/mine.yml")
     (folder / "chain").symlink_to("absolute")
-    disk = read_snapshot(tmp_path)
+    found, _ = find(tmp_path, UNKNOWN)
     for name in ("absolute", "relative", "chain"):
-        assert disk.files[f"{paths.CLOUD_CONFIG_D}/{name}"] == b"mine: 1"
+        assert found.disk[f"{paths.CLOUD_CONFIG_D}/{name}"] == b"mine: 1"
 
 
-def test_a_file_can_be_written_and_removed_in_a_copy() -> None:
-    disk = Snapshot({BOOT: b"1"}, {paths.CLOUD_CONFIG: "Permission denied"})
-    changed = disk.with_file(BOOT, None).with_file(paths.CLOUD_CONFIG, b"3")
-    assert changed == Snapshot({paths.CLOUD_CONFIG: b"3"})
-    assert disk.files == {BOOT: b"1"}
-
-
-def test_one_more_file_can_be_read_and_read_again(tmp_path: Path) -> None:
-    file = put(tmp_path, "/opt/daemon.json", b"{}")
-    disk = read_file(tmp_path, Snapshot(), "/opt/daemon.json")
-    assert disk.files == {"/opt/daemon.json": b"{}"}
-    file.unlink()
-    assert read_file(tmp_path, disk, "/opt/daemon.json").files == {}
-
-
-def test_no_content_is_in_the_repr() -> None:
-    assert "private key" not in repr(Snapshot({paths.CLOUD_CONFIG: b"private key"}))
+def test_no_content_is_in_the_repr(tmp_path: Path) -> None:
+    put(tmp_path, paths.CLOUD_CONFIG, b"private: key")
+    assert "private" not in repr(find(tmp_path, UNKNOWN)[0])
