@@ -168,7 +168,11 @@ def _read_last_run(value: Any) -> LastRun | None:
     known = _read_fields(LastRun, value)
     if isinstance(files := value.get("files"), dict):
         # A file that was not there has no digest.
-        known["files"] |= {path: None for path, digest in files.items() if digest is None}
+        known["files"] = {
+            path: digest
+            for path, digest in files.items()
+            if digest is None or isinstance(digest, str)
+        }
     return LastRun(value["time"], **known)
 
 
