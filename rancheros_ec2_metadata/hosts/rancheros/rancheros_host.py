@@ -17,7 +17,7 @@ from rancheros_ec2_metadata.hosts.base import (
 )
 from rancheros_ec2_metadata.hosts.env_files import plan_env_files
 from rancheros_ec2_metadata.hosts.files import FileChange
-from rancheros_ec2_metadata.hosts.rancheros import cloud_config, drop_in, paths, rehearsal
+from rancheros_ec2_metadata.hosts.rancheros import cloud_config, drop_in, paths, rehearsal, tree
 from rancheros_ec2_metadata.hosts.rancheros.culprits import (
     UNNAMED,
     name_stronger,
@@ -245,10 +245,11 @@ class RancherOs:
                     raise RefusedError(f"{text}; remove it there")
         if key is not None:
             raise refuse_difference(found.users, key)
+        read = dict(tree.flatten(after._asdict()))
         overridden = {
             name: name_stronger(found.users, keys)
             for name, (keys, value) in values.items()
-            if after.get(*keys) != (list(value) if isinstance(value, tuple) else str(value))
+            if read.get(keys) != (list(value) if isinstance(value, tuple) else str(value))
         }
         # What is overridden is named at each run, so it is asked for at each.
         return proposal._replace(

@@ -321,6 +321,12 @@ def test_a_variable_that_a_stronger_layer_sets_stays_the_users_and_is_named(
         assert WEB in lab.lists()["extra_args"]
 
 
+def test_an_empty_variable_that_a_null_hides_is_named(make: Any) -> None:
+    lab = make(**{"cloud-config.yml": "rancher:\n  environment:\n"})
+    booted = lab.run({"db": ""}, Settings(root=lab.root, mappings=MAPPED.mappings))
+    assert "variable DB_HOST is overridden by cloud-config.yml" in booted.log
+
+
 def test_a_config_path_is_set_and_named_with_when_it_takes_effect(make: Any) -> None:
     lab = make()
     mappings = ("h:hostname", "port:rancher.ssh.port", "dns:rancher.network.dns.nameservers")
