@@ -16,7 +16,7 @@ import yaml
 from rancheros_ec2_metadata.errors import quote
 from rancheros_ec2_metadata.hosts.rancheros import docker_args, shell
 from rancheros_ec2_metadata.hosts.rancheros.release import Quoting
-from rancheros_ec2_metadata.hosts.rancheros.tree import get, load
+from rancheros_ec2_metadata.hosts.rancheros.ros_yaml import get, load
 from rancheros_ec2_metadata.hosts.state import Edit
 
 DOCKER = ("rancher", "docker")

@@ -19,7 +19,7 @@ from rancheros_ec2_metadata.errors import Note, warning
 from rancheros_ec2_metadata.hosts.rancheros import docker_args, paths
 from rancheros_ec2_metadata.hosts.rancheros.release import Quoting
 from rancheros_ec2_metadata.hosts.rancheros.ros import Answers
-from rancheros_ec2_metadata.hosts.rancheros.tree import Tree
+from rancheros_ec2_metadata.hosts.rancheros.ros_yaml import Tree
 
 # More than any daemon.json; what unpacks to more is not read.
 _MOST_UNPACKED = 1024 * 1024

@@ -14,7 +14,7 @@ from rancheros_ec2_metadata.hosts.base import Ours
 from rancheros_ec2_metadata.hosts.files import read_plain
 from rancheros_ec2_metadata.hosts.rancheros import cloud_config, docker_args, drop_in, paths
 from rancheros_ec2_metadata.hosts.rancheros.release import Release
-from rancheros_ec2_metadata.hosts.rancheros.tree import flatten
+from rancheros_ec2_metadata.hosts.rancheros.ros_yaml import flatten
 from rancheros_ec2_metadata.hosts.state import DamagedStateError, State, parse_state
 from rancheros_ec2_metadata.plan import config_paths
 

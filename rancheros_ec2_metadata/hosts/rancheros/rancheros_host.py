@@ -17,7 +17,7 @@ from rancheros_ec2_metadata.hosts.base import (
 )
 from rancheros_ec2_metadata.hosts.env_files import plan_env_files
 from rancheros_ec2_metadata.hosts.files import FileChange
-from rancheros_ec2_metadata.hosts.rancheros import cloud_config, drop_in, paths, rehearsal, tree
+from rancheros_ec2_metadata.hosts.rancheros import cloud_config, drop_in, paths, rehearsal, ros_yaml
 from rancheros_ec2_metadata.hosts.rancheros.culprits import (
     UNNAMED,
     name_stronger,
@@ -245,7 +245,7 @@ class RancherOs:
                     raise RefusedError(f"{text}; remove it there")
         if key is not None:
             raise refuse_difference(found.users, key)
-        read = dict(tree.flatten(after._asdict()))
+        read = dict(ros_yaml.flatten(after._asdict()))
         overridden = {
             name: name_stronger(found.users, keys)
             for name, (keys, value) in values.items()

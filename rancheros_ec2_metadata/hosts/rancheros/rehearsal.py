@@ -17,7 +17,7 @@ from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.hosts.files import take_lock
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.ros import SECONDS, Answers, NoAnswerError, Ros
-from rancheros_ec2_metadata.hosts.rancheros.tree import Tree, flatten
+from rancheros_ec2_metadata.hosts.rancheros.ros_yaml import Tree, flatten
 
 # Lists that `ros` prints in random order where a service gives them as a map.
 _UNORDERED = ("environment", "links")

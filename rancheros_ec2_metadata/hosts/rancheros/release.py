@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple, TypeAlias
 
-from rancheros_ec2_metadata.hosts.rancheros.tree import get, load
+from rancheros_ec2_metadata.hosts.rancheros.ros_yaml import get, load
 
 Quoting: TypeAlias = Literal["shell", "raw"]
 Version: TypeAlias = tuple[int, int, int]

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from rancheros_ec2_metadata.hosts.rancheros import tree
-from rancheros_ec2_metadata.hosts.rancheros.tree import Tree
+from rancheros_ec2_metadata.hosts.rancheros import ros_yaml
+from rancheros_ec2_metadata.hosts.rancheros.ros_yaml import Tree
 
 SECONDS = 10.0  # for one question, which takes some 45 ms
 OUTPUT_LIMIT = 4 * 1024 * 1024  # bytes
@@ -112,7 +112,7 @@ class Answers(NamedTuple):
 
     def get(self, *keys: str) -> Tree:
         """Return what is at ``keys``; empty text if nothing is."""
-        return tree.get(self._asdict(), *keys)
+        return ros_yaml.get(self._asdict(), *keys)
 
     def arguments(self, key: str) -> tuple[str, ...]:
         """Return the list rancher.docker.``key``; empty if there is none.
@@ -177,7 +177,7 @@ def _read_answer(question: str, printed: Printed) -> str:
 
 def _load(text: str, key: str, kind: type[dict[str, Tree] | list[Tree]]) -> Any:
     try:
-        found = tree.load(text)
+        found = ros_yaml.load(text)
     except ValueError:
         raise NoAnswerError(f"{key} was not answered in YAML") from None
     if found in ("", "null"):
