@@ -13,7 +13,6 @@ from rancheros_ec2_metadata.plan.labels import explain_unnameable
 from rancheros_ec2_metadata.preflight.forecast import Forecast
 from rancheros_ec2_metadata.preflight.launch import Group
 
-RULES = load_rules(__package__)
 _MOST_NAMED = 10
 
 
@@ -36,7 +35,8 @@ def find(group: Group, forecasts: Sequence[Forecast]) -> list[Found]:
 
 
 def _report(rule: str, where: str, what: str) -> Found:
-    return Found(rule, where, f"{what}: {RULES[rule].why}", RULES[rule].fix)
+    row = load_rules(__package__)[rule]
+    return Found(rule, where, f"{what}: {row.why}", row.fix)
 
 
 def _name_tag(key: str) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from docs.definitions import SERVICE_FILE
-from rancheros_ec2_metadata import command_line, options
+from rancheros_ec2_metadata import command_line, options, preflight
 from rancheros_ec2_metadata.check.finding import load_rules
-from rancheros_ec2_metadata.preflight.findings import RULES, Found, find
+from rancheros_ec2_metadata.preflight.findings import Found, find
 from rancheros_ec2_metadata.preflight.forecast import Forecast, make_forecast
 from rancheros_ec2_metadata.preflight.launch import (
     Group,
@@ -182,8 +182,9 @@ def test_a_rule_finds_what_it_is_for_and_nothing_else(
 
 
 def test_every_rule_has_a_case_and_a_name_of_its_own() -> None:
-    assert {rule for rule, *_ in CASES} >= RULES.keys() - {"hop-limit"}
-    assert RULES.keys() & load_rules().keys() == set()
+    rules = load_rules(preflight.__name__)
+    assert {rule for rule, *_ in CASES} >= rules.keys() - {"hop-limit"}
+    assert rules.keys() & load_rules().keys() == set()
 
 
 @pytest.mark.parametrize(("limit", "rules"), [("1", {"hop-limit", "net"}), ("2", {"net"})])
