@@ -50,14 +50,12 @@ class AnsweringApi:
 
     Attributes:
         by_action: answers to single actions, which count more.
-        short_by: so many bytes of an answer are promised, and do not come.
         heads, bodies: of the requests.
     """
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
         self.by_action: dict[str, Answer] = {}
-        self.short_by = 0
         self.heads: list[Message] = []
         self.bodies: list[dict[str, list[str]]] = []
 
@@ -86,7 +84,7 @@ class AnsweringApi:
                 )
                 body = text.encode() if isinstance(text, str) else text
                 self.send_response(status)
-                self.send_header("Content-Length", str(len(body) + api.short_by))
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 

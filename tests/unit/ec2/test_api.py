@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from e2e.answering_api import Answer, AnsweringApi, refusal, tags
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.api import TagsApi
-from rancheros_ec2_metadata.ec2.firmware import Machine
 from rancheros_ec2_metadata.ec2.instance import Identity
-from rancheros_ec2_metadata.ec2.read import Reader
 from rancheros_ec2_metadata.ec2.retry import Reason, RequestError
 from rancheros_ec2_metadata.ec2.role import Credentials
-from rancheros_ec2_metadata.log import Log
-from rancheros_ec2_metadata.settings import ApiSettings, Settings
+from rancheros_ec2_metadata.settings import ApiSettings
 from unit.ec2.metadata_server import (
     INSTANCE_ID,
-    ROLE,
     SECRETS,
-    FakeClock,
-    MetadataServer,
-    imds_of,
-    latest,
-    metadata,
 )
-
-if TYPE_CHECKING:
-    import responses
 
 IDENTITY = Identity(INSTANCE_ID, "eu-central-1")
 LIMIT = Limit.after(3600, Clock())
@@ -54,7 +41,7 @@ def shared() -> Iterator[AnsweringApi]:
 
 @pytest.fixture
 def endpoint(shared: AnsweringApi) -> AnsweringApi:
-    shared.answers, shared.heads, shared.bodies, shared.short_by = [], [], [], 0
+    shared.answers, shared.heads, shared.bodies = [], [], []
     return shared
 
 
@@ -98,25 +85,6 @@ def test_all_pages_are_read_but_not_pages_without_end(endpoint: AnsweringApi, ap
     endpoint.answers = [page({f"key-{n}": ""}, f"token-{n}") for n in range(50)]
     assert "does not answer as the EC2 API does" in str(failure(api))
     assert len(endpoint.bodies) <= 13
-
-
-def test_a_reading_asks_it_with_one_client_however_often(
-    endpoint: AnsweringApi, mock: responses.RequestsMock, clock: FakeClock
-) -> None:
-    MetadataServer(latest(metadata(**ROLE))).start(mock)
-    mock.add_passthru(endpoint.url)
-    endpoint.answers = [
-        refusal(503, "RequestLimitExceeded"),
-        refusal(403, "UnauthorizedOperation"),
-        page({"Name": "one"}),
-        page({"docker.role": "web"}),
-    ]
-    settings = Settings(api=ApiSettings(endpoint=endpoint.url))
-    reader = Reader(settings, Machine("yes"), imds_of(clock), Log(io.StringIO()))
-    found = reader.read(kept=False, so_far=lambda _: None)
-    assert (found.tags, found.tags_source) == ({"docker.role": "web"}, "api")
-    assert len(endpoint.bodies) == 4
-    assert not [secret for secret in SECRETS if secret in repr(found)]
 
 
 STALE = {
@@ -163,39 +131,9 @@ def test_nothing_of_the_environment_or_of_files_is_used_and_no_secret_logged(
     assert not [secret for secret in SECRETS if secret in caplog.text]
 
 
-@pytest.mark.parametrize(
-    ("answer", "kind"),
-    [
-        ((200, b"<html><body>Welcome</body></html>"), Reason.FINAL),
-        ((200, b"<html><br>Welcome"), Reason.FINAL),
-        ((200, b""), Reason.FINAL),
-        ((200, b"\xff\xfe\x00"), Reason.FINAL),
-        ((200, b"x" * 5_000_000), Reason.FINAL),
-        ((502, b"<html><br>Bad gateway"), Reason.BUSY),
-        ((429, b"slow down"), Reason.BUSY),
-        ((302, b""), Reason.FINAL),
-    ],
-    ids=["html", "bad html", "nothing", "text", "long", "bad gateway", "too many", "redirect"],
-)
-def test_what_is_no_answer_of_the_api_is_not_taken_for_no_tags(
-    endpoint: AnsweringApi, api: TagsApi, answer: tuple[int, bytes], kind: Reason
-) -> None:
-    endpoint.answers = [answer]
-    caught = failure(api)
-    assert caught.reason is kind
-    assert endpoint.url in str(caught) or answer[0] == 302
-    assert len(endpoint.bodies) == 1
-
-
-def test_an_answer_that_breaks_off_is_a_broken_connection(
-    endpoint: AnsweringApi, api: TagsApi
-) -> None:
-    endpoint.answers = [page({"a": "1"})]
-    endpoint.short_by = 10
-    assert failure(api).reason is Reason.UNREACHABLE
-
-
-CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNK = OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel"
+TOO_SHORT = OK + b"Content-Length: 400\r\n\r\n" + str(page({"a": "1"})[1]).encode()[:-10]
 
 
 @pytest.mark.parametrize(
@@ -204,9 +142,10 @@ CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"
         (None, LIMIT, "Connection refused"),
         (b"", LIMIT, ""),
         (CHUNK, LIMIT, ""),
+        (TOO_SHORT, LIMIT, ""),
         (None, Limit.after(0, Clock()), "VPC endpoint"),
     ],
-    ids=["refuses", "hangs up at once", "hangs up in a chunk", "no time left"],
+    ids=["refuses", "hangs up at once", "in a chunk", "before the end", "no time left"],
 )
 def test_an_endpoint_that_gives_no_answer_is_out_of_reach_and_named(
     script: bytes | None, limit: Limit, said: str
@@ -296,28 +235,44 @@ def test_the_endpoint_is_the_settings_or_botocores(
 @pytest.mark.parametrize(
     ("answer", "reason", "words"),
     [
-        ((403, "UnauthorizedOperation"), Reason.REFUSED, ("'web-role'", "ec2:DescribeTags")),
-        ((403, "AccessDenied"), Reason.REFUSED, ("'web-role'", "ec2:DescribeTags")),
-        ((503, "RequestLimitExceeded"), Reason.BUSY, ("throttles", "InstanceMetadataTags")),
-        ((400, "Throttling"), Reason.BUSY, ("throttles",)),
-        ((429, "TooMany"), Reason.BUSY, ("throttles",)),
-        ((500, "InternalError"), Reason.BUSY, ("500", "'InternalError'", "http://127.0.0.1")),
-        ((401, "AuthFailure"), Reason.REFUSED, ("'web-role'", "AuthFailure", "clock")),
-        ((400, "RequestExpired"), Reason.FINAL, ("RequestExpired", "NTP")),
-        ((403, "SignatureDoesNotMatch"), Reason.FINAL, ("NTP",)),
-        ((403, "OptInRequired"), Reason.FINAL, ("'OptInRequired'", "'web-role'", "DescribeTags")),
-        ((400, "Bad\n2026 forged line"), Reason.FINAL, ("\\n2026",)),
+        *[
+            ((200, text), Reason.FINAL, ("http://127.0.0.1",))
+            for text in (b"<html><body>Welcome</body></html>", b"<html><br>Welcome", b"")
+        ],
+        ((200, b"\xff\xfe\x00"), Reason.FINAL, ("http://127.0.0.1",)),
+        pytest.param((200, b"x" * 5_000_000), Reason.FINAL, ("http://127.0.0.1",), id="long"),
+        ((502, b"<html><br>Bad gateway"), Reason.BUSY, ("http://127.0.0.1",)),
+        ((429, b"slow down"), Reason.BUSY, ("http://127.0.0.1",)),
+        ((302, b""), Reason.FINAL, ()),
+        (refusal(403, "UnauthorizedOperation"), Reason.REFUSED, ("'web-role'", "ec2:DescribeTags")),
+        (refusal(403, "AccessDenied"), Reason.REFUSED, ("'web-role'", "ec2:DescribeTags")),
+        (refusal(503, "RequestLimitExceeded"), Reason.BUSY, ("throttles", "InstanceMetadataTags")),
+        (refusal(400, "Throttling"), Reason.BUSY, ("throttles",)),
+        (refusal(429, "TooMany"), Reason.BUSY, ("throttles",)),
+        (
+            refusal(500, "InternalError"),
+            Reason.BUSY,
+            ("500", "'InternalError'", "http://127.0.0.1"),
+        ),
+        (refusal(401, "AuthFailure"), Reason.REFUSED, ("'web-role'", "AuthFailure", "clock")),
+        (refusal(400, "RequestExpired"), Reason.FINAL, ("RequestExpired", "NTP")),
+        (refusal(403, "SignatureDoesNotMatch"), Reason.FINAL, ("NTP",)),
+        (
+            refusal(403, "OptInRequired"),
+            Reason.FINAL,
+            ("'OptInRequired'", "'web-role'", "DescribeTags"),
+        ),
+        (refusal(400, "Bad\n2026 forged line"), Reason.FINAL, ("\\n2026",)),
     ],
 )
-def test_a_refusal_is_asked_once_and_has_its_reason_and_its_words(
+def test_what_brings_no_tags_is_asked_once_and_has_its_reason_and_its_words(
     endpoint: AnsweringApi,
     api: TagsApi,
-    answer: tuple[int, str],
+    answer: Answer,
     reason: Reason,
     words: tuple[str, ...],
 ) -> None:
-    status, code = answer
-    endpoint.answers = [refusal(status, code)]
+    endpoint.answers = [answer]
     caught = failure(api)
     assert caught.reason is reason
     assert [word for word in words if word not in str(caught)] == []
