@@ -205,3 +205,12 @@ def imds_of(
 ) -> Imds:
     """Return a client that waits on a clock of the tests."""
     return Imds(settings or ImdsSettings(), clock.limit(seconds), log or Log(io.StringIO()))
+
+
+def connected(
+    clock: FakeClock, settings: ImdsSettings | None = None, log: Log | None = None
+) -> Imds:
+    """Return such a client that has found its service."""
+    imds = imds_of(clock, settings, log=log)
+    imds.connect(imds.limit)
+    return imds

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from rancheros_ec2_metadata.ec2.imds import IPV4, IPV6, Imds, check_component
+from rancheros_ec2_metadata.ec2.imds import IPV4, IPV6, check_component
 from rancheros_ec2_metadata.ec2.retry import SILENT, Reason, RequestError
 from rancheros_ec2_metadata.log import Log
 from rancheros_ec2_metadata.settings import ImdsSettings
-from unit.ec2.metadata_server import NOW, FakeClock, MetadataServer, imds_of
+from unit.ec2.metadata_server import NOW, FakeClock, MetadataServer, connected, imds_of
 
 if TYPE_CHECKING:
     import responses
@@ -41,12 +41,6 @@ def serve(mock: responses.RequestsMock) -> Serve:
     return start
 
 
-def connected(clock: FakeClock, settings: ImdsSettings | None = None) -> Imds:
-    imds = imds_of(clock, settings)
-    imds.connect(imds.limit)
-    return imds
-
-
 def refused(clock: FakeClock, settings: ImdsSettings | None = None) -> RequestError:
     imds = imds_of(clock, settings)
     with pytest.raises(RequestError) as caught:
@@ -64,8 +58,7 @@ def test_the_token_comes_first_is_sent_on_every_get_and_never_shown(
     server = serve()
     stream = io.StringIO()
     log = Log(stream, debug=True)
-    imds = imds_of(clock, log=log)
-    imds.connect(imds.limit)
+    imds = connected(clock, log=log)
     assert [imds.get(MAC), imds.get("meta-data/instance-id")] == ["0e:00", "i-1"]
     assert server.asked == [PUT, f"GET {MAC}", "GET meta-data/instance-id"]
     tokens = [one.headers.get("X-aws-ec2-metadata-token") for one in server.sent]
@@ -114,8 +107,7 @@ def test_without_tokens_v1_is_spoken_and_logged_or_it_is_forbidden(
         assert words in str(caught)
     assert server.asked == asked
     log = Log(io.StringIO())
-    imds = imds_of(clock, IPV4_ONLY, log=log)
-    imds.connect(imds.limit)
+    imds = connected(clock, IPV4_ONLY, log)
     (note,) = log.noted
     assert note.text.startswith(f"IMDSv1 at {IPV4}: ")
     assert why in note.text
@@ -179,8 +171,7 @@ def test_ipv6_is_asked_where_ipv4_does_not_answer(
     serve(put=put)
     other = serve(base=IPV6)
     log = Log(io.StringIO())
-    imds = imds_of(clock, log=log)
-    imds.connect(imds.limit)
+    imds = connected(clock, log=log)
     assert [note.text for note in log.noted] == [f"IMDSv2 at {base}"]
     assert other.asked == asked
     assert imds.get(MAC) == "0e:00"

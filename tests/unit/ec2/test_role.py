@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rancheros_ec2_metadata.ec2.imds import Imds
 from rancheros_ec2_metadata.ec2.retry import Reason, RequestError
 from rancheros_ec2_metadata.ec2.role import Credentials, read_credentials
-from unit.ec2.metadata_server import ROLE, SECRETS, FakeClock, MetadataServer, imds_of
+from unit.ec2.metadata_server import ROLE, SECRETS, FakeClock, MetadataServer, connected
 
 if TYPE_CHECKING:
     import responses
@@ -16,17 +15,15 @@ if TYPE_CHECKING:
 GOOD: dict[str, Any] = json.loads(ROLE["iam"]["security-credentials"]["web-role"])
 
 
-def imds_with(tree: dict[str, Any], mock: responses.RequestsMock, clock: FakeClock) -> Imds:
+def found_in(tree: dict[str, Any], mock: responses.RequestsMock, clock: FakeClock) -> Credentials:
     MetadataServer({"meta-data": tree}).start(mock)
-    imds = imds_of(clock)
-    imds.connect(imds.limit)
-    return imds
+    imds = connected(clock)
+    return read_credentials(imds, None, imds.limit)
 
 
 def refused(tree: dict[str, Any], mock: responses.RequestsMock, clock: FakeClock) -> RequestError:
-    imds = imds_with(tree, mock, clock)
     with pytest.raises(RequestError) as caught:
-        read_credentials(imds, None, imds.limit)
+        found_in(tree, mock, clock)
     assert not any(secret in repr(caught.value) for secret in SECRETS)
     return caught.value
 
@@ -39,8 +36,7 @@ def role(document: object, name: str = "web-role") -> dict[str, Any]:
 def test_the_role_has_credentials_that_it_does_not_show(
     mock: responses.RequestsMock, clock: FakeClock
 ) -> None:
-    imds = imds_with(ROLE, mock, clock)
-    found = read_credentials(imds, None, imds.limit)
+    found = found_in(ROLE, mock, clock)
     assert found == Credentials("web-role", "ASIASECRETKEYID", "secret/access/key", "session//t")
     assert repr(found) == "Credentials(role='web-role')"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rancheros_ec2_metadata.ec2.retry import RequestError
 from rancheros_ec2_metadata.ec2.tags import Tags, read_tags
-from unit.ec2.metadata_server import FakeClock, MetadataServer, imds_of
+from unit.ec2.metadata_server import FakeClock, MetadataServer, connected
 
 
 def read(
@@ -20,8 +20,7 @@ def read(
     known: dict[str, str] | None = None,
 ) -> tuple[Tags | None, list[str]]:
     server = MetadataServer({"meta-data": {"tags": {"instance": served}}}).start(mock)
-    imds = imds_of(clock)
-    imds.connect(imds.limit)
+    imds = connected(clock)
     found = read_tags(imds, lambda key: key.startswith(prefix), known or {}, imds.limit.within(20))
     return found, [path.removeprefix("meta-data/tags/") for path in server.paths()]
 
