@@ -236,12 +236,6 @@ def test_a_client_that_leaves_without_a_word_disturbs_nobody_and_a_bug_is_not_hi
     assert "ValueError: 999" in capfd.readouterr().err
 
 
-def test_ipv6_is_served_too() -> None:
-    with FakeImds(V1, host="::1") as imds:
-        assert imds.url.startswith("http://[::1]:")
-        assert requests.get(f"{imds.url}/latest/meta-data/mac", timeout=90).text == V1.mac
-
-
 def test_an_address_in_use_is_an_os_error(imds: FaultyImds) -> None:
     port = int(imds.url.rpartition(":")[2])
     with pytest.raises(OSError, match=os.strerror(errno.EADDRINUSE)), FakeImds(INSTANCE, port=port):

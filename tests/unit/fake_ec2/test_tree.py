@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -49,44 +50,10 @@ def test_following_the_lists_finds_each_leaf_once_and_nothing_else(
     assert sorted(found) == sorted(path for path in tree if path and not path.endswith("/"))
 
 
-# What tests/unit/commands/test_target.py does not compare with DescribeInstances.
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        ("ami-manifest-path", "(unknown)"),
-        ("autoscaling/target-lifecycle-state", "InService"),
-        ("instance-action", "none"),
-        ("instance-life-cycle", "on-demand"),
-        ("placement/availability-zone-id", "euw1-az1"),
-        ("profile", "default-hvm"),
-        ("security-groups", "default\nweb"),
-        ("services/domain", "amazonaws.com"),
-        ("services/partition", "aws"),
-        ("tags/instance/docker.role", "web"),
-        ("tags/instance/aws:autoscaling:groupName", "web"),
-        ("tags/instance/", "aws:autoscaling:groupName\ndocker.role"),
-        ("iam/security-credentials/", "docker-node"),
-        ("network/interfaces/macs/", "02:29:96:8f:6a:2d/"),
-    ],
-)
-def test_an_instance_that_has_everything_shows_it_where_ec2_does(path: str, text: str) -> None:
-    assert make_tree(FULL, 0)[f"meta-data/{path}"] == text
-
-
-def test_what_an_instance_does_not_have_has_no_path() -> None:
-    absent = ("autoscaling/", "iam/", "ipv6", "public-hostname", "public-ipv4")
-    assert make_tree(FakeInstance(), 0).keys().isdisjoint(f"meta-data/{path}" for path in absent)
-
-
-def test_the_topmost_lists_are_as_ec2_writes_them() -> None:
-    assert make_tree(FULL, 0)[""] == "dynamic\nmeta-data\nuser-data"
-    assert make_tree(FakeInstance(), 0)[""] == "dynamic\nmeta-data"
-
-
 def test_the_identity_document_has_all_of_its_fields() -> None:
-    document = json.loads(make_tree(FULL, 0)["dynamic/instance-identity/document"])
-
-    assert document == {
+    started_now = replace(FULL, pending_time="now")
+    tree = make_tree(started_now, 1_770_000_000.9)
+    assert json.loads(tree["dynamic/instance-identity/document"]) == {
         "accountId": "123456789012",
         "architecture": "x86_64",
         "availabilityZone": "eu-west-1a",
@@ -97,19 +64,12 @@ def test_the_identity_document_has_all_of_its_fields() -> None:
         "instanceType": "m5.large",
         "kernelId": None,
         "marketplaceProductCodes": None,
-        "pendingTime": "2026-01-05T08:00:00Z",
+        "pendingTime": "2026-02-02T02:40:00Z",
         "privateIp": "10.0.0.12",
         "ramdiskId": None,
         "region": "eu-west-1",
         "version": "2017-09-30",
     }
-
-
-def test_pending_time_now_is_when_the_fake_was_started() -> None:
-    tree = make_tree(FakeInstance(pending_time="now"), 1_770_000_000.9)
-
-    pending = json.loads(tree["dynamic/instance-identity/document"])["pendingTime"]
-    assert pending == "2026-02-02T02:40:00Z"
 
 
 IPV6_ONLY = FakeInstance(local_ipv4=None, ipv6="2001:db8::1")
@@ -121,6 +81,27 @@ EXTRA = FakeInstance(public_ipv4="52.1.2.3", extra={"public-hostname": "", "dyna
 @pytest.mark.parametrize(
     ("instance", "path", "text"),
     [
+        (FULL, "", "dynamic\nmeta-data\nuser-data"),
+        (FakeInstance(), "", "dynamic\nmeta-data"),
+        # What tests/unit/commands/test_target.py does not compare with DescribeInstances.
+        (FULL, "meta-data/ami-manifest-path", "(unknown)"),
+        (FULL, "meta-data/autoscaling/target-lifecycle-state", "InService"),
+        (FULL, "meta-data/instance-action", "none"),
+        (FULL, "meta-data/instance-life-cycle", "on-demand"),
+        (FULL, "meta-data/placement/availability-zone-id", "euw1-az1"),
+        (FULL, "meta-data/profile", "default-hvm"),
+        (FULL, "meta-data/security-groups", "default\nweb"),
+        (FULL, "meta-data/services/domain", "amazonaws.com"),
+        (FULL, "meta-data/services/partition", "aws"),
+        (FULL, f"{TAGS}docker.role", "web"),
+        (FULL, f"{TAGS}aws:autoscaling:groupName", "web"),
+        (FULL, TAGS, "aws:autoscaling:groupName\ndocker.role"),
+        (FULL, "meta-data/iam/security-credentials/", "docker-node"),
+        (FULL, "meta-data/network/interfaces/macs/", "02:29:96:8f:6a:2d/"),
+        *[
+            (FakeInstance(), f"meta-data/{path}", None)
+            for path in ("autoscaling/", "iam/", "ipv6", "public-hostname", "public-ipv4")
+        ],
         (IPV6_ONLY, "meta-data/hostname", "i-0123456789abcdef0.eu-west-1.compute.internal"),
         (IPV6_ONLY, "meta-data/local-ipv4", None),
         # Names in the oldest region are without the region.
