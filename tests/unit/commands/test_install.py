@@ -24,6 +24,7 @@ from rancheros_ec2_metadata.runtime import Target
 
 USERS = '{"debug": true}'
 WORDS = ("/usr/bin/python3", "-I", "-S", units.LIBRARY)
+INSTALL = ("install", "-l", "a b:B", "-t", "docker.", "--deadline", "300")
 MODULE = f"{units.LIBRARY}/rancheros_ec2_metadata/module.py"
 SERVICE, FOLLOW, TIMER = (f"{units.FOLDER}/{name}" for name in units.UNITS)
 
@@ -93,7 +94,7 @@ def systemd(tmp_path: Path) -> Systemd:
 def test_it_is_installed_enabled_and_started_without_waiting_and_done_again_writes_nothing(
     systemd: Systemd,
 ) -> None:
-    assert systemd.run("install", "-l", "a b:B", "-t", "docker.") == 0
+    assert systemd.run(*INSTALL) == 0
     told = [
         "daemon-reload [1 units]",
         "enable ec2-docker-labels.service [1 units]",
@@ -103,7 +104,8 @@ def test_it_is_installed_enabled_and_started_without_waiting_and_done_again_writ
     text = systemd.read(SERVICE) or ""
     assert (
         'ExecStart="/usr/bin/python3" "-I" "-S" "/usr/local/lib/ec2-docker-labels"'
-        ' "apply" "--host=systemd" "--tag-prefix=docker." "--tag-variable=a b:B"\n'
+        ' "apply" "--host=systemd" "--tag-prefix=docker." "--tag-variable=a b:B" "--deadline=300"\n'
+        "TimeoutStartSec=310\n"
     ) in text
     assert systemd.read(MODULE) == "A = 1\n"
     library = systemd.machine.path(units.LIBRARY)
@@ -112,10 +114,10 @@ def test_it_is_installed_enabled_and_started_without_waiting_and_done_again_writ
     assert systemd.machine.path(SERVICE).stat().st_mode & 0o777 == 0o644
     assert "installed ec2-docker-labels.service; 'journalctl -u" in systemd.log
     before = systemd.tree()
-    assert systemd.run("install", "-l", "a b:B", "-t", "docker.") == 0
+    assert systemd.run(*INSTALL) == 0
     assert (systemd.told, systemd.tree()) == (told, before)
     (systemd.program / "rancheros_ec2_metadata/module.py").write_text("A = 2\n")
-    assert systemd.run("install", "-l", "a b:B", "-t", "docker.") == 0
+    assert systemd.run(*INSTALL) == 0
     assert systemd.read(MODULE) == "A = 2\n"
     assert [one.name for one in library.parent.iterdir()] == [library.name]
 
@@ -135,14 +137,6 @@ def test_follow_comes_changes_and_goes(systemd: Systemd) -> None:
         "daemon-reload [1 units]",
     ]
     assert (systemd.read(TIMER), systemd.read(FOLLOW)) == (None, None)
-
-
-def test_a_deadline_of_its_own_is_longer_than_the_unit_is_given_by_default(
-    systemd: Systemd,
-) -> None:
-    systemd.run("install", "--deadline", "300")
-    text = systemd.read(SERVICE) or ""
-    assert '"--deadline=300"\nTimeoutStartSec=310\n' in text
 
 
 def test_the_variables_of_a_run_are_in_the_unit_and_no_others(systemd: Systemd) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from e2e import described_api, program
-from e2e.answering_api import Answer, AnsweringApi, tags
+from e2e.answering_api import AnsweringApi, tags
 from machine import MachineDisk
-from rancheros_ec2_metadata.ec2.instance import VARIABLES
+from rancheros_ec2_metadata.ec2.instance import GROUP, VARIABLES
 from rancheros_ec2_metadata.errors import ExitStatus
 from rancheros_ec2_metadata.fake_ec2.data import FakeInstance
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
@@ -24,7 +24,7 @@ MAPPINGS = (
     *("--set", "ADVERTISE={AWS_LOCAL_IPV4}:2375", "--metadata-labels", "region"),
 )
 ASKED = ("--instance", INSTANCE_ID)
-GROUP = ("preflight", "--auto-scaling-group", "a")
+PREFLIGHT = ("preflight", "--auto-scaling-group", "a")
 
 
 @pytest.fixture
@@ -148,43 +148,28 @@ def test_each_question_is_one_call(
     assert (status == ExitStatus.REQUIRED_TAG) == ("'none'" in workstation.err)
 
 
-def test_show_names_the_field_of_each_fact(workstation: Workstation, api: AnsweringApi) -> None:
+def test_show_names_the_field_of_each_fact_and_what_is_not_told_and_a_state_of_the_instance(
+    workstation: Workstation, api: AnsweringApi, instance: FakeInstance
+) -> None:
+    api.by_action["DescribeInstances"] = described_api.described(instance, "stopped")
     workstation.log_in(api)
     assert workstation.run("show", *ASKED, "--format", "json") == ExitStatus.OK
+    assert "warning: the instance is 'stopped'" in workstation.err
     shown = workstation.json()
+    assert {*shown["not_known"]} == UNTOLD
+    assert {*shown["metadata"], *shown["does_not_have"]} == {*VARIABLES} - UNTOLD
     metadata = {name: (one["value"], one["source"]) for name, one in shown["metadata"].items()}
     assert metadata["AWS_LOCAL_IPV4"] == (
         "10.0.0.12",
         "EC2 API, DescribeInstances PrivateIpAddress",
     )
+    for name in metadata.keys() - {GROUP}:
+        assert metadata[name][1].endswith(str(VARIABLES[name].described))
     assert metadata["AWS_REGION"] == ("eu-west-1", "the region that was asked")
-    assert metadata["AWS_AUTOSCALING_GROUP"] == ("web", "tag aws:autoscaling:groupName")
+    assert metadata[GROUP] == ("web", "tag aws:autoscaling:groupName")
     assert shown["tags"]["docker.role"] == {"value": "web", "source": "EC2 API, DescribeTags"}
     profile = "arn:aws:iam::123456789012:instance-profile/node-profile"
     assert f"instance profile: '{profile}'" in workstation.err
-
-
-@pytest.mark.parametrize(
-    ("answer", "status", "said"),
-    [
-        (
-            described_api.described(FakeInstance(), "stopped"),
-            *(ExitStatus.OK, "warning: the instance is 'stopped'"),
-        ),
-        (
-            described_api.described(FakeInstance(instance_id="i-0aaaaaaaaaaaaaaaa")),
-            *(ExitStatus.INCOMPLETE, f"no instance {INSTANCE_ID}"),
-        ),
-    ],
-    ids=["stopped", "another instance"],
-)
-def test_an_answer_that_is_not_of_this_instance_as_it_will_boot_is_said(
-    workstation: Workstation, api: AnsweringApi, answer: Answer, status: ExitStatus, said: str
-) -> None:
-    api.by_action["DescribeInstances"] = answer
-    workstation.log_in(api)
-    assert workstation.run("show", *ASKED) == status
-    assert said in workstation.err
 
 
 @pytest.mark.parametrize(
@@ -198,10 +183,10 @@ def test_an_answer_that_is_not_of_this_instance_as_it_will_boot_is_said(
         (("clean", "--user-data", "-"), ("--user-data",)),
         (("show", "--user-data", "-"), ("--user-data",)),
         (("preflight",), ("--auto-scaling-group", "--launch-template")),
-        ((*GROUP, "--launch-template", "b"), ("--launch-template",)),
-        ((*GROUP, "--profile", "none"), ("preflight", "--profile")),
-        ((*GROUP, "-l", "x"), ("-l",)),
-        ((*GROUP, "--deadline", "5"), ("--deadline",)),
+        ((*PREFLIGHT, "--launch-template", "b"), ("--launch-template",)),
+        ((*PREFLIGHT, "--profile", "none"), ("preflight", "--profile")),
+        ((*PREFLIGHT, "-l", "x"), ("-l",)),
+        ((*PREFLIGHT, "--deadline", "5"), ("--deadline",)),
         # No disk is named, or two.
         (("plan", "--release", "v1.0.4"), ("--release", "--user-data")),
         (("plan", "--user-data", "-", "--release", "soon"), ("'soon'", "v1.5.8")),
