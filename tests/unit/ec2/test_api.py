@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from unit.ec2.metadata_server import (
     INSTANCE_ID,
     SECRETS,
 )
+from unit.ec2.scripted_server import Serve, closed_url
 
 IDENTITY = Identity(INSTANCE_ID, "eu-central-1")
 LIMIT = Limit.after(3600, Clock())
@@ -136,66 +135,39 @@ CHUNK = OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel"
 TOO_SHORT = OK + b"Content-Length: 400\r\n\r\n" + str(page({"a": "1"})[1]).encode()[:-10]
 
 
+@pytest.mark.parametrize("said", [b"", CHUNK, TOO_SHORT], ids=["nothing", "a chunk", "too little"])
+def test_an_endpoint_that_breaks_off_is_out_of_reach_and_named(serve: Serve, said: bytes) -> None:
+    url = serve(lambda c: c.sendall(said))
+    caught = failure(api_at(url))
+    assert (caught.reason, url in str(caught)) == (Reason.UNREACHABLE, True)
+
+
 @pytest.mark.parametrize(
-    ("script", "limit", "said"),
-    [
-        (None, LIMIT, "Connection refused"),
-        (b"", LIMIT, ""),
-        (CHUNK, LIMIT, ""),
-        (TOO_SHORT, LIMIT, ""),
-        (None, Limit.after(0, Clock()), "VPC endpoint"),
-    ],
-    ids=["refuses", "hangs up at once", "in a chunk", "before the end", "no time left"],
+    ("limit", "said"), [(LIMIT, "Connection refused"), (Limit.after(0, Clock()), "VPC endpoint")]
 )
-def test_an_endpoint_that_gives_no_answer_is_out_of_reach_and_named(
-    script: bytes | None, limit: Limit, said: str
+def test_where_nobody_listens_or_no_time_is_left_the_endpoint_is_named(
+    limit: Limit, said: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(script or b"")
-
-        thread = threading.Thread(target=serve)
-        if script is None:
-            listener.close()
-        else:
-            thread.start()
-        caught = failure(api_at(url), limit)
-        if script is not None:
-            thread.join()
+    url = closed_url()
+    caught = failure(api_at(url), limit)
     assert caught.reason is Reason.UNREACHABLE
-    assert url in str(caught)
-    assert said in str(caught)
+    assert [words for words in (url, said) if words not in str(caught)] == []
 
 
-@pytest.mark.parametrize(("exempt", "first"), [("", b"CONNECT"), ("127.0.0.1", b"nobody")])
+@pytest.mark.parametrize(("exempt", "came"), [("", [b"CONNECT"]), ("127.0.0.1", [])])
 def test_the_proxy_of_the_environment_is_used_and_its_password_not_shown(
-    monkeypatch: pytest.MonkeyPatch, exempt: str, first: bytes
+    serve: Serve,
+    heads: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    exempt: str,
+    came: list[bytes],
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-    with socket.create_server(("127.0.0.1", 0)) as proxy:
-        came: list[bytes] = []
-
-        def refuse() -> None:
-            connection, _ = proxy.accept()
-            with connection:
-                came.append(connection.recv(65536).split()[0])
-                connection.sendall(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
-
-        monkeypatch.setenv("HTTPS_PROXY", f"http://me:hidden@127.0.0.1:{proxy.getsockname()[1]}")
-        monkeypatch.setenv("NO_PROXY", exempt)
-        thread = threading.Thread(target=refuse)
-        thread.start()
-        caught = failure(api_at(url))
-        with socket.create_connection(proxy.getsockname()) as last:
-            last.sendall(b"nobody came before")
-            thread.join()
-    assert came == [first]
+    url = closed_url().replace("http:", "https:")
+    proxy = serve(lambda c: c.sendall(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"))
+    monkeypatch.setenv("HTTPS_PROXY", proxy.replace("//", "//me:hidden@"))
+    monkeypatch.setenv("NO_PROXY", exempt)
+    caught = failure(api_at(url))
+    assert [head.split()[0] for head in heads] == came
     assert caught.reason is Reason.UNREACHABLE
     assert url in str(caught)
     assert "hidden" not in str(caught)

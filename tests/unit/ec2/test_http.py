@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import socket
-import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,52 +13,9 @@ import responses
 from rancheros_ec2_metadata.deadline import Clock, Limit
 from rancheros_ec2_metadata.ec2.imds import IMDS_BOUNDS, Answer, HttpClient
 from rancheros_ec2_metadata.ec2.retry import Reason, RequestError
-
-Script = Callable[[socket.socket], None]
-Serve = Callable[[Script], str]
+from unit.ec2.scripted_server import Script, Serve, closed_url
 
 HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
-
-
-@pytest.fixture
-def heads() -> list[bytes]:
-    """The requests that have come, as they were on the wire."""
-    return []
-
-
-@pytest.fixture
-def serve(heads: list[bytes]) -> Iterator[Serve]:
-    """Let a script answer each connection to a server; the rest of it is torn down."""
-    listeners: list[socket.socket] = []
-    threads: list[threading.Thread] = []
-
-    def start(script: Script) -> str:
-        listener = socket.create_server(("127.0.0.1", 0))
-        listeners.append(listener)
-
-        def run() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    try:
-                        heads.append(connection.recv(65536))
-                        script(connection)
-                    except OSError:  # the client has had enough
-                        continue
-
-        threads.append(threading.Thread(target=run))
-        threads[-1].start()
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-    yield start
-    for listener in listeners:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-    for thread in threads:
-        thread.join()
 
 
 def ask(url: str, seconds: float = 60, method: str = "GET") -> Answer:
@@ -157,9 +112,7 @@ def test_an_answer_is_what_came_over_the_wire(
 
 
 def test_a_refused_connection_says_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    caught = failure(f"http://127.0.0.1:{port}")
+    caught = failure(closed_url())
     assert caught.reason is Reason.UNREACHABLE
     assert "Connection refused" in str(caught)
 
