@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -419,10 +418,6 @@ def listed(*answers: object) -> dict[str, Any]:
     return {"tags": {"instance": {None: list(answers), "docker.role": "web"}}}
 
 
-def roles(listing: object, credentials: object) -> dict[str, Any]:
-    return {"iam": {"security-credentials": {None: listing, "web-role": credentials}}}
-
-
 @dataclass(frozen=True)
 class Case:
     """One reading.
@@ -449,10 +444,10 @@ class Case:
 
 
 UNKNOWN_AGE = DOCUMENT | {"pendingTime": None}
+# Whole runs of more of them: tests/failures/test_late.py.
 CASES = {
     # The metadata service serves them.
     "none": Case({"tags": {"instance": ""}}, {}),
-    "old": Case(ONE, {}),
     "unknown age": Case(ONE, {}, document=UNKNOWN_AGE),
     "kept": Case(ONE, {}, document=DOCUMENT, kept=True),
     "young": Case(ONE, {}, document=DOCUMENT, took=(9, 10)),
@@ -488,37 +483,14 @@ CASES = {
         said="the region is not known",
     ),
     "refused by both": Case(ROLE, None, None, status=PART, calls=1, said="denied"),
-    "no role, old": Case({}, None, None, status=PART, said="the instance has no role"),
     "no role, young": Case({}, None, None, document=DOCUMENT, status=PART, took=(19, 20)),
-    "role late": Case(
-        roles([404, 404, 404, "web-role"], CREDENTIALS),
-        *(WEB, "api"),
-        document=DOCUMENT,
-        api=(WEB,),
-        took=(0.1, 19.9),
-        calls=1,
-    ),
     "credentials late": Case(
-        roles("web-role", [404, 404, 404, CREDENTIALS]),
+        {"iam": {"security-credentials": {"web-role": [404, 404, 404, CREDENTIALS]}}},
         *(WEB, "api"),
         document=DOCUMENT,
         api=(WEB,),
         took=(0.1, 19.9),
         calls=1,
-    ),
-    "credentials refused": Case(
-        roles("web-role", json.dumps({"Code": "Failed"})),
-        *(None, None),
-        document=DOCUMENT,
-        status=PART,
-        said="Code 'Failed'",
-    ),
-    "policy late": Case(
-        *(ROLE, WEB, "api"),
-        document=DOCUMENT,
-        api=(DENIED, DENIED, DENIED, WEB),
-        took=(0.1, 29.9),
-        calls=4,
     ),
     "tags late": Case(
         *(ROLE, WEB, "api"),
