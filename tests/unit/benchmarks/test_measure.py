@@ -71,16 +71,14 @@ def test_a_program_that_fails_ends_the_measurement(launcher: Launcher) -> None:
         interleaved([Case("wrong", [*PYTHON, "raise SystemExit(3)"], {})], 1, launcher)
 
 
-def test_a_result_is_medians_and_the_range() -> None:
-    walls = (5.0, 1.0, 3.0)
-    samples = tuple(Sample(wall, wall / 2, wall / 4, wall * 10, 0) for wall in walls)
-    result = Result(Case("x", [], {}), samples)
-    assert (result.wall, result.wall_range, result.cpu, result.memory) == (3, (1, 5), 2.25, 50)
-
-
 def walls(*seconds: float) -> Result:
-    samples = tuple(Sample(wall, 0, 0, 0, 0) for wall in seconds)
+    samples = tuple(Sample(wall, wall / 2, wall / 4, wall * 10, 0) for wall in seconds)
     return Result(Case("x", [], {}), samples)
+
+
+def test_a_result_is_medians_and_the_range() -> None:
+    result = walls(5.0, 1.0, 3.0)
+    assert (result.wall, result.wall_range, result.cpu, result.memory) == (3, (1, 5), 2.25, 50)
 
 
 def test_rounds_are_compared_each_by_itself_with_what_is_sure_of_it() -> None:

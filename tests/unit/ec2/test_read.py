@@ -247,8 +247,7 @@ def test_a_leaf_that_fails_is_named_and_the_rest_is_there(go: Go) -> None:
 
 
 def test_leaves_that_are_busy_for_ever_take_no_more_than_their_part_of_the_time(go: Go) -> None:
-    tree = metadata(hostname=503, tags={"instance": {"docker.role": "web"}})
-    run = go(latest(tree))
+    run = go(latest(metadata(hostname=503, tags={"instance": WEB})))
     assert run.facts.tags == {"docker.role": "web"}
     assert 15 < run.took <= 20
     assert run.status is ExitStatus.INCOMPLETE
@@ -285,9 +284,8 @@ def test_what_never_answers_does_not_take_the_time_of_the_tags(
     ],
 )
 def test_without_a_whole_listing_each_part_is_asked_for(go: Go, listing: object) -> None:
-    tags = {"instance": {"docker.role": "web"}}
-    tree: dict[Any, Any] = {None: listing} | metadata(tags=tags, **{"public-ipv4": "198.51.100.7"})
-    run = go(latest(tree))
+    tree: dict[Any, Any] = metadata(tags={"instance": WEB}, **{"public-ipv4": "198.51.100.7"})
+    run = go(latest({None: listing} | tree))
     assert run.facts.variables["AWS_PUBLIC_IPV4"] == "198.51.100.7"
     assert run.facts.variables_complete
     assert (run.facts.tags, run.facts.tags_source) == ({"docker.role": "web"}, "imds")
@@ -309,8 +307,7 @@ def test_a_mac_that_leads_elsewhere_is_named_and_not_followed(go: Go, mac: str) 
 def test_without_the_document_the_paths_that_say_the_same_are_asked(
     go: Go, document: object
 ) -> None:
-    tree = latest(metadata()) | {"dynamic": {"instance-identity": {"document": document}}}
-    run = go(tree)
+    run = go(latest(metadata()) | {"dynamic": {"instance-identity": {"document": document}}})
     found = run.facts
     assert found.identity == Identity(INSTANCE_ID, "eu-central-1")
     assert found.variables["AWS_INSTANCE_TYPE"] == "m5.large"
