@@ -89,8 +89,8 @@ def test_a_file_that_only_ros_can_read_is_named(path: str) -> None:
     rehearsal.check_readable({paths.DROP_IN: "x", "/etc/y": "z"})
 
 
-def answers(rancher: Any, **others: Any) -> Answers:
-    return Answers(rancher, others.get("write_files", []), others.get("runcmd", []), "")
+def answers(rancher: Any) -> Answers:
+    return Answers(rancher, [], [], "")
 
 
 OURS = [
@@ -133,15 +133,6 @@ def test_whatever_is_not_ours_must_read_as_before(
     before: Any, after: Any, difference: str | None
 ) -> None:
     assert find_difference(answers(before), answers(after), OURS) == difference
-
-
-def test_what_the_console_does_must_read_as_before() -> None:
-    before = answers({})
-    assert find_difference(before, answers({}, write_files=[{}]), OURS) == "write_files"
-    assert find_difference(before, answers({}, runcmd=[["x"]]), OURS) == "runcmd"
-    named = Answers({}, [], [], "web-1")
-    assert find_difference(before, named, OURS) == "hostname"
-    assert find_difference(before, named, [*OURS, ("hostname",)]) is None
 
 
 @pytest.mark.parametrize(
