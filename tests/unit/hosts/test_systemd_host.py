@@ -423,6 +423,16 @@ def test_on_another_machine_all_goes_but_the_file_that_units_name_and_on_the_sam
     assert machine.labels == LABELS
 
 
+def test_a_label_that_its_user_has_set_to_the_tags_value_stays_when_the_tag_goes(
+    tmp_path: Path,
+) -> None:
+    users = '{"labels": ["docker.role=web"]}'
+    machine = PlainMachine(tmp_path, users)
+    machine.run(WEB)
+    machine.run({})
+    assert machine.read() == users
+
+
 def test_variables_that_systemd_cannot_read_and_config_paths_are_left_out_and_named(
     machine: PlainMachine,
 ) -> None:
