@@ -119,27 +119,6 @@ def endpoints(imds: FaultyImds, api: AnsweringApi) -> dict[str, str]:
     return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url, "AWS_ENDPOINT_URL_EC2": api.url}
 
 
-class CountingRos:
-    """The machine's ``ros``, which notes what it was asked.
-
-    Args:
-        disk: the machine's.
-    """
-
-    def __init__(self, disk: MachineDisk) -> None:
-        real = disk.ros()
-        self._asked = real.with_name("asked")
-        self.path = real.with_name("counting-ros")
-        self.path.write_text(f'#!/bin/sh\necho "$*" >>"{self._asked}"\nexec "{real}" "$@"\n')
-        self.path.chmod(0o755)
-
-    def questions(self) -> Counter[str]:
-        """Return what was asked since the last time."""
-        lines = self._asked.read_text().splitlines() if self._asked.exists() else []
-        self._asked.write_text("")
-        return Counter(lines)
-
-
 def requests(disk: MachineDisk, imds: FaultyImds, *flags: str, **variables: str) -> list[str]:
     """Run the program, and return the paths that it asked for, each of them once."""
     imds.requests.clear()
@@ -189,14 +168,18 @@ def test_ros_is_asked_twice_where_something_changes_and_once_where_nothing_does(
     disk: MachineDisk, imds: FaultyImds, api: AnsweringApi, instance: FakeInstance
 ) -> None:
     imds.instance = instance
-    ros = CountingRos(disk)
-    given = (*FLAGS, "--ros", str(ros.path))
+    real = disk.ros()
+    asked, counting = (real.with_name(name) for name in ("asked", "counting-ros"))
+    counting.write_text(f'#!/bin/sh\necho "$*" >>"{asked}"\nexec "{real}" "$@"\n')
+    counting.chmod(0o755)
     expected = [ROUND + ROUND, ROUND]
     if instance is WITHOUT_TAGS:
         expected[0] += ROUND  # the metadata was written before the API was asked
     for rounds in expected:
-        ran = program.run(disk, *given, imds=imds, AWS_ENDPOINT_URL_EC2=api.url)
-        assert (ran.status, ros.questions()) == (0, rounds), ran.err
+        asked.write_text("")
+        flags = (*FLAGS, f"--ros={counting}")
+        ran = program.run(disk, *flags, imds=imds, AWS_ENDPOINT_URL_EC2=api.url)
+        assert (ran.status, Counter(asked.read_text().splitlines())) == (0, rounds), ran.err
 
 
 @pytest.mark.parametrize("instance", [GROUPED, WITHOUT_TAGS], ids=["tags in IMDS", "API"])

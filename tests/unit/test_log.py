@@ -132,12 +132,6 @@ def test_what_is_no_device_is_left_as_it_is_and_not_waited_for(tmp_path: Path) -
     os.close(device)
 
 
-def test_debug_lines_are_written_on_request() -> None:
-    stream = io.StringIO()
-    Log(stream, debug=True).note(Note(Level.DEBUG, "shown"))
-    assert stream.getvalue() == "ec2-metadata: debug: shown\n"
-
-
 def test_of_several_failures_the_first_in_the_documented_order_counts() -> None:
     assert [int(status) for status in SEVERITY] == [1, 2, 7, 5, 3, 6, 4]
     for position, status in enumerate(SEVERITY):

@@ -12,7 +12,13 @@ from rancheros_ec2_metadata.command_line import COMMANDS
 from rancheros_ec2_metadata.errors import SEVERITY, ExitStatus, UsageError
 from rancheros_ec2_metadata.options import OPTIONS
 from rancheros_ec2_metadata.plan.last_known_good import Outcome
-from rancheros_ec2_metadata.settings import EnvPrefix, Settings, TagMapping, Template
+from rancheros_ec2_metadata.settings import (
+    EnvPrefix,
+    ImdsSettings,
+    Settings,
+    TagMapping,
+    Template,
+)
 
 REFERENCE = (Path(__file__).parents[2] / "docs/reference.md").read_text("utf-8")
 TWO = (TagMapping("a.b", "A"), TagMapping("x:y", "B"))
@@ -57,6 +63,9 @@ def read(*arguments: str, **environ: str) -> Settings:
         (["--tags=api", "--status-label"], {}, {"tags": "api", "status_label": True}),
         (["--root=/x", "--ros=/y/ros"], {}, {"root": Path("/x"), "ros": Path("/y/ros")}),
         (["--env-file=/opt/ec2.env"], {}, {"env_file": "/opt/ec2.env"}),
+        ([], {}, {"imds": ImdsSettings(v1=True)}),
+        (["--imds=v2"], {}, {"imds": ImdsSettings(v1=False)}),
+        ([], {"IMDS": "v2"}, {"imds": ImdsSettings(v1=False)}),
         # A command that does not take it does not read it.
         (["status"], {"DEADLINE": "soon", "ROOT": "/x"}, {"root": Path("/x"), "deadline": 120}),
     ],
@@ -141,32 +150,18 @@ def test_awss_own_variables_are_read_as_its_sdks_read_them() -> None:
         AWS_EC2_METADATA_SERVICE_ENDPOINT="http://imds",
         AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE="ipv6",
         AWS_EC2_METADATA_DISABLED="True",
+        AWS_EC2_METADATA_V1_DISABLED="true",
         AWS_ENDPOINT_URL_EC2="https://ec2",
         AWS_CA_BUNDLE="/ca",
         AWS_USE_FIPS_ENDPOINT="true",
         AWS_USE_DUALSTACK_ENDPOINT="1",
     )
     imds, api = settings.imds, settings.api
-    assert (imds.endpoint, imds.mode, imds.disabled) == ("http://imds", "IPv6", True)
+    assert imds == ImdsSettings("http://imds", "IPv6", disabled=True, v1=False)
     assert (api.endpoint, api.ca_bundle) == ("https://ec2", "/ca")
     assert (api.fips, api.dualstack) == (True, False)
     # By commands that ask EC2.
     assert read("status", AWS_ENDPOINT_URL_EC2="of no use") == read("status")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "environ", "v1"),
-    [
-        ([], {}, True),
-        (["--imds=v2"], {}, False),
-        ([], {"AWS_METADATA_IMDS": "v2"}, False),
-        ([], {"AWS_EC2_METADATA_V1_DISABLED": "true"}, False),
-    ],
-)
-def test_version_1_of_the_metadata_service_can_be_forbidden(
-    arguments: list[str], environ: dict[str, str], v1: bool
-) -> None:
-    assert read(*arguments, **environ).imds.v1 is v1
 
 
 def test_ros_is_looked_for_on_this_machine_only(

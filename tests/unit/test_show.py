@@ -37,7 +37,6 @@ FOUND = Facts(
 )
 # What EC2 allows in a tag, and what no terminal should be sent.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=256)
-OF_TAG = "IMDS, tags/instance/docker.role"
 
 
 def printed(facts: Facts, form: Format) -> str:
@@ -60,11 +59,6 @@ def test_the_table_has_a_row_for_each_fact_with_its_source() -> None:
     ]
     assert table[10] == "NOT KNOWN"
     assert "'AWS_VPC_ID'" in table[-1]
-
-
-def test_the_source_of_tags_is_the_one_that_gave_them() -> None:
-    of_imds = Facts(tags={"docker.role": "web"}, tags_source="imds")
-    assert f"  'docker.role'  'web'  ({OF_TAG})" in printed(of_imds, "table").splitlines()
 
 
 @pytest.mark.parametrize("form", ["json", "yaml"])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from pathlib import Path
 
 import pytest
@@ -28,13 +27,6 @@ def store(root: Path, *, dry: bool = False) -> Files:
 
 def files(root: Path) -> list[str]:
     return sorted(str(file.relative_to(root / CONF)) for file in (root / CONF).rglob("*"))
-
-
-def test_a_new_file_is_the_owners_alone_and_its_folder_is_made(root: Path) -> None:
-    store(root).write(FileChange(paths.DROP_IN, None, b"x"))
-    assert (root / DROP_IN).read_bytes() == b"x"
-    assert (root / DROP_IN).stat().st_mode & 0o777 == 0o600
-    assert files(root) == ["cloud-config.d", "cloud-config.d/zz-ec2-metadata.yml"]
 
 
 def test_a_users_file_keeps_its_mode_and_extended_attributes(root: Path) -> None:
@@ -149,19 +141,6 @@ def test_a_file_is_on_the_disk_before_its_name_and_its_name_before_the_next_file
         *("synced conf", *drop_in),  # the folder is new, and a name too
         *drop_in,
     ]
-
-
-def test_what_cannot_be_written_is_named_and_leaves_nothing_behind(root: Path) -> None:
-    (root / CLOUD_CONFIG).write_bytes(b"old")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
-    try:
-        with pytest.raises(FilesError, match=r"cloud-config\.yml could not be written"):
-            store(root).write(FileChange(paths.CLOUD_CONFIG, b"old", b"x" * 100))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert files(root) == ["cloud-config.yml"]
-    assert (root / CLOUD_CONFIG).read_bytes() == b"old"
 
 
 def test_what_a_killed_run_has_left_is_swept_away_and_nothing_else(root: Path) -> None:

@@ -22,6 +22,11 @@ def put(root: Path, path: str, content: bytes = b"a: b\n") -> Path:
     return file
 
 
+def loaded(root: Path) -> list[str]:
+    """Return the names in cloud-config.d that are loaded, in their order."""
+    return [path.rpartition("/")[2] for path in paths.list_drop_ins(find(root, UNKNOWN)[0].disk)]
+
+
 def test_every_file_that_decides_something_is_read(tmp_path: Path) -> None:
     wanted = {
         "/usr/share/ros/os-config.yml": b"1",
@@ -56,20 +61,14 @@ def test_cloud_config_d_is_loaded_whatever_the_suffix_in_byte_order(tmp_path: Pa
     for name in ("b.yml", "B", "a.yml.tmp", "x~", "é", ".hidden"):
         put(tmp_path, f"{paths.CLOUD_CONFIG_D}/{name}")
     (folder / "folder").mkdir()
-    names = [
-        path.rpartition("/")[2] for path in paths.list_drop_ins(find(tmp_path, UNKNOWN)[0].disk)
-    ]
-    assert names == ["B", "a.yml.tmp", "b.yml", "x~", "é"]
+    assert loaded(tmp_path) == ["B", "a.yml.tmp", "b.yml", "x~", "é"]
 
 
 def test_a_name_that_is_no_utf_8_has_its_place_too(tmp_path: Path) -> None:
     raw = [b"a.yml", "\U0001f600".encode(), b"\xff.yml"]
     for name in raw:
         put(tmp_path, f"{paths.CLOUD_CONFIG_D}/{os.fsdecode(name)}")
-    names = [
-        path.rpartition("/")[2] for path in paths.list_drop_ins(find(tmp_path, UNKNOWN)[0].disk)
-    ]
-    assert [os.fsencode(name) for name in names] == raw
+    assert [os.fsencode(name) for name in loaded(tmp_path)] == raw
 
 
 @pytest.mark.parametrize("error", ["scandir", "open"])

@@ -385,34 +385,3 @@ def test_what_amazon_metadata_left_is_named_and_removed_by_clean_legacy(make: An
     left = lab.read("cloud-config.yml").decode()
     assert left == "rancher:\n  environment:\n    MINE: x\n  docker:\n    args: ['daemon']\n"
     assert "secret" not in log
-
-
-ENV = "/opt/ec2.env"
-FIRST = "# Written by rancheros-ec2-metadata, anew at every boot, for docker run --env-file.\n"
-
-
-@pytest.mark.parametrize(
-    ("there", "ours"), [(None, True), ("", True), (FIRST, True), ("A=1", False)]
-)
-def test_the_env_file_is_written_where_nothing_or_ours_is(
-    make: Any, there: str | None, *, ours: bool
-) -> None:
-    lab = make()
-    (lab.root / "opt").mkdir()
-    if there is not None:
-        lab.disk.write(ENV, there)
-    settings = Settings(root=lab.root, mappings=MAPPED.mappings[:1], env_file=ENV)
-    booted = lab.run({"db": "café", "docker.role": "web"}, settings)
-    text = lab.disk.path(ENV).read_text()
-    assert WEB in lab.lists()["extra_args"]
-    if not ours:
-        assert (booted.status, text) == (ExitStatus.FILES, "A=1")
-        assert "it does not begin with this program's line" in booted.log
-        return
-    assert booted.status == 0
-    assert text.startswith(FIRST)
-    assert "\nDB_HOST=café\n" in text
-    other = Settings(root=lab.root, env_file="/opt/other.env")
-    assert dict(lab.run(settings=other).changed)[ENV] == "removed"
-    in_process.clean(lab.root)
-    assert list((lab.root / "opt").iterdir()) == []

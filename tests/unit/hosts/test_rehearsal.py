@@ -24,6 +24,7 @@ class Asked:
     """A ``ros`` that counts how often it is asked."""
 
     def __init__(self, root: Path) -> None:
+        self.root = MachineDisk(root).root
         self.copy = root / paths.COPY.lstrip("/")
         self.printed = Printed(0, b"{}\n")
         self.rounds = 0
@@ -33,12 +34,18 @@ class Asked:
         answers = {"rancher": self.printed.output, "hostname": b"\n"}
         return [Printed(self.printed.status, answers.get(one[-1], b"[]\n")) for one in commands]
 
+    def rehearsal(self, limit: Limit = SOON) -> Rehearsal:
+        return Rehearsal(self.root, Ros("ros", self.run), limit)
 
-def test_the_same_files_are_asked_about_once_and_nothing_after_no_answer(tmp_path: Path) -> None:
-    MachineDisk(tmp_path)
-    ros = Asked(tmp_path)
+
+@pytest.fixture
+def ros(tmp_path: Path) -> Asked:
+    return Asked(tmp_path)
+
+
+def test_the_same_files_are_asked_about_once_and_nothing_after_no_answer(ros: Asked) -> None:
     ros.copy.parent.rmdir()  # it is made
-    made = Rehearsal(tmp_path, Ros("ros", ros.run), SOON)
+    made = ros.rehearsal()
     assert made.ask(FILES) is made.ask(dict(FILES))
     ros.printed = Printed(1, b"private key")
     for _ in range(2):
@@ -51,23 +58,20 @@ def test_the_same_files_are_asked_about_once_and_nothing_after_no_answer(tmp_pat
     assert not ros.copy.exists()
 
 
-def test_without_time_ros_is_not_asked(tmp_path: Path) -> None:
-    MachineDisk(tmp_path)
+def test_without_time_ros_is_not_asked(ros: Asked) -> None:
     with pytest.raises(NoAnswerError, match="no time was left"):
-        Rehearsal(tmp_path, Ros("ros", Asked(tmp_path).run), Limit.after(0, Clock())).ask(FILES)
+        ros.rehearsal(Limit.after(0, Clock())).ask(FILES)
 
 
-def test_the_copy_of_another_run_is_left_alone(tmp_path: Path) -> None:
-    MachineDisk(tmp_path)
-    ros = Asked(tmp_path)
+def test_the_copy_of_another_run_is_left_alone(ros: Asked) -> None:
     ros.copy.mkdir()
     lock = take_lock(ros.copy.parent, SOON)
     with pytest.raises(NoAnswerError, match="another run in this container asks ros"):
-        Rehearsal(tmp_path, Ros("ros", ros.run), FakeClock().limit(5)).ask(FILES)
-    rehearsal.remove_copy(tmp_path)
+        ros.rehearsal(FakeClock().limit(5)).ask(FILES)
+    rehearsal.remove_copy(ros.root)
     assert ros.copy.is_dir()
     os.close(lock)
-    Rehearsal(tmp_path, Ros("ros", ros.run), FakeClock().limit(5)).ask(FILES)
+    ros.rehearsal(FakeClock().limit(5)).ask(FILES)
     assert ros.rounds == 1
 
 
@@ -89,8 +93,8 @@ def test_a_file_that_only_ros_can_read_is_named(path: str) -> None:
     rehearsal.check_readable({paths.DROP_IN: "x", "/etc/y": "z"})
 
 
-def answers(rancher: Any, **others: Any) -> Answers:
-    return Answers(rancher, others.get("write_files", []), others.get("runcmd", []), "")
+def answers(rancher: Any) -> Answers:
+    return Answers(rancher, [], [], "")
 
 
 OURS = [
@@ -135,15 +139,6 @@ def test_whatever_is_not_ours_must_read_as_before(
     assert find_difference(answers(before), answers(after), OURS) == difference
 
 
-def test_what_the_console_does_must_read_as_before() -> None:
-    before = answers({})
-    assert find_difference(before, answers({}, write_files=[{}]), OURS) == "write_files"
-    assert find_difference(before, answers({}, runcmd=[["x"]]), OURS) == "runcmd"
-    named = Answers({}, [], [], "web-1")
-    assert find_difference(before, named, OURS) == "hostname"
-    assert find_difference(before, named, [*OURS, ("hostname",)]) is None
-
-
 @pytest.mark.parametrize(
     ("after", "difference"),
     [
@@ -160,14 +155,10 @@ def test_what_a_null_had_hidden_may_be_there_again_and_what_was_there_stays(
     assert find_difference(before, answers(after), OURS, unhidden=True) == difference
 
 
-def test_the_copy_is_not_mistaken_for_a_mount(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    MachineDisk(tmp_path)
-    ros = Asked(tmp_path)
+def test_the_copy_is_not_mistaken_for_a_mount(ros: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     ros.copy.mkdir()
     monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == ros.copy)
     with pytest.raises(NoAnswerError, match=f"write {paths.MOUNT}"):
-        Rehearsal(tmp_path, Ros("ros", ros.run), SOON).ask(FILES)
-    rehearsal.remove_copy(tmp_path)
+        ros.rehearsal().ask(FILES)
+    rehearsal.remove_copy(ros.root)
     assert ros.copy.is_dir()

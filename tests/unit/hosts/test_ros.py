@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from rancheros_ec2_metadata.hosts.rancheros.ros import (
-    OUTPUT_LIMIT,
     Answers,
     NoAnswerError,
     Printed,
@@ -95,14 +94,9 @@ def test_an_empty_answer_is_an_empty_map(text: str) -> None:
     ("ros", "words"),
     [
         (answering("- private-key\n"), "rancher was not answered with a map"),
-        (answering("private-key\n"), "rancher was not answered with a map"),
         (answering("[private-key\n"), "rancher was not answered in YAML"),
-        (answering("- private-key\n" + "[" * 5000), "rancher was not answered in YAML"),
         (answering(b"private-key \xff\n"), "was not answered in UTF-8"),
-        (answering("private-key", status=1), "'config get rancher' ended with status 1"),
-        (answering("private-key", status=-9), "ended with status -9"),
         (answering("private-key", status=None), "'config get rancher' was not answered in time"),
-        (answering(b"x" * OUTPUT_LIMIT), "printed more than 4 MiB"),
         (answering(runcmd="a: private-key\n"), "runcmd was not answered with a list"),
     ],
 )

@@ -47,6 +47,9 @@ def test_a_line_is_held_that_is_as_long_as_docker_reads_and_no_longer_one(
 
 @pytest.mark.parametrize("raw", [b"MINE=1\n" + OURS, OURS[1:], b"MINE=1\n", b"\n", b"#\n"])
 def test_a_file_that_does_not_begin_with_our_line_is_not_ours(raw: bytes) -> None:
+    assert OURS.startswith(
+        b"# Written by rancheros-ec2-metadata, anew at every boot, for docker run --env-file.\n"
+    )
     assert env_file.is_ours(OURS + b"MINE=1\n")
     assert env_file.is_ours(b"")
     assert not env_file.is_ours(raw)

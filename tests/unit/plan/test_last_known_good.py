@@ -86,12 +86,6 @@ def test_before_requests_this_instances_values_are_computed_again_and_keep_their
     assert state == STATE
 
 
-def test_before_requests_another_machines_values_go() -> None:
-    wanted, state = before(OTHER)
-    assert (wanted.labels, wanted.variables) == ({}, {"EC2_METADATA_STATUS": "none"})
-    assert state == State(product_uuid="uuid-other", status="none")
-
-
 def test_before_requests_what_nothing_tells_the_machine_of_stays_as_it_is() -> None:
     wanted, state = before(NOBODY)
     assert (wanted.labels, wanted.variables) == (STATE.labels, STATE.variables)
