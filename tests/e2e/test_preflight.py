@@ -66,7 +66,8 @@ class MotoGroups:
             MinSize=instances,
             MaxSize=2,
             Tags=[{"Key": k, "Value": v, "PropagateAtLaunch": True} for k, v in tags.items()],
-            **{"AvailabilityZones": [f"{REGION}a"], **source},
+            AvailabilityZones=[f"{REGION}a"],
+            **source,
         )
 
     def tag(self, key: str, value: str, *, propagated: bool) -> None:
@@ -104,9 +105,9 @@ def aws(moto: MotoGroups, workstation: Workstation) -> MotoGroups:
     return moto
 
 
-def asked(workstation: Workstation, *flags: str) -> tuple[int, Any]:
+def asked(workstation: Workstation) -> tuple[int, Any]:
     """Return the status and the JSON of a preflight of the group."""
-    status = workstation.run("preflight", "--auto-scaling-group", "web", *flags, "--format", "json")
+    status = workstation.run("preflight", "--auto-scaling-group", "web", "--format", "json")
     return status, workstation.json()
 
 

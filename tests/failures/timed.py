@@ -15,6 +15,7 @@ from e2e import program
 from machine import MachineDisk
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE
+from real_parts.polling import until
 from ros_stand_in import in_effect
 
 # What a loaded machine may need to start a run, ask ros and write, and to end a process after the
@@ -115,7 +116,4 @@ def waits_for_lock(disk: MachineDisk, run: subprocess.Popen[str]) -> bool:
 
 def wait_for(what: Callable[[], bool]) -> None:
     """Wait until something is so."""
-    ends = time.monotonic() + SLACK
-    while not what():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
+    assert until(what, expected=True)
