@@ -93,24 +93,6 @@ def test_without_memory_for_the_copy_the_variables_are_set(
     assert timed.environment(disk)["AWS_INSTANCE_ID"] == SANE.instance_id
 
 
-@pytest.mark.real_parts
-def test_a_layer_of_another_owner_that_cannot_be_read_costs_the_labels_not_the_variables(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    theirs = disk.write(f"{paths.CLOUD_CONFIG_D}/theirs.yml", "rancher: {}\n")
-    os.chown(theirs, 4242, 4242)
-    theirs.chmod(0o600)
-    before = contents_of(disk.root)[paths.CLOUD_CONFIG]
-    # As in the container of the service: root without the right to read what is not root's.
-    unprivileged = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
-    endpoint = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
-    ran = timed.run(disk, deadline=60, variables=endpoint, before=unprivileged).ran
-    assert ran.status == 5
-    assert ran.line("error", "no label is set", "cloud-config.d/theirs.yml", "Permission denied")
-    assert contents_of(disk.root)[paths.CLOUD_CONFIG] == before
-    assert timed.environment(disk)["AWS_INSTANCE_ID"] == SANE.instance_id
-
-
 def unix_socket(path: Path) -> None:
     folder = os.open(path.parent, os.O_RDONLY)
     try:
