@@ -193,72 +193,56 @@ LOGS = ("closed", "full disk", "no reader", "reader stands still")
 
 
 @pytest.fixture(scope="module")
-def stopped() -> Iterator[Mapping[str, Future[None]]]:
+def stopped() -> Iterator[Mapping[str, Future[str]]]:
     """Runs that are stopped while they wait for the lock, by command and by kind of log."""
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor() as pool:
         folder = Path(name)
         by_command = {one: pool.submit(_stands_still, folder / one, one) for one in COMMANDS}
-        by_log = {one: pool.submit(_log_takes_nothing, folder / one, one) for one in LOGS}
+        by_log = {one: pool.submit(_stands_still, folder / one, "apply", one) for one in LOGS}
         yield {**by_command, **by_log}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_a_boot_waits_for_is_ended_at_the_deadline_even_where_it_stands_still(
-    stopped: Mapping[str, Future[None]], command: str
+    stopped: Mapping[str, Future[str]], command: str
 ) -> None:
     """As on a disk that hangs: it looks at no clock of its own any more."""
-    stopped[command].result()
+    assert "each file is as it was or as planned" in stopped[command].result()
 
 
-def _stands_still(folder: Path, command: str) -> None:
+def _stands_still(folder: Path, command: str, log: str = "read") -> str:
+    """Stop a run that waits for the lock, and return what it has written where that is read."""
     disk = timed.user_machine(folder)
     before = disk.snapshot()
-    argv = program.command(
-        command, f"--deadline={IN_VAIN:g}", *program.machine_flags(disk, (command,))
-    )
+    flags = program.machine_flags(disk, (command,))
+    argv = program.command(command, f"--deadline={IN_VAIN:g}", *flags)
+    if log == "closed":
+        argv = ["sh", "-c", 'exec "$@" 2>&-', "sh", *argv]
+    written = folder.with_suffix(".log")
     with (
         timed.locked(disk),  # so that it is still there to be stopped
-        subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as run,
-    ):
-        assert run.stderr is not None
-        assert "rancheros-ec2-metadata" in run.stderr.readline()
-        os.kill(timed.child_of(run), signal.SIGSTOP)
-        _, log = run.communicate(timeout=IN_VAIN + SLACK)
-    assert run.returncode == 7
-    assert "each file is as it was or as planned" in log
-    assert disk.snapshot() == before
-
-
-@pytest.mark.parametrize("log", LOGS)
-def test_a_log_that_takes_nothing_does_not_hold_the_deadline_up(
-    stopped: Mapping[str, Future[None]], log: str
-) -> None:
-    stopped[log].result()
-
-
-def _log_takes_nothing(folder: Path, stderr: str) -> None:
-    disk = timed.user_machine(folder)
-    before = disk.snapshot()
-    argv = program.command(f"--deadline={IN_VAIN:g}", *program.machine_flags(disk))
-    if stderr == "closed":
-        argv = ["sh", "-c", 'exec "$@" 2>&-', "sh", *argv]
-    with (
-        timed.locked(disk),
-        log_that_takes_nothing(stderr) as log,
-        subprocess.Popen(argv, stderr=log, text=True) as run,
+        opened_log(log, written) as stderr,
+        subprocess.Popen(argv, stderr=stderr, text=True) as run,
     ):
         try:
             timed.wait_for(lambda: timed.waits_for_lock(disk, run))
             os.kill(timed.child_of(run), signal.SIGSTOP)
-            run.wait(IN_VAIN + SLACK)
-            assert run.returncode == 7
+            assert run.wait(IN_VAIN + SLACK) == 7
         finally:
             run.kill()
     assert disk.snapshot() == before
+    return written.read_text() if written.exists() else ""
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_a_log_that_takes_nothing_does_not_hold_the_deadline_up(
+    stopped: Mapping[str, Future[str]], log: str
+) -> None:
+    stopped[log].result()
 
 
 def test_a_log_whose_reader_stands_still_costs_no_label(disk: MachineDisk, imds: FakeImds) -> None:
-    with log_that_takes_nothing("reader stands still") as log:
+    with opened_log("reader stands still") as log:
         done = subprocess.run(
             program.command("--debug", "--deadline=60", *program.machine_flags(disk)),
             env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
@@ -271,11 +255,11 @@ def test_a_log_whose_reader_stands_still_costs_no_label(disk: MachineDisk, imds:
 
 
 @contextlib.contextmanager
-def log_that_takes_nothing(kind: str) -> Iterator[int]:
-    """Open a file descriptor that takes nothing; the one that is "closed" is not to be used."""
-    if kind in ("closed", "full disk"):
-        with Path("/dev/full").open("wb") as full:
-            yield full.fileno()
+def opened_log(kind: str, file: Path = Path("/dev/full")) -> Iterator[int]:
+    """Open a file descriptor that takes nothing, or a file; "closed" is not to be used."""
+    if kind in ("read", "closed", "full disk"):
+        with (file if kind == "read" else Path("/dev/full")).open("wb") as opened:
+            yield opened.fileno()
         return
     read, written = os.pipe()
     if kind == "no reader":
