@@ -7,14 +7,11 @@
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from e2e import program
 from failures import timed
-from failures.timed import SLACK, Timed
+from failures.timed import Timed
 from machine import MachineDisk
 from real_parts.namespace import Namespace
 
@@ -63,14 +60,13 @@ class Silence:
             deadline: seconds.
             variables: of the environment.
         """
-        argv: Sequence[str | Path] = [
-            *("unshare", "--mount", "sh", "-c", MOUNTED, str(self._resolv_conf)),
-            *program.command(f"--deadline={deadline:g}", *program.machine_flags(disk)),
-        ]
-        started = time.monotonic()
-        done = self._namespace.run(
-            argv, env=program.environment(**variables), seconds=deadline + SLACK
+        mounted = ("unshare", "--mount", "sh", "-c", MOUNTED, str(self._resolv_conf))
+        ran = timed.run(
+            disk,
+            deadline=deadline,
+            variables=variables,
+            before=mounted,
+            namespace=self._namespace,
         )
-        ran = Timed(program.Ran.of(done), time.monotonic() - started, disk)
         timed.environment(disk)  # ros can read it
         return ran
