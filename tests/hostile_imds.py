@@ -185,13 +185,9 @@ class HostileImds:
     Args:
         mode: one of ALL_MODES.
         at: pattern of the paths that go wrong, for the modes in MODES; the others are sane.
-
-    Attributes:
-        requests: (method, target) of each request.
     """
 
     def __init__(self, mode: str, *, at: str = "*") -> None:
-        self.requests: list[tuple[str, str]] = []
         self._accepts = mode != NEVER_ACCEPTS
         self._rules = rules(mode, at)
         self._lax = mode == "dotted-keys"
@@ -258,7 +254,6 @@ class HostileImds:
         with suppress(OSError):
             if raw := _request(connection):
                 method, target = raw.split(b"\r\n", 1)[0].decode("latin-1").split(" ")[:2]
-                self.requests.append((method, target))
                 asked = Asked(method, target, raw, self._stopping.wait)
                 for piece in self._script(asked)(asked):
                     connection.sendall(piece)

@@ -74,6 +74,10 @@ class Page:
         """The page without its fenced blocks."""
         return _FENCE.sub("", self.text)
 
+    def table(self, start: str) -> str:
+        """Return the rows of the table whose heading begins so; empty where there is none."""
+        return self.text.partition(f"\n| {start}")[2].partition("\n\n")[0]
+
     @property
     def anchors(self) -> set[str]:
         """The names that a link can have behind its ``#``, as GitHub makes them."""

@@ -32,12 +32,6 @@ def spans(page: Page) -> list[str]:
     return re.findall(r"`([^`\n]+)`", page.prose)
 
 
-def rows(page: Page, start: str) -> dict[str, str]:
-    """Return the rows of the table whose heading begins so, by their first cell."""
-    table = page.text.partition(f"\n| {start}")[2].partition("\n\n")[0]
-    return dict(re.findall(r"^\| `(.+?)` \| (.+) \|$", table, re.MULTILINE))
-
-
 @each_page
 def test_every_link_within_the_repository_leads_somewhere(page: Page) -> None:
     broken = []
@@ -78,7 +72,7 @@ def test_a_variable_of_ours_that_is_named_is_one(page: Page) -> None:
 
 
 def test_the_tags_of_the_readme_become_what_it_says(tmp_path: Path) -> None:
-    said = rows(README, "tag | becomes")
+    said = dict(re.findall(r"^\| `(.+?)` \| (.+) \|$", README.table("tag | becomes"), re.MULTILINE))
     assert said
     tags = dict(row.split("=", 1) for row in said)
     with boots.machine(tmp_path, from_page(README.name).text, tags) as machine:
@@ -95,10 +89,8 @@ def test_the_tags_of_the_readme_become_what_it_says(tmp_path: Path) -> None:
 
 
 def test_the_reference_has_a_row_for_each_variable_with_where_it_is_from() -> None:
-    table = REFERENCE.text.partition("\n| variable | source | with `--instance` |\n")[2]
-    cells = re.findall(
-        r"^\| `(\w+)` \| (.+?) \| (.+) \|$", table.partition("\n\n")[0], re.MULTILINE
-    )
+    table = REFERENCE.table("variable | source | with `--instance` |")
+    cells = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", table, re.MULTILINE)
     rows = {name: (source, described) for name, source, described in cells}
     assert rows.keys() == {*VARIABLES, STATUS_VARIABLE}
     for name, variable in VARIABLES.items():
@@ -120,8 +112,8 @@ def test_each_line_of_the_log_that_is_explained_is_one_that_the_program_writes()
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
-    table = Page("docs/plain-hosts.md").text.partition("\n| the line says |")[2]
-    cells = re.findall(r"^\| (`.+?) \| ", table.partition("\n\n")[0], re.MULTILINE)
+    table = Page("docs/plain-hosts.md").table("the line says |")
+    cells = re.findall(r"^\| (`.+?) \| ", table, re.MULTILINE)
     lines = [line for cell in cells for line in re.findall(r"`([^`]+)`", cell)]
     assert lines
     parts = {line: [part.strip(" :") for part in line.split("…")] for line in lines}

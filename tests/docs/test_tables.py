@@ -13,12 +13,12 @@ from rancheros_ec2_metadata.options import AWS_VARIABLES
 from rancheros_ec2_metadata.plan import config_paths
 from rancheros_ec2_metadata.settings import NEVER_FROM_TAGS
 
-REFERENCE = Page("docs/reference.md").text
+REFERENCE = Page("docs/reference.md")
 
 
 def table(start: str) -> list[list[str]]:
     """Return the cells of the table whose heading begins so."""
-    rows = REFERENCE.partition(f"\n| {start}")[2].partition("\n\n")[0].splitlines()[2:]
+    rows = REFERENCE.table(start).splitlines()[2:]
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
 
 
@@ -47,7 +47,7 @@ def test_the_time_that_a_young_instance_is_given_is_the_programs(column: int, ke
     said = {names(row[0])[0]: row[column] for row in table("what | seconds")}
     numbers = {name: text.replace("as reading may last", "inf") for name, text in said.items()}
     assert {name: float(text) for name, text in numbers.items()} == given
-    assert f"less than {retry.YOUNG_SECONDS / 60:g} minutes" in REFERENCE
+    assert f"less than {retry.YOUNG_SECONDS / 60:g} minutes" in REFERENCE.text
     assert choose_grace_periods(retry.YOUNG_SECONDS, kept=False) == GracePeriods()
 
 
@@ -57,5 +57,5 @@ def test_the_variables_of_awss_own_are_those_that_are_read() -> None:
 
 
 def test_the_names_that_no_tag_sets_are_those_of_the_program() -> None:
-    said = REFERENCE.partition("Never set from a tag:")[2].partition(". The proxy")[0]
+    said = REFERENCE.text.partition("Never set from a tag:")[2].partition(". The proxy")[0]
     assert set(names(said)) == NEVER_FROM_TAGS

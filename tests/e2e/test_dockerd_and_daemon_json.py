@@ -15,7 +15,7 @@ from rancheros_ec2_metadata.hosts.systemd import daemon_json, docker_unit
 from rancheros_ec2_metadata.hosts.systemd.daemon_json import CannotMergeError
 from rancheros_ec2_metadata.hosts.systemd.docker_unit import Docker, DockerUnit
 from real_parts import polling
-from real_parts.dockerd import Dockerd, DockerdRefusedError
+from real_parts.dockerd import Dockerd
 from real_parts.namespace import Namespace
 
 pytestmark = pytest.mark.real_parts
@@ -167,8 +167,3 @@ def test_docker_starts_with_a_file_of_ours_alone(namespace: Namespace, tmp_path:
     file.write_text(text)
     with Dockerd.started(namespace, [f"--config-file={file}"]) as dockerd:
         assert dockerd.labels() == hostile
-    with (
-        pytest.raises(DockerdRefusedError, match="from flag"),
-        Dockerd.started(namespace, [f"--config-file={file}", "--label=a=b"]),
-    ):
-        pass

@@ -65,16 +65,13 @@ def test_it_has_all_variables_and_only_its_owner_reads_it(
 def test_a_file_that_does_not_begin_with_our_line_is_left_alone_and_all_else_is_applied(
     disk: MachineDisk, imds: FakeImds
 ) -> None:
+    # A run has written it, and somebody else has taken it since.
+    assert run(disk, imds, *FLAGS).status == 0
     disk.write(PATH, "MINE=1\n")
     ran = run(disk, imds, *FLAGS)
     assert ran.status == 5
     assert ran.line("error:", PATH, "move it away")
     assert disk.variables()["APP_EQUALS"] == "a=b=c"
-    # Also where a run has written it, and somebody else has taken it since.
-    disk.path(PATH).unlink()
-    assert run(disk, imds, *FLAGS).status == 0
-    disk.write(PATH, "MINE=1\n")
-    assert run(disk, imds, *FLAGS).status == 5
     run(disk, imds, "clean")
     assert disk.path(PATH).read_text() == "MINE=1\n"
 

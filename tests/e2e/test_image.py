@@ -34,12 +34,6 @@ rancher:
   ssh: {{keys: {{rsa: "{KEY}"}}}}
   docker: {{extra_args: [--debug]}}
 """
-# In front of the stand-in: notes the modes of the copy and what is in it, beside it.
-WATCHED = """\
-#!/bin/sh
-find /dev/shm/rancher-conf -exec stat -c '%a %F' {} + >>/dev/shm/modes
-cat /dev/shm/rancher-conf/cloud-config.yml >>/dev/shm/read
-"""
 
 
 @pytest.fixture(scope="module")
@@ -107,23 +101,6 @@ def machine(system_docker: Dockerd, moto_ec2: MotoEc2, tmp_path: Path) -> Iterat
         yield machine
 
 
-@pytest.fixture
-def memory(machine: Machine, tmp_path: Path) -> Path:
-    """The folder that is the container's /dev/shm; ``ros`` notes what it finds there."""
-    machine.disk.cloud_config(CLOUD_CONFIG)
-    folder = tmp_path / "memory"
-    folder.mkdir()
-    ros = machine.disk.path("/usr/bin/ros").rename(machine.disk.path("/usr/share/ros/ros"))
-    set_ros(machine, f'{WATCHED}exec {str(ros).removeprefix(str(machine.disk.root))} "$@"\n')
-    return folder
-
-
-def set_ros(machine: Machine, script: str) -> None:
-    file = machine.disk.path("/usr/bin/ros")
-    file.write_text(script)
-    file.chmod(0o755)
-
-
 def test_it_sets_labels_and_variables_with_the_rights_that_the_service_has(
     machine: Machine,
 ) -> None:
@@ -154,26 +131,6 @@ def test_it_labels_docker_under_the_seccomp_profile_of_docker_17_06(
     assert machine.docker_labels() == TAGS
 
 
-def test_the_copy_with_the_keys_is_roots_alone_and_gone_afterwards(
-    machine: Machine, memory: Path
-) -> None:
-    done = machine.run(machine.service, f"--volume={memory}:/dev/shm")
-    assert done.returncode == 0, done.stderr
-    assert set((memory / "modes").read_text().splitlines()) == {
-        "700 directory",
-        "600 regular file",
-    }
-    assert KEY in (memory / "read").read_text()
-    assert not (memory / "rancher-conf").exists()
-    assert KEY not in done.stdout + done.stderr
-    holds_key = [p.name for p in machine.disk.root.rglob("*") if p.is_file() and holds(p)]
-    assert holds_key == ["cloud-config.yml"]
-
-
-def holds(file: Path) -> bool:
-    return KEY.encode() in file.read_bytes()
-
-
 @pytest.mark.parametrize(
     ("then", "status"),
     [
@@ -182,14 +139,19 @@ def holds(file: Path) -> bool:
         ("kill -TERM $(awk '/^PPid/ {print $2}' /proc/$PPID/status)", 143),
     ],
 )
-def test_the_copy_is_gone_too_where_a_run_is_ended_while_it_asks(
-    machine: Machine, memory: Path, then: str, status: int
+def test_the_copy_with_the_keys_is_gone_where_a_run_is_ended_while_it_asks(
+    machine: Machine, tmp_path: Path, then: str, status: int
 ) -> None:
-    set_ros(machine, f"{WATCHED}{then}\nsleep 60\n")
+    machine.disk.cloud_config(CLOUD_CONFIG)
+    memory = tmp_path / "memory"
+    memory.mkdir()
+    ros = machine.disk.path("/usr/bin/ros")
+    ros.write_text(f"#!/bin/sh\nls /dev/shm/rancher-conf >/dev/shm/asked\n{then}\nsleep 60\n")
+    ros.chmod(0o755)
     service = {**machine.service, "command": "-m --deadline 8"}
     done = machine.run(service, f"--volume={memory}:/dev/shm", "--init")
     assert done.returncode == status, done.stderr
-    assert (memory / "modes").exists()
+    assert "cloud-config.yml" in (memory / "asked").read_text()
     assert not (memory / "rancher-conf").exists()
     assert KEY not in done.stdout + done.stderr
 

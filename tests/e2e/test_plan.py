@@ -6,7 +6,6 @@ import json
 import os
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped] # it has no stubs of its own
@@ -18,7 +17,6 @@ from e2e.answering_api import DENIED, AnsweringApi
 from machine import MachineDisk
 from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
-from ros_stand_in import root_folder
 
 PAGE = Page("docs/plan.md")
 (SCHEMA,) = (json.loads(block.text) for block in PAGE.blocks if block.language == "json")
@@ -70,7 +68,7 @@ def test_the_schema_leaves_nothing_open_and_the_page_has_each_field() -> None:
     for schema in found:
         assert schema["additionalProperties"] is False
         assert sorted(schema["required"]) == sorted(schema["properties"])
-    table = PAGE.text.partition("\n| field |")[2].partition("\n\n")[0]
+    table = PAGE.table("field |")
     assert [name for name in SCHEMA["properties"] if f"`{name}`" not in table] == []
 
 
@@ -216,23 +214,3 @@ def test_nothing_is_written_not_even_for_a_moment(disk: MachineDisk, imds: FakeI
     applied = attributes(disk)
     assert program.run(disk, "plan", imds=imds).status == 10
     assert attributes(disk) == applied != before
-
-
-@pytest.mark.real_parts
-def test_on_a_read_only_disk_a_plan_is_as_on_any_other(
-    disk: MachineDisk, imds: FakeImds, tmp_path: Path
-) -> None:
-    # As in the container: all is read-only, but for its own memory.
-    read_only = (
-        'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && ! touch "$0/x"'
-        ' && mount -t tmpfs tmpfs "$0/dev/shm" && exec "$@"'
-    )
-    ros = root_folder.executable(tmp_path, disk.root, disk.release)  # sees the mounts
-    asked = program.command("plan", f"--ros={ros}", f"--root={disk.root}")
-    done = program.ended(
-        ["unshare", "--mount", "sh", "-c", read_only, str(disk.root), *asked],
-        env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
-        timeout=60,
-    )
-    assert done.returncode == 10, done.stderr
-    assert "'docker.role' = 'web'" in done.stdout

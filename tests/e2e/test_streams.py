@@ -28,31 +28,25 @@ def dead_end(request: pytest.FixtureRequest) -> Iterator[tuple[int, int, str]]:
     os.close(descriptor)
 
 
-def root_for(command: str, disk: MachineDisk) -> list[str]:
-    """Return the flag that names the disk, for a command that takes it."""
-    return ["--root", str(disk.root)] if command in ("show", "plan", "status") else []
-
-
-def printing(
-    command: str, disk: MachineDisk, imds: FakeImds, out: int, err: int = subprocess.PIPE
+def run(
+    disk: MachineDisk,
+    imds: FakeImds,
+    *words: str,
+    closed: str = "",
+    out: int = subprocess.PIPE,
+    err: int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command whose standard output, and error, is a file descriptor."""
+    """Run the program with standard streams closed, as a shell writes it, or given."""
+    of_no_machine = words[:1] in [("--help",), ("--version",), ("demo",)]
+    flags = () if of_no_machine else program.machine_flags(disk, words)
     return subprocess.run(
-        program.command(command, *root_for(command, disk)),
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *program.command(*words, *flags)],
         env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
         stdout=out,
         stderr=err,
         text=True,
-        check=False,
-    )
-
-
-def closing(streams: str, *arguments: str, imds: FakeImds) -> subprocess.CompletedProcess[str]:
-    """Run the program with standard streams closed, as a shell writes it."""
-    return program.ended(
-        ["sh", "-c", f'exec "$@" {streams}', "sh", *program.command(*arguments)],
-        env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
         timeout=60,
+        check=False,
     )
 
 
@@ -60,13 +54,7 @@ def closing(streams: str, *arguments: str, imds: FakeImds) -> subprocess.Complet
 def test_a_log_that_cannot_be_written_costs_no_label(
     disk: MachineDisk, imds: FakeImds, dead_end: tuple[int, int, str], flags: list[str]
 ) -> None:
-    done = subprocess.run(
-        program.command(*flags, *program.machine_flags(disk)),
-        env=program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url),
-        stderr=dead_end[0],
-        check=False,
-    )
-    assert done.returncode == 0
+    assert run(disk, imds, *flags, err=dead_end[0]).returncode == 0
     assert disk.extra_args() == ["--debug", "--label=docker.role=web"]
 
 
@@ -74,8 +62,7 @@ def test_a_log_that_cannot_be_written_costs_no_label(
 def test_a_log_that_is_closed_costs_no_label(
     disk: MachineDisk, imds: FakeImds, closed: str
 ) -> None:
-    done = closing(closed, *program.machine_flags(disk), imds=imds)
-    assert done.returncode == 0
+    assert run(disk, imds, closed=closed).returncode == 0
     assert disk.extra_args() == ["--debug", "--label=docker.role=web"]
 
 
@@ -86,7 +73,7 @@ def test_a_log_that_is_closed_costs_no_label(
 def test_an_output_that_is_closed_is_no_bug(
     disk: MachineDisk, imds: FakeImds, command: str, status: int
 ) -> None:
-    done = closing(">&-", command, *root_for(command, disk), imds=imds)
+    done = run(disk, imds, command, closed=">&-")
     assert done.returncode == status, done.stderr
     assert "bug" not in done.stderr
 
@@ -96,7 +83,7 @@ def test_a_reader_that_has_read_enough_or_a_full_disk_is_no_bug(
     disk: MachineDisk, imds: FakeImds, dead_end: tuple[int, int, str], command: str
 ) -> None:
     out, status, said = dead_end
-    done = printing(command, disk, imds, out)
+    done = run(disk, imds, command, out=out)
     assert done.returncode == status
     assert said in done.stderr
     assert "bug" not in done.stderr
@@ -107,7 +94,8 @@ def test_a_reader_that_has_read_enough_or_a_full_disk_is_no_bug(
 def test_a_log_that_cannot_be_written_is_not_in_the_status(
     disk: MachineDisk, imds: FakeImds, dead_end: tuple[int, int, str], command: str, status: int
 ) -> None:
-    assert printing(command, disk, imds, subprocess.DEVNULL, dead_end[0]).returncode == status
+    done = run(disk, imds, command, out=subprocess.DEVNULL, err=dead_end[0])
+    assert done.returncode == status
 
 
 @pytest.mark.parametrize("command", ["show", "plan", "apply"])

@@ -7,15 +7,11 @@
 from __future__ import annotations
 
 import socket
-import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from e2e import program
 from failures import timed
-from failures.timed import SLACK, Timed
+from failures.timed import Timed
 from machine import MachineDisk
 from real_parts.namespace import Namespace
 
@@ -24,12 +20,6 @@ if TYPE_CHECKING:
 
 # Only this run's mounts have it; $0 is the file.
 MOUNTED = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
-_BIND = """
-import socket, sys
-bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-bound.bind(("127.0.0.53", 53))
-socket.send_fds(socket.socket(fileno=int(sys.argv[1])), [b"."], [bound.fileno()])
-"""
 
 
 class Silence:
@@ -44,13 +34,7 @@ class Silence:
         self._namespace = namespace
         self._resolv_conf = folder / "resolv.conf"
         self._resolv_conf.write_text("options timeout:30 attempts:5\nnameserver 127.0.0.53\n")
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            argv = [sys.executable, "-I", "-c", _BIND, str(theirs.fileno())]
-            with namespace.start(argv, pass_fds=[theirs.fileno()]).process as binding:
-                assert binding.wait(90) == 0
-            _, numbers, _, _ = socket.recv_fds(ours, 1, 1)
-        self._bound = socket.socket(fileno=numbers[0])
+        self._bound = namespace.listen("127.0.0.53", 53, socket.SOCK_DGRAM)
 
     def __enter__(self) -> Self:
         return self
@@ -76,14 +60,13 @@ class Silence:
             deadline: seconds.
             variables: of the environment.
         """
-        argv: Sequence[str | Path] = [
-            *("unshare", "--mount", "sh", "-c", MOUNTED, str(self._resolv_conf)),
-            *program.command(f"--deadline={deadline:g}", *program.machine_flags(disk)),
-        ]
-        started = time.monotonic()
-        done = self._namespace.run(
-            argv, env=program.environment(**variables), seconds=deadline + SLACK
+        mounted = ("unshare", "--mount", "sh", "-c", MOUNTED, str(self._resolv_conf))
+        ran = timed.run(
+            disk,
+            deadline=deadline,
+            variables=variables,
+            before=mounted,
+            namespace=self._namespace,
         )
-        ran = Timed(program.Ran.of(done), time.monotonic() - started, disk)
         timed.environment(disk)  # ros can read it
         return ran

@@ -93,24 +93,6 @@ def test_without_memory_for_the_copy_the_variables_are_set(
     assert timed.environment(disk)["AWS_INSTANCE_ID"] == SANE.instance_id
 
 
-@pytest.mark.real_parts
-def test_a_layer_of_another_owner_that_cannot_be_read_costs_the_labels_not_the_variables(
-    disk: MachineDisk, imds: FakeImds
-) -> None:
-    theirs = disk.write(f"{paths.CLOUD_CONFIG_D}/theirs.yml", "rancher: {}\n")
-    os.chown(theirs, 4242, 4242)
-    theirs.chmod(0o600)
-    before = contents_of(disk.root)[paths.CLOUD_CONFIG]
-    # As in the container of the service: root without the right to read what is not root's.
-    unprivileged = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
-    endpoint = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url}
-    ran = timed.run(disk, deadline=60, variables=endpoint, before=unprivileged).ran
-    assert ran.status == 5
-    assert ran.line("error", "no label is set", "cloud-config.d/theirs.yml", "Permission denied")
-    assert contents_of(disk.root)[paths.CLOUD_CONFIG] == before
-    assert timed.environment(disk)["AWS_INSTANCE_ID"] == SANE.instance_id
-
-
 def unix_socket(path: Path) -> None:
     folder = os.open(path.parent, os.O_RDONLY)
     try:
@@ -223,40 +205,6 @@ def test_a_file_in_place_of_conf_is_left_and_named(disk: MachineDisk) -> None:
         run(disk)
     assert raised.value.status == 5
     assert disk.path(paths.CONF).read_bytes() == VICTIM
-
-
-@pytest.mark.parametrize("path", OURS)
-def test_a_link_planted_at_a_temporary_name_is_removed_and_not_followed(
-    disk: MachineDisk, path: str
-) -> None:
-    assert run(disk).status == 0  # the next one has nothing to write
-    victim = disk.root.parent / "victim"
-    victim.write_bytes(VICTIM)
-    folder, _, name = path.rpartition("/")
-    planted = disk.path(f"{folder}/.ec2-metadata.tmp.{name.lstrip('.')}")
-    planted.symlink_to(victim)
-    assert run(disk).status == 0
-    assert victim.read_bytes() == VICTIM
-    assert not planted.is_symlink()
-    assert timed.items(disk) == ["--mine", LABEL]
-
-
-def test_cloud_config_keeps_its_owner_and_mode_and_no_copy_of_it_is_more_open(
-    disk: MachineDisk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = disk.path(paths.CLOUD_CONFIG)
-    file.chmod(0o600)
-    modes = []
-    fsync = os.fsync
-
-    def watched(handle: int) -> None:
-        modes.append(stat.S_IMODE(os.fstat(handle).st_mode))
-        fsync(handle)
-
-    monkeypatch.setattr(os, "fsync", watched)
-    assert run(disk).status == 0
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert [mode for mode in modes if mode & 0o077 and mode != 0o755] == []
 
 
 def test_a_null_that_hides_what_ros_cannot_read_is_left_where_it_is(disk: MachineDisk) -> None:

@@ -8,7 +8,6 @@ import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,7 +18,6 @@ from failures import in_process, timed
 from failures.in_process import INSTANCE, METADATA, GivenEc2, elsewhere, found
 from failures.scenarios import CLOUD_CONFIG
 from faulty_imds import Fault, FaultyImds
-from hostile_imds import SANE
 from machine import MachineDisk
 from rancheros_ec2_metadata.ec2.facts import Facts
 from rancheros_ec2_metadata.ec2.firmware import Machine
@@ -232,20 +230,6 @@ def test_killed_at_the_first_packet_new_user_data_is_merged_with_our_labels_alre
     assert timed.items(disk) == ["--new", "--label=mine=1", LABEL]
 
 
-def test_a_whole_boot_of_a_baked_image_is_told_by_its_asset_tag(tmp_path: Path) -> None:
-    """The same from outside, on real requests."""
-    disk = timed.user_machine(tmp_path / "disk")
-    program.on_ec2(disk, OTHERS)
-    with FakeImds(replace(SANE, instance_id=OTHERS, tags=WEB)) as imds:
-        assert program.run(disk, "-l", "example.db:DB_HOST", imds=imds).status == 0
-    program.on_ec2(disk, INSTANCE)
-    with FaultyImds(SANE) as imds:
-        imds.faults = [Fault(status=403, times=None)]
-        assert program.run(disk, imds=imds).status == 4
-    assert timed.items(disk) == ["--debug"]
-    assert ours(disk) == {STATUS_VARIABLE: "none"}
-
-
 DAMAGE = {
     "empty": b"",
     "cut": b'{"schema": 2, "edits": {"extra_args": {"former": "ran',
@@ -276,15 +260,3 @@ def test_a_state_that_is_no_state_is_written_anew_and_costs_no_label_and_doubles
     disk.write(paths.STATE, DAMAGE[damage])
     assert run(disk, found({"docker.role": "db"})).status == 0
     assert timed.items(disk) == [users(disk)[0], "--label=docker.role=db"]
-
-
-def test_of_a_newer_schema_what_is_known_is_used(disk: MachineDisk) -> None:
-    run(disk, found(WEB))
-    state = disk.path(paths.STATE)
-    newer = state.read_text().replace('"schema": 2', '"schema": 3, "colour": {"sky": [1]}')
-    assert newer != state.read_text()
-    state.write_text(newer)
-    booted = run(disk, found({"docker.disk": "ssd"}))
-    assert booted.status == 0
-    assert "warning" not in booted.log
-    assert timed.items(disk) == [*users(disk), "--label=docker.disk=ssd"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,27 +10,6 @@ import pytest
 
 from e2e import program
 from failures import timed
-
-
-@pytest.mark.parametrize("command", ["apply", "clean"])
-def test_a_run_that_is_killed_has_a_last_line_all_the_same(tmp_path: Path, command: str) -> None:
-    number = signal.SIGKILL
-    disk = timed.user_machine(tmp_path / "disk")
-    before = disk.snapshot()
-    argv = program.command(command, "--root", str(disk.root))
-    with (
-        timed.locked(disk),  # so that it is still there to be killed
-        subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as run,
-    ):
-        assert run.stderr is not None
-        assert "rancheros-ec2-metadata" in run.stderr.readline()
-        os.kill(timed.child_of(run), number)
-        _, log = run.communicate(timeout=60)
-    assert run.returncode == 1
-    said = program.Ran(run.returncode, "", log)
-    text = f"signal {number.value}, see dmesg; each file is as it was or as planned; exit 1"
-    assert said.log[-1] == f"error: the run was killed by {text}"
-    assert disk.snapshot() == before
 
 
 @pytest.mark.parametrize("command", ["apply", "clean"])

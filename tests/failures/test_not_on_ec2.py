@@ -5,14 +5,12 @@ All runs of this module are made at once: what they do most is wait.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
 
-from e2e import program
 from failures import timed
 from failures.in_process import GivenEc2, found
 from failures.in_process import run as in_process_run
@@ -91,13 +89,8 @@ def runs(
         in_process_run(disk.root, GivenEc2(found({"docker.role": "web"})))
         for path, text in firmware.items():
             disk.write(path, text + "\n")
-        flags = (f"--deadline={timed.IN_VAIN:g}", *program.machine_flags(disk))
-        environment = program.environment(**variables)
-        started = time.monotonic()
-        done = networks[kind].run(
-            program.command(*flags), env=environment, seconds=timed.IN_VAIN + timed.SLACK
-        )
-        return Timed(program.Ran.of(done), time.monotonic() - started, disk)
+        deadline, namespace = timed.IN_VAIN, networks[kind]
+        return timed.run(disk, deadline=deadline, variables=variables, namespace=namespace)
 
     networks = {
         "refuses": silence.refuses,

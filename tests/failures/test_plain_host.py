@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +12,8 @@ import pytest
 from e2e import program
 from failures import mounts
 from failures.plain_scenarios import DB, USERS, WEB
-from plain_machine import ENV_FILE, OURS, FakeDocker, PlainMachine, Ran, Watched
-from rancheros_ec2_metadata.deadline import Limit
+from plain_machine import ENV_FILE, PlainMachine, Ran, Watched
 from rancheros_ec2_metadata.hosts.files import FileChange, Files
-from rancheros_ec2_metadata.hosts.systemd.docker_unit import DockerUnit
 from rancheros_ec2_metadata.hosts.systemd.found_machine import DAEMON_JSON, RECORD, STATE
 
 _RUN = """\
@@ -110,47 +106,3 @@ def test_one_that_writes_once_in_between_loses_nothing(tmp_path: Path) -> None:
         machine.clean()
         assert json.loads(machine.read() or "") == json.loads(theirs)
         machine.path(DAEMON_JSON).write_text(USERS)
-
-
-class Gate(FakeDocker):
-    """A Docker that is told of when it is asked, and answers when it is let."""
-
-    reached, opened = threading.Event(), threading.Event()
-
-    def read_unit(self) -> DockerUnit:
-        self.reached.set()
-        assert self.opened.wait(60)
-        return super().read_unit()
-
-
-def test_of_two_runs_at_once_the_second_waits_and_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = PlainMachine(tmp_path, USERS), PlainMachine(tmp_path, is_made=True)
-    first.docker = gate = Gate(first.path(DAEMON_JSON))
-    waits = threading.Event()
-    slept = Limit.sleep
-    ran: dict[str, Ran] = {}
-
-    def sleep(limit: Limit, seconds: float) -> None:
-        waits.set()
-        slept(limit, seconds)
-
-    monkeypatch.setattr(Limit, "sleep", sleep)
-
-    def start(name: str, run: Callable[[], Ran]) -> threading.Thread:
-        thread = threading.Thread(target=lambda: ran.update({name: run()}))
-        thread.start()
-        return thread
-
-    threads = [start("first", lambda: first.run(WEB))]
-    assert gate.reached.wait(60)
-    threads.append(start("second", lambda: second.run(WEB)))
-    assert waits.wait(60)
-    assert {path for path in OURS if first.read(path) is not None} == {DAEMON_JSON}
-    gate.opened.set()
-    for thread in threads:
-        thread.join(60)
-    assert "wrote /run/metadata/ec2, wrote daemon.json" in ran["first"].log
-    assert "wrote no file; exit 0" in ran["second"].log
-    assert first.labels == ["mine=1", "docker.role=web", "docker.zone=1"]

@@ -7,7 +7,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from rancheros_ec2_metadata.fake_ec2.server import FakeImds
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.hosts.rancheros.ros import Printed, Ros, Run, run_programs
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE
+from real_parts.polling import until
 
 WEB, DB = {"docker.role": "web"}, {"docker.role": "db"}
 LABEL = "--label=docker.role=web"
@@ -265,16 +265,15 @@ def processes(file: Path) -> list[int]:
 
 def is_running(process: int) -> bool:
     """Tell whether a process is there and no zombie, giving a killed one a moment to go."""
-    ends = time.monotonic() + 5
-    while time.monotonic() < ends:
+
+    def runs() -> bool:
         try:
-            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+            stat = Path(f"/proc/{process}/stat").read_text()
         except (FileNotFoundError, ProcessLookupError):
             return False
-        if state == "Z":
-            return False
-        time.sleep(0.02)
-    return True
+        return stat.rpartition(")")[2].split()[0] != "Z"
+
+    return until(runs, expected=False, seconds=5)
 
 
 NEVER = "exec sleep 600"
@@ -336,9 +335,7 @@ def stopped(disk: MachineDisk, imds: FakeImds, ros: Path) -> program.Ran:
     argv = program.command(f"--ros={ros}", "--root", str(disk.root))
     variables = program.environment(AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url)
     with subprocess.Popen(argv, env=variables, stderr=subprocess.PIPE, text=True) as run:
-        ends = time.monotonic() + 60
-        while not (ros.parent / "self").exists() and time.monotonic() < ends:
-            time.sleep(0.02)
+        timed.wait_for((ros.parent / "self").exists)
         os.kill(run.pid, signal.SIGTERM)
         _, log = run.communicate(timeout=60)
     return program.Ran(run.returncode, "", log)

@@ -102,23 +102,3 @@ def test_a_run_that_is_killed_holds_no_lock_and_the_next_completes_its_work(
     assert ran.status == 0
     assert timed.items(disk) == ["--mine", LABEL]
     assert list((disk.root / "dev/shm").iterdir()) == []
-
-
-def test_a_run_that_never_gets_its_turn_ends_at_the_deadline_and_touches_nothing(
-    disk: MachineDisk, imds: FaultyImds, gate: Gate
-) -> None:
-    before = files(disk)
-    with started(disk, imds, f"--ros={gate.ros}", "--deadline=600") as first:
-        timed.wait_for(gate.is_reached)
-        asked = len(imds.requests)
-        # Else it waits for ros no longer than ten seconds.
-        os.kill(timed.child_of(first), signal.SIGSTOP)
-        second = program.run(disk, "--deadline=2", imds=imds)
-        assert second.status == 7
-        assert second.line("another run holds the lock")
-        assert len(imds.requests) == asked
-        assert (disk.root / "dev/shm/rancher-conf").is_dir()
-        os.kill(timed.child_of(first), signal.SIGKILL)
-        gate.open()
-        ended(first)
-    assert files(disk) == before

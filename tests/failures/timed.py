@@ -15,6 +15,8 @@ from e2e import program
 from machine import MachineDisk
 from rancheros_ec2_metadata.hosts.rancheros import paths
 from rancheros_ec2_metadata.settings import STATUS_VARIABLE
+from real_parts.namespace import Namespace
+from real_parts.polling import until
 from ros_stand_in import in_effect
 
 # What a loaded machine may need to start a run, ask ros and write, and to end a process after the
@@ -58,6 +60,7 @@ def run(
     deadline: float,
     variables: Mapping[str, str],
     before: Sequence[str] = (),
+    namespace: Namespace | None = None,
 ) -> Timed:
     """Run the program on a disk to its end, which must come by itself.
 
@@ -67,20 +70,22 @@ def run(
         deadline: seconds.
         variables: of the environment.
         before: a command that starts the program's.
+        namespace: where it runs; None is out here.
     """
     flags = (f"--deadline={deadline}", *program.machine_flags(disk, arguments))
+    argv = [*before, *program.command(*arguments, *flags)]
+    environment, seconds = program.environment(**variables), deadline + SLACK
     started = time.monotonic()
-    done = program.ended(
-        [*before, *program.command(*arguments, *flags)],
-        env=program.environment(**variables),
-        timeout=deadline + SLACK,
-    )
+    if namespace is None:
+        done = program.ended(argv, env=environment, timeout=seconds)
+    else:
+        done = namespace.run(argv, env=environment, seconds=seconds)
     return Timed(program.Ran.of(done), time.monotonic() - started, disk)
 
 
-def items(disk: MachineDisk, key: str = "extra_args") -> list[str]:
+def items(disk: MachineDisk) -> list[str]:
     """Return Docker's arguments in effect on a machine, as ``ros`` reads its files."""
-    return in_effect.docker_arguments(disk.read(), disk.release, key)
+    return in_effect.docker_arguments(disk.read(), disk.release)
 
 
 def environment(disk: MachineDisk) -> dict[str, str]:
@@ -115,7 +120,4 @@ def waits_for_lock(disk: MachineDisk, run: subprocess.Popen[str]) -> bool:
 
 def wait_for(what: Callable[[], bool]) -> None:
     """Wait until something is so."""
-    ends = time.monotonic() + SLACK
-    while not what():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
+    assert until(what, expected=True)

@@ -82,13 +82,13 @@ class Dockerd:
             yield dockerd
         namespace.run(["rm", "-rf", dockerd.folder])
 
-    def docker(self, *argv: str | Path, text: str = "", seconds: float = 120) -> str:
+    def docker(self, *argv: str | Path) -> str:
         """Run the docker client against it and return what it prints.
 
         Raises:
             DockerError: it failed.
         """
-        done = self.namespace.run([*self.client, *argv], text=text, seconds=seconds)
+        done = self.namespace.run([*self.client, *argv], seconds=120)
         if done.returncode != 0:
             raise DockerError(f"docker {argv}: status {done.returncode}: {done.stderr}")
         return done.stdout

@@ -46,10 +46,13 @@ rmdir "$1"
 
 _BIND = """
 import socket, sys
-host, port, channel = sys.argv[1], int(sys.argv[2]), socket.socket(fileno=int(sys.argv[3]))
-family = socket.AF_INET6 if ":" in host else socket.AF_INET
-bound = socket.create_server((host, port), family=family, backlog=128)
-socket.send_fds(channel, [b"."], [bound.fileno()])
+host, port, kind, channel = sys.argv[1], *map(int, sys.argv[2:])
+bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
+bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+bound.bind((host, port))
+if kind == socket.SOCK_STREAM:
+    bound.listen(128)
+socket.send_fds(socket.socket(fileno=channel), [b"."], [bound.fileno()])
 """
 
 
@@ -200,11 +203,18 @@ class Namespace:
                 namespace.run(["ip", *change.split()]).check_returncode()
         return addresses
 
-    def listen(self, host: str, port: int) -> socket.socket:
+    def listen(self, host: str, port: int, kind: int = socket.SOCK_STREAM) -> socket.socket:
         """Return a socket that listens inside, for a server that runs in this process."""
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            argv = [sys.executable, "-I", "-c", _BIND, host, str(port), str(theirs.fileno())]
+            argv = [
+                sys.executable,
+                "-I",
+                "-c",
+                _BIND,
+                host,
+                *map(str, (port, int(kind), theirs.fileno())),
+            ]
             with self.start(argv, pass_fds=[theirs.fileno()]).process as binding:
                 if binding.wait(90) != 0:
                     raise RuntimeError(f"cannot listen on {host} port {port}: see standard error")

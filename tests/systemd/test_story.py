@@ -10,6 +10,7 @@ import pytest
 from real_parts.instance_imds import InstanceImds
 from real_parts.polling import until
 from systemd.booted import Booted
+from systemd.installed import FOLLOW, SERVICE
 
 pytestmark = pytest.mark.systemd_host
 
@@ -51,7 +52,6 @@ EnvironmentFile=/run/metadata/ec2
 ExecStart=/usr/bin/env --null
 StandardOutput=file:/run/read
 """
-SERVICE, FOLLOW = "ec2-docker-labels.service", "ec2-docker-labels-follow.service"
 
 
 def tagged(**tags: str) -> dict[str, object]:
