@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,11 +82,16 @@ def ran(request: pytest.FixtureRequest) -> Iterator[Mapping[Case, Future[Timed]]
         if isinstance(item, pytest.Function) and item.module is request.module
         if hasattr(item, "callspec")
     )
-    asked = [case for case in cases if isinstance(case, Case)]
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max(1, len(asked))) as pool:
-        yield {
-            case: pool.submit(case.ended, Path(folder) / str(case)) for case in dict.fromkeys(asked)
-        }
+    asked = dict.fromkeys(case for case in cases if isinstance(case, Case))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(asked) or 1) as pool:
+        found: dict[Case, Future[Timed]] = {}
+        # Those that are given answers need the machine for themselves; the others only wait.
+        for are_answered in (True, False):
+            wait(found.values())
+            for case in asked:
+                if (case.mode in STILL_AN_INSTANCE) is are_answered:
+                    found[case] = pool.submit(case.ended, Path(folder) / str(case))
+        yield found
 
 
 def ended_well(case: Case, ran: Mapping[Case, Future[Timed]]) -> Timed:
